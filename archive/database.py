@@ -1,0 +1,54 @@
+"""The way into the database, and whether its schema is the one this program was written for."""
+
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from archive.errors import SchemaOutdated
+from archive.settings import ArchiveSettings
+from archive.tables import migration
+
+SQL: Final = Path(__file__).resolve().parents[1] / "sql"
+CONNECT_TIMEOUT_S: Final = 5
+
+DATABASE_LOST: Final = (DBAPIError, OSError, TimeoutError)
+"""What a statement raises while PostgreSQL restarts: a refused connection is a bare OSError."""
+
+
+def make_engine(settings: ArchiveSettings, program: str, pool_size: int = 5) -> AsyncEngine:
+    """An engine whose connections name the program, so that `pg_stat_activity` tells who it is."""
+    return create_async_engine(
+        settings.database_url.get_secret_value(),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_pre_ping=True,
+        pool_timeout=CONNECT_TIMEOUT_S,
+        connect_args={
+            "timeout": CONNECT_TIMEOUT_S,
+            "server_settings": {"application_name": f"mars-{program}"},
+        },
+    )
+
+
+def migrations() -> list[Path]:
+    """The files of sql/migrations in the order of their numbers."""
+    return sorted((SQL / "migrations").glob("[0-9]*.sql"))
+
+
+async def check_schema(connection: AsyncConnection) -> None:
+    """Raise SchemaOutdated unless the database holds exactly the migrations of this program."""
+    try:
+        held = await connection.scalar(select(func.max(migration.c.number)))
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != "42P01":  # undefined_table
+            raise
+        held = None
+    wanted = int(migrations()[-1].name[:4])
+    if held != wanted:
+        raise SchemaOutdated(
+            f"the database holds migration {held or 0}, this program needs {wanted}: "
+            "run `python -m archive.migrate` of the same version"
+        )

@@ -1,0 +1,38 @@
+"""Every error that MARS raises on purpose.
+
+    MarsError
+    ├── DamagedPacket       these bytes are no alert; its text says why, and is kept with them
+    ├── StoreUnavailable    the object store did not answer in time, or refused
+    │   └── ObjectMissing   it answered: there is no such object
+    ├── SchemaOutdated      the database needs `python -m archive.migrate`
+    ├── StalePosition       another consumer has moved a partition on; ours must start over from the ledger
+    └── BadInput            a command or a setting asks for what cannot be done
+"""
+
+
+class MarsError(Exception):
+    """The root: catch this to catch all that MARS raises on purpose."""
+
+
+class DamagedPacket(MarsError):
+    """Bytes that cannot be read as an alert. The text is the reason stored with a reject."""
+
+
+class StoreUnavailable(MarsError):
+    """The object store failed or was too slow. The same request may work later."""
+
+
+class ObjectMissing(StoreUnavailable):
+    """The object store has no such key: a row without its object, which must never happen."""
+
+
+class SchemaOutdated(MarsError):
+    """The database is older or newer than this program."""
+
+
+class StalePosition(MarsError):
+    """A partition's position is not where this consumer left it: someone else reads it now."""
+
+
+class BadInput(MarsError):
+    """What was asked for on the command line, or set, cannot be done; the text says why."""

@@ -1,0 +1,31 @@
+-- What a superuser does once, in the archive's database, before `python -m archive.migrate`.
+-- Safe to repeat. Passwords are given apart, by ALTER ROLE … LOGIN PASSWORD.
+
+DO $$
+DECLARE
+    role text;
+BEGIN
+    FOREACH role IN ARRAY ARRAY['mars_owner', 'mars_writer', 'mars_reader'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
+            EXECUTE format('CREATE ROLE %I LOGIN', role);
+        END IF;
+    END LOOP;
+    EXECUTE format('ALTER DATABASE %I OWNER TO mars_owner', current_database());
+END
+$$;
+
+COMMENT ON ROLE mars_owner IS 'owns the tables; migrations';
+COMMENT ON ROLE mars_writer IS 'the consumer: inserts';
+COMMENT ON ROLE mars_reader IS 'the app: reads, and nothing else';
+
+-- A reader cannot write even by mistake, and a dear query cannot hold the server.
+ALTER ROLE mars_reader SET default_transaction_read_only = on;
+ALTER ROLE mars_reader SET statement_timeout = '10s';
+ALTER ROLE mars_reader SET idle_in_transaction_session_timeout = '30s';
+-- Histories compress to two thirds of their size, faster than with pglz.
+ALTER ROLE mars_writer SET default_toast_compression = 'lz4';
+ALTER ROLE mars_writer SET idle_in_transaction_session_timeout = '60s';
+
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+GRANT ALL ON SCHEMA public TO mars_owner;
+CREATE EXTENSION IF NOT EXISTS q3c;
