@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Final
 
+import asyncpg
 from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as SQLTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from archive.errors import SchemaOutdated
@@ -14,8 +16,25 @@ from archive.tables import migration
 SQL: Final = Path(__file__).resolve().parents[1] / "sql"
 CONNECT_TIMEOUT_S: Final = 5
 
-DATABASE_LOST: Final = (DBAPIError, OSError, TimeoutError)
-"""What a statement raises while PostgreSQL restarts: a refused connection is a bare OSError."""
+# Classes of SQLSTATE: connection, rollback of a deadlock, out of resources, operator, system.
+_PASSING: Final = frozenset({"08", "40", "53", "57", "58"})
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether an error of a statement is the server's, and may be gone when it is asked again.
+
+    Not so for a value that does not fit its column or a broken constraint: that is ours.
+    """
+    if isinstance(error, OSError | TimeoutError | SQLTimeout):
+        return True
+    # A COPY goes past SQLAlchemy, and raises what the driver raises.
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    code = getattr(cause, "sqlstate", None)
+    if code is not None:
+        return code[:2] in _PASSING
+    return isinstance(error, DBAPIError | asyncpg.InterfaceError) and not isinstance(
+        cause, ValueError
+    )
 
 
 def make_engine(settings: ArchiveSettings, program: str, pool_size: int = 5) -> AsyncEngine:

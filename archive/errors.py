@@ -1,12 +1,12 @@
 """Every error that MARS raises on purpose.
 
-    MarsError
-    ├── DamagedPacket       these bytes are no alert; its text says why, and is kept with them
-    ├── StoreUnavailable    the object store did not answer in time, or refused
-    │   └── ObjectMissing   it answered: there is no such object
-    ├── SchemaOutdated      the database needs `python -m archive.migrate`
-    ├── StalePosition       another consumer has moved a partition on; ours must start over from the ledger
-    └── BadInput            a command or a setting asks for what cannot be done
+MarsError
+├── DamagedPacket       these bytes are no alert; its text says why, and is kept with them
+├── StoreUnavailable    the object store did not answer in time, or refused
+│   └── ObjectMissing   it answered: there is no such object
+├── SchemaOutdated      the database needs `python -m archive.migrate`
+├── StalePosition       another consumer moved a partition on; start over from the ledger
+└── BadInput            a command or a setting asks for what cannot be done
 """
 
 

@@ -1,4 +1,4 @@
-"""The object store: bundles put whole, read by byte range, streamed. The only importer of aioboto3."""
+"""The object store: bundles put whole, byte ranges read. The only importer of aioboto3."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -55,12 +55,17 @@ class ObjectStore:
         got = 0
         try:
             answer = await self._open(key, offset, length)
-            async with answer["Body"] as body:
+            body = answer["Body"]
+            async with body:
+                if answer["ContentLength"] != length:
+                    raise StoreUnavailable(
+                        f"get {key}: {answer['ContentLength']} bytes, not {length}"
+                    )
                 while got < length:
                     async with asyncio.timeout(self._timeout_s):
                         chunk = await body.read(min(CHUNK, length - got))
                     if not chunk:
-                        raise StoreUnavailable(f"{key}: {got} of {length} bytes came")
+                        raise StoreUnavailable(f"get {key}: {got} of {length} bytes came")
                     got += len(chunk)
                     yield chunk
         except _FAILURES as error:
@@ -103,7 +108,7 @@ async def open_store(settings: ArchiveSettings) -> AsyncIterator[ObjectStore]:
         # Newer default checksums break S3-compatible servers; a bundle's sha256 is in its row.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
-        # Hashing a body of megabytes again to sign it is a third of a put; TLS or loopback guards it.
+        # To hash megabytes again for the signature is a third of a put; TLS or loopback guards.
         s3={"addressing_style": "path", "payload_signing_enabled": False},
     )
     async with session.client("s3", endpoint_url=settings.s3_endpoint_url, config=config) as client:

@@ -42,7 +42,6 @@ FILTER_OF_FID: Final = {1: "g", 2: "r", 3: "i"}
 STAMPS: Final = ("science", "template", "difference")
 
 
-
 alert = Table(
     "alert",
     metadata,
@@ -61,7 +60,7 @@ alert = Table(
     Column("sentinels", BigInteger, nullable=False),
     Column("extra", JSONB),
     Column("payload_hash", LargeBinary, nullable=False),
-    Column("received", DateTime(timezone=True), nullable=False),
+    Column("received", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("bundle", BigInteger),
     Column("packet_offset", BigInteger),
     Column("packet_length", Integer),
@@ -88,7 +87,6 @@ DETECTION: Final = {
     "sigmagnr": REAL,
     "distnr": REAL,
     "rb": REAL,
-    "drb": REAL,
     "diffmaglim": REAL,
 }
 FORCED: Final = {
@@ -110,7 +108,7 @@ HISTORIES: Final[dict[str, dict[str, type[types.TypeEngine[Any]]]]] = {
     "detection": DETECTION,
     "forced": FORCED,
 }
-"""The three lists of a packet's history; `history.<list>_<field>` is an array, one element an entry."""
+"""The lists of a packet's history: `history.<list>_<field>` is an array, one element an entry."""
 
 history = Table(
     "history",
@@ -149,7 +147,7 @@ ledger = Table(
     Column("duplicate", Integer, nullable=False),
     Column("private", Integer, nullable=False),
     Column("rejected", Integer, nullable=False),
-    Column("time", DateTime(timezone=True), nullable=False),
+    Column("time", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 
 position = Table(
@@ -173,15 +171,29 @@ def _kept_aside(*more: Column[Any]) -> Sequence[Column[Any]]:
         Column("position", BigInteger, nullable=False),
         Column("name", Text, nullable=False),
         Column("reason", Text, nullable=False),
-        Column("bundle", BigInteger, nullable=False),
-        Column("packet_offset", BigInteger, nullable=False),
-        Column("packet_length", Integer, nullable=False),
         *more,
     )
 
 
-reject = Table("reject", metadata, *_kept_aside())
-conflict = Table("conflict", metadata, *_kept_aside(Column("candid", BigInteger, nullable=False)))
+reject = Table(
+    "reject",
+    metadata,
+    *_kept_aside(
+        Column("bundle", BigInteger, nullable=False),
+        Column("packet_offset", BigInteger, nullable=False),
+        Column("packet_length", Integer, nullable=False),
+    ),
+)
+conflict = Table(
+    "conflict",
+    metadata,
+    *_kept_aside(
+        Column("candid", BigInteger, primary_key=True),
+        Column("bundle", BigInteger),
+        Column("packet_offset", BigInteger),
+        Column("packet_length", Integer),
+    ),
+)
 
 replayed = Table(
     "replayed",

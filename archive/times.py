@@ -1,7 +1,7 @@
 """Julian dates and UTC, by plain arithmetic.
 
-astropy's `Time(jd).datetime` costs 82 µs, this 1 µs, and UTC's leap seconds do not matter here: ZTF's
-jd counts UTC days of 86,400 s.
+astropy's `Time(jd).datetime` costs 82 µs, this 1 µs. Leap seconds do not matter: ZTF's jd counts
+UTC days of 86,400 s.
 """
 
 from datetime import UTC, date, datetime, timedelta

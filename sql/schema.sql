@@ -83,7 +83,7 @@ CREATE TABLE alert (
     deltamaglatest    double precision,
     deltamagref       double precision,
     sentinels         bigint           NOT NULL,
-    received          timestamptz      NOT NULL,
+    received          timestamptz      NOT NULL DEFAULT now(),
     bundle            bigint,
     packet_offset     bigint,
     science_offset    bigint,
@@ -353,7 +353,6 @@ CREATE TABLE history (
     detection_sigmagnr           real[],
     detection_distnr             real[],
     detection_rb                 real[],
-    detection_drb                real[],
     detection_diffmaglim         real[],
     forced_jd                    double precision[],
     forced_pid                   bigint[],
@@ -386,7 +385,6 @@ COMMENT ON COLUMN history.detection_magnr IS 'earlier detections: magnitude of t
 COMMENT ON COLUMN history.detection_sigmagnr IS 'earlier detections: 1-sigma error of magnr [mag]';
 COMMENT ON COLUMN history.detection_distnr IS 'earlier detections: distance to that source [pix]';
 COMMENT ON COLUMN history.detection_rb IS 'earlier detections: real (1) or bogus (0), random forest';
-COMMENT ON COLUMN history.detection_drb IS 'earlier detections: real (1) or bogus (0), deep learning; no schema up to 4.02 carries it';
 COMMENT ON COLUMN history.detection_diffmaglim IS 'earlier detections: 5-sigma limit of the difference image [mag]';
 COMMENT ON COLUMN history.forced_jd IS 'forced photometry: start of exposure, Julian date, UTC [d]';
 COMMENT ON COLUMN history.forced_pid IS 'forced photometry: processing id of the exposure''s quadrant; with the object, its key';
@@ -418,7 +416,7 @@ CREATE TABLE ledger (
     duplicate     integer     NOT NULL CHECK (duplicate >= 0),
     private       integer     NOT NULL CHECK (private >= 0),
     rejected      integer     NOT NULL CHECK (rejected >= 0 OR kind = 'replay'),
-    time          timestamptz NOT NULL,
+    time          timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (batch, source, partition),
     CONSTRAINT ledger_adds_up CHECK (received = stored + duplicate + private + rejected)
 );
@@ -506,9 +504,9 @@ CREATE TABLE conflict (
     candid        bigint  NOT NULL,
     name          text    NOT NULL,
     reason        text    NOT NULL,
-    bundle        bigint  NOT NULL REFERENCES bundle,
-    packet_offset bigint  NOT NULL,
-    packet_length integer NOT NULL,
+    bundle        bigint  REFERENCES bundle,
+    packet_offset bigint,
+    packet_length integer,
     PRIMARY KEY (source, sha256, candid)
 );
 COMMENT ON TABLE conflict IS 'A packet with the candid of an alert and other content; counted as a duplicate, its bytes kept';
@@ -521,7 +519,7 @@ COMMENT ON COLUMN conflict.position IS 'offset, or number of the file';
 COMMENT ON COLUMN conflict.candid IS 'the candid that both claim';
 COMMENT ON COLUMN conflict.name IS 'name of the file; empty for Kafka';
 COMMENT ON COLUMN conflict.reason IS 'how it differs';
-COMMENT ON COLUMN conflict.bundle IS 'bundle of its bytes, under conflicts/';
+COMMENT ON COLUMN conflict.bundle IS 'bundle of its bytes, under conflicts/; NULL: withheld, as they hold private rows';
 COMMENT ON COLUMN conflict.packet_offset IS 'where it begins in the bundle [byte]';
 COMMENT ON COLUMN conflict.packet_length IS 'its length [byte]';
 

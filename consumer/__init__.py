@@ -1,0 +1,1 @@
+"""What writes the archive: from Kafka or from files, in batches."""

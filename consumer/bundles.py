@@ -1,0 +1,91 @@
+"""How a batch's bytes lie in its object: original messages end to end, byte for byte."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple
+from urllib.parse import quote
+
+from archive.packet import Packet
+from consumer.rows import Place
+from consumer.sorting import Raw
+
+
+class Bundle(NamedTuple):
+    """An object to be put."""
+
+    key: str
+    data: bytes
+    sha256: bytes
+
+
+def pack_packets(
+    messages: Sequence[Raw], packets: Iterable[tuple[int, Packet]], withheld: AbstractSet[int]
+) -> tuple[Bundle | None, list[Place]]:
+    """The bundle of a batch, and where in it each packet lies.
+
+    Of a withheld message, and of one whose block was compressed, the stamps are added on their own,
+    so that each is one ranged GET all the same.
+    """
+    parts = _Parts()
+    begins: dict[int, int] = {}
+    places = []
+    for i, packet in packets:
+        data = messages[i].data
+        if i not in withheld and i not in begins:
+            begins[i] = parts.add(data)
+        begin = begins.get(i)
+        inside = begin is not None and packet.body is data
+        stamps = tuple(
+            span
+            and (
+                begin + span.offset  # type: ignore[operator] # not None when inside
+                if inside
+                else parts.add(packet.body[span.offset : span.offset + span.length]),
+                span.length,
+            )
+            for span in packet.stamps
+        )
+        places.append(Place(None if begin is None else (begin, len(data)), stamps))
+    return parts.bundle("ztf", messages), places
+
+
+def pack_messages(
+    prefix: str, messages: Sequence[Raw], kept: Iterable[int]
+) -> tuple[Bundle | None, dict[int, int]]:
+    """Whole messages that are kept aside under `prefix`, and where each begins."""
+    parts = _Parts()
+    begins = {i: parts.add(messages[i].data) for i in kept}
+    return parts.bundle(prefix, messages), begins
+
+
+class _Parts:
+    """Bytes in the order in which they were added."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def add(self, data: bytes) -> int:
+        """Append; returns where the data begin."""
+        self._parts.append(data)
+        self._size += len(data)
+        return self._size - len(data)
+
+    def bundle(self, prefix: str, messages: Sequence[Raw]) -> Bundle | None:
+        """The object, named for what it holds: the same content overwrites itself."""
+        if not self._parts:
+            return None
+        data = b"".join(self._parts)
+        sha256 = hashlib.sha256(data).digest()
+        first = messages[0]
+        last = max(
+            m.position
+            for m in messages
+            if (m.source, m.partition) == (first.source, first.partition)
+        )
+        key = (
+            f"{prefix}/{first.night:%Y%m%d}/{quote(first.source, safe='')}/"
+            f"{first.partition}-{first.position}-{last}-{sha256.hex()[:16]}"
+        )
+        return Bundle(key, data, sha256)

@@ -1,0 +1,290 @@
+"""Every INSERT of a batch, in one transaction: all of its rows, or none.
+
+COPY goes into temporary tables first, without a lock. Then, last and short, one row of `counter` is
+locked, which gives batches and lco_ids in the order of commits; whoever waits for it sees the
+rows of the one before.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Column,
+    Integer,
+    MetaData,
+    Table,
+    any_,
+    bindparam,
+    insert,
+    literal,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.schema import CreateTable
+
+from archive.errors import StalePosition
+from archive.tables import (
+    alert,
+    bundle,
+    conflict,
+    counter,
+    history,
+    ledger,
+    position,
+    reject,
+    replayed,
+)
+from consumer.bundles import Bundle
+from consumer.rows import ALERT_COLUMNS, HISTORY_COLUMNS, Row, Rows
+
+_ORDINAL: Final = "ordinal"
+_temporary = MetaData()
+
+
+def _incoming(table: Table, names: Sequence[str]) -> Table:
+    """A temporary twin of `table` without constraints, emptied by each commit."""
+    return Table(
+        f"incoming_{table.name}",
+        _temporary,
+        Column(_ORDINAL, Integer),
+        *(Column(name, table.c[name].type) for name in names),
+        prefixes=["TEMPORARY"],
+        postgresql_on_commit="DELETE ROWS",
+    )
+
+
+_alerts: Final = _incoming(alert, ALERT_COLUMNS)
+_histories: Final = _incoming(history, HISTORY_COLUMNS)
+
+
+class PutBundle(NamedTuple):
+    """An object that was put."""
+
+    key: str
+    size: int
+    sha256: bytes
+
+    @classmethod
+    def of(cls, packed: Bundle | None) -> "PutBundle | None":
+        """The row of what was packed; None for none."""
+        return packed and cls(packed.key, len(packed.data), packed.sha256)
+
+
+class LedgerRow(NamedTuple):
+    """What came of one source and partition in a batch: `ledger` without batch and time."""
+
+    source: str
+    partition: int
+    kind: str
+    night: date
+    from_position: int
+    to_position: int
+    received: int
+    stored: int
+    duplicate: int
+    private: int
+    rejected: int
+
+
+class Aside(NamedTuple):
+    """A row of `reject`, or of `conflict` where it has a candid."""
+
+    source: str
+    sha256: bytes
+    night: date
+    partition: int
+    position: int
+    name: str
+    reason: str
+    packet_offset: int | None
+    packet_length: int | None
+    candid: int | None = None
+
+
+class Writing(NamedTuple):
+    """All that one batch writes."""
+
+    rows: Rows
+    bundle: PutBundle | None
+    ledger: Sequence[LedgerRow]
+    rejects: Sequence[Aside]
+    reject_bundle: PutBundle | None
+    conflicts: Sequence[Aside]
+    conflict_bundle: PutBundle | None
+    incarnations: Mapping[tuple[str, int], int]
+    """Incarnation of each (topic, partition) whose position moves on; empty for files."""
+    settled: Sequence[tuple[str, bytes]] = ()
+    """(source, sha256) of the rejects that this replay settles."""
+
+
+class Overtaken(Exception):
+    """Another writer stored one of these candids since we asked: ask again."""
+
+
+async def known_payloads(connection: AsyncConnection, candids: Sequence[int]) -> dict[int, bytes]:
+    """candid -> payload hash of those that are stored already."""
+    wanted = select(alert.c.candid, alert.c.payload_hash).where(
+        alert.c.candid == any_(bindparam("candids", list(candids), ARRAY(BigInteger)))
+    )
+    return {row.candid: row.payload_hash for row in await connection.execute(wanted)}
+
+
+async def known_rejects(
+    connection: AsyncConnection, keys: Sequence[tuple[str, bytes]]
+) -> set[tuple[str, bytes]]:
+    """Those of the (source, sha256) that are among the rejects already."""
+    wanted = select(reject.c.source, reject.c.sha256).where(
+        tuple_(reject.c.source, reject.c.sha256).in_(keys)
+    )
+    return {(row.source, row.sha256) for row in await connection.execute(wanted)}
+
+
+async def write(engine: AsyncEngine, writing: Writing) -> int:
+    """Write a batch; returns its number.
+
+    Raises Overtaken or StalePosition, and then nothing is written.
+    """
+    async with engine.begin() as connection:
+        await _copy(connection, _alerts, writing.rows.alerts)
+        await _copy(connection, _histories, writing.rows.histories)
+        # From here on the counter is locked, until the commit.
+        batch, first_lco_id = await _take_numbers(connection, len(writing.rows.alerts))
+        for row in writing.ledger:
+            await _move_position(connection, row, writing.incarnations)
+        await connection.execute(
+            insert(ledger),
+            [row._asdict() | {"batch": batch} for row in writing.ledger],
+        )
+        await _insert_alerts(connection, writing, batch, first_lco_id)
+        await _insert_aside(connection, reject, writing.rejects, writing.reject_bundle, batch)
+        await _insert_aside(connection, conflict, writing.conflicts, writing.conflict_bundle, batch)
+        if writing.settled:
+            keys = [{"source": s, "sha256": h, "batch": batch} for s, h in writing.settled]
+            await connection.execute(insert(replayed), keys)
+    return batch
+
+
+async def _copy(connection: AsyncConnection, table: Table, rows: Sequence[Row]) -> None:
+    if not rows:
+        return
+    # A Core statement first: it opens the transaction, without which COPY would commit by itself.
+    await connection.execute(CreateTable(table, if_not_exists=True))
+    raw = (await connection.get_raw_connection()).driver_connection
+    assert raw is not None
+    await raw.copy_records_to_table(
+        table.name,
+        records=[(n, *row) for n, row in enumerate(rows)],
+        columns=[c.name for c in table.c],
+    )
+
+
+async def _take_numbers(connection: AsyncConnection, alerts: int) -> tuple[int, int]:
+    """The number of this batch, and the lco_id of its first alert."""
+    taken = await connection.execute(
+        update(counter)
+        .values(batch=counter.c.batch + 1, lco_id=counter.c.lco_id + alerts)
+        .returning(counter.c.batch, counter.c.lco_id)
+    )
+    batch, last_lco_id = taken.one()
+    return batch, last_lco_id - alerts + 1
+
+
+async def _move_position(
+    connection: AsyncConnection, row: LedgerRow, incarnations: Mapping[tuple[str, int], int]
+) -> None:
+    """Let the partition resume after this batch, unless another consumer is already beyond."""
+    incarnation = incarnations.get((row.source, row.partition))
+    if incarnation is None:
+        return
+    first = upsert(position).values(
+        topic=row.source,
+        partition=row.partition,
+        incarnation=incarnation,
+        next_offset=row.to_position,
+    )
+    moved = await connection.execute(
+        first.on_conflict_do_update(
+            index_elements=[position.c.topic, position.c.partition],
+            set_={"next_offset": first.excluded.next_offset},
+            where=(position.c.incarnation == incarnation)
+            & (position.c.next_offset <= row.from_position),
+        ).returning(position.c.next_offset)
+    )
+    if moved.first() is None:
+        raise StalePosition(f"{row.source}/{row.partition} is past offset {row.from_position}")
+
+
+async def _insert_alerts(
+    connection: AsyncConnection, writing: Writing, batch: int, first_lco_id: int
+) -> None:
+    if not writing.rows.alerts:
+        return
+    bundle_id = await _insert_bundle(connection, writing.bundle, batch)
+    number = literal(batch, BigInteger)
+    chosen = select(
+        *(_alerts.c[name] for name in ALERT_COLUMNS),
+        number,
+        literal(first_lco_id, BigInteger) + _alerts.c[_ORDINAL],
+        literal(bundle_id, BigInteger),
+    ).order_by(_alerts.c[_ORDINAL])
+    stored = await connection.execute(
+        upsert(alert)
+        .from_select([*ALERT_COLUMNS, "batch", "lco_id", "bundle"], chosen)
+        .on_conflict_do_nothing()
+    )
+    if stored.rowcount != len(writing.rows.alerts):
+        raise Overtaken
+    await connection.execute(
+        insert(history).from_select(
+            [*HISTORY_COLUMNS, "batch"],
+            select(*(_histories.c[name] for name in HISTORY_COLUMNS), number).order_by(
+                _histories.c[_ORDINAL]
+            ),
+        )
+    )
+
+
+async def _insert_bundle(
+    connection: AsyncConnection, put: PutBundle | None, batch: int
+) -> int | None:
+    """The id of the bundle's row; the row may be there from a batch that put the same bytes."""
+    if put is None:
+        return None
+    row = upsert(bundle).values(**put._asdict(), batch=batch).on_conflict_do_nothing()
+    made: int | None = await connection.scalar(row.returning(bundle.c.id))
+    if made is None:
+        made = await connection.scalar(select(bundle.c.id).where(bundle.c.key == put.key))
+    return made
+
+
+async def _insert_aside(
+    connection: AsyncConnection,
+    table: Table,
+    rows: Sequence[Aside],
+    put: PutBundle | None,
+    batch: int,
+) -> None:
+    """Insert rejects or conflicts; raises Overtaken where another writer met a reject first."""
+    if not rows:
+        return
+    bundle_id = await _insert_bundle(connection, put, batch)
+    made = await connection.execute(
+        upsert(table)
+        .values([{"bundle": bundle_id, "batch": batch} | _fields(row, table) for row in rows])
+        .on_conflict_do_nothing()
+    )
+    if table is reject and made.rowcount != len(rows):
+        raise Overtaken
+
+
+def _fields(row: Aside, table: Table) -> dict[str, Any]:
+    fields = {name: value for name, value in row._asdict().items() if name in table.c}
+    if row.packet_offset is None:
+        fields["bundle"] = None
+    return fields

@@ -1,0 +1,30 @@
+"""What the consumer tells Prometheus, served by `prometheus_client` on MARS_METRICS_PORT."""
+
+from collections import Counter as Counts
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram
+
+OUTCOMES: Final = ("stored", "duplicate", "private", "rejected")
+
+PACKETS: Final = Counter("mars_packets", "Packets by outcome", ["kind", "outcome"])
+CONFLICTS: Final = Counter("mars_conflicts", "Packets with a known candid and other content")
+PRIVATE_ENTRIES: Final = Counter(
+    "mars_private_history_entries", "Private rows dropped from histories of public packets"
+)
+BATCHES: Final = Counter("mars_batches", "Batches committed", ["kind"])
+BATCH: Final = Histogram("mars_batch_seconds", "From raw messages to committed rows")
+STEP: Final = Histogram("mars_batch_step_seconds", "The same by step", ["step"])
+RETRIES: Final = Counter("mars_batch_retries", "Waits for database or object store")
+LAG: Final = Gauge("mars_lag_messages", "Messages not yet taken in", ["topic", "partition"])
+FETCH_AGE: Final = Gauge("mars_fetch_age_seconds", "Seconds since the broker last answered a fetch")
+
+
+def count_batch(kind: str, counts: Counts[str], seconds: float) -> None:
+    """Count a committed batch."""
+    for outcome in OUTCOMES:
+        if counts[outcome] > 0:
+            PACKETS.labels(kind, outcome).inc(counts[outcome])
+    CONFLICTS.inc(counts["conflict"])
+    BATCHES.labels(kind).inc()
+    BATCH.observe(seconds)

@@ -1,0 +1,32 @@
+"""Settings of the consumer, read from the environment (prefix MARS_)."""
+
+from pydantic import Field
+
+from archive.settings import ArchiveSettings
+
+
+class Settings(ArchiveSettings):
+    """The archive's settings, and where alerts come from."""
+
+    kafka_bootstrap_servers: str = Field(
+        default="localhost:9092", description="Kafka brokers, as `host:port,host:port`."
+    )
+    kafka_group: str = Field(default="mars", description="Consumer group.")
+    kafka_topic: str = Field(
+        default="ztf_{night}_programid1",
+        pattern=r"^[^{}]*\{night\}[^{}]*$",
+        description="Name of a night's topic; `{night}` stands for YYYYMMDD.",
+    )
+    kafka_window_days: int = Field(
+        default=7, ge=1, le=60, description="Nights that are followed, up to tonight's."
+    )
+    batch_messages: int = Field(
+        default=256, ge=1, le=5000, description="Most messages in a batch: one bundle, one commit."
+    )
+    batch_bytes: int = Field(
+        default=32_000_000, ge=1_000_000, description="Most bytes in a batch of a backfill."
+    )
+    metrics_host: str = Field(default="127.0.0.1", description="Address of the consumer's metrics.")
+    metrics_port: int = Field(
+        default=8005, ge=0, le=65535, description="Port of the consumer's metrics; 0 for none."
+    )

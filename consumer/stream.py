@@ -1,0 +1,227 @@
+"""The Kafka loop: fetch, ingest, commit. The only importer of aiokafka.
+
+Position, commit and rebalance are three things (aiokafka's documentation, "Consumer client"):
+`getmany` moves the position, the commit is only a mirror of the ledger, and a rebalance happens in
+the background. What keeps a late consumer from doing harm is the guard on `position` in the
+transaction of the rows. After any error that is not understood the consumer is thrown away, and a
+new one starts from the ledger.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Collection
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError
+
+from archive.errors import StalePosition
+from consumer import metrics
+from consumer.ingest import Archive, ingest
+from consumer.positions import Position, resume
+from consumer.settings import Settings
+from consumer.sorting import Raw
+from consumer.topics import followed, night_of
+
+log = logging.getLogger(__name__)
+
+REFRESH_S: Final = 30.0
+"""How often new nights are looked for: a new topic must be found within a minute."""
+SILENCE_S: Final = 120.0
+"""With the broker down `getmany` answers "nothing" without an error; after this it is lost."""
+KAFKA_TIMEOUT_S: Final = 10.0
+DRAIN_S: Final = 45.0
+"""How long a batch may go on after SIGTERM, so that the process is gone within a minute."""
+
+
+async def stream(archive: Archive, settings: Settings, stop: asyncio.Event) -> None:
+    """Follow the nightly topics until `stop` is set, then finish the batch in hand.
+
+    A batch that database or store keep waiting is given up after DRAIN_S: its offsets have not
+    moved, so it comes again.
+    """
+    running = asyncio.create_task(_rebuilding(archive, settings, stop))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
+    done, _ = await asyncio.wait((running,), timeout=DRAIN_S)
+    stopping.cancel()
+    if not done:
+        log.warning("gave up the batch in hand", extra={"waited_s": DRAIN_S})
+        running.cancel()
+        await asyncio.wait((running,), timeout=KAFKA_TIMEOUT_S)
+    elif error := running.exception():
+        raise error
+
+
+async def _rebuilding(archive: Archive, settings: Settings, stop: asyncio.Event) -> None:
+    """One consumer after another, each starting from the ledger."""
+    while not stop.is_set():
+        consumer = _make_consumer(settings)
+        try:
+            async with asyncio.timeout(KAFKA_TIMEOUT_S):
+                await consumer.start()
+            await _follow(consumer, archive, settings, stop)
+        except (KafkaError, StalePosition, OSError, TimeoutError, _LostError) as error:
+            log.warning("starting over from the ledger", extra={"reason": repr(error)})
+            await _sleep(1.0, stop)
+        finally:
+            await _close(consumer)
+
+
+def _make_consumer(settings: Settings) -> AIOKafkaConsumer:
+    return AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka_bootstrap_servers,
+        group_id=settings.kafka_group,
+        client_id="mars",
+        enable_auto_commit=False,
+        # `latest` would lose what a new night's topic held before it was found.
+        auto_offset_reset="earliest",
+        metadata_max_age_ms=30_000,
+        session_timeout_ms=30_000,
+        rebalance_timeout_ms=60_000,
+        max_poll_interval_ms=600_000,
+        # An alert is 70 kB: the usual 1 MiB holds fourteen.
+        max_partition_fetch_bytes=8 << 20,
+        fetch_max_bytes=64 << 20,
+    )
+
+
+async def _close(consumer: AIOKafkaConsumer) -> None:
+    try:
+        async with asyncio.timeout(KAFKA_TIMEOUT_S):
+            await consumer.stop()
+    except (KafkaError, OSError, TimeoutError, asyncio.CancelledError) as error:
+        # stop() may raise CancelledError of its own or hang; there is nothing left to save.
+        log.warning("the consumer did not close", extra={"reason": repr(error)})
+
+
+class _LostError(Exception):
+    """The broker has been silent too long, or an assignment could not be positioned."""
+
+
+class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is untyped
+    """Which partitions are ours, and where each resumes by the ledger."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, archive: Archive) -> None:
+        self._consumer = consumer
+        self._archive = archive
+        self.positions: dict[tuple[str, int], Position] = {}
+        self.error: Exception | None = None
+
+    async def on_partitions_revoked(self, _revoked: Collection[TopicPartition]) -> None:
+        self.positions = {}
+
+    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        """Seek before the first fetch. aiokafka only logs what a listener raises: keep it."""
+        try:
+            async with asyncio.timeout(3 * KAFKA_TIMEOUT_S):
+                begins = await self._consumer.beginning_offsets(assigned)
+                ends = await self._consumer.end_offsets(assigned)
+                self.positions = await resume(
+                    self._archive.engine,
+                    {(tp.topic, tp.partition): offset for tp, offset in begins.items()},
+                    {(tp.topic, tp.partition): offset for tp, offset in ends.items()},
+                )
+            for tp in assigned:
+                self._consumer.seek(tp, self.positions[tp.topic, tp.partition].next_offset)
+        except Exception as error:  # raised again by _follow, whatever it is
+            self.error = error
+
+
+async def _follow(
+    consumer: AIOKafkaConsumer, archive: Archive, settings: Settings, stop: asyncio.Event
+) -> None:
+    assignment = _Assignment(consumer, archive)
+    topics: frozenset[str] = frozenset()
+    refreshed = -REFRESH_S
+    heard = time.monotonic()
+    while not stop.is_set():
+        if time.monotonic() - refreshed >= REFRESH_S:
+            topics = await _subscribe(consumer, assignment, settings, topics)
+            refreshed = time.monotonic()
+        if not topics:
+            await _sleep(1.0, stop)
+            refreshed -= 4.0
+            continue
+        fetched = await consumer.getmany(timeout_ms=500, max_records=settings.batch_messages)
+        if assignment.error is not None:
+            raise _LostError("no position") from assignment.error
+        heard = _watch(consumer, assignment, heard)
+        if fetched:
+            await _take_in(consumer, assignment, archive, fetched)
+
+
+async def _subscribe(
+    consumer: AIOKafkaConsumer, assignment: _Assignment, settings: Settings, had: frozenset[str]
+) -> frozenset[str]:
+    async with asyncio.timeout(KAFKA_TIMEOUT_S):
+        existing = await consumer.topics()
+    topics = followed(settings.kafka_topic, settings.kafka_window_days, existing, datetime.now(UTC))
+    if topics != had:
+        log.info("following", extra={"topics": sorted(topics)})
+        if topics:
+            consumer.subscribe(sorted(topics), listener=assignment)
+        else:
+            consumer.unsubscribe()
+    return topics
+
+
+def _watch(consumer: AIOKafkaConsumer, assignment: _Assignment, heard: float) -> float:
+    """Update lag and age of the last fetch; raise _LostError after a long silence.
+
+    Returns when the broker was heard of last, by the monotonic clock.
+    """
+    polls: list[int] = []
+    for (topic, partition), held in assignment.positions.items():
+        tp = TopicPartition(topic, partition)
+        if consumer.last_poll_timestamp(tp):
+            polls.append(consumer.last_poll_timestamp(tp))
+            metrics.LAG.labels(topic, partition).set(consumer.highwater(tp) - held.next_offset)
+    if polls:
+        heard = max(heard, time.monotonic() - (time.time() - max(polls) / 1000))
+    metrics.FETCH_AGE.set(time.monotonic() - heard)
+    if assignment.positions and time.monotonic() - heard > SILENCE_S:
+        raise _LostError(f"no answer from the broker for {SILENCE_S} s")
+    return heard
+
+
+async def _take_in(
+    consumer: AIOKafkaConsumer,
+    assignment: _Assignment,
+    archive: Archive,
+    fetched: dict[TopicPartition, list[Any]],
+) -> None:
+    """Ingest one fetch, then mirror its offsets in Kafka."""
+    ours = assignment.positions
+    now = datetime.now(UTC)
+    raws = [
+        Raw(tp.topic, tp.partition, record.offset, "", night_of(tp.topic, now), record.value or b"")
+        for tp, records in fetched.items()
+        for record in records
+    ]
+    partitions = {(tp.topic, tp.partition) for tp in fetched}
+    if not partitions <= ours.keys():
+        raise StalePosition("a rebalance took a partition away while it was fetched")
+    outcome = await ingest(archive, "stream", raws, {p: ours[p].incarnation for p in partitions})
+    for tp, records in fetched.items():
+        held = ours[tp.topic, tp.partition]
+        ours[tp.topic, tp.partition] = held._replace(next_offset=records[-1].offset + 1)
+    for position, reason in outcome.rejects:
+        log.warning("rejected", extra={"offset": position, "reason": reason})
+    log.info("batch", extra={"batch": outcome.batch} | dict(outcome.counts))
+    try:
+        async with asyncio.timeout(KAFKA_TIMEOUT_S):
+            await consumer.commit({tp: rs[-1].offset + 1 for tp, rs in fetched.items()})
+    except (KafkaError, TimeoutError) as error:
+        # Only lag tools read it; the ledger knows where to resume.
+        log.warning("offsets not mirrored", extra={"reason": repr(error)})
+
+
+async def _sleep(seconds: float, stop: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return
