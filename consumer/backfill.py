@@ -10,7 +10,7 @@ import logging
 import tarfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ import httpx
 from tqdm import tqdm
 
 from archive.errors import BadInput
-from consumer.ingest import Archive, ingest
+from consumer.ingest import Archive, Batch, ingest_each
 from consumer.settings import Settings
 from consumer.sorting import Raw
 from consumer.topics import night_of
@@ -85,19 +85,22 @@ async def backfill(
     sizes = [size_of(path) for path in paths]
     total = None if None in sizes else sum(size or 0 for size in sizes)
     with tqdm(total=total, unit="B", unit_scale=True, disable=None) as bar:
-        for path in paths:
-            batches = _batches(path, settings, bar.update)
-            batch = await asyncio.to_thread(next, batches, None)
-            while batch and not stop.is_set():
-                # The next batch is read and unzipped while this one is written.
-                following = asyncio.create_task(asyncio.to_thread(next, batches, None))
-                outcome = await ingest(archive, "backfill", batch)
-                totals.update(outcome.counts)
-                for name, reason in outcome.rejects:
-                    log.warning("rejected", extra={"packet": name, "reason": reason})
-                bar.set_postfix({k: v for k, v in totals.items() if v}, refresh=False)
-                batch = await following
+        batches = _until(stop, (b for path in paths for b in _batches(path, settings, bar.update)))
+        async for _, outcome in ingest_each(archive, "backfill", batches):
+            totals.update(outcome.counts)
+            for name, reason in outcome.rejects:
+                log.warning("rejected", extra={"packet": name, "reason": reason})
+            bar.set_postfix({k: v for k, v in totals.items() if v}, refresh=False)
     return totals
+
+
+async def _until(stop: asyncio.Event, batches: Iterator[list[Raw]]) -> AsyncIterator[Batch]:
+    """The batches, each read and unzipped in a thread, until `stop` is set."""
+    while not stop.is_set():
+        messages = await asyncio.to_thread(next, batches, None)
+        if messages is None:
+            return
+        yield Batch(messages)
 
 
 def _batches(path: str, settings: Settings, advance: Advance) -> Iterator[list[Raw]]:

@@ -8,7 +8,8 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -56,25 +57,57 @@ class Outcome(NamedTuple):
     """Name (for Kafka: position) and reason of each new reject."""
 
 
+class Batch(NamedTuple):
+    """Messages that are taken in together."""
+
+    messages: Sequence[Raw]
+    incarnations: Mapping[tuple[str, int], int] = MappingProxyType({})
+    """The (topic, partition) whose position moves on with this batch."""
+
+
+async def ingest_each(
+    archive: Archive, kind: Kind, batches: AsyncIterator[Batch]
+) -> AsyncIterator[tuple[Batch, Outcome]]:
+    """Take in batches in their order, each with what came of it; raises as `ingest` does.
+
+    While one batch waits for database and store the next is decoded and put, so that the processor
+    is never idle; their transactions keep their order. An empty batch says that nothing more is
+    there just now, and is not answered.
+    """
+    waiting: tuple[Batch, asyncio.Task[Outcome]] | None = None
+    try:
+        async for batch in batches:
+            before = waiting
+            waiting = None
+            if batch.messages:
+                after = before and before[1]
+                waiting = (batch, asyncio.create_task(ingest(archive, kind, batch, after)))
+            if before:
+                yield before[0], await before[1]
+        if waiting:
+            yield waiting[0], await waiting[1]
+    finally:
+        if waiting and not waiting[1].done():
+            waiting[1].cancel()
+            await asyncio.wait((waiting[1],))
+
+
 async def ingest(
-    archive: Archive,
-    kind: Kind,
-    messages: Sequence[Raw],
-    incarnations: Mapping[tuple[str, int], int] | None = None,
+    archive: Archive, kind: Kind, batch: Batch, after: asyncio.Task[Outcome] | None = None
 ) -> Outcome:
     """Take in a batch, however often database or store must be asked again.
 
-    `incarnations` names the (topic, partition) whose position moves on with this batch. Raises
-    StalePosition where one of them is already past it, and errors of the database that waiting
-    does not mend.
+    Its rows are written once `after` is done, and not at all if that failed. Raises StalePosition
+    where a position is already past the batch, and what no waiting mends of the database's errors.
     """
+    messages = batch.messages
     began = time.monotonic()
     decoded = [decode(message.data) for message in messages]
     metrics.STEP.labels("decode").observe(time.monotonic() - began)
     pause = 0.5
     while True:
         try:
-            outcome = await _once(archive, kind, messages, decoded, incarnations or {})
+            outcome = await _once(archive, kind, batch, decoded, after)
         except Overtaken:
             continue
         except Exception as error:
@@ -92,10 +125,11 @@ async def ingest(
 async def _once(
     archive: Archive,
     kind: Kind,
-    messages: Sequence[Raw],
+    batch: Batch,
     decoded: Sequence[Message],
-    incarnations: Mapping[tuple[str, int], int],
+    after: asyncio.Task[Outcome] | None,
 ) -> Outcome:
+    messages = batch.messages
     with metrics.STEP.labels("ask").time():
         work = await _sorted(archive.engine, kind, messages, decoded)
     if not work.tally:
@@ -118,16 +152,18 @@ async def _once(
         reject_bundle=PutBundle.of(rejected),
         conflicts=_aside(messages, conflict_at, ((i, _OTHER, p.candid) for i, p in work.conflicts)),
         conflict_bundle=PutBundle.of(conflicting),
-        incarnations=incarnations,
+        incarnations=batch.incarnations,
         settled=work.settled,
     )
+    if after is not None:
+        await after
     with metrics.STEP.labels("insert").time():
-        batch = await write(archive.engine, writing)
+        number = await write(archive.engine, writing)
     metrics.PRIVATE_ENTRIES.inc(sum(private_entries(packet) for _, packet in work.new))
     counts = Counter(conflict=len(work.conflicts))
     for tally in work.tally.values():
         counts.update(tally)
-    return Outcome(batch, counts, [(r.name or str(r.position), r.reason) for r in writing.rejects])
+    return Outcome(number, counts, [(r.name or str(r.position), r.reason) for r in writing.rejects])
 
 
 _OTHER: Final = "the candid of an alert, and other content"

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from sqlalchemy import RowMapping, select, tuple_
 
 from archive.tables import bundle, reject, replayed
-from consumer.ingest import Archive, ingest
+from consumer.ingest import Archive, Batch, ingest
 from consumer.settings import Settings
 from consumer.sorting import Raw
 
@@ -28,10 +28,10 @@ async def replay(archive: Archive, settings: Settings) -> Counter[str]:
         )
         totals["tried"] += 1
         if len(batch) == settings.batch_messages:
-            totals.update((await ingest(archive, "replay", batch)).counts)
+            totals.update((await ingest(archive, "replay", Batch(batch))).counts)
             batch = []
     if batch:
-        totals.update((await ingest(archive, "replay", batch)).counts)
+        totals.update((await ingest(archive, "replay", Batch(batch))).counts)
     return totals
 
 

@@ -10,7 +10,7 @@ new one starts from the ledger.
 import asyncio
 import logging
 import time
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from aiokafka.errors import KafkaError
 
 from archive.errors import StalePosition
 from consumer import metrics
-from consumer.ingest import Archive, ingest
+from consumer.ingest import Archive, Batch, ingest_each
 from consumer.positions import Position, resume
 from consumer.settings import Settings
 from consumer.sorting import Raw
@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 REFRESH_S: Final = 30.0
 """How often new nights are looked for: a new topic must be found within a minute."""
+NO_TOPIC_S: Final = 5.0
+"""The same while there is no topic at all."""
 SILENCE_S: Final = 120.0
 """With the broker down `getmany` answers "nothing" without an error; after this it is lost."""
 KAFKA_TIMEOUT_S: Final = 10.0
@@ -82,8 +84,8 @@ def _make_consumer(settings: Settings) -> AIOKafkaConsumer:
         session_timeout_ms=30_000,
         rebalance_timeout_ms=60_000,
         max_poll_interval_ms=600_000,
-        # An alert is 70 kB: the usual 1 MiB holds fourteen.
-        max_partition_fetch_bytes=8 << 20,
+        # An alert is 70 kB: the usual 1 MiB holds fourteen, this a batch.
+        max_partition_fetch_bytes=16 << 20,
         fetch_max_bytes=64 << 20,
     )
 
@@ -134,23 +136,33 @@ async def _follow(
     consumer: AIOKafkaConsumer, archive: Archive, settings: Settings, stop: asyncio.Event
 ) -> None:
     assignment = _Assignment(consumer, archive)
+    batches = _fetched(consumer, assignment, settings, stop)
+    async for batch, outcome in ingest_each(archive, "stream", batches):
+        for position, reason in outcome.rejects:
+            log.warning("rejected", extra={"offset": position, "reason": reason})
+        log.info("batch", extra={"batch": outcome.batch} | dict(outcome.counts))
+        await _mirror(consumer, assignment, batch)
+
+
+async def _fetched(
+    consumer: AIOKafkaConsumer, assignment: _Assignment, settings: Settings, stop: asyncio.Event
+) -> AsyncIterator[Batch]:
+    """What the broker gives, batch by batch, an empty one where it has nothing just now."""
     topics: frozenset[str] = frozenset()
     refreshed = -REFRESH_S
     heard = time.monotonic()
     while not stop.is_set():
-        if time.monotonic() - refreshed >= REFRESH_S:
+        if time.monotonic() - refreshed >= (REFRESH_S if topics else NO_TOPIC_S):
             topics = await _subscribe(consumer, assignment, settings, topics)
             refreshed = time.monotonic()
         if not topics:
             await _sleep(1.0, stop)
-            refreshed -= 4.0
             continue
         fetched = await consumer.getmany(timeout_ms=500, max_records=settings.batch_messages)
         if assignment.error is not None:
             raise _LostError("no position") from assignment.error
         heard = _watch(consumer, assignment, heard)
-        if fetched:
-            await _take_in(consumer, assignment, archive, fetched)
+        yield _batch(fetched, assignment)
 
 
 async def _subscribe(
@@ -187,14 +199,7 @@ def _watch(consumer: AIOKafkaConsumer, assignment: _Assignment, heard: float) ->
     return heard
 
 
-async def _take_in(
-    consumer: AIOKafkaConsumer,
-    assignment: _Assignment,
-    archive: Archive,
-    fetched: dict[TopicPartition, list[Any]],
-) -> None:
-    """Ingest one fetch, then mirror its offsets in Kafka."""
-    ours = assignment.positions
+def _batch(fetched: dict[TopicPartition, list[Any]], assignment: _Assignment) -> Batch:
     now = datetime.now(UTC)
     raws = [
         Raw(tp.topic, tp.partition, record.offset, "", night_of(tp.topic, now), record.value or b"")
@@ -202,20 +207,21 @@ async def _take_in(
         for record in records
     ]
     partitions = {(tp.topic, tp.partition) for tp in fetched}
-    if not partitions <= ours.keys():
+    if not partitions <= assignment.positions.keys():
         raise StalePosition("a rebalance took a partition away while it was fetched")
-    outcome = await ingest(archive, "stream", raws, {p: ours[p].incarnation for p in partitions})
-    for tp, records in fetched.items():
-        held = ours[tp.topic, tp.partition]
-        ours[tp.topic, tp.partition] = held._replace(next_offset=records[-1].offset + 1)
-    for position, reason in outcome.rejects:
-        log.warning("rejected", extra={"offset": position, "reason": reason})
-    log.info("batch", extra={"batch": outcome.batch} | dict(outcome.counts))
+    return Batch(raws, {p: assignment.positions[p].incarnation for p in partitions})
+
+
+async def _mirror(consumer: AIOKafkaConsumer, assignment: _Assignment, batch: Batch) -> None:
+    """Tell Kafka the offsets that the ledger holds; only lag tools read them: a failure passes."""
+    offsets = {(raw.source, raw.partition): raw.position + 1 for raw in batch.messages}
+    for partition, offset in offsets.items():
+        if held := assignment.positions.get(partition):
+            assignment.positions[partition] = held._replace(next_offset=offset)
     try:
         async with asyncio.timeout(KAFKA_TIMEOUT_S):
-            await consumer.commit({tp: rs[-1].offset + 1 for tp, rs in fetched.items()})
+            await consumer.commit({TopicPartition(*p): offset for p, offset in offsets.items()})
     except (KafkaError, TimeoutError) as error:
-        # Only lag tools read it; the ledger knows where to resume.
         log.warning("offsets not mirrored", extra={"reason": repr(error)})
 
 
