@@ -23,6 +23,7 @@ Read = Callable[[bytes, int, int], tuple[Any, int]]
 
 MAX_DEPTH: Final = 12
 MAX_FIELDS: Final = 1000
+_NOT_AVRO: Final = (LookupError, TypeError, ValueError, AttributeError, SyntaxError, RecursionError)
 _WIDTH: Final = {"float": 4, "double": 8}
 _CODE: Final = {"float": "f", "double": "d"}
 
@@ -41,14 +42,7 @@ def compile_reader(schema: Schema, picked: Mapping[str, Sequence[str]], spans: s
         value = source.read(schema)
         body = "\n    ".join(["def read(b, p, end):", *source.lines, f"return {value}, p"])
         code = compile(body, "<avro schema>", "exec")
-    except (
-        LookupError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        SyntaxError,
-        RecursionError,
-    ) as error:
+    except _NOT_AVRO as error:
         raise DamagedPacket(f"not an Avro schema: {type(error).__name__}: {error}") from error
     scope = dict(
         source.constants, tail=tail, tail32=tail32, bad=bad, text=text, items=items, Span=Span
@@ -69,6 +63,7 @@ class _Source:
         self._named: dict[str, Schema] = {}
         self._open: list[str] = []
         self._records: list[str] = []
+        self._spaces: list[str] = [""]
         self._indent = ""
         self._count = 0
 
@@ -100,14 +95,14 @@ class _Source:
     def resolve(self, schema: Schema) -> Schema:
         """The schema with names looked up; remembers what it names."""
         if isinstance(schema, str):
-            return self._named.get(schema, {"type": schema})
+            known = schema in _KINDS
+            return {"type": schema} if known else self._named[_full(schema, self._spaces[-1])]
         if isinstance(schema, dict) and isinstance(schema["type"], dict | list):
             return self.resolve(schema["type"])
-        if isinstance(schema, dict) and "name" in schema and schema["type"] in _NAMED:
-            short = schema["name"].rpartition(".")[2]
-            space = schema.get("namespace") or schema["name"].rpartition(".")[0]
-            for name in (schema["name"], short, f"{space}.{short}"):
-                self._named[name] = schema
+        if isinstance(schema, dict) and schema["type"] in _NAMED:
+            name = _full(schema["name"], schema.get("namespace", self._spaces[-1]))
+            schema = schema | {"name": name}
+            self._named[name] = schema
         return schema
 
     def read(self, schema: Schema, field: str = "", wanted: bool = True) -> str:
@@ -116,6 +111,8 @@ class _Source:
         if isinstance(schema, list):
             return self._union(schema, field, wanted)
         kind = schema["type"]
+        if kind == "null":
+            return "None"
         if len(self._open) > MAX_DEPTH:
             raise DamagedPacket(f"a schema nested more than {MAX_DEPTH} deep")
         writer = getattr(self, f"_{kind}", None) if kind in _KINDS else None
@@ -125,9 +122,6 @@ class _Source:
         value: str = writer(schema, field, wanted)
         self._open.pop()
         return value
-
-    def _null(self, _schema: Schema, _field: str, _wanted: bool) -> str:
-        return "None"
 
     def _boolean(self, _schema: Schema, _field: str, _wanted: bool) -> str:
         v = self.name()
@@ -214,6 +208,7 @@ class _Source:
             raise DamagedPacket(f"a schema that holds itself: {schema['name']!r}")
         picks = self._picked.get(field.removesuffix("[]")) if len(self._records) == 1 else None
         self._records.append(schema["name"])
+        self._spaces.append(schema["name"].rpartition(".")[0])
         v = self.name()
         if picks and field.endswith("[]"):
             values = self._fields(schema, picks)
@@ -223,6 +218,7 @@ class _Source:
             pairs = ", ".join(f"{name!r}: {at}" for name, at in values.items())
             self.line(f"{v} = {{{pairs}}}")
         self._records.pop()
+        self._spaces.pop()
         return v
 
     def _fields(self, schema: Schema, wanted: Iterable[str]) -> dict[str, str]:
@@ -283,10 +279,13 @@ class _Source:
         return v
 
 
-_NAMED: Final = frozenset({"record", "enum", "fixed"})
-_KINDS: Final = frozenset(
-    "null boolean int long float double bytes string record enum array map fixed".split()
-)
+_NAMED: Final = ("record", "enum", "fixed")
+_KINDS: Final = (*_NAMED, *"null boolean int long float double bytes string array map".split())
+
+
+def _full(name: str, space: str) -> str:
+    """A name with its namespace, which it inherits from the record around it."""
+    return name if "." in name or not space else f"{space}.{name}"
 
 
 def _nullable_number(schema: Schema) -> tuple[str, int] | None:

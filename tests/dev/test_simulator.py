@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from dev.feed import messages
+from consumer.backfill import messages
 from dev.simulate import to_folder, to_tarball
 from dev.simulator import Packet, schema, simulate
 from dev.simulator.survey import JD_OF_FIRST_NIGHT
@@ -239,7 +239,7 @@ def test_folder_and_tarball_hold_the_same_bytes(
 ) -> None:
     some = packets[:20]
     assert write(some, tmp_path / name) == len(some)
-    assert list(messages(tmp_path / name)) == [(f"{p.candid}.avro", p.message) for p in some]
+    assert list(messages(str(tmp_path / name))) == [(f"{p.candid}.avro", p.message) for p in some]
 
 
 def test_the_tarball_is_the_same_again(tmp_path: Path, packets: list[Packet]) -> None:
