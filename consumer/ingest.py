@@ -86,6 +86,11 @@ async def ingest_each(
                 yield before[0], await before[1]
         if waiting:
             yield waiting[0], await waiting[1]
+    except Exception:
+        # What came before the break is sound, and nobody need fetch it again.
+        if waiting:
+            await asyncio.wait((waiting[1],))
+        raise
     finally:
         if waiting and not waiting[1].done():
             waiting[1].cancel()
@@ -129,11 +134,25 @@ async def _once(
     decoded: Sequence[Message],
     after: asyncio.Task[Outcome] | None,
 ) -> Outcome:
-    messages = batch.messages
     with metrics.STEP.labels("ask").time():
-        work = await _sorted(archive.engine, kind, messages, decoded)
+        work = await _sorted(archive.engine, kind, batch.messages, decoded)
     if not work.tally:
         return Outcome(None, Counter(), [])
+    writing = await _put(archive, kind, batch, work)
+    if after is not None:
+        await after
+    with metrics.STEP.labels("insert").time():
+        number = await write(archive.engine, writing)
+    metrics.PRIVATE_ENTRIES.inc(sum(private_entries(packet) for _, packet in work.new))
+    counts = Counter(conflict=len(work.conflicts))
+    for tally in work.tally.values():
+        counts.update(tally)
+    return Outcome(number, counts, [(r.name or str(r.position), r.reason) for r in writing.rejects])
+
+
+async def _put(archive: Archive, kind: Kind, batch: Batch, work: Sorted) -> Writing:
+    """Put what the batch keeps, and make the rows that point to it."""
+    messages = batch.messages
     packets, places = pack_packets(messages, work.new, work.withheld)
     rejected, reject_at = pack_messages("rejects", messages, [i for i, _ in work.damaged.values()])
     contrary = [i for i, _ in work.conflicts if i not in work.withheld]
@@ -144,7 +163,7 @@ async def _once(
                 await archive.store.put(bundle.key, bundle.data)
     with metrics.STEP.labels("rows").time():
         rows = make_rows([packet for _, packet in work.new], places)
-    writing = Writing(
+    return Writing(
         rows=rows,
         bundle=PutBundle.of(packets),
         ledger=_ledger(kind, messages, work.tally),
@@ -155,15 +174,6 @@ async def _once(
         incarnations=batch.incarnations,
         settled=work.settled,
     )
-    if after is not None:
-        await after
-    with metrics.STEP.labels("insert").time():
-        number = await write(archive.engine, writing)
-    metrics.PRIVATE_ENTRIES.inc(sum(private_entries(packet) for _, packet in work.new))
-    counts = Counter(conflict=len(work.conflicts))
-    for tally in work.tally.values():
-        counts.update(tally)
-    return Outcome(number, counts, [(r.name or str(r.position), r.reason) for r in writing.rejects])
 
 
 _OTHER: Final = "the candid of an alert, and other content"

@@ -81,7 +81,8 @@ def _make_consumer(settings: Settings) -> AIOKafkaConsumer:
         # `latest` would lose what a new night's topic held before it was found.
         auto_offset_reset="earliest",
         metadata_max_age_ms=30_000,
-        session_timeout_ms=30_000,
+        # How long partitions of a consumer that was killed lie idle.
+        session_timeout_ms=10_000,
         rebalance_timeout_ms=60_000,
         max_poll_interval_ms=600_000,
         # An alert is 70 kB: the usual 1 MiB holds fourteen, this a batch.

@@ -7,6 +7,7 @@ import os
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,18 +85,23 @@ async def _as_admin(script: str, database: str = "postgres") -> None:
         await connection.close()
 
 
+@cache
+def _session() -> aioboto3.Session:
+    """One for all tests: reading botocore's description of S3 takes half a second."""
+    settings = Settings()
+    return aioboto3.Session(
+        settings.s3_access_key_id.get_secret_value(),
+        settings.s3_secret_access_key.get_secret_value(),
+        region_name=settings.s3_region,
+    )
+
+
 @asynccontextmanager
 async def new_place(template: str | None = None) -> AsyncIterator[Place]:
     """A database (a copy of `template`, else an empty one with our roles) and a bucket."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     await _as_admin(f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else ""))
-    settings = Settings()
-    session = aioboto3.Session(
-        settings.s3_access_key_id.get_secret_value(),
-        settings.s3_secret_access_key.get_secret_value(),
-        region_name=settings.s3_region,
-    )
-    async with session.client("s3", endpoint_url=settings.s3_endpoint_url) as s3:
+    async with _session().client("s3", endpoint_url=Settings().s3_endpoint_url) as s3:
         await s3.create_bucket(Bucket=name.replace("_", "-"))
     try:
         if template is None:

@@ -18,17 +18,20 @@ async def contents(archive: Archive) -> dict[int, dict[str, Any]]:
     """candid -> all that must be the same however the packets came in, with their bytes."""
     held: dict[int, dict[str, Any]] = {}
     keys = {c.name for c in history.c} - {"candid", "batch"}
-    joined = select(alert, *(history.c[k] for k in sorted(keys)), bundle.c.key.label("key")).join(
+    joined = select(alert, *(history.c[k] for k in sorted(keys))).join(
         history, history.c.candid == alert.c.candid
     )
+    objects = {
+        put.id: await archive.store.get(put.key, 0, put.size)
+        for put in await rows_of(archive, bundle)
+    }
     async with archive.engine.connect() as connection:
-        rows = await connection.execute(joined.outerjoin(bundle, bundle.c.id == alert.c.bundle))
-        for row in rows.mappings():
-            fields = {k: v for k, v in row.items() if k not in ACCIDENTAL | {"key"}}
+        for row in (await connection.execute(joined)).mappings():
+            fields = {k: v for k, v in row.items() if k not in ACCIDENTAL}
             for part in ("packet", *STAMPS):
-                offset = row[f"{part}_offset"]
-                fields[f"{part}_bytes"] = offset is not None and await archive.store.get(
-                    row["key"], offset, row[f"{part}_length"]
+                offset, length = row[f"{part}_offset"], row[f"{part}_length"]
+                fields[f"{part}_bytes"] = (
+                    offset is not None and objects[row["bundle"]][offset : offset + length]
                 )
             held[row["candid"]] = fields
     return held

@@ -1,0 +1,72 @@
+# MARS: `make demo` shows it working, `make test` tests it; both install what is missing.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down status env test check bars openapi lock clean
+
+LOCAL ?= .local
+PORT ?=
+DATA ?=
+ARGS ?=
+TEST_PORT ?= 18000
+TEST_LOCAL ?= .local/test
+
+python := .venv/bin/python
+# Without PORT a stack keeps the one it last had; the first time that is 8000.
+stack := --local '$(LOCAL)' $(if $(PORT),--port '$(PORT)')
+packages = $(wildcard archive app consumer dev tests bench)
+pin := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-header pyproject.toml
+
+help: ## list what make can do
+	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@echo '  variables: PORT (8000; all other ports follow it), DATA, LOCAL (.local, the state), ARGS (for pytest)'
+
+setup: ## install what is missing: Debian packages, .venv, servers, page assets
+	@dev/setup.sh
+
+demo: ## run everything and feed it: 1,000 simulated alerts, or DATA=PATH; Ctrl-C stops it
+	@began=$$(date +%s.%N) && dev/setup.sh && \
+	exec $(python) -m dev.demo $(stack) --began "$$began" $(if $(DATA),--data '$(DATA)')
+
+up: setup ## start PostgreSQL, Kafka and the S3 server
+	@$(python) -m dev.stack up $(stack)
+
+down: ## stop them
+	@$(python) -m dev.stack down $(stack)
+
+status: ## what runs where, and the ledger's totals
+	@$(python) -m dev.stack status $(stack)
+
+env: ## settings of the running stack, as KEY=value lines
+	@$(python) -m dev.stack env $(stack)
+
+test: ## all tests, on a stack of their own
+	@dev/setup.sh --tests && \
+	exec $(python) -m dev.testing --local '$(TEST_LOCAL)' --port '$(TEST_PORT)' -- $(ARGS)
+
+bars: ## the bars on size, names and SQL alone
+	@$(python) -m dev.bars
+
+check: setup ## linters, types, import contracts, bars, then the tests
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy --strict $(packages)
+	.venv/bin/lint-imports
+	$(python) -m dev.bars
+	@$(MAKE) --no-print-directory test
+
+openapi: setup ## write openapi.json anew
+	@$(python) -m app.openapi > openapi.json.new && mv openapi.json.new openapi.json
+
+lock: setup ## pin every dependency anew, with hashes
+	$(pin) --output-file requirements.txt
+	$(pin) --extra dev --constraint requirements.txt --output-file requirements-dev.txt
+
+clean: ## stop the stack and delete its archive; with the usual LOCAL also all that set-up made
+	@python=$(python); [ -x $$python ] || python=python3; \
+	for local in $(if $(filter .local,$(LOCAL)),$(patsubst %/ports,%,$(wildcard .local/*/ports))) '$(LOCAL)'; do \
+	if [ -d "$$local" ]; then $$python -m dev.stack clean --local "$$local" || exit; fi; done
+ifeq ($(LOCAL),.local)
+	@rm -rf .local .venv app/static/vendor .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+endif

@@ -1,0 +1,80 @@
+"""The database of the stack: made once, its roles given passwords, its schema applied."""
+
+import asyncio
+import sys
+
+import asyncpg
+
+from dev.processes import StackError, run
+from dev.state import CHECKOUT, State
+
+ROLES = ("owner", "writer", "reader")
+# Of one source, or of all when the source is null.
+SUMS = """
+SELECT coalesce(sum(received), 0)::bigint AS received, coalesce(sum(stored), 0)::bigint AS stored,
+       coalesce(sum(duplicate), 0)::bigint AS duplicate,
+       coalesce(sum(private), 0)::bigint AS private,
+       coalesce(sum(rejected), 0)::bigint AS rejected
+FROM ledger WHERE $1::text IS NULL OR source = $1
+"""
+
+
+def prepare(state: State) -> None:
+    """Bring database, roles and schema to what this checkout needs; safe to repeat."""
+    asyncio.run(_prepare(state))
+    run(
+        [sys.executable, "-m", "archive.migrate"],
+        env=state.environment("owner"),
+        cwd=CHECKOUT,
+    )
+
+
+async def _prepare(state: State) -> None:
+    connection = await connect(state, database="postgres")
+    try:
+        if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = 'mars'"):
+            await connection.execute("CREATE DATABASE mars")
+    finally:
+        await connection.close()
+    connection = await connect(state)
+    try:
+        await connection.execute((CHECKOUT / "sql" / "cluster.sql").read_text())
+        for role in ROLES:
+            # The passwords are hexadecimal, and DDL takes no parameters.
+            password = state.secrets[role]
+            await connection.execute(f"ALTER ROLE mars_{role} LOGIN PASSWORD '{password}'")
+    finally:
+        await connection.close()
+
+
+async def connect(state: State, database: str = "mars") -> "asyncpg.Connection[asyncpg.Record]":
+    """Connect as superuser."""
+    try:
+        return await asyncpg.connect(
+            host="127.0.0.1",
+            port=state.ports.postgres,
+            user="postgres",
+            password=state.secrets["admin"],
+            database=database,
+            timeout=10,
+        )
+    except asyncpg.InvalidPasswordError as error:
+        raise StackError(
+            f"PostgreSQL refuses the password in {state.folder / 'secrets'}; "
+            "if that file was lost, start anew: make clean"
+        ) from error
+
+
+async def totals(state: State) -> dict[str, int] | None:
+    """Sum the ledger by outcome; None when there is no ledger yet."""
+    try:
+        connection = await connect(state)
+    except asyncpg.InvalidCatalogNameError:
+        return None
+    try:
+        row = await connection.fetchrow(SUMS, None)
+    except asyncpg.UndefinedTableError:
+        return None
+    finally:
+        await connection.close()
+    return dict(row) if row else None

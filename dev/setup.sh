@@ -1,0 +1,130 @@
+#!/usr/bin/env bash
+# Install what is missing, and only that: Debian packages, .venv, the Java servers
+# and the page assets. Each part is finished under another name or gets its stamp
+# last, so a set-up that was killed is simply run again.
+#
+#   dev/setup.sh [--tests]     --tests: also the browser that the tests drive
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+lib=.local/lib
+vendor=app/static/vendor
+mkdir -p "$lib"
+exec 9>"$lib/setup.lock"
+flock 9
+
+say() { printf 'set-up: %s\n' "$*"; }
+fail() { printf 'set-up: %s\n' "$@" >&2; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+# Run a talkative program; show what it said only when it failed. What it leaves
+# running (a package may start a service) must not inherit the lock: 9>&-.
+logged() {
+    "$@" >"$lib/setup.log" 2>&1 </dev/null 9>&- || { tail -n 20 "$lib/setup.log" >&2; fail "failed: $*"; }
+}
+digest() { sha256sum "$@" | sha256sum | cut -d ' ' -f 1; }
+stamped() { [ -f "$1" ] && [ "$(cat "$1")" = "$2" ]; }
+
+# The first Python that is new enough; a set PYTHON is tried before Debian's.
+find_python() {
+    local candidate
+    for candidate in ${PYTHON:-} /usr/bin/python3 python3; do
+        if "$candidate" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            printf '%s' "$candidate"
+            return
+        fi
+    done
+}
+
+java_is_new_enough() {
+    have java && [ "$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p')" -ge 17 ] 2>/dev/null
+}
+
+postgres_has() {
+    local dir
+    for dir in /usr/share/postgresql/15 "$(pg_config --sharedir 2>/dev/null || true)"; do
+        if [ -e "$dir/$1" ]; then return 0; fi
+    done
+    return 1
+}
+
+missing_packages() {
+    [ -n "$(find_python)" ] || echo python3 python3-venv
+    java_is_new_enough || echo openjdk-17-jre-headless
+    postgres_has postgres.bki || echo postgresql-15
+    postgres_has extension/q3c.control || echo postgresql-15-q3c
+    stamped "$lib/java/.stamp" "$java_key" || have mvn || echo maven
+    stamped "$vendor/.stamp" "$assets_key" || have npm || echo nodejs npm
+    [ "${1:-}" != --tests ] || [ -x /usr/bin/chromium ] || echo chromium
+}
+
+install_packages() {
+    local wanted=("$@") sudo=()
+    have apt-get || fail "these are missing: ${wanted[*]} (Debian 12's names)." \
+        "Install them your system's way, or run MARS with 'docker compose up'."
+    if [ "$(id -u)" != 0 ]; then
+        have sudo || fail "as root, run: apt-get update && apt-get install --no-install-recommends ${wanted[*]}"
+        sudo=(sudo)
+    fi
+    say "installing from Debian: ${wanted[*]}"
+    logged "${sudo[@]}" dpkg --configure -a
+    logged "${sudo[@]}" apt-get -qq update
+    logged "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y \
+        --no-install-recommends -o DPkg::Lock::Timeout=300 "${wanted[@]}"
+}
+
+# A .venv knows its own path and Python, so both belong to its key. One without a
+# stamp was left half-made; one with an older stamp is brought up to date.
+make_venv() {
+    local python key
+    python=$(find_python)
+    key=$(printf '%s %s %s' "$PWD" "$("$python" -V)" "$(digest requirements-dev.txt)")
+    if stamped .venv/.stamp "$key" && [ -x .venv/bin/python ]; then return; fi
+    if [ "$(cut -d ' ' -f 1-3 .venv/.stamp 2>/dev/null)" != "${key% *}" ]; then
+        say "making .venv ($("$python" -V))"
+        "$python" -m venv --clear .venv
+    else
+        say "bringing .venv up to date"
+    fi
+    rm -f .venv/.stamp
+    logged .venv/bin/python -m pip --quiet --disable-pip-version-check install \
+        --require-hashes -r requirements-dev.txt
+    printf '%s' "$key" >.venv/.stamp
+}
+
+fetch_java() {
+    if stamped "$lib/java/.stamp" "$java_key"; then return; fi
+    say "fetching Kafka and S3Proxy"
+    rm -rf "$lib/java.new"
+    logged mvn -q -B -C -f dev/pom.xml dependency:copy-dependencies \
+        -DoutputDirectory="$PWD/$lib/java.new/kafka"
+    (cd "$lib/java.new/kafka" && sha256sum --quiet --strict -c ../../../../dev/jars.sha256)
+    mv "$lib"/java.new/kafka/s3proxy-*.jar "$lib/java.new/s3proxy.jar"
+    printf '%s' "$java_key" >"$lib/java.new/.stamp"
+    rm -rf "$lib/java"
+    mv "$lib/java.new" "$lib/java"
+}
+
+fetch_assets() {
+    if stamped "$vendor/.stamp" "$assets_key"; then return; fi
+    say "fetching page assets"
+    local work="$lib/assets" source name
+    rm -rf "$work" "$vendor.new"
+    mkdir -p "$work" "$vendor.new"
+    cp dev/assets/package.json dev/assets/package-lock.json dev/assets/.npmrc "$work/"
+    (cd "$work" && npm ci --silent --ignore-scripts --no-audit --no-fund)
+    while read -r source name; do
+        case $source in '' | '#'*) continue ;; esac
+        cp "$work/node_modules/$source" "$vendor.new/$name"
+    done <dev/assets/files.txt
+    printf '%s' "$assets_key" >"$vendor.new/.stamp"
+    rm -rf "$vendor" "$work"
+    mv "$vendor.new" "$vendor"
+}
+
+java_key=$(digest dev/pom.xml dev/jars.sha256)
+assets_key=$(digest dev/assets/package-lock.json dev/assets/files.txt)
+read -ra missing <<<"$(missing_packages "${1:-}" | tr '\n' ' ')"
+if [ "${#missing[@]}" -gt 0 ]; then install_packages "${missing[@]}"; fi
+make_venv
+fetch_java
+fetch_assets

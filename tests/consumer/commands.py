@@ -1,0 +1,69 @@
+"""The consumer as a process of its own."""
+
+import asyncio
+import os
+import sys
+import time
+from asyncio.subprocess import Process
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from consumer.ingest import Archive
+from tests.conftest import Place
+from tests.consumer.archives import sums
+
+
+def environment(place: Place, **more: object) -> dict[str, str]:
+    """The environment in which the consumer writes to a place."""
+    settings = place.settings("writer")
+    ours = {
+        "MARS_DATABASE_URL": settings.database_url.get_secret_value(),
+        "MARS_S3_BUCKET": place.bucket,
+        "MARS_METRICS_PORT": "0",
+    }
+    return {**os.environ, **ours, **{name: str(value) for name, value in more.items()}}
+
+
+async def start(place: Place, *arguments: str, **more: object) -> Process:
+    """Start `python -m consumer …`."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "consumer",
+        *arguments,
+        env=environment(place, **more),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def consumer(place: Place, *arguments: str) -> str:
+    """What the command prints; its errors, where it does not end with status 0, fail the test."""
+    process = await start(place, *arguments)
+    out, err = await process.communicate()
+    assert process.returncode == 0, err.decode()
+    return out.decode()
+
+
+async def until(
+    true: Callable[[], Coroutine[Any, Any, bool]], seconds: float, process: Process
+) -> float:
+    """Wait until something is true; returns how long it took."""
+    began = time.monotonic()
+    while not await true():
+        assert process.returncode is None, await said(process)
+        assert time.monotonic() - began < seconds, "it took too long"
+        await asyncio.sleep(0.05)
+    return time.monotonic() - began
+
+
+async def said(process: Process) -> str:
+    assert process.stderr is not None
+    return (await process.stderr.read()).decode()
+
+
+def at_least(archive: Archive, received: int) -> Callable[[], Coroutine[Any, Any, bool]]:
+    async def reached() -> bool:
+        return (await sums(archive))["received"] >= received
+
+    return reached

@@ -1,0 +1,171 @@
+"""`python -m consumer stream` on the real broker: new nights, kill -9, SIGTERM, a remade topic."""
+
+import asyncio
+import os
+import random
+import signal
+import socket
+import uuid
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import httpx
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from archive.tables import ledger, position, reject
+from consumer.ingest import Archive, Batch, ingest
+from consumer.sorting import Raw
+from consumer.verify import verify
+from dev.produce import produce
+from dev.simulator import simulate
+from tests.conftest import Place, new_place, opened
+from tests.consumer.archives import contents, rows_of, summed, sums
+from tests.consumer.commands import at_least, start, until
+from tests.packets import packet
+
+BROKER = os.environ.get("MARS_KAFKA_BOOTSTRAP_SERVERS", "")
+FIRST = 3613372962515010000
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Feed:
+    """Topics of one test's own, and the settings by which a consumer finds them."""
+
+    def __init__(self) -> None:
+        self.prefix = f"t{uuid.uuid4().hex[:8]}"
+        self.settings = {
+            "MARS_KAFKA_TOPIC": self.prefix + "_{night}_programid1",
+            "MARS_KAFKA_GROUP": self.prefix,
+            "MARS_BATCH_MESSAGES": 16,
+        }
+
+    def topic(self, days_ago: int = 0) -> str:
+        night = datetime.now(UTC) - timedelta(days=days_ago)
+        return f"{self.prefix}_{night:%Y%m%d}_programid1"
+
+    async def send(self, messages: Sequence[bytes], days_ago: int = 0) -> None:
+        named = [(str(n), data) for n, data in enumerate(messages)]
+        await asyncio.to_thread(produce, named, self.topic(days_ago))
+
+    async def committed(self, days_ago: int = 0) -> tuple[int | None, int]:
+        """Kafka's own commit of our group, and the end of the topic."""
+        partition = TopicPartition(self.topic(days_ago), 0)
+        kafka = AIOKafkaConsumer(bootstrap_servers=BROKER, group_id=self.prefix)
+        await kafka.start()
+        kafka.assign([partition])
+        ends = await kafka.end_offsets([partition])
+        at = await kafka.committed(partition)
+        await kafka.stop()
+        return at, ends[partition]
+
+
+@asynccontextmanager
+async def following(place: Place, feed: Feed, **more: object) -> AsyncIterator[Process]:
+    process = await start(place, "stream", **feed.settings, **more)
+    drain = asyncio.create_task(_drained(process))
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+        await drain
+
+
+async def _drained(process: Process) -> None:
+    """A full pipe would stop the consumer; nobody reads its standard output."""
+    assert process.stdout is not None
+    while await process.stdout.read(1 << 16):
+        continue
+
+
+async def test_new_nights_are_found_and_sigterm_drains(archive: Archive, place: Place) -> None:
+    """The start finds no topic at all; then there is one; then another beside it."""
+    feed = Feed()
+    port = free_port()
+    async with following(place, feed, MARS_METRICS_PORT=port) as process:
+        await asyncio.sleep(2)
+        await feed.send([packet(candid=FIRST + n) for n in range(3)], days_ago=1)
+        assert await until(at_least(archive, 3), 60, process) < 60
+        await feed.send([packet(candid=FIRST + 10), b"damaged"])
+        assert await until(at_least(archive, 5), 60, process) < 60
+        async with httpx.AsyncClient() as client:
+            told = (await client.get(f"http://127.0.0.1:{port}/metrics")).text
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), 60) == 0
+    assert 'mars_packets_total{kind="stream",outcome="stored"} 4.0' in told
+    assert 'mars_packets_total{kind="stream",outcome="rejected"} 1.0' in told
+    for name in ("mars_lag_messages{", "mars_batch_seconds_sum", "mars_fetch_age_seconds "):
+        assert name in told
+    nights = {f"{row.night:%Y%m%d}" for row in await rows_of(archive, ledger)}
+    assert nights == {feed.topic(days)[-19:-11] for days in (0, 1)}
+    assert [await feed.committed(days) for days in (0, 1)] == [(2, 2), (3, 3)]
+    (bad,) = await rows_of(archive, reject)
+    assert (bad.source, bad.position, bad.name) == (feed.topic(), 1, "")
+
+
+def night(seed: int) -> list[bytes]:
+    """A feed with everything in it: alerts, repeats, damage, private packets, in no order."""
+    rng = random.Random(seed)
+    sound = [p.message for p in simulate(300, seed)]
+    feed = sound + rng.sample(sound, 20) + [m[:-9] for m in rng.sample(sound, 10)]
+    feed += [packet(candid=FIRST + n, programid=2) for n in range(5)]
+    rng.shuffle(feed)
+    return feed
+
+
+async def test_killed_in_the_middle_of_a_feed_it_ends_in_the_same_rows(
+    archive: Archive, place: Place, template: str
+) -> None:
+    feed, messages = Feed(), night(7)
+    await feed.send(messages)
+    async with following(place, feed) as process:
+        await until(at_least(archive, 60), 60, process)
+        process.send_signal(signal.SIGKILL)
+        await process.wait()
+    at_the_kill = await sums(archive)
+    assert at_the_kill["received"] < len(messages)
+    async with following(place, feed) as process:
+        await until(at_least(archive, len(messages)), 60, process)
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), 60) == 0
+    assert await sums(archive) == summed(
+        received=335, stored=300, duplicate=20, private=5, rejected=10
+    )
+    assert (await verify(archive))[1] == []
+    assert await feed.committed() == (335, 335)
+    (at,) = await rows_of(archive, position)
+    assert at.next_offset == 335
+    async with new_place(template) as calm, opened(calm) as undisturbed:
+        raws = [
+            Raw(feed.topic(), 0, n, "", datetime.now(UTC).date(), data)
+            for n, data in enumerate(messages)
+        ]
+        await ingest(undisturbed, "stream", Batch(raws))
+        assert await contents(undisturbed) == await contents(archive)
+
+
+async def test_a_topic_made_anew_is_read_from_its_beginning(archive: Archive, place: Place) -> None:
+    feed = Feed()
+    await feed.send([packet(candid=FIRST + n) for n in range(5)])
+    async with following(place, feed) as process:
+        await until(at_least(archive, 5), 60, process)
+    admin = AIOKafkaAdminClient(bootstrap_servers=BROKER)
+    await admin.start()
+    await admin.delete_topics([feed.topic()])
+    await admin.close()
+    await asyncio.sleep(1)
+    await feed.send([packet(candid=FIRST + n) for n in (1, 20)])
+    async with following(place, feed) as process:
+        await until(at_least(archive, 7), 60, process)
+    assert await sums(archive) == summed(received=7, stored=6, duplicate=1)
+    (at,) = await rows_of(archive, position)
+    assert (at.incarnation, at.next_offset) == (2, 2)
