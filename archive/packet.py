@@ -22,6 +22,8 @@ EARLIER: Final = ("programid", *dict.fromkeys([*DETECTION, *LIMIT, *FORCED]))
 FORCED_ENTRY: Final = ("programid", *FORCED)
 
 _FORCED_OF_EARLIER: Final = itemgetter(*map(EARLIER.index, FORCED_ENTRY))
+_REQUIRED: Final = tuple(c.name for c in CANDIDATE if c.required)
+_TEXTS: Final = tuple(c.name for c in CANDIDATE if c.kind in (Kind.TEXT, Kind.BOOLEAN))
 USUAL_SIGNS: Final = frozenset({"t", "f", None})
 _PROCSTATUS: Final = FORCED_ENTRY.index("procstatus")
 _AVRO_TYPES: Final = {
@@ -208,7 +210,7 @@ def _stamp(cutout: dict[str, Any] | None) -> Span | None:
 def _check(packet: Packet) -> None:
     """Raise DamagedPacket where a row could not be made of the packet, or would mislead."""
     candidate = packet.candidate
-    for name in (c.name for c in CANDIDATE if c.required):
+    for name in _REQUIRED:
         if candidate.get(name) is None:
             raise DamagedPacket(f"candidate.{name} is missing")
     if not packet.object_id or packet.candid != candidate["candid"]:
@@ -217,7 +219,8 @@ def _check(packet: Packet) -> None:
     for name, low, high in (("jd", 2400000.5, 2500000.0), ("ra", 0.0, 360.0), ("dec", -90.0, 90.0)):
         if not low <= candidate[name] <= high:
             raise DamagedPacket(f"candidate.{name} = {candidate[name]} is not in [{low}, {high}]")
-    texts = [packet.object_id, packet.schemavsn, packet.publisher, *candidate.values()]
-    texts += [entry[_PROCSTATUS] for entry in packet.forced]
-    if any(isinstance(text, str) and "\0" in text for text in texts):
+    texts = [packet.object_id, packet.schemavsn, packet.publisher]
+    texts += [candidate.get(name) for name in _TEXTS]
+    texts += {entry[_PROCSTATUS] for entry in packet.forced}
+    if any(text and "\0" in text for text in texts):
         raise DamagedPacket("a text that holds a NUL character")

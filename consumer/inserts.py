@@ -5,6 +5,7 @@ locked, which gives batches and lco_ids in the order of commits; whoever waits f
 rows of the one before.
 """
 
+import io
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Final, NamedTuple
@@ -41,7 +42,8 @@ from archive.tables import (
     replayed,
 )
 from consumer.bundles import Bundle
-from consumer.rows import ALERT_COLUMNS, HISTORY_COLUMNS, Row, Rows
+from consumer.copying import copy_of, history_columns
+from consumer.rows import ALERT_COLUMNS, Rows
 
 _ORDINAL: Final = "ordinal"
 _temporary = MetaData()
@@ -60,7 +62,7 @@ def _incoming(table: Table, names: Sequence[str]) -> Table:
 
 
 _alerts: Final = _incoming(alert, ALERT_COLUMNS)
-_histories: Final = _incoming(history, HISTORY_COLUMNS)
+_histories: Final = _incoming(history, [c.name for c in history.c if c.name != "batch"])
 
 
 class PutBundle(NamedTuple):
@@ -151,8 +153,8 @@ async def write(engine: AsyncEngine, writing: Writing) -> int:
     Raises Overtaken or StalePosition, and then nothing is written.
     """
     async with engine.begin() as connection:
-        await _copy(connection, _alerts, writing.rows.alerts)
-        await _copy(connection, _histories, writing.rows.histories)
+        if writing.rows.alerts:
+            await _copy(connection, writing.rows)
         # From here on the counter is locked, until the commit.
         batch, first_lco_id = await _take_numbers(connection, len(writing.rows.alerts))
         for row in writing.ledger:
@@ -170,17 +172,22 @@ async def write(engine: AsyncEngine, writing: Writing) -> int:
     return batch
 
 
-async def _copy(connection: AsyncConnection, table: Table, rows: Sequence[Row]) -> None:
-    if not rows:
-        return
-    # A Core statement first: it opens the transaction, without which COPY would commit by itself.
-    await connection.execute(CreateTable(table, if_not_exists=True))
-    raw = (await connection.get_raw_connection()).driver_connection
-    assert raw is not None
-    await raw.copy_records_to_table(
-        table.name,
-        records=[(n, *row) for n, row in enumerate(rows)],
-        columns=[c.name for c in table.c],
+async def _copy(connection: AsyncConnection, rows: Rows) -> None:
+    for table in (_alerts, _histories):
+        # A Core statement first: it opens the transaction, without which COPY would be on its own.
+        await connection.execute(CreateTable(table, if_not_exists=True))
+    driver = (await connection.get_raw_connection()).driver_connection
+    assert driver is not None
+    await driver.copy_records_to_table(
+        _alerts.name,
+        records=[(n, *row) for n, row in enumerate(rows.alerts)],
+        columns=[_ORDINAL, *ALERT_COLUMNS],
+    )
+    await driver.copy_to_table(
+        _histories.name,
+        source=io.BytesIO(copy_of(rows.histories)),
+        format="binary",
+        columns=history_columns(rows.histories),
     )
 
 
@@ -240,12 +247,11 @@ async def _insert_alerts(
     )
     if stored.rowcount != len(writing.rows.alerts):
         raise Overtaken
+    columns = [c for c in _histories.c if c.name != _ORDINAL]
     await connection.execute(
         insert(history).from_select(
-            [*HISTORY_COLUMNS, "batch"],
-            select(*(_histories.c[name] for name in HISTORY_COLUMNS), number).order_by(
-                _histories.c[_ORDINAL]
-            ),
+            [*(c.name for c in columns), "batch"],
+            select(*columns, number).order_by(_histories.c[_ORDINAL]),
         )
     )
 

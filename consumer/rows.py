@@ -4,7 +4,6 @@ Called one packet at a time, the galactic coordinates alone would cost 1.4 ms ea
 """
 
 from collections.abc import Iterable, Sequence
-from itertools import accumulate, pairwise
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
@@ -12,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from astropy import units
 from astropy.coordinates import SkyCoord
+from sqlalchemy import Boolean
+from sqlalchemy.types import TypeEngine
 
 from archive.columns import CANDIDATE, DERIVED, SENTINELS, Column, Kind
 from archive.packet import EARLIER, FORCED_ENTRY, Packet
@@ -19,6 +20,7 @@ from archive.tables import HISTORIES, STAMPS
 
 Row = tuple[Any, ...]
 Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 _DERIVED: Final = tuple(c.name for c in DERIVED if c.name != "filter")
 _PLACE: Final = (
@@ -33,10 +35,6 @@ ALERT_COLUMNS: Final = (
     "extra",
     "payload_hash",
     *_PLACE,
-)
-HISTORY_COLUMNS: Final = (
-    "candid",
-    *(f"{kind}_{field}" for kind, fields in HISTORIES.items() for field in fields),
 )
 PUBLIC: Final = 1
 
@@ -56,17 +54,36 @@ class Place(NamedTuple):
     stamps: tuple[tuple[int, int] | None, ...]
 
 
+class Joined(NamedTuple):
+    """One field of the history entries of all packets of a batch, end to end."""
+
+    sql_type: type[TypeEngine[Any]]
+    """Of an entry's value."""
+    values: Sequence[Any]
+    nulls: Flags
+    """Where the value counts as NULL."""
+    cuts: npt.NDArray[np.int64]
+    """The entries of the n-th packet are those from cuts[n] to cuts[n + 1]."""
+
+
+class Histories(NamedTuple):
+    """The rows of `history`, a column at a time; what a packet has no entries of is NULL."""
+
+    candids: Sequence[int]
+    columns: dict[str, Joined]
+
+
 class Rows(NamedTuple):
-    """What is inserted for a batch, in the order of ALERT_COLUMNS and HISTORY_COLUMNS."""
+    """What is inserted for a batch; alerts in the order of ALERT_COLUMNS."""
 
     alerts: list[Row]
-    histories: list[Row]
+    histories: Histories
 
 
 def make_rows(packets: Sequence[Packet], places: Sequence[Place]) -> Rows:
     """Rows of public packets; histories keep their public entries only (see `private_entries`)."""
     if not packets:
-        return Rows([], [])
+        return Rows([], Histories([], {}))
     sentinels = np.zeros(len(packets), dtype=np.int64)
     columns = {c.name: _column(c, packets, sentinels) for c in CANDIDATE}
     columns |= _derived(packets, columns)
@@ -173,34 +190,40 @@ def _delta_latest(packet: Packet) -> float | None:
     return float(magpsf - before)
 
 
-def _histories(packets: Sequence[Packet]) -> list[Row]:
-    """One row of arrays a packet; an empty list is None in each of its columns."""
+def _histories(packets: Sequence[Packet]) -> Histories:
     candid = EARLIER.index("candid")
-    lists: dict[str, list[list[Row]]] = {"limit": [], "detection": [], "forced": []}
+    entries: dict[str, list[list[Row]]] = {"limit": [], "detection": [], "forced": []}
     for p in packets:
         public = [entry for entry in p.earlier if entry[0] == PUBLIC]
-        lists["limit"].append([entry for entry in public if entry[candid] is None])
-        lists["detection"].append([entry for entry in public if entry[candid] is not None])
-        lists["forced"].append([entry for entry in p.forced if entry[0] == PUBLIC])
-    columns: list[list[Any]] = [[p.candid for p in packets]]
-    for kind, entries in lists.items():
-        columns += _arrays(kind, entries, FORCED_ENTRY if kind == "forced" else EARLIER)
-    return list(zip(*columns, strict=True))
+        entries["limit"].append([entry for entry in public if entry[candid] is None])
+        entries["detection"].append([entry for entry in public if entry[candid] is not None])
+        entries["forced"].append([entry for entry in p.forced if entry[0] == PUBLIC])
+    columns: dict[str, Joined] = {}
+    for kind, lists in entries.items():
+        columns |= _joined(kind, lists, FORCED_ENTRY if kind == "forced" else EARLIER)
+    return Histories([p.candid for p in packets], columns)
 
 
-def _arrays(kind: str, lists: list[list[Row]], names: Sequence[str]) -> list[list[Any]]:
-    """The entries of all packets joined, cleaned a field at a time, and cut apart again."""
-    cuts = list(pairwise(accumulate(map(len, lists), initial=0)))
+def _joined(kind: str, lists: list[list[Row]], names: Sequence[str]) -> dict[str, Joined]:
+    """The entries of all packets, joined and cleaned a field at a time."""
+    cuts = np.cumsum([0, *map(len, lists)])
     pick = itemgetter(*(names.index(field) for field in HISTORIES[kind]))
-    joined = list(zip(*(pick(entry) for entries in lists for entry in entries), strict=True))
-    sentinel = _HISTORY_SENTINELS.get(kind)
-    arrays = []
-    for n, field in enumerate(HISTORIES[kind]):
-        values = list(joined[n]) if joined else []
-        if field == "isdiffpos":
-            values = [_SIGNS.get(value) for value in values]
-        elif field not in ("candid", "pid", "fid", "procstatus"):
-            can_be_missing = kind == "forced" or field in _NO_REFERENCE
-            values = _clean(values, sentinel if can_be_missing else None)
-        arrays.append([values[i:j] if i < j else None for i, j in cuts])
-    return arrays
+    columns = list(zip(*(pick(entry) for entries in lists for entry in entries), strict=True))
+    joined = {}
+    for n, (field, sql_type) in enumerate(HISTORIES[kind].items()):
+        values = columns[n] if columns else ()
+        if sql_type is Boolean:
+            values = tuple(_SIGNS.get(value) for value in values)
+        can_be_missing = kind == "forced" or field in _NO_REFERENCE
+        sentinel = _HISTORY_SENTINELS.get(kind) if can_be_missing else None
+        joined[f"{kind}_{field}"] = Joined(sql_type, values, _nulls(values, sentinel), cuts)
+    return joined
+
+
+def _nulls(values: Sequence[Any], sentinel: float | None) -> Flags:
+    """Where a value is missing, NaN, infinite or the sentinel."""
+    if any(isinstance(value, str) for value in values[:50]):
+        return np.array([value is None for value in values], dtype=bool)
+    numbers: Floats = np.array(values, dtype=np.float64)
+    missing: Flags = ~np.isfinite(numbers) | (numbers == sentinel)
+    return missing

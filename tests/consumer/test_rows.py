@@ -9,10 +9,17 @@ from astropy import units
 from astropy.coordinates import SkyCoord
 
 from archive.packet import decode
-from consumer.rows import ALERT_COLUMNS, HISTORY_COLUMNS, Place, make_rows
+from consumer.rows import ALERT_COLUMNS, Joined, Place, make_rows
 from tests.packets import detection, forced, limit, packet
 
 NOWHERE = Place(None, (None, None, None))
+
+
+def entries(joined: Joined, n: int) -> list[Any]:
+    """The n-th packet's entries of one field."""
+    mine = slice(joined.cuts[n], joined.cuts[n + 1])
+    values, nulls = joined.values[mine], joined.nulls[mine]
+    return [None if null else value for value, null in zip(values, nulls, strict=True)]
 
 
 def rows(*messages: bytes) -> list[dict[str, Any]]:
@@ -20,8 +27,9 @@ def rows(*messages: bytes) -> list[dict[str, Any]]:
     packets = [p for m in messages for p in decode(m).packets]
     made = make_rows(packets, [NOWHERE] * len(packets))
     return [
-        dict(zip(ALERT_COLUMNS, a, strict=True)) | dict(zip(HISTORY_COLUMNS, h, strict=True))
-        for a, h in zip(made.alerts, made.histories, strict=True)
+        dict(zip(ALERT_COLUMNS, a, strict=True))
+        | {name: entries(joined, n) for name, joined in made.histories.columns.items()}
+        for n, a in enumerate(made.alerts)
     ]
 
 

@@ -1,0 +1,59 @@
+"""Arrays that we write ourselves are read by PostgreSQL as the values they were made of."""
+
+import json
+from typing import Any
+
+import asyncpg
+import numpy as np
+
+from archive.packet import decode
+from archive.tables import HISTORIES
+from consumer.copying import copy_of, history_columns
+from consumer.ingest import Archive, Batch, ingest
+from consumer.rows import make_rows
+from consumer.sorting import Raw
+from tests.conftest import Place, url_of
+from tests.consumer.test_ingest import FIRST, NIGHT
+from tests.consumer.test_rows import NOWHERE, entries
+from tests.packets import detection, forced, limit, packet
+
+NAN = float("nan")
+MESSAGES = [
+    packet(candid=FIRST),
+    packet(candid=FIRST + 1, prv_candidates=[limit(diffmaglim=NAN), limit(), limit()]),
+    packet(
+        candid=FIRST + 2,
+        prv_candidates=[detection(distnr=-999.0), detection(isdiffpos="?"), detection(rb=None)],
+        fp_hists=[forced(procstatus=None), forced(procstatus="56, ž"), forced(magzpsci=None)],
+    ),
+    packet(candid=FIRST + 3, fp_hists=[forced(forcediffimflux=-99999.0)] * 40),
+]
+
+
+def expected(name: str, values: list[Any]) -> list[Any] | None:
+    """As PostgreSQL gives a column back: float32 where it is real, NULL for no entries."""
+    kind, _, field = name.partition("_")
+    real = HISTORIES[kind][field].__name__ == "REAL"
+    return [float(np.float32(v)) if real and v is not None else v for v in values] or None
+
+
+async def test_what_is_copied_is_what_is_read(archive: Archive, place: Place) -> None:
+    raws = [Raw("t", 0, n, "", NIGHT, data) for n, data in enumerate(MESSAGES)]
+    await ingest(archive, "backfill", Batch(raws))
+    packets = [p for m in MESSAGES for p in decode(m).packets]
+    made = make_rows(packets, [NOWHERE] * len(packets)).histories
+    connection = await asyncpg.connect(url_of("reader", place.database).replace("+asyncpg", ""))
+    rows = await connection.fetch("SELECT * FROM history ORDER BY candid")
+    told = await connection.fetchval("SELECT json_agg(history ORDER BY candid) FROM history")
+    await connection.close()
+    for n, row in enumerate(rows):
+        for name, joined in made.columns.items():
+            assert row[name] == expected(name, entries(joined, n)), (n, name)
+            # PostgreSQL's own reading, not only asyncpg's of the same bytes.
+            assert (json.loads(told)[n][name] is None) == (row[name] is None)
+
+
+def test_no_packets_make_an_empty_copy() -> None:
+    empty = make_rows([], []).histories
+    assert history_columns(empty) == ["ordinal", "candid"]
+    assert copy_of(empty)[-2:] == b"\xff\xff"
