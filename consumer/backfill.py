@@ -11,7 +11,7 @@ import tarfile
 import zlib
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Final
@@ -86,11 +86,12 @@ async def backfill(
     total = None if None in sizes else sum(size or 0 for size in sizes)
     with tqdm(total=total, unit="B", unit_scale=True, disable=None) as bar:
         batches = _until(stop, (b for path in paths for b in _batches(path, settings, bar.update)))
-        async for _, outcome in ingest_each(archive, "backfill", batches):
-            totals.update(outcome.counts)
-            for name, reason in outcome.rejects:
-                log.warning("rejected", extra={"packet": name, "reason": reason})
-            bar.set_postfix({k: v for k, v in totals.items() if v}, refresh=False)
+        async with aclosing(ingest_each(archive, "backfill", batches)) as taken:
+            async for _, outcome in taken:
+                totals.update(outcome.counts)
+                for name, reason in outcome.rejects:
+                    log.warning("rejected", extra={"packet": name, "reason": reason})
+                bar.set_postfix({k: v for k, v in totals.items() if v}, refresh=False)
     return totals
 
 

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
 
@@ -67,7 +67,7 @@ class Batch(NamedTuple):
 
 async def ingest_each(
     archive: Archive, kind: Kind, batches: AsyncIterator[Batch]
-) -> AsyncIterator[tuple[Batch, Outcome]]:
+) -> AsyncGenerator[tuple[Batch, Outcome]]:
     """Take in batches in their order, each with what came of it; raises as `ingest` does.
 
     While one batch waits for database and store the next is decoded and put, so that the processor

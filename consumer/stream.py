@@ -11,6 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Collection
+from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -138,11 +139,12 @@ async def _follow(
 ) -> None:
     assignment = _Assignment(consumer, archive)
     batches = _fetched(consumer, assignment, settings, stop)
-    async for batch, outcome in ingest_each(archive, "stream", batches):
-        for position, reason in outcome.rejects:
-            log.warning("rejected", extra={"offset": position, "reason": reason})
-        log.info("batch", extra={"batch": outcome.batch} | dict(outcome.counts))
-        await _mirror(consumer, assignment, batch)
+    async with aclosing(ingest_each(archive, "stream", batches)) as taken:
+        async for batch, outcome in taken:
+            for position, reason in outcome.rejects:
+                log.warning("rejected", extra={"offset": position, "reason": reason})
+            log.info("batch", extra={"batch": outcome.batch} | dict(outcome.counts))
+            await _mirror(consumer, assignment, batch)
 
 
 async def _fetched(
