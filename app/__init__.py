@@ -1,0 +1,1 @@
+"""Reads the archive: HTTP in, JSON, bytes and pictures out."""

@@ -1,0 +1,50 @@
+"""The opaque cursor: where a page ended, so that the next begins there whatever came since."""
+
+import base64
+import binascii
+from typing import Final, NamedTuple
+
+import orjson
+
+from app.filters import Value, plain_text
+
+_MAX_LENGTH: Final = 600
+_INT64: Final = 2**63
+
+
+class Cursor(NamedTuple):
+    """The last row of a page, and the search and batch that it belongs to."""
+
+    digest: str
+    as_of: int
+    value: Value | None
+    candid: int
+
+    def token(self) -> str:
+        """The cursor as a client gets it."""
+        return base64.urlsafe_b64encode(orjson.dumps(list(self))).decode().rstrip("=")
+
+
+def read_cursor(token: str) -> Cursor:
+    """The cursor that a client gave back. Raises ValueError."""
+    try:
+        if len(token) > _MAX_LENGTH:
+            raise ValueError("too long")
+        padded = token.strip() + "=" * (-len(token.strip()) % 4)
+        cursor = Cursor(*orjson.loads(base64.b64decode(padded, b"-_", validate=True)))
+        if not _sound(cursor):
+            raise ValueError("unsound")
+    except (ValueError, TypeError, binascii.Error):
+        raise ValueError("not a cursor of this API") from None
+    return cursor
+
+
+def _sound(cursor: Cursor) -> bool:
+    integers = (cursor.as_of, cursor.candid)
+    if not all(type(i) is int and 0 <= i < _INT64 for i in integers):
+        return False
+    if isinstance(cursor.value, str):
+        plain_text(cursor.value)
+    if isinstance(cursor.value, int) and not -_INT64 <= cursor.value < _INT64:
+        return False
+    return isinstance(cursor.digest, str) and isinstance(cursor.value, float | int | str | None)

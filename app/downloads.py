@@ -1,0 +1,152 @@
+"""Bytes of a packet as answers: ETag, 304, Range, HEAD, and the stream from the object store."""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
+from http import HTTPStatus
+from typing import Final, NamedTuple
+
+from fastapi import Request, Response
+from fastapi.responses import StreamingResponse
+
+from app.errors import NotFound, RangeNotSatisfiable
+from app.pictures import GZIP_MAGIC, RENDERER, draw, expanded
+from archive.objects import ObjectStore
+
+IMMUTABLE: Final = "public, max-age=31536000, immutable"
+FITS: Final = "application/fits"
+_RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
+
+
+class Piece(NamedTuple):
+    """A byte range of a bundle, the name of its content, and what to say if it is not there."""
+
+    key: str | None
+    offset: int | None
+    length: int | None
+    content: str
+    """A hash of the packet and the part's name: the same for the same bytes, for ever."""
+    missing: str
+
+    def place(self) -> tuple[str, int, int]:
+        """Key, offset and length. Raises NotFound with the reason."""
+        if self.key is None or self.offset is None or self.length is None:
+            raise NotFound(self.missing)
+        return self.key, self.offset, self.length
+
+
+def not_modified(request: Request, etag: str) -> bool:
+    """Whether the client already holds this representation."""
+    held = request.headers.get("if-none-match", "")
+    tags = [tag.strip().removeprefix("W/") for tag in held.split(",")]
+    return "*" in tags or etag in tags
+
+
+def accepts_gzip(request: Request) -> bool:
+    """Whether the client says that it takes gzip; one that says nothing may not know it."""
+    for part in request.headers.get("accept-encoding", "").lower().split(","):
+        coding, _, weight = part.partition(";")
+        if coding.strip() in ("gzip", "x-gzip", "*"):
+            return re.fullmatch(r"\s*q\s*=\s*0(\.0*)?\s*", weight) is None
+    return False
+
+
+def _wanted(request: Request, etag: str, length: int) -> tuple[int, int] | None:
+    """First byte and number of bytes of a Range that can be served; None for the whole.
+
+    Several ranges at once, and a Range that cannot be read, are answered with the whole, as
+    RFC 9110 allows. Raises RangeNotSatisfiable.
+    """
+    if request.headers.get("if-range", etag) != etag:
+        return None
+    match = _RANGE.fullmatch(request.headers.get("range", "").replace(" ", ""))
+    if match is None or match.group(0) == "bytes=-":
+        return None
+    first, last = match.groups()
+    if not first:
+        count = min(int(last), length)
+        start = length - count
+    else:
+        start = int(first)
+        if last and int(last) < start:
+            return None
+        count = min(int(last or length), length - 1) - start + 1
+    if start >= length or count <= 0:
+        raise RangeNotSatisfiable(length)
+    return start, count
+
+
+async def send_file(
+    request: Request, store: ObjectStore, piece: Piece, name: str, media_type: str
+) -> Response:
+    """The bytes as they are stored, as an attachment, whole or a range of them."""
+    key, offset, length = piece.place()
+    etag = f'"{piece.content}"'
+    headers = _headers(etag, name) | {"Accept-Ranges": "bytes"}
+    if not_modified(request, etag):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    status, wanted = HTTPStatus.OK, _wanted(request, etag, length)
+    if wanted is not None:
+        start, count = wanted
+        headers["Content-Range"] = f"bytes {start}-{start + count - 1}/{length}"
+        offset, length, status = offset + start, count, HTTPStatus.PARTIAL_CONTENT
+    headers["Content-Length"] = str(length)
+    if request.scope.get("head"):
+        return Response(status_code=status, headers=headers, media_type=media_type)
+    _, body = await _begun(store.stream(key, offset, length))
+    return StreamingResponse(body, status, headers, media_type)
+
+
+async def send_fits(request: Request, store: ObjectStore, piece: Piece, name: str) -> Response:
+    """The FITS image: its gzip untouched for clients that take it, else expanded."""
+    key, offset, length = piece.place()
+    gzipped = accepts_gzip(request)
+    etag = f'"{piece.content}-fits{"-gzip" if gzipped else ""}"'
+    headers = _headers(etag, name) | {"Vary": "Accept-Encoding"}
+    if not_modified(request, etag):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    if gzipped:
+        # A HEAD, too, must know whether the stored bytes are gzip.
+        asked = len(GZIP_MAGIC) if request.scope.get("head") else length
+        first, body = await _begun(store.stream(key, offset, asked))
+        if first.startswith(GZIP_MAGIC):
+            headers |= {"Content-Encoding": "gzip", "Content-Length": str(length)}
+        return StreamingResponse(body, headers=headers, media_type=FITS)
+    image = await asyncio.to_thread(expanded, await store.get(key, offset, length))
+    return Response(image, headers=headers, media_type=FITS)
+
+
+async def send_picture(request: Request, store: ObjectStore, piece: Piece, name: str) -> Response:
+    """The stamp as PNG."""
+    key, offset, length = piece.place()
+    etag = f'"{piece.content}-png{RENDERER}"'
+    headers = _headers(etag, name) | {"Content-Disposition": f'inline; filename="{name}"'}
+    if not_modified(request, etag):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    stamp = await store.get(key, offset, length)
+    picture = await asyncio.to_thread(draw, stamp)
+    return Response(picture, headers=headers, media_type="image/png")
+
+
+async def _begun(chunks: AsyncIterator[bytes]) -> tuple[bytes, AsyncIterator[bytes]]:
+    """The first chunk, and all of them: what fails before it is still an error, not half a body."""
+    first = await anext(chunks)
+
+    async def whole() -> AsyncIterator[bytes]:
+        try:
+            yield first
+            async for chunk in chunks:
+                yield chunk
+        finally:
+            if isinstance(chunks, AsyncGenerator):
+                await chunks.aclose()
+
+    return first, whole()
+
+
+def _headers(etag: str, name: str) -> dict[str, str]:
+    return {
+        "ETag": etag,
+        "Cache-Control": IMMUTABLE,
+        "Content-Disposition": f'attachment; filename="{name}"',
+    }

@@ -1,0 +1,176 @@
+"""What the app refuses or cannot do, and the one table that turns it into RFC 9457 problems.
+
+archive.errors.MarsError
+├── RequestError              the client's part: status, title and detail are for its eyes
+│   ├── BadParameters         422, each parameter named with what was wrong
+│   ├── NotFound              404: no such alert, night, stamp or address
+│   └── RangeNotSatisfiable   416: bytes beyond the end
+└── TooDear                   503: the query did not end in time; asking for less may help
+
+Nothing below the routes raises an HTTP error.
+"""
+
+import logging
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any, Final, NamedTuple
+
+import asyncpg
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
+
+from archive.database import is_passing
+from archive.errors import MarsError, ObjectMissing, SchemaOutdated, StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+PROBLEM: Final = "application/problem+json"
+RETRY_AFTER_S: Final = "5"
+_NOTHING: Final = "there is nothing at this address; /docs lists those that there are"
+_READ_ONLY: Final = "this address cannot be used with this method"
+
+
+class BadParameter(NamedTuple):
+    """One parameter that cannot be used: its name, why, and a known name that is near."""
+
+    parameter: str
+    reason: str
+    nearest: str | None = None
+
+
+def _hint(error: BadParameter) -> str:
+    return f"; did you mean {error.nearest!r}?" if error.nearest else ""
+
+
+class RequestError(MarsError):
+    """The client asked for what is not there or cannot be understood."""
+
+    status = HTTPStatus.BAD_REQUEST
+
+
+class BadParameters(RequestError):
+    """Parameters that are unknown, malformed or out of bounds."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+    def __init__(self, errors: Sequence[BadParameter]) -> None:
+        super().__init__("; ".join(f"{e.parameter}: {e.reason}{_hint(e)}" for e in errors))
+        self.errors = tuple(errors)
+
+
+class NotFound(RequestError):
+    """There is no such thing; the text says what was looked for."""
+
+    status = HTTPStatus.NOT_FOUND
+
+
+class RangeNotSatisfiable(RequestError):
+    """A Range that begins beyond the end."""
+
+    status = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+
+    def __init__(self, length: int) -> None:
+        super().__init__(f"the answer has {length} bytes")
+        self.length = length
+
+
+class TooDear(MarsError):
+    """A query that ran into the statement timeout."""
+
+
+_DEAR: Final = "the query took too long: narrow it by a cone, an object or a shorter time"
+_SILENT: Final = "the database does not answer"
+_UNAVAILABLE: Final[dict[type[Exception], str]] = {
+    TooDear: _DEAR,
+    asyncpg.QueryCanceledError: _DEAR,
+    SchemaOutdated: "the database's schema is not the one of this program",
+    ObjectMissing: "the object store does not have these bytes",
+    StoreUnavailable: "the object store does not answer",
+}
+DATABASE_ERRORS: Final = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    SQLAlchemyError,
+    OSError,
+    TimeoutError,
+)
+"""What the way to PostgreSQL raises; a 503 where it may pass (archive.database.is_passing)."""
+
+
+def problem(
+    request: Request,
+    status: int,
+    detail: str,
+    headers: dict[str, str] | None = None,
+    **more: Any,
+) -> Response:
+    """A problem document; `more` are extension members."""
+    body = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "instance": request.url.path,
+        **more,
+    }
+    fixed = {"Cache-Control": "no-store"} | (headers or {})
+    return Response(orjson.dumps(body), status, media_type=PROBLEM, headers=fixed)
+
+
+async def _request_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestError)
+    headers, more = {}, {}
+    if isinstance(error, RangeNotSatisfiable):
+        headers["Content-Range"] = f"bytes */{error.length}"
+    if isinstance(error, BadParameters):
+        more["errors"] = [e._asdict() for e in error.errors]
+    return problem(request, error.status, str(error), headers, **more)
+
+
+async def _validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    if any(e["loc"][0] == "path" for e in error.errors()):
+        return await _request_error(request, NotFound(_NOTHING))
+    bad = [BadParameter(str(e["loc"][-1]), e["msg"]) for e in error.errors()]
+    return await _request_error(request, BadParameters(bad))
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    known = {HTTPStatus.NOT_FOUND: _NOTHING, HTTPStatus.METHOD_NOT_ALLOWED: _READ_ONLY}
+    detail = known.get(HTTPStatus(error.status_code), str(error.detail))
+    return problem(request, error.status_code, detail, dict(error.headers or {}))
+
+
+def reason_of(error: Exception) -> str:
+    """What a client is told of an error that is not its own; the error's words stay in the log."""
+    text = next((t for kind, t in _UNAVAILABLE.items() if isinstance(error, kind)), _SILENT)
+    return f"{text}: {error}" if isinstance(error, SchemaOutdated) else text
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    if not (isinstance(error, MarsError) or is_passing(error)):
+        return await unforeseen(request, error)
+    log.warning("unavailable", extra={"path": request.url.path, "error": repr(error)})
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    return problem(request, status, reason_of(error), {"Retry-After": RETRY_AFTER_S})
+
+
+async def unforeseen(request: Request, error: Exception) -> Response:
+    """The 500 for what no table names. It is logged whole, and told not at all."""
+    log.error("unforeseen error", exc_info=error, extra={"path": request.url.path})
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    return problem(request, status, "an error that should not be: it has been logged")
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Give the app its error table."""
+    app.add_exception_handler(RequestError, _request_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    passing: tuple[type[Exception], ...] = (*_UNAVAILABLE, *DATABASE_ERRORS)
+    for kind in passing:
+        app.add_exception_handler(kind, _unavailable)

@@ -1,0 +1,281 @@
+"""The vocabulary: every filter is a field and an operator, and both are one line here.
+
+A filter's name is `<field>` (equality) or `<field>__<operator>`. FILTERS holds them all; from it
+come the clauses of a search, the parameters in openapi.json and the nearest known name in an error.
+"""
+
+import math
+import re
+import struct
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Double,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    or_,
+)
+from sqlalchemy.types import TypeEngine
+
+from archive import times
+from archive.columns import CANDIDATE, DERIVED, Column, Kind
+from archive.tables import FILTER_OF_FID, alert
+
+Value = float | int | str | bool
+Parse = Callable[[str], Value]
+
+MAX_TEXT: Final = 200
+MAX_LIST: Final = 1000
+_INT64: Final = 2**63
+_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_INTEGER: Final = re.compile(r"[+-]?\d{1,19}", re.ASCII)
+
+
+def number(text: str) -> float:
+    """A finite decimal number; blanks around it and a plus sign are fine. Raises ValueError."""
+    if not _NUMBER.fullmatch(text.strip()):
+        raise ValueError("not a number")
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("beyond double precision")
+    return value
+
+
+def single(text: str) -> float:
+    """The float32 nearest to a number, widened: what a printed REAL was before it was printed."""
+    try:
+        (value,) = struct.unpack("<f", struct.pack("<f", number(text)))
+    except OverflowError:
+        raise ValueError("beyond single precision") from None
+    return float(value)
+
+
+def integer(text: str) -> int:
+    """A 64-bit integer."""
+    if not _INTEGER.fullmatch(text.strip()):
+        raise ValueError("not an integer")
+    value = int(text)
+    if not -_INT64 <= value < _INT64:
+        raise ValueError("beyond 64 bits")
+    return value
+
+
+def plain_text(text: str) -> str:
+    """A string that PostgreSQL can hold."""
+    if len(text) > MAX_TEXT:
+        raise ValueError(f"longer than {MAX_TEXT} characters")
+    if "\0" in text or not text.isprintable():
+        raise ValueError("holds characters that cannot be printed")
+    return text.strip()
+
+
+def truth(text: str) -> bool:
+    """true or false."""
+    try:
+        return {"true": True, "false": False}[text.strip().lower()]
+    except KeyError:
+        raise ValueError("neither true nor false") from None
+
+
+def band(text: str) -> str:
+    """A filter of ZTF's camera."""
+    if text.strip() not in FILTER_OF_FID.values():
+        raise ValueError(f"none of {', '.join(FILTER_OF_FID.values())}")
+    return text.strip()
+
+
+def moment(text: str) -> float:
+    """Julian date of an RFC 3339 time or a date; without an offset it is UTC."""
+    # In a query string the plus of an offset arrives as a blank.
+    mended = re.sub(r"(:\d\d(?:\.\d+)?) (\d\d:\d\d)$", r"\1+\2", text.strip(), flags=re.ASCII)
+    try:
+        read = datetime.fromisoformat(mended)
+        return times.jd_of(read.astimezone(UTC) if read.tzinfo else read)
+    except (ValueError, OverflowError):
+        raise ValueError("neither an RFC 3339 time nor a date") from None
+
+
+def modified(text: str) -> float:
+    """Julian date of a modified Julian date."""
+    return number(text) + times.MJD_EPOCH_JD
+
+
+class Operator(NamedTuple):
+    """How a column is compared; `many` takes a comma-separated list."""
+
+    words: str
+    clause: Callable[[ColumnElement[Any], ColumnElement[Any]], ColumnElement[bool]]
+    many: bool = False
+
+
+OPERATORS: Final[dict[str, Operator]] = {
+    "": Operator("equal to", lambda column, value: column == value),
+    "gt": Operator("greater than", lambda column, value: column > value),
+    "gte": Operator("greater than or equal to", lambda column, value: column >= value),
+    "lt": Operator("less than", lambda column, value: column < value),
+    "lte": Operator("less than or equal to", lambda column, value: column <= value),
+    "in": Operator("one of", lambda column, value: column == any_(value), many=True),
+    "isnull": Operator("without a value", lambda column, value: column.is_(None) == value),
+}
+_UNORDERED: Final = ("", "in", "isnull")
+
+
+class Field(NamedTuple):
+    """What can be searched: its columns (any of them may match) and how a value is read."""
+
+    name: str
+    meaning: str
+    unit: str
+    columns: tuple[str, ...]
+    parse: Parse
+    bound: TypeEngine[Any]
+    held: type
+    """The type of a stored value."""
+    operators: tuple[str, ...]
+    kind: str
+    """`number`, `integer`, `string`, `boolean`, `id` or `time`: the word in openapi.json."""
+    example: str
+
+
+class Filter(NamedTuple):
+    """One name of the vocabulary."""
+
+    field: Field
+    operator: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.field.name}__{self.operator}" if self.operator else self.field.name
+
+    @property
+    def narrow(self) -> bool:
+        """Whether an index leads from this filter to its few rows."""
+        return self.field.name in _NARROW and self.operator in ("", "in")
+
+    def read(self, text: str) -> "Clause":
+        """The clause that a request's text asks for. Raises ValueError with what is wrong."""
+        if self.operator == "isnull":
+            return Clause(self, truth(text))
+        if OPERATORS[self.operator].many or (self.operator == "" and self.field.name in _LISTS):
+            parts = [part for part in text.split(",") if part.strip()]
+            if not 1 <= len(parts) <= MAX_LIST:
+                raise ValueError(f"not a list of 1 to {MAX_LIST} values")
+            return Clause(Filter(self.field, "in"), [self.field.parse(part) for part in parts])
+        return Clause(self, self.field.parse(text))
+
+    def sql(self, key: str) -> ColumnElement[bool]:
+        """The clause, its value left open as the parameter `key`."""
+        columns = [alert.c[name] for name in self.field.columns]
+        if self.operator == "isnull":
+            # A field of several columns is null when none of them has a value.
+            missing = and_(*(column.is_(None) for column in columns))
+            return missing == bindparam(key, type_=Boolean())
+        operator, bound = OPERATORS[self.operator], self.field.bound
+        parameter = bindparam(key, type_=ARRAY(bound) if operator.many else bound)
+        return or_(*(operator.clause(column, parameter) for column in columns))
+
+
+class Clause(NamedTuple):
+    """A filter with its value."""
+
+    filter: Filter
+    value: Value | list[Value]
+
+
+_LISTS: Final = ("object_id", "candid", "objectidps")
+"""Fields of ids: their equality takes a list too."""
+_NARROW: Final = ("object_id", "candid", "ssnamenr")
+"""Fields whose equality leaves so few rows that they can be sorted by anything."""
+
+_KINDS: Final[dict[Kind, tuple[Parse, TypeEngine[Any], type, str, str]]] = {
+    # A REAL column is compared with a double bound that was rounded to float32.
+    Kind.REAL: (single, Double(), float, "number", "0.5"),
+    Kind.DOUBLE: (number, Double(), float, "number", "0.5"),
+    Kind.INTEGER: (integer, BigInteger(), int, "integer", "1"),
+    Kind.BIGINT: (integer, BigInteger(), int, "integer", "1"),
+    Kind.TEXT: (plain_text, Text(), str, "string", "ZTF"),
+    Kind.BOOLEAN: (truth, Boolean(), bool, "boolean", "true"),
+}
+_ORDERED: Final = tuple(OPERATORS)
+
+
+def _field(column: Column) -> Field:
+    parse, bound, held, kind, example = _KINDS[column.kind]
+    operators = _UNORDERED if column.kind is Kind.BOOLEAN else _ORDERED
+    return Field(
+        column.name,
+        column.meaning,
+        column.unit,
+        (column.name,),
+        parse,
+        bound,
+        held,
+        operators,
+        kind,
+        example,
+    )
+
+
+def _fields() -> dict[str, Field]:
+    fields = {c.name: _field(c) for c in (*DERIVED, *CANDIDATE)}
+    jd = fields["jd"]
+    fields["jd"] = jd._replace(example="2458318.5")
+    fields["time"] = jd._replace(
+        name="time",
+        meaning="start of exposure, RFC 3339 or a date, UTC",
+        unit="",
+        parse=moment,
+        kind="time",
+        example="2018-07-19T00:00:00Z",
+    )
+    fields["mjd"] = jd._replace(
+        name="mjd",
+        meaning="start of exposure, modified Julian date, UTC",
+        parse=modified,
+        example="58318.0",
+    )
+    fields["filter"] = fields["filter"]._replace(
+        parse=band, operators=_UNORDERED, kind="band", example="g"
+    )
+    fields["object_id"] = fields["object_id"]._replace(example="ZTF21abiuvdk")
+    for name in ("candid", "objectidps1", "objectidps2", "objectidps3"):
+        fields[name] = fields[name]._replace(kind="id", example="1612255840315010001")
+    fields["objectidps"] = fields["objectidps1"]._replace(
+        name="objectidps",
+        meaning="id of any of the three closest Pan-STARRS1 sources",
+        columns=("objectidps1", "objectidps2", "objectidps3"),
+        operators=_UNORDERED,
+    )
+    for name, meaning in (
+        ("batch", "batch that stored the alert"),
+        ("lco_id", "small number for links"),
+    ):
+        fields[name] = Field(
+            name, meaning, "", (name,), integer, BigInteger(), int, _ORDERED, "integer", "1"
+        )
+    return fields
+
+
+FIELDS: Final[dict[str, Field]] = _fields()
+FILTERS: Final[dict[str, Filter]] = {
+    (f := Filter(field, operator)).name: f
+    for field in FIELDS.values()
+    for operator in field.operators
+}
+
+NAMED: Final[tuple[str, ...]] = tuple(
+    """object_id candid objectidps filter ra__gt ra__lt dec__gt dec__lt l__gt l__lt b__gt b__lt
+    time__gt time__gte time__lt time__lte jd__gt jd__gte jd__lt jd__lte mjd__gt mjd__gte mjd__lt
+    mjd__lte magpsf__gte magpsf__lte sigmapsf__lte magap__gte magap__lte distnr__gte distnr__lte
+    deltamaglatest__gte deltamaglatest__lte deltamagref__gte deltamagref__lte rb__gte drb__gte
+    classtar__gte classtar__lte fwhm__lte nbad__lte elong__lte isdiffpos ssnamenr""".split()
+)
+"""What openapi.json lists by name, as MARS's form did; all others go through `where`."""

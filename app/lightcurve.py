@@ -1,0 +1,173 @@
+"""The light curve of an object: detections, earlier detections, upper limits, forced photometry.
+
+The four never mix: each point says its kind. What is merged is the histories of the object's
+packets, which repeat one another; where repeats differ, the one that the highest candid carried
+counts, so the curve depends on the packets alone, not on the order in which they came. Formulas:
+ZTF's alert and forced-photometry guides; a total magnitude is that of the reference source's flux
+plus or minus the difference's, 10^(-0.4 magnr) ± 10^(-0.4 magpsf).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import asyncpg
+
+from app.formats import shortest, utc
+from archive import times
+from archive.tables import FILTER_OF_FID, HISTORIES
+
+Row = Mapping[str, Any] | asyncpg.Record
+Point = dict[str, Any]
+
+AB_ZERO_UJY: Final = 23.9
+"""Magnitude of 1 µJy."""
+MAG_ERROR: Final = 1.0857
+"""2.5 / ln 10, as ZTF's guide rounds it: a relative error of the flux as magnitudes."""
+CORRECTED_PIX: Final = 1.4
+DETECTED_SNR: Final = 3.0
+LIMIT_SIGMA: Final = 5.0
+_SECONDS_PER_DAY: Final = 86_400.0
+
+
+def light_curve(rows: Sequence[Row]) -> list[Point]:
+    """The points of one object in jd order.
+
+    `rows` are its alerts by candid, each with the history of its packet (queries.histories).
+    """
+    alerts = {row["candid"]: row for row in rows}
+    earlier = _latest(rows, "detection", "candid")
+    known = [e for candid, e in earlier.items() if candid not in alerts]
+    pids = {row["pid"] for row in (*alerts.values(), *known)}
+    limits = [e for pid, e in _latest(rows, "limit", "pid").items() if pid not in pids]
+    forced = _latest(rows, "forced", "pid").values()
+    first = _first_corrected([*alerts.values(), *known])
+    points = [
+        *(_detection("detection", row, first) for row in alerts.values()),
+        *(_detection("earlier_detection", entry, first) for entry in known),
+        *(_upper_limit(e) for e in limits if (e["diffmaglim"] or 0) > 0),
+        *(_forced(entry) for entry in forced),
+    ]
+    return sorted(points, key=lambda p: (p["jd"], p["kind"], p["pid"], int(p.get("candid") or 0)))
+
+
+def _latest(rows: Sequence[Row], kind: str, key: str) -> dict[int, Row]:
+    """The entries of one list of all packets by their key; among repeats the last row's stands."""
+    entries: dict[int, Row] = {}
+    fields = tuple(HISTORIES[kind])
+    for row in rows:
+        if row[f"{kind}_{key}"] is not None:
+            columns = [row[f"{kind}_{field}"] for field in fields]
+            for values in zip(*columns, strict=True):
+                entry = dict(zip(fields, values, strict=True), from_candid=row["candid"])
+                entries[entry[key]] = entry
+    return entries
+
+
+def _head(kind: str, entry: Row) -> Point:
+    """What every point has. Mid-exposure needs the exposure time: schema 3.1 and later."""
+    jd, exptime = entry["jd"], entry.get("exptime")
+    mjd = times.mjd_of(jd)
+    return {
+        "kind": kind,
+        "jd": jd,
+        "mjd": mjd,
+        "mjd_mid": None if exptime is None else mjd + exptime / 2 / _SECONDS_PER_DAY,
+        "time": utc(jd),
+        "filter": FILTER_OF_FID.get(entry["fid"]),
+        "pid": entry["pid"],
+    }
+
+
+def _detection(kind: str, entry: Row, first: Mapping[int, bool]) -> Point:
+    magpsf, sigmapsf, rb, drb = shortest(
+        [entry.get(name) for name in ("magpsf", "sigmapsf", "rb", "drb")]
+    )
+    flux, flux_error = _signed_flux(entry)
+    total, total_error, vanished = total_magnitude(entry)
+    corrected = is_corrected(entry)
+    faint = not corrected and entry["isdiffpos"] is False
+    return {
+        **_head(kind, entry),
+        "candid": str(entry["candid"]),
+        "magpsf": magpsf,
+        "sigmapsf": sigmapsf,
+        "isdiffpos": entry["isdiffpos"],
+        "total_mag": total,
+        "total_mag_err": total_error,
+        "corrected": corrected,
+        "dubious": faint or vanished or corrected != first[entry["fid"]],
+        "flux_ujy": flux,
+        "flux_ujy_err": flux_error,
+        "rb": rb,
+        "drb": drb,
+    }
+
+
+def is_corrected(entry: Row) -> bool:
+    """Whether the nearest reference source is close enough to be the object itself."""
+    return entry["distnr"] is not None and entry["distnr"] < CORRECTED_PIX
+
+
+def _first_corrected(detections: Sequence[Row]) -> dict[int, bool]:
+    """`corrected` of the object's first detection in each filter."""
+    first: dict[int, bool] = {}
+    for entry in sorted(detections, key=lambda e: (e["jd"], e["candid"])):
+        first.setdefault(entry["fid"], is_corrected(entry))
+    return first
+
+
+def total_magnitude(entry: Row) -> tuple[float | None, float | None, bool]:
+    """Magnitude of source and difference together, its error, and whether no flux was left."""
+    distnr, magnr, sigmagnr = entry["distnr"], entry["magnr"], entry["sigmagnr"]
+    magpsf, sigmapsf, positive = entry["magpsf"], entry["sigmapsf"], entry["isdiffpos"]
+    if None in (distnr, magnr, sigmagnr, magpsf, positive):
+        return None, None, False
+    if not (magnr > 0 and sigmagnr >= 0 and 0 <= distnr < CORRECTED_PIX):
+        return None, None, False
+    reference, difference = 10 ** (-0.4 * magnr), 10 ** (-0.4 * magpsf)
+    flux = reference + (difference if positive else -difference)
+    if flux <= 0:
+        return None, None, True
+    error = None
+    if sigmapsf is not None:
+        error = math.hypot(reference * sigmagnr, difference * sigmapsf) / flux
+    return -2.5 * math.log10(flux), error, False
+
+
+def _signed_flux(entry: Row) -> tuple[float | None, float | None]:
+    """Flux of the difference [µJy], negative where the source faded, and its error."""
+    magpsf, sigmapsf, positive = entry["magpsf"], entry["sigmapsf"], entry["isdiffpos"]
+    if magpsf is None or positive is None:
+        return None, None
+    flux = 10 ** (0.4 * (AB_ZERO_UJY - magpsf))
+    error = None if sigmapsf is None else flux * sigmapsf * math.log(10) / 2.5
+    return (flux if positive else -flux), error
+
+
+def _upper_limit(entry: Row) -> Point:
+    (limit,) = shortest([entry["diffmaglim"]])
+    return {**_head("upper_limit", entry), "diffmaglim": limit}
+
+
+def _forced(entry: Row) -> Point:
+    flux, error = entry["forcediffimflux"], entry["forcediffimfluxunc"]
+    zero = entry["magzpsci"]
+    point: Point = _head("forced", entry) | dict.fromkeys(
+        ("flux_ujy", "flux_ujy_err", "snr", "mag", "mag_err", "limit_mag")
+    )
+    if zero is not None and flux is not None:
+        scale = 10 ** (0.4 * (AB_ZERO_UJY - zero))
+        point["flux_ujy"] = flux * scale
+        if error is not None and error > 0:
+            point |= {"flux_ujy_err": error * scale, "snr": flux / error}
+            point |= _forced_magnitude(flux, error, zero)
+    return point | {"procstatus": entry["procstatus"], "from_candid": str(entry["from_candid"])}
+
+
+def _forced_magnitude(flux: float, error: float, zero: float) -> dict[str, float]:
+    """A magnitude where the flux, of either sign, is significant; else a limit."""
+    if abs(flux) / error > DETECTED_SNR:
+        magnitude = zero - 2.5 * math.log10(abs(flux))
+        return {"mag": magnitude, "mag_err": MAG_ERROR * error / abs(flux)}
+    return {"limit_mag": zero - 2.5 * math.log10(LIMIT_SIGMA * error)}

@@ -1,0 +1,80 @@
+"""`uvicorn --factory app.main:create_app`: the app, put together."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.staticfiles import StaticFiles
+
+from app.errors import DATABASE_ERRORS, add_error_handlers, reason_of
+from app.metrics import Metrics
+from app.middleware import Surroundings
+from app.openapi import describe
+from app.queries import Archive, check
+from app.routes import alerts, docs, health, nights
+from app.settings import Settings
+from archive import logs
+from archive.database import make_engine
+from archive.errors import SchemaOutdated
+from archive.objects import open_store
+
+log = logging.getLogger(__name__)
+STATIC: Final = Path(__file__).parent / "static"
+EXPOSED: Final = ["ETag", "Link", "X-Request-ID", "RateLimit", "RateLimit-Policy", "Retry-After"]
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """An app with these settings; without any, with those of the environment."""
+    settings = settings or Settings()
+    app = FastAPI(
+        title="MARS",
+        version="1",
+        summary="Alerts of the Zwicky Transient Facility",
+        description="Search the public alert archive; light curves, cutouts, original packets.",
+        lifespan=_lifespan,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    app.state.settings = settings
+    app.state.schema_is_current = False
+    for routes in (alerts, nights, health, docs):
+        app.include_router(routes.router)
+    app.mount("/static", StaticFiles(directory=STATIC), "static")
+    add_error_handlers(app)
+    app.add_middleware(Surroundings)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=["*"],
+        allow_methods=["GET", "HEAD"],
+        allow_headers=["*"],
+        expose_headers=EXPOSED,
+    )
+    app.openapi = cache(lambda: describe(app))  # type: ignore[method-assign]
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Open the database and the store; an app without them starts all the same and says so."""
+    settings: Settings = app.state.settings
+    logs.configure(settings.log_level)
+    engine = make_engine(settings, "app", settings.database_pool_size)
+    archive = Archive(engine, settings.statement_timeout_s, settings.database_timeout_s)
+    app.state.archive, app.state.metrics = archive, Metrics(engine)
+    try:
+        async with open_store(settings) as store:
+            app.state.store = store
+            try:
+                await check(archive)
+                app.state.schema_is_current = True
+            except (SchemaOutdated, *DATABASE_ERRORS) as error:
+                log.error("not ready", extra={"reason": reason_of(error), "error": repr(error)})
+            yield
+    finally:
+        await engine.dispose()

@@ -1,0 +1,256 @@
+"""The statement of a search: which alerts match, in which order, from where on.
+
+Statements are built with SQLAlchemy Core, once for each shape of search, and their text is then run
+on the driver's own connection: Core costs 0.4 ms an execution and 1 ms for 100 rows beyond the
+driver, a third of what a page takes (measured on asyncpg 0.32, SQLAlchemy 2.1).
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    Double,
+    FromClause,
+    Select,
+    TableValuedAlias,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    true,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import asyncpg
+
+from app.filters import FIELDS, Filter
+from app.search import Sort
+from archive.columns import CANDIDATE, Kind
+from archive.tables import STAMPS, alert, counter
+
+_DIALECT: Final = asyncpg.dialect()  # type: ignore[no-untyped-call]
+
+# The columns of an alert's answer, REAL ones last: formats.py prints those as float32.
+_FIRST: Final = (
+    "candid",
+    "object_id",
+    "batch",
+    "jd",
+    "filter",
+    "ra",
+    "dec",
+    "l",
+    "b",
+    "isdiffpos",
+    "deltamaglatest",
+    "deltamagref",
+)
+REALS: Final = tuple(c.name for c in CANDIDATE if c.kind is Kind.REAL)
+PLAIN: Final = (
+    *_FIRST,
+    *(c.name for c in CANDIDATE if c.kind is not Kind.REAL and c.name not in _FIRST),
+)
+KEPT: Final = ("packet", *STAMPS)
+"""Parts of a packet whose bytes may be there: after PLAIN come booleans, one for each."""
+ANSWERED: Final = (
+    *(alert.c[name] for name in PLAIN),
+    *(alert.c[f"{part}_offset"].is_not(None).label(f"has_{part}") for part in KEPT),
+    *(alert.c[name] for name in REALS),
+)
+_COVERED: Final = ("jd", "candid", "ra", "dec", "batch")
+"""Columns of the index alert_sky: filters on them are applied before the row itself is fetched."""
+
+
+class Shape(NamedTuple):
+    """What decides the text of a search's statement; values are its parameters."""
+
+    cone: bool
+    filters: tuple[Filter, ...]
+    sort: Sort
+    after: str
+    """Where the page begins: "" at the start, "value" after a value, "null" among the nulls."""
+    as_of: bool
+    limit: int
+
+
+class Statement(NamedTuple):
+    """SQL text for asyncpg, and the names of its parameters in order with their fixed values."""
+
+    sql: str
+    names: tuple[str, ...]
+    fixed: Mapping[str, Any]
+
+    def arguments(self, values: Mapping[str, Any]) -> list[Any]:
+        return [values[name] if name in values else self.fixed[name] for name in self.names]
+
+
+def compiled(statement: Select[Any]) -> Statement:
+    """Compile for asyncpg once and for all."""
+    done = statement.compile(dialect=_DIALECT)
+    return Statement(str(done), tuple(done.positiontup or ()), done.params)
+
+
+# -------------------------------------------------------------------------------------------------
+# The cone
+# -------------------------------------------------------------------------------------------------
+
+_RA: Final[BindParameter[float]] = bindparam("ra", type_=Double())
+_DEC: Final[BindParameter[float]] = bindparam("dec", type_=Double())
+_RADIUS: Final[BindParameter[float]] = bindparam("radius", type_=Double())
+
+
+def _within(rows: FromClause) -> ColumnElement[bool]:
+    """The exact test, as q3c_radial_query makes it: sin²(d/2) < sin²(r/2)."""
+    half = func.radians(_RADIUS, type_=Double()) / literal_column("2.0", Double())
+    most: ColumnElement[float] = func.power(func.sin(half), literal_column("2"), type_=Double())
+    return func.q3c_sindist(rows.c.ra, rows.c.dec, _RA, _DEC, type_=Double()) < most
+
+
+def _pixel_ranges() -> CTE:
+    """The ranges of q3c pixels that cover the cone, as rows; those that touch are joined.
+
+    q3c_radial_query_it gives up to 50 ranges of pixels that lie within and 50 of those that the
+    circle cuts, as bounds i and i + 1; an unused one has its lower bound above its upper one.
+    As 100 OR-ed conditions, q3c's own form, they are never an index-only scan, and a generic plan
+    may walk the time index instead. As rows, materialized, they cannot be planned differently.
+    """
+    i = func.generate_series(literal_column("0"), literal_column("98"), literal_column("2"))
+    bound: TableValuedAlias = i.table_valued("i", name="bound").render_derived()
+    whole = func.generate_series(literal_column("0"), literal_column("1"))
+    flag = whole.table_valued("whole", name="flag").render_derived()
+    ranges = (
+        select(
+            func.q3c_radial_query_it(_RA, _DEC, _RADIUS, bound.c.i, flag.c.whole).label("low"),
+            func.q3c_radial_query_it(
+                _RA, _DEC, _RADIUS, bound.c.i + literal_column("1"), flag.c.whole
+            ).label("high"),
+        )
+        .select_from(bound.join(flag, true()))
+        .subquery("ranges")
+    )
+    joined = select(func.range_agg(func.int8range(ranges.c.low, ranges.c.high))).where(
+        ranges.c.low < ranges.c.high
+    )
+    span = func.unnest(joined.scalar_subquery()).table_valued("pixels", name="span")
+    pixels = span.render_derived().c.pixels
+    return (
+        select(func.lower(pixels).label("low"), func.upper(pixels).label("high"))
+        .cte("covering")
+        .prefix_with("MATERIALIZED", dialect="postgresql")
+    )
+
+
+def _in_cone(clauses: Sequence[ColumnElement[bool]]) -> Select[Any]:
+    """candid and jd of the alerts in the cone, from the index alert_sky alone."""
+    covering = _pixel_ranges()
+    pixel = func.q3c_ang2ipix(alert.c.ra, alert.c.dec)
+    near = (
+        select(*(alert.c[name] for name in _COVERED))
+        .where(pixel >= covering.c.low, pixel < covering.c.high, *clauses)
+        .offset(literal_column("0"))
+        .lateral("near")
+    )
+    return (
+        select(near.c.candid, near.c.jd)
+        .select_from(covering.join(near, true()))
+        .where(_within(near))
+    )
+
+
+# -------------------------------------------------------------------------------------------------
+# A page of alerts
+# -------------------------------------------------------------------------------------------------
+
+
+def _columns(sort: Sort) -> tuple[ColumnElement[Any], ...]:
+    """What is answered, behind the sort column where that is not among it."""
+    answered = sort.column in PLAIN or sort.column in REALS
+    return ANSWERED if answered else (alert.c[sort.column], *ANSWERED)
+
+
+def _order(columns: Any, sort: Sort) -> list[ColumnElement[Any]]:
+    """The sort column, then candid; nulls last in both directions."""
+    keys: list[ColumnElement[Any]] = [columns.candid]
+    if sort.column != "candid":
+        keys.insert(0, columns[sort.column])
+    turned: list[ColumnElement[Any]] = [
+        key.desc() if sort.descending else key.asc() for key in keys
+    ]
+    if alert.c[sort.column].nullable:
+        # Only here: on a column that cannot be null the words would keep its index from use.
+        turned[0] = turned[0].nulls_last()
+    return turned
+
+
+def _beyond(columns: Any, sort: Sort, after: str) -> ColumnElement[bool]:
+    """Rows that come after the cursor's."""
+    candid = bindparam("after_candid", type_=BigInteger())
+    value = bindparam("after", type_=FIELDS[sort.column].bound)
+    key: ColumnElement[Any] = columns[sort.column]
+    if after == "null":
+        beyond = columns.candid < candid if sort.descending else columns.candid > candid
+        return and_(key.is_(None), beyond)
+    row, last = tuple_(key, columns.candid), tuple_(value, candid)
+    later: ColumnElement[bool] = row < last if sort.descending else row > last
+    return later | key.is_(None) if alert.c[sort.column].nullable else later
+
+
+def _page(shape: Shape) -> Select[Any]:
+    """The rows of one page: from the cone, from a narrow filter's index, or from the whole table.
+
+    The first two pick candid and jd into a materialized CTE, put them in order and fetch each row
+    by its key until the page is full, so no estimate turns the plan into a walk of the time index.
+    """
+    named = [(wanted, f"value{n}") for n, wanted in enumerate(shape.filters)]
+    batch = [alert.c.batch <= bindparam("as_of", type_=BigInteger())] if shape.as_of else []
+    narrow = [pair for pair in named if pair[0].narrow]
+    if not shape.cone and not narrow:
+        where = [*batch, *(wanted.sql(key) for wanted, key in named)]
+        if shape.after:
+            where.append(_beyond(alert.c, shape.sort, shape.after))
+        return select(*_columns(shape.sort)).where(*where).order_by(*_order(alert.c, shape.sort))
+    covered = [pair for pair in named if set(pair[0].field.columns) <= set(_COVERED)]
+    early = narrow or covered
+    clauses = [*batch, *(wanted.sql(key) for wanted, key in early)]
+    if not narrow:
+        picked = _in_cone(clauses)
+    else:
+        cone = [_within(alert)] if shape.cone else []
+        picked = select(alert.c.candid, alert.c.jd).where(*clauses, *cone)
+    late = [wanted.sql(key) for wanted, key in named if (wanted, key) not in early]
+    return _fetched(picked.cte("picked").prefix_with("MATERIALIZED"), late, shape)
+
+
+def _fetched(picked: CTE, late: list[ColumnElement[bool]], shape: Shape) -> Select[Any]:
+    """The rows of picked candids, those that pass the late filters, in order."""
+    by_key = shape.sort.column in picked.c
+    ordered = select(picked)
+    if by_key:
+        if shape.after:
+            ordered = ordered.where(_beyond(picked.c, shape.sort, shape.after))
+        ordered = ordered.order_by(*_order(picked.c, shape.sort))
+    keys = ordered.subquery("ordered")
+    where = [alert.c.candid == keys.c.candid, *late]
+    if shape.after and not by_key:
+        where.append(_beyond(alert.c, shape.sort, shape.after))
+    row = select(*_columns(shape.sort)).where(*where).limit(literal_column("1")).lateral("row")
+    order = _order(keys.c if by_key else row.c, shape.sort)
+    return select(row).select_from(keys.join(row, true())).order_by(*order)
+
+
+@lru_cache(maxsize=512)
+def matching(shape: Shape) -> Statement:
+    """A page and one row more, the newest batch in front of each; one empty row if none match."""
+    page = _page(shape).limit(literal_column(str(shape.limit + 1))).subquery("page")
+    # The join keeps the page's order only by custom, so it is put in order again.
+    page_or_none = (
+        select(counter.c.batch.label("newest"), *page.c)
+        .select_from(counter.join(page, true(), isouter=True))
+        .order_by(*_order(page.c, shape.sort))
+    )
+    return compiled(page_or_none)

@@ -1,0 +1,33 @@
+"""What Prometheus reads at /metrics; one registry for each app, so that two do not mix."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import QueuePool
+
+
+class Metrics:
+    """Requests by route, method and status, their time, and the database pool."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "mars_http_requests",
+            "Requests answered",
+            ("method", "route", "status"),
+            registry=self.registry,
+        )
+        self.seconds = Histogram(
+            "mars_http_request_seconds",
+            "Time until the answer was sent whole",
+            ("method", "route"),
+            buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
+            registry=self.registry,
+        )
+        in_use = Gauge(
+            "mars_database_connections_in_use",
+            "Connections of the pool that are with a request",
+            registry=self.registry,
+        )
+        pool = engine.pool
+        assert isinstance(pool, QueuePool)
+        in_use.set_function(pool.checkedout)

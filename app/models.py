@@ -1,0 +1,226 @@
+"""Response models: what openapi.json says of the answers, and what tests hold them against.
+
+An alert's fields come from the archive's column list, so a column is written once. The hot path
+builds the same shapes as plain dicts (formats.py) and never goes through these.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from app.formats import ALERT_KEYS, AS_TEXT
+from archive.columns import CANDIDATE, DERIVED, Column, Kind
+
+
+class Model(BaseModel):
+    """A body whose keys are exactly the declared ones."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Band(StrEnum):
+    """ZTF's filters."""
+
+    G = "g"
+    R = "r"
+    I = "i"  # noqa: E741 - the band's name
+
+
+class Stamp(StrEnum):
+    """The three cutouts of an alert."""
+
+    SCIENCE = "science"
+    TEMPLATE = "template"
+    DIFFERENCE = "difference"
+
+
+class Links(Model):
+    """Addresses of an alert's parts; null where the packet has none or it is withheld."""
+
+    self: str
+    object: str
+    avro: str | None
+    science: str | None
+    template: str | None
+    difference: str | None
+
+
+_TYPES: Final[dict[Kind, Any]] = {
+    Kind.INTEGER: int,
+    Kind.BIGINT: int,
+    Kind.REAL: float,
+    Kind.DOUBLE: float,
+    Kind.TEXT: str,
+    Kind.BOOLEAN: bool,
+}
+_COLUMNS: Final = {c.name: c for c in (*DERIVED, *CANDIDATE)}
+_JD: Final = 2458318.5
+_OWN: Final[dict[str, Any]] = {
+    "batch": (int, Field(description="number of the batch that stored the alert")),
+    "mjd": (float, Field(description="start of exposure, modified Julian date, UTC [d]")),
+    "time": (str, Field(description="start of exposure, RFC 3339, UTC")),
+    "filter": (Band | None, Field(description="band of the exposure")),
+    "links": (Links, Field(description="addresses of the alert's parts")),
+}
+
+
+def _field(column: Column) -> tuple[Any, Any]:
+    kind = str if column.name in AS_TEXT else _TYPES[column.kind]
+    unit = f" [{column.unit}]" if column.unit else ""
+    missing = "" if column.sentinel is None else "; null where ZTF has none"
+    described = Field(description=f"{column.meaning}{unit}{missing}")
+    return (kind if column.required else kind | None), described
+
+
+def _alert_fields() -> dict[str, Any]:
+    return {n: _OWN[n] if n in _OWN else _field(_COLUMNS[n]) for n in ALERT_KEYS}
+
+
+Alert = create_model(
+    "Alert",
+    __base__=Model,
+    __doc__="One alert: a detection on a difference image, every key always there.",
+    **_alert_fields(),
+)
+
+
+class Point(Model):
+    """What every point of a light curve has."""
+
+    jd: float = Field(description="start of exposure, Julian date, UTC [d]", examples=[_JD])
+    mjd: float = Field(description="start of exposure, modified Julian date, UTC [d]")
+    mjd_mid: float | None = Field(description="middle of exposure; null before schema 3.1 [d]")
+    time: str = Field(description="start of exposure, RFC 3339, UTC")
+    filter: Band | None
+    pid: int = Field(description="processing id of the exposure's quadrant")
+
+
+class _Detected(Point):
+    candid: str
+    magpsf: float | None = Field(description="magnitude of the difference [mag]")
+    sigmapsf: float | None = Field(description="1-sigma error of magpsf [mag]")
+    isdiffpos: bool | None = Field(description="true: brighter than the reference")
+    total_mag: float | None = Field(description="magnitude of source and difference [mag]")
+    total_mag_err: float | None = Field(description="1-sigma error of total_mag [mag]")
+    corrected: bool = Field(description="a reference source lies within 1.4 pixels")
+    dubious: bool = Field(description="faded without a reference source, or no consistent one")
+    flux_ujy: float | None = Field(description="flux of the difference, signed [uJy]")
+    flux_ujy_err: float | None = Field(description="1-sigma error of flux_ujy [uJy]")
+    rb: float | None
+    drb: float | None
+
+
+class Detection(_Detected):
+    """An alert of the object."""
+
+    kind: Literal["detection"]
+
+
+class EarlierDetection(_Detected):
+    """A detection known only from histories, rounded as ZTF rounds them."""
+
+    kind: Literal["earlier_detection"]
+
+
+class UpperLimit(Point):
+    """An exposure in which nothing was detected."""
+
+    kind: Literal["upper_limit"]
+    diffmaglim: float = Field(description="5-sigma limit of the difference image [mag]")
+
+
+class Forced(Point):
+    """Forced photometry; the value that the newest alert carries."""
+
+    kind: Literal["forced"]
+    flux_ujy: float | None = Field(description="flux of the difference, signed [uJy]")
+    flux_ujy_err: float | None = Field(description="1-sigma error of flux_ujy [uJy]")
+    snr: float | None = Field(description="flux_ujy / flux_ujy_err")
+    mag: float | None = Field(description="magnitude where |snr| > 3 [mag]")
+    mag_err: float | None = Field(description="1-sigma error of mag [mag]")
+    limit_mag: float | None = Field(description="5-sigma limit where |snr| <= 3 [mag]")
+    procstatus: str | None = Field(description="0 clean, 56 warning, 55 and 61 no flux")
+    from_candid: str = Field(description="the alert that carried the value")
+
+
+LightCurvePoint = Annotated[
+    Detection | EarlierDetection | UpperLimit | Forced, Field(discriminator="kind")
+]
+
+
+class AlertWithHistory(Alert):
+    """One alert and the light curve of its object up to now."""
+
+    history: list[LightCurvePoint]
+
+
+class AlertList(Model):
+    """A page of alerts."""
+
+    items: list[Alert]
+    next: str | None = Field(description="cursor of the next page; null on the last")
+    truncated: bool = Field(description="whether more matched than this answer holds")
+    as_of: int = Field(description="number of the batch up to which the archive was seen")
+
+
+class Outcomes(Model):
+    """Packets by what came of them: received = stored + duplicate + private + rejected."""
+
+    received: int
+    stored: int
+    duplicate: int
+    private: int
+    rejected: int
+
+
+class Topic(Outcomes):
+    """One topic, tarball or folder of a night."""
+
+    topic: str
+
+
+class Night(Outcomes):
+    """What the ledger says of one night."""
+
+    night: str = Field(description="the night, UTC", examples=["2026-11-23"])
+    topics: list[Topic]
+
+
+class NightList(Model):
+    """All nights, newest first."""
+
+    items: list[Night]
+
+
+class ParameterError(Model):
+    """One parameter that could not be used."""
+
+    parameter: str
+    reason: str
+    nearest: str | None = None
+
+
+class Problem(BaseModel):
+    """Problem details, RFC 9457."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[ParameterError] | None = None
+
+
+class Health(Model):
+    """Whether the process works."""
+
+    status: Literal["ok"]
+
+
+class Readiness(Model):
+    """Whether the app can answer, and what stands in the way."""
+
+    status: Literal["ready", "not ready"]
+    database: str
+    store: str

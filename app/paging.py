@@ -1,0 +1,32 @@
+"""Rows with one more than asked for -> a page and the cursor of the next."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import asyncpg
+
+from app.cursor import Cursor
+from app.errors import BadParameter, BadParameters
+from app.search import Search
+
+
+class Page(NamedTuple):
+    """One page: its rows, the cursor of the next, the batch up to which it saw the archive."""
+
+    rows: Sequence[asyncpg.Record]
+    next: str | None
+    as_of: int
+
+
+def page_of(search: Search, newest: int, rows: Sequence[asyncpg.Record]) -> Page:
+    """The page. Raises BadParameters for an `as_of` that lies in the future."""
+    as_of = newest if search.as_of is None else search.as_of
+    if as_of > newest:
+        reason = f"the archive has come to batch {newest} so far"
+        raise BadParameters([BadParameter("as_of", reason)])
+    kept = rows[: search.limit]
+    if len(rows) <= search.limit:
+        return Page(kept, None, as_of)
+    last = kept[-1]
+    cursor = Cursor(search.digest, as_of, last[search.sort.column], last["candid"])
+    return Page(kept, cursor.token(), as_of)

@@ -1,0 +1,130 @@
+"""Every SELECT of the app, one function each; those of a search are built in matching.py.
+
+An answer's rows and the number of the newest batch come from one statement, so from one snapshot.
+"""
+
+import asyncio
+from datetime import date
+from typing import Any, Final, NamedTuple
+
+import asyncpg
+from sqlalchemy import BigInteger, Date, Text, bindparam, func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.errors import NotFound, TooDear
+from app.matching import ANSWERED, KEPT, Shape, Statement, compiled, matching
+from app.search import Search
+from archive.database import check_schema
+from archive.tables import DETECTION, alert, bundle, counter, history, ledger
+
+
+class Archive(NamedTuple):
+    """The database as the app reads it."""
+
+    engine: AsyncEngine
+    statement_timeout_s: float
+    database_timeout_s: float
+
+    async def fetch(self, statement: Statement, **values: Any) -> list[asyncpg.Record]:
+        """Run one statement, in one round trip. Raises TooDear, or one of DATABASE_ERRORS."""
+        async with asyncio.timeout(self.database_timeout_s), self.engine.connect() as connection:
+            driver = (await connection.get_raw_connection()).driver_connection
+            assert driver is not None
+            arguments = statement.arguments(values)
+            try:
+                rows: list[asyncpg.Record] = await driver.fetch(
+                    statement.sql, *arguments, timeout=self.statement_timeout_s
+                )
+            except TimeoutError:
+                raise TooDear from None
+            return rows
+
+
+async def alerts(archive: Archive, search: Search) -> tuple[int, list[asyncpg.Record]]:
+    """The newest batch, and the page with one row more where there is one."""
+    cursor = search.cursor
+    shape = Shape(
+        search.cone is not None,
+        tuple(clause.filter for clause in search.clauses),
+        search.sort,
+        "" if cursor is None else "null" if cursor.value is None else "value",
+        search.as_of is not None,
+        search.limit,
+    )
+    values: dict[str, Any] = {f"value{n}": clause.value for n, clause in enumerate(search.clauses)}
+    values |= search.cone._asdict() if search.cone else {}
+    if cursor is not None:
+        values |= {"after": cursor.value, "after_candid": cursor.candid}
+    rows = await archive.fetch(matching(shape), **values, as_of=search.as_of)
+    return rows[0][0], [row for row in rows if row["candid"] is not None]
+
+
+_CANDID: Final = bindparam("candid", type_=BigInteger())
+_AS_OF: Final = bindparam("as_of", type_=BigInteger())
+_NEWEST: Final = select(counter.c.batch).scalar_subquery()
+
+_ONE: Final = compiled(select(_NEWEST.label("newest"), *ANSWERED).where(alert.c.candid == _CANDID))
+_PLACES: Final = compiled(
+    select(
+        bundle.c.key,
+        alert.c.payload_hash,
+        *(alert.c[f"{part}_{what}"] for part in KEPT for what in ("offset", "length")),
+    )
+    .select_from(alert.outerjoin(bundle, alert.c.bundle == bundle.c.id))
+    .where(alert.c.candid == _CANDID)
+)
+_HISTORY: Final = compiled(
+    select(
+        *(alert.c[name] for name in (*DETECTION, "drb", "exptime")),
+        *(c for c in history.c if c.name not in ("candid", "batch")),
+    )
+    .select_from(alert.outerjoin(history, alert.c.candid == history.c.candid))
+    .where(alert.c.object_id == bindparam("object_id", type_=Text()), alert.c.batch <= _AS_OF)
+    .order_by(alert.c.candid)
+)
+
+
+async def one_alert(archive: Archive, candid: int) -> asyncpg.Record:
+    """The newest batch and the columns ANSWERED of one alert. Raises NotFound."""
+    rows = await archive.fetch(_ONE, candid=candid)
+    if not rows:
+        raise NotFound(f"there is no alert {candid}")
+    return rows[0]
+
+
+async def places(archive: Archive, candid: int) -> asyncpg.Record:
+    """Bundle and byte ranges of an alert's packet and stamps. Raises NotFound."""
+    rows = await archive.fetch(_PLACES, candid=candid)
+    if not rows:
+        raise NotFound(f"there is no alert {candid}")
+    return rows[0]
+
+
+async def histories(archive: Archive, object_id: str, as_of: int) -> list[asyncpg.Record]:
+    """An object's alerts up to a batch, each with the history of its packet, by candid."""
+    return await archive.fetch(_HISTORY, object_id=object_id, as_of=as_of)
+
+
+OUTCOMES: Final = ("received", "stored", "duplicate", "private", "rejected")
+_PER_TOPIC: Final = (
+    select(
+        ledger.c.night,
+        ledger.c.source.label("topic"),
+        *(func.sum(ledger.c[outcome]).label(outcome) for outcome in OUTCOMES),
+    )
+    .group_by(ledger.c.night, ledger.c.source)
+    .order_by(ledger.c.night.desc(), ledger.c.source)
+)
+_NIGHTS: Final = compiled(_PER_TOPIC)
+_NIGHT: Final = compiled(_PER_TOPIC.where(ledger.c.night == bindparam("night", type_=Date())))
+
+
+async def nights(archive: Archive, night: date | None = None) -> list[asyncpg.Record]:
+    """What the ledger says of all nights or one: a row for each night and topic, newest first."""
+    return await (archive.fetch(_NIGHTS) if night is None else archive.fetch(_NIGHT, night=night))
+
+
+async def check(archive: Archive) -> None:
+    """Raise SchemaOutdated unless the schema is this program's."""
+    async with asyncio.timeout(archive.database_timeout_s), archive.engine.connect() as connection:
+        await check_schema(connection)

@@ -1,0 +1,1 @@
+"""The routes: each asks, shapes and answers in a handful of lines."""

@@ -1,0 +1,56 @@
+"""Whether it works, for machines: /healthz, /readyz, /metrics."""
+
+import asyncio
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from app import queries
+from app.dependencies import StoreDependency
+from app.errors import RETRY_AFTER_S, reason_of
+from app.models import Health, Readiness
+
+router = APIRouter(tags=["operation"])
+
+
+@router.get("/healthz", response_model=Health)
+async def get_health() -> Response:
+    """200 while the process works."""
+    return _answer(HTTPStatus.OK, {"status": "ok"})
+
+
+@router.get(
+    "/readyz",
+    response_model=Readiness,
+    responses={503: {"model": Readiness, "description": "Not ready; the body says why"}},
+)
+async def get_readiness(request: Request, store: StoreDependency) -> Response:
+    """200 when schema, database and object store are in order; else 503 and what is not."""
+    archive: queries.Archive = request.app.state.archive
+    answers = await asyncio.gather(queries.check(archive), store.ping(), return_exceptions=True)
+    database, bucket = (reason_of(a) if isinstance(a, Exception) else "ok" for a in answers)
+    ready = database == bucket == "ok"
+    request.app.state.schema_is_current = database == "ok"
+    body = {"status": "ready" if ready else "not ready", "database": database, "store": bucket}
+    return _answer(HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, body)
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+async def get_metrics(request: Request) -> Response:
+    """Counters and times for Prometheus."""
+    content = generate_latest(request.app.state.metrics.registry)
+    return Response(content, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+def _answer(status: HTTPStatus, body: dict[str, Any]) -> Response:
+    headers = {"Cache-Control": "no-store"}
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = RETRY_AFTER_S
+    return Response(orjson.dumps(body), status, headers, media_type="application/json")

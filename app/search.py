@@ -1,0 +1,211 @@
+"""A search: what a request asks for, validated in one place.
+
+Blank values are absent. Everything that is unknown, malformed or out of bounds is refused, all
+of it at once, each with its name; nothing is clamped.
+"""
+
+import difflib
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from app.cursor import Cursor, read_cursor
+from app.errors import BadParameter, BadParameters
+from app.filters import FIELDS, FILTERS, Clause, integer, number, plain_text
+
+DEFAULT_LIMIT: Final = 100
+MAX_LIMIT: Final = 1000
+MAX_RADIUS: Final = 10.0
+MIN_RADIUS: Final = 1e-9
+"""4 µas: a smaller one underflows when its sine is squared, and no position is that precise."""
+MAX_CLAUSES: Final = 64
+SORTED_ANYWHERE: Final = ("jd", "candid", "object_id", "lco_id")
+"""Columns with an index: by these the whole archive can be sorted."""
+SORT_WINDOW_D: Final = 7.0
+PAGE_PARAMETERS: Final = ("cone", "where", "sort", "limit", "cursor", "as_of")
+_UNITS: Final = {"d": 1.0, "°": 1.0, "'": 1 / 60, '"': 1 / 3600}
+_LEGACY: Final = {
+    "objectId": "object_id",
+    "radius": "cone",
+    "page": "cursor",
+    "sort_value": "sort",
+    "sort_order": "sort",
+}
+
+
+class Cone(NamedTuple):
+    """Positions closer than `radius` to (`ra`, `dec`), all in degrees."""
+
+    ra: float
+    dec: float
+    radius: float
+
+
+class Sort(NamedTuple):
+    """A column and the direction in which it is listed; candid follows as second key."""
+
+    column: str = "jd"
+    descending: bool = True
+
+
+DEFAULT_SORT: Final = Sort()
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A validated search."""
+
+    cone: Cone | None = None
+    clauses: tuple[Clause, ...] = ()
+    sort: Sort = DEFAULT_SORT
+    limit: int = DEFAULT_LIMIT
+    as_of: int | None = None
+    cursor: Cursor | None = None
+    digest: str = field(default="", compare=False)
+    """A hash of all that decides which alerts match and in which order."""
+
+
+def parse_cone(text: str) -> Cone:
+    """`ra,dec,radius` in degrees; the radius may end in `d`, `'` or `"`. Raises ValueError."""
+    parts = text.split(",")
+    if len(parts) != len(Cone._fields):
+        raise ValueError("not ra,dec,radius")
+    radius_text = parts[2].strip()
+    unit = _UNITS.get(radius_text[-1:])
+    try:
+        ra, dec = number(parts[0]), number(parts[1])
+        radius = number(radius_text[:-1]) * unit if unit else number(radius_text)
+    except ValueError as error:
+        raise ValueError(f"{error} in ra,dec,radius") from None
+    if not 0 <= ra <= 360:
+        raise ValueError("ra is not within 0 to 360 degrees")
+    if not -90 <= dec <= 90:
+        raise ValueError("dec is not within -90 to 90 degrees")
+    if not MIN_RADIUS <= radius <= MAX_RADIUS:
+        raise ValueError(f"the radius is not within {MIN_RADIUS:g} to {MAX_RADIUS:g} degrees")
+    return Cone(ra % 360, dec, radius)
+
+
+def _parse_sort(text: str) -> Sort:
+    name, descending = text.strip().removeprefix("-"), text.strip().startswith("-")
+    column = {"time": "jd", "mjd": "jd"}.get(name, name)
+    if column not in FIELDS or len(FIELDS[column].columns) != 1:
+        raise ValueError("no field of this name" + _suggest(name, FIELDS))
+    return Sort(column, descending)
+
+
+def _parse_limit(text: str) -> int:
+    if not 1 <= (value := integer(text)) <= MAX_LIMIT:
+        raise ValueError(f"not within 1 to {MAX_LIMIT}")
+    return value
+
+
+def _parse_as_of(text: str) -> int:
+    if (value := integer(text)) < 0:
+        raise ValueError("not a batch number")
+    return value
+
+
+def _parse_where(text: str) -> Clause:
+    name, colon, value = text.partition(":")
+    if not colon or not value.strip():
+        raise ValueError("not <field>__<operator>:<value>")
+    if name.strip() not in FILTERS:
+        raise ValueError(f"no filter {plain_text(name)!r}" + _suggest(name, FILTERS))
+    return FILTERS[name.strip()].read(value)
+
+
+_PARSE: Final[dict[str, Callable[[str], Any]]] = {
+    "cone": parse_cone,
+    "sort": _parse_sort,
+    "limit": _parse_limit,
+    "as_of": _parse_as_of,
+    "cursor": read_cursor,
+}
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that a misspelt one most likely means."""
+    field_name, mark, operator = name[:MAX_CLAUSES].partition("__")
+    names = list(known)
+    meant = _LEGACY.get(field_name, field_name)
+    if meant + mark + operator in names:
+        return meant + mark + operator
+    return next(iter(difflib.get_close_matches(meant + mark + operator, names, 1, 0.7)), None)
+
+
+def _suggest(name: str, known: Iterable[str]) -> str:
+    near = nearest(name, known)
+    return f"; did you mean {near!r}?" if near else ""
+
+
+def parse_search(parameters: Iterable[tuple[str, str]]) -> Search:
+    """The search that a query string asks for. Raises BadParameters with every error in it."""
+    given = [(name, value) for name, value in parameters if value.strip()]
+    errors = [
+        BadParameter(name[:MAX_CLAUSES], "given more than once")
+        for name, times in Counter(name for name, _ in given).items()
+        if times > 1 and name != "where"
+    ]
+    clauses: list[Clause] = []
+    page: dict[str, Any] = {}
+    for name, value in given:
+        try:
+            if name in _PARSE:
+                page[name] = _PARSE[name](value)
+            elif name == "where":
+                clauses.append(_parse_where(value))
+            elif name in FILTERS:
+                clauses.append(FILTERS[name].read(value))
+            else:
+                near = nearest(name, (*PAGE_PARAMETERS, *FILTERS))
+                errors.append(BadParameter(name[:MAX_CLAUSES], "no parameter of this name", near))
+        except ValueError as error:
+            errors.append(BadParameter(name, str(error)))
+    if len(clauses) > MAX_CLAUSES:
+        errors.append(BadParameter("where", f"more than {MAX_CLAUSES} filters"))
+    if errors:
+        raise BadParameters(errors)
+    return _settled(clauses, page)
+
+
+def _settled(clauses: list[Clause], page: dict[str, Any]) -> Search:
+    """Put a search together and check what concerns more than one of its parts."""
+    cone, sort = page.get("cone"), page.get("sort", DEFAULT_SORT)
+    ordered = tuple(sorted(clauses, key=lambda c: (c.filter.name, repr(c.value))))
+    if not _sortable(sort, cone, ordered):
+        raise BadParameters([BadParameter("sort", _UNSORTABLE)])
+    digest = hashlib.sha256(repr((cone, ordered, sort)).encode()).hexdigest()[:16]
+    cursor: Cursor | None = page.get("cursor")
+    as_of: int | None = page.get("as_of")
+    if cursor is not None:
+        if cursor.digest != digest:
+            raise BadParameters([BadParameter("cursor", "it belongs to another search")])
+        if not isinstance(cursor.value, FIELDS[sort.column].held | None):
+            raise BadParameters([BadParameter("cursor", "not a cursor of this API")])
+        if as_of not in (None, cursor.as_of):
+            raise BadParameters([BadParameter("as_of", "the cursor belongs to another batch")])
+        as_of = cursor.as_of
+    return Search(cone, ordered, sort, page.get("limit", DEFAULT_LIMIT), as_of, cursor, digest)
+
+
+_UNSORTABLE: Final = (
+    f"by this field only together with a cone, an object, a list of candids or a time range of at "
+    f"most {SORT_WINDOW_D:g} days; anywhere by {', '.join(SORTED_ANYWHERE)}"
+)
+
+
+def _sortable(sort: Sort, cone: Cone | None, clauses: tuple[Clause, ...]) -> bool:
+    """Whether few enough rows are left to be sorted by a column without an index."""
+    if sort.column in SORTED_ANYWHERE or cone is not None or any(c.filter.narrow for c in clauses):
+        return True
+    window = {"g": float("-inf"), "l": float("inf")}
+    for (searched, operator), value in clauses:
+        if searched.columns == ("jd",) and isinstance(value, float):
+            if operator in ("gt", "gte", ""):
+                window["g"] = max(window["g"], value)
+            if operator in ("lt", "lte", ""):
+                window["l"] = min(window["l"], value)
+    return window["l"] - window["g"] <= SORT_WINDOW_D

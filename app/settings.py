@@ -1,0 +1,44 @@
+"""Settings of the app, read from the environment (prefix MARS_)."""
+
+from pydantic import Field
+
+from archive.settings import ArchiveSettings
+
+
+class Settings(ArchiveSettings):
+    """How the app answers, beside where the archive lies."""
+
+    public_url: str = Field(
+        default="http://127.0.0.1:8000",
+        pattern=r"^https?://[^\s/]+(/[^\s?#]*[^\s/?#])?$",
+        description="Address under which users reach the app, without a last slash; links begin "
+        "with it.",
+    )
+    database_pool_size: int = Field(
+        default=10, ge=1, le=200, description="Connections to the database that the app keeps."
+    )
+    statement_timeout_s: float = Field(
+        default=4.0, gt=0, le=600, description="Seconds after which a query is given up with a 503."
+    )
+    database_timeout_s: float = Field(
+        default=5.0,
+        gt=0,
+        le=660,
+        description="Seconds for a query with its wait for a connection; then a 503.",
+    )
+    s3_timeout_s: float = Field(
+        default=4.0, gt=0, description="Seconds after which a get is given up with a 503."
+    )
+    cache_max_age_s: int = Field(
+        default=5, ge=0, description="Seconds for which a client may keep a JSON answer."
+    )
+    rate_limit_per_s: float = Field(
+        default=50.0, ge=0, description="Requests a second that one client may make; 0: no limit."
+    )
+    rate_limit_burst: int = Field(
+        default=500, ge=1, description="Requests that a client may make at once after a rest."
+    )
+    trusted_proxies: list[str] = Field(
+        default=[],
+        description="Addresses of proxies (JSON list) whose X-Forwarded-For is believed.",
+    )

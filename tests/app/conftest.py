@@ -1,0 +1,109 @@
+"""Archives of their own, filled by the real consumer, and the app on a port of loopback."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from pydantic import SecretStr
+
+from app.main import create_app
+from app.settings import Settings
+from archive.database import make_engine
+from archive.migrate import migrate
+from archive.objects import open_store
+from consumer import ingest
+from consumer.sorting import Raw
+from tests.app import sky
+from tests.conftest import Place, new_place, url_of
+
+NIGHT = date(2026, 1, 31)
+
+
+def app_settings(place: Place) -> Settings:
+    """The settings of an app that reads the archive at a place."""
+    url = SecretStr(url_of("reader", place.database))
+    return Settings(database_url=url, s3_bucket=place.bucket, log_level="error")
+
+
+def database_of(settings: Settings) -> str:
+    """The name of the database."""
+    return settings.database_url.get_secret_value().rpartition("/")[2]
+
+
+@asynccontextmanager
+async def fresh_archive() -> AsyncIterator[Settings]:
+    """An empty archive; the settings of an app that reads it."""
+    async with new_place() as place:
+        await migrate(place.settings("owner"))
+        yield app_settings(place)
+
+
+async def take_in(
+    settings: Settings, messages: Sequence[bytes], source: str, first: int = 0
+) -> None:
+    """Messages into the archive of these settings, as one batch of the consumer's."""
+    writer_url = SecretStr(url_of("writer", database_of(settings)))
+    writer = settings.model_copy(update={"database_url": writer_url})
+    engine = make_engine(writer, "test")
+    try:
+        async with open_store(writer) as store:
+            raws = [Raw(source, 0, first + n, "", NIGHT, data) for n, data in enumerate(messages)]
+            await ingest.ingest(ingest.Archive(engine, store), "stream", ingest.Batch(raws))
+    finally:
+        await engine.dispose()
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """The app behind a real HTTP server, and a client of it."""
+    # Named as TCP, or asyncio leaves Nagle's algorithm on and each answer waits 40 ms.
+    with socket.socket(proto=socket.IPPROTO_TCP) as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        public = settings.model_copy(update={"public_url": f"http://127.0.0.1:{port}"})
+        config = uvicorn.Config(create_app(public), log_config=None, access_log=False)
+        server = uvicorn.Server(config)
+        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event
+                await asyncio.sleep(0.01)
+            async with httpx.AsyncClient(base_url=public.public_url, timeout=30) as client:
+                yield client
+        finally:
+            server.should_exit = True
+            await task
+
+
+@dataclass
+class Served:
+    """The hand-made sky of sky.py, in an archive, served."""
+
+    client: httpx.AsyncClient
+    settings: Settings
+
+    async def alerts(self, query: Any) -> Any:
+        """The body of a list that must succeed."""
+        answer = await self.client.get("/api/v1/alerts", params=query)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def candids(self, query: Any) -> list[str]:
+        return [item["candid"] for item in (await self.alerts(query))["items"]]
+
+
+@pytest.fixture(scope="session")
+async def served() -> AsyncIterator[Served]:
+    """Two batches of hand-made alerts, served."""
+    async with fresh_archive() as settings:
+        await take_in(settings, sky.first_batch(), "ztf_20260131_programid1")
+        await take_in(settings, sky.second_batch(), "ztf_20260131_programid1", 100_000)
+        async with serving(settings) as client:
+            yield Served(client, settings)

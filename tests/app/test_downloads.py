@@ -1,0 +1,168 @@
+"""The bytes of a packet over HTTP: whole, in parts, unchanged, or with the reason why not."""
+
+import gzip
+import hashlib
+import io
+from typing import Any
+
+import fastavro
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from app.errors import NotFound
+from app.pictures import MAX_FITS, draw, expanded
+from tests.app import sky
+from tests.app.conftest import Served
+
+AVRO = f"/api/v1/alerts/{sky.FIRST}/avro"
+CUTOUTS = f"/api/v1/alerts/{sky.FIRST}/cutouts"
+STAMPS = ("science", "template", "difference")
+
+
+def stamp(kind: str) -> bytes:
+    """The gzipped FITS of a cutout, taken from the packet by fastavro."""
+    (record,) = fastavro.reader(io.BytesIO(sky.curve_packet(sky.FIRST)))
+    held: Any = record
+    data: bytes = held[f"cutout{kind.capitalize()}"]["stampData"]
+    return data
+
+
+async def raw(served: Served, path: str, **headers: str) -> tuple[httpx.Response, bytes]:
+    """An answer and its body as it came over the wire."""
+    async with served.client.stream("GET", path, headers=headers) as answer:
+        return answer, b"".join([chunk async for chunk in answer.aiter_raw()])
+
+
+async def test_avro_is_the_packet(served: Served) -> None:
+    answer, body = await raw(served, AVRO)
+    assert body == sky.curve_packet(sky.FIRST)
+    assert answer.headers["content-type"] == "application/avro"
+    assert f'filename="{sky.FIRST}.avro"' in answer.headers["content-disposition"]
+    assert answer.headers["content-length"] == str(len(body))
+    assert "immutable" in answer.headers["cache-control"]
+    assert "content-encoding" not in answer.headers
+
+
+@pytest.mark.parametrize("kind", STAMPS)
+async def test_cutouts(served: Served, kind: str) -> None:
+    stored = stamp(kind)
+    file, body = await raw(served, f"{CUTOUTS}/{kind}.fits.gz")
+    assert (body, file.headers["content-type"]) == (stored, "application/gzip")
+    squeezed, body = await raw(served, f"{CUTOUTS}/{kind}.fits", **{"accept-encoding": "gzip"})
+    assert (body, squeezed.headers["content-encoding"]) == (stored, "gzip")
+    for encoding in ("identity", "gzip;q=0", "br"):
+        plain, body = await raw(served, f"{CUTOUTS}/{kind}.fits", **{"accept-encoding": encoding})
+        assert body == gzip.decompress(stored)
+        assert "content-encoding" not in plain.headers
+    assert "accept-encoding" in plain.headers["vary"].lower()
+    assert {squeezed.headers["content-type"], plain.headers["content-type"]} == {"application/fits"}
+    picture = Image.open(io.BytesIO((await served.client.get(f"{CUTOUTS}/{kind}.png")).content))
+    assert (picture.format, picture.size) == ("PNG", (189, 189))
+    etags = {file.headers["etag"], squeezed.headers["etag"], plain.headers["etag"]}
+    assert len(etags) == 3
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "part"),
+    [
+        ("bytes=0-99", 206, slice(0, 100)),
+        ("bytes=100-", 206, slice(100, None)),
+        ("bytes=-7", 206, slice(-7, None)),
+        ("bytes=5-99999999999", 206, slice(5, None)),
+        ("bytes=9-3", 200, slice(None)),
+        ("bytes=-", 200, slice(None)),
+        ("bytes=0-1,5-6", 200, slice(None)),
+        ("lines=0-1", 200, slice(None)),
+    ],
+)
+async def test_ranges(served: Served, asked: str, status: int, part: slice) -> None:
+    whole = sky.curve_packet(sky.FIRST)
+    answer, body = await raw(served, AVRO, range=asked)
+    assert (answer.status_code, body) == (status, whole[part])
+    if status == 206:
+        first, last, _ = part.indices(len(whole))
+        assert answer.headers["content-range"] == f"bytes {first}-{last - 1}/{len(whole)}"
+
+
+@pytest.mark.parametrize("asked", ["bytes=99999999-", "bytes=-0"])
+async def test_range_beyond_the_end(served: Served, asked: str) -> None:
+    answer, _ = await raw(served, AVRO, range=asked)
+    assert answer.status_code == 416
+    assert answer.headers["content-range"] == f"bytes */{len(sky.curve_packet(sky.FIRST))}"
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_if_range(served: Served) -> None:
+    etag = (await served.client.head(AVRO)).headers["etag"]
+    for given, status in ((etag, 206), ('"other"', 200)):
+        answer, _ = await raw(served, AVRO, range="bytes=0-9", **{"if-range": given})
+        assert answer.status_code == status
+
+
+@pytest.mark.parametrize("path", [AVRO, *(f"{CUTOUTS}/science.{e}" for e in ("fits", "png"))])
+async def test_etag_and_head(served: Served, path: str) -> None:
+    whole, body = await raw(served, path, **{"accept-encoding": "gzip"})
+    head = await served.client.head(path, headers={"accept-encoding": "gzip"})
+    assert (head.status_code, head.content) == (200, b"")
+    for name in ("etag", "content-type", "content-length", "content-disposition", "cache-control"):
+        assert head.headers[name] == whole.headers[name]
+    assert head.headers["content-length"] == str(len(body))
+    for given in (whole.headers["etag"], f'"x", W/{whole.headers["etag"]}', "*"):
+        asked = {"if-none-match": given, "accept-encoding": "gzip"}
+        answer = await served.client.get(path, headers=asked)
+        assert (answer.status_code, answer.content) == (304, b"")
+        assert answer.headers["etag"] == whole.headers["etag"]
+
+
+async def test_withheld_and_missing(served: Served) -> None:
+    withheld = await served.client.get(f"/api/v1/alerts/{sky.WITHHELD}/avro")
+    assert withheld.status_code == 404
+    assert "withheld" in withheld.json()["detail"]
+    science = await served.client.get(f"/api/v1/alerts/{sky.WITHHELD}/cutouts/science.fits")
+    assert science.content[:6] == b"SIMPLE"
+    for ending in ("fits", "fits.gz", "png"):
+        path = f"/api/v1/alerts/{sky.NO_STAMPS}/cutouts/template.{ending}"
+        missing = await served.client.get(path)
+        assert missing.status_code == 404
+        assert "no template cutout" in missing.json()["detail"]
+
+
+def test_a_picture_keeps_the_rows_the_right_way_up() -> None:
+    pixels = np.zeros((20, 30), dtype=np.float32)
+    pixels += np.random.default_rng(1).normal(0, 1, pixels.shape).astype(np.float32)
+    pixels[0, 0], pixels[19, 29] = 1000, np.nan
+    picture = Image.open(io.BytesIO(draw(gzip.compress(fits_of(pixels)))))
+    assert picture.size == (90, 60)
+    assert picture.getpixel((0, 59)) == (255, 255)
+    assert picture.getpixel((89, 0)) == (0, 0)
+
+
+def fits_of(pixels: np.ndarray) -> bytes:
+    """The plainest FITS image."""
+    cards = ["SIMPLE  =  T", "BITPIX  =  -32", "NAXIS   =  2"]
+    cards += [f"NAXIS{n}  =  {size}" for n, size in ((1, pixels.shape[1]), (2, pixels.shape[0]))]
+    header = "".join(card.ljust(80) for card in [*cards, "END"]).ljust(2880).encode()
+    data = pixels.astype(">f4").tobytes()
+    return header + data.ljust(-(-len(data) // 2880) * 2880, b"\0")
+
+
+@pytest.mark.parametrize(
+    "stamp",
+    [
+        gzip.compress(bytes(MAX_FITS + 1)),
+        gzip.compress(b"SIMPLE  =  T"),
+        gzip.compress(bytes(5000))[:-9],
+        b"\x1f\x8bnothing",
+        b"",
+    ],
+)
+def test_hostile_stamps(stamp: bytes) -> None:
+    with pytest.raises(NotFound):
+        draw(stamp)
+
+
+def test_expanding_is_bounded() -> None:
+    assert expanded(gzip.compress(bytes(MAX_FITS))) == bytes(MAX_FITS)
+    assert hashlib.sha1(expanded(b"SIMPLE")).digest() == hashlib.sha1(b"SIMPLE").digest()

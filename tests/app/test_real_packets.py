@@ -1,0 +1,174 @@
+"""The whole set of real packets, taken in from files and asked for over HTTP."""
+
+import asyncio
+import gzip
+import hashlib
+import io
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import fastavro
+import httpx
+import numpy as np
+import pytest
+from astropy import units
+from astropy.coordinates import SkyCoord
+
+from archive.tables import STAMPS
+from consumer.backfill import backfill
+from tests.app.conftest import app_settings, serving
+from tests.conftest import new_place, opened
+
+AT_ONCE = 8
+
+
+@dataclass
+class Public:
+    """A public record as fastavro reads it, and the file it lies in."""
+
+    record: dict[str, Any]
+    file: bytes
+
+    @property
+    def candid(self) -> int:
+        return int(self.record["candid"])
+
+
+@dataclass
+class Everything:
+    client: httpx.AsyncClient
+    packets: dict[int, Public]
+
+
+@pytest.fixture(scope="module")
+async def everything(template: str, real: Path) -> AsyncIterator[Everything]:
+    """All 864 public packets, by the consumer's own backfill, served."""
+    packets = {}
+    for path in sorted((real / "ztf").rglob("*.avro")):
+        data = path.read_bytes()
+        for record in fastavro.reader(io.BytesIO(data)):
+            assert isinstance(record, dict)
+            if record["candidate"]["programid"] == 1:
+                packets[record["candid"]] = Public(record, data)
+    async with new_place(template) as place:
+        async with opened(place) as archive:
+            paths = [str(real / "ztf")]
+            totals = await backfill(archive, place.settings("writer"), paths, asyncio.Event())
+        assert totals["stored"] == len(packets) == 864
+        async with serving(app_settings(place)) as client:
+            yield Everything(client, packets)
+
+
+async def for_each(things: Iterable[Any], work: Callable[[Any], Awaitable[None]]) -> None:
+    """Do the work for each thing, several at once."""
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(thing: Any) -> None:
+        async with gate:
+            await work(thing)
+
+    await asyncio.gather(*(one(thing) for thing in things))
+
+
+async def test_every_original_has_the_sha1_of_the_manifest(
+    everything: Everything, real: Path
+) -> None:
+    listed = set()
+    for line in (real / "ztf" / "manifest.csv").read_text().splitlines()[1:]:
+        listed |= {word for word in line.split(",") if len(word) == 40}
+
+    async def check(public: Public) -> None:
+        answer = await everything.client.get(f"/api/v1/alerts/{public.candid}/avro")
+        assert answer.content == public.file
+        assert hashlib.sha1(answer.content).hexdigest() in listed
+
+    await for_each(everything.packets.values(), check)
+
+
+async def test_every_stamp_is_the_packets(everything: Everything) -> None:
+    missing = 0
+
+    async def check(public: Public) -> None:
+        nonlocal missing
+        for stamp in STAMPS:
+            base = f"/api/v1/alerts/{public.candid}/cutouts/{stamp}"
+            cutout = public.record[f"cutout{stamp.capitalize()}"]
+            answer = await everything.client.get(base + ".fits.gz")
+            if cutout is None:
+                missing += 1
+                assert answer.status_code == 404
+                continue
+            assert answer.content == cutout["stampData"]
+            for coding in ("identity", "gzip"):
+                fits = await everything.client.get(
+                    base + ".fits", headers={"Accept-Encoding": coding}
+                )
+                assert fits.content == gzip.decompress(cutout["stampData"])
+
+    await for_each(everything.packets.values(), check)
+    assert missing == 60
+
+
+@pytest.mark.parametrize("radius", [2 / 3600, 1 / 60, 1.0])
+async def test_a_cone_around_every_alert_is_brute_force(
+    everything: Everything, radius: float
+) -> None:
+    candids = np.array(list(everything.packets))
+    places = [p.record["candidate"] for p in everything.packets.values()]
+    sky = SkyCoord([c["ra"] for c in places] * units.deg, [c["dec"] for c in places] * units.deg)
+    found = 0
+
+    async def check(n: int) -> None:
+        nonlocal found
+        cone = f"{places[n]['ra']!r},{places[n]['dec']!r},{radius!r}"
+        answer = await everything.client.get("/api/v1/alerts", params={"cone": cone, "limit": 1000})
+        got = {int(item["candid"]) for item in answer.json()["items"]}
+        inside = sky[n].separation(sky).deg < radius
+        assert got == set(candids[inside].tolist())
+        found += len(got)
+
+    await for_each(range(len(places)), check)
+    assert found >= len(places)
+
+
+async def test_a_supernova_without_doubles(everything: Everything) -> None:
+    """ZTF21abiuvdk: its points against its packets, put together here once more."""
+    mine = [p for p in everything.packets.values() if p.record["objectId"] == "ZTF21abiuvdk"]
+    assert len(mine) == 34
+    candids = {p.candid for p in mine}
+    entries = [e for p in mine for e in p.record["prv_candidates"] or []]
+    earlier = {e["candid"] for e in entries if e["candid"] is not None} - candids
+    detected = {c // 10**6 for c in candids | earlier}
+    limits = {e["pid"] for e in entries if e["candid"] is None and e["diffmaglim"] > 0} - detected
+    answer = await everything.client.get(f"/api/v1/alerts/{max(candids)}")
+    points = defaultdict(list)
+    for point in answer.json()["history"]:
+        points[point["kind"]].append(point)
+    assert {int(p["candid"]) for p in points["detection"]} == candids
+    assert len(points["detection"]) == 34
+    assert sorted(int(p["candid"]) for p in points["earlier_detection"]) == sorted(earlier)
+    assert sorted(int(p["pid"]) for p in points["upper_limit"]) == sorted(limits)
+    times = [point["jd"] for point in answer.json()["history"]]
+    assert times == sorted(times)
+
+
+async def test_every_alert_shows_its_candidate(everything: Everything) -> None:
+    """Each value over HTTP is the packet's: reals to the float32, sentinels as null."""
+
+    async def check(public: Public) -> None:
+        shown = (await everything.client.get(f"/api/v1/alerts/{public.candid}")).json()
+        for name, sent in public.record["candidate"].items():
+            got = shown[name]
+            if name == "isdiffpos":
+                assert got == (sent == "t")
+            elif got is None:
+                assert sent in (None, -999, "null")
+            elif isinstance(sent, float):
+                assert got == sent or np.float32(got) == np.float32(sent)
+            else:
+                assert got in (sent, str(sent))
+
+    await for_each(everything.packets.values(), check)

@@ -1,0 +1,161 @@
+"""The vocabulary as a table, and what a search refuses."""
+
+import re
+
+import pytest
+from sqlalchemy.dialects import postgresql
+
+from app.errors import BadParameters
+from app.filters import FILTERS, NAMED, Filter
+from app.search import Cone, Search, Sort, parse_search
+
+_DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
+
+
+def where(wanted: Filter) -> str:
+    """The clause as SQL, its parameter as a question mark."""
+    compiled = str(wanted.sql("v").compile(dialect=_DIALECT))
+    return re.sub(r"%\(v\)s(::[A-Z ]+(\[\])?)?", "?", compiled)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value", "sql"),
+    [
+        ("magpsf", "17.5", 17.5, "alert.magpsf = ?"),
+        ("magpsf__gt", " +.5 ", 0.5, "alert.magpsf > ?"),
+        ("magpsf__gte", "1e1", 10.0, "alert.magpsf >= ?"),
+        ("magpsf__lt", "-3.", -3.0, "alert.magpsf < ?"),
+        ("magpsf__lte", "18.1", 18.100000381469727, "alert.magpsf <= ?"),
+        ("ra__lte", "18.1", 18.1, "alert.ra <= ?"),
+        ("fid__in", "1, 2,", [1, 2], "alert.fid = ANY (?)"),
+        ("rb__isnull", "TRUE", True, "(alert.rb IS NULL) = ?"),
+        ("nbad", "0", 0, "alert.nbad = ?"),
+        ("candid", "9223372036854775807", [2**63 - 1], "alert.candid = ANY (?)"),
+        ("object_id", "a,b", ["a", "b"], "alert.object_id = ANY (?)"),
+        ("isdiffpos", "false", False, "alert.isdiffpos = ?"),
+        ("filter__in", "g,r", ["g", "r"], "alert.filter = ANY (?)"),
+        ("ssnamenr", "433 Eros", "433 Eros", "alert.ssnamenr = ?"),
+        ("mjd__gte", "58318.5", 2458319.0, "alert.jd >= ?"),
+        ("time__gte", "2018-07-19", 2458318.5, "alert.jd >= ?"),
+        ("time__lt", "2018-07-19T12:00:00Z", 2458319.0, "alert.jd < ?"),
+        ("time__lt", "2018-07-19 12:00", 2458319.0, "alert.jd < ?"),
+        ("time__lt", "2018-07-19T14:00:00+02:00", 2458319.0, "alert.jd < ?"),
+        ("time__lt", "2018-07-19T14:00:00 02:00", 2458319.0, "alert.jd < ?"),
+    ],
+)
+def test_filter(name: str, text: str, value: object, sql: str) -> None:
+    (clause,) = parse_search([(name, text)]).clauses
+    assert clause.value == value
+    assert where(clause.filter) == sql
+    assert parse_search([("where", f"{name}:{text}")]).clauses == (clause,)
+
+
+def test_any_of_three_columns() -> None:
+    assert where(FILTERS["objectidps"]).count("= ?") == 3
+
+
+def test_every_column_can_be_searched() -> None:
+    assert {"magpsf__isnull", "drbversion__in", "l__gt", "batch__lte", "scorr"} <= FILTERS.keys()
+    assert set(NAMED) <= FILTERS.keys()
+
+
+@pytest.mark.parametrize(
+    ("text", "cone"),
+    [
+        ("10,-20,0.5", Cone(10, -20, 0.5)),
+        (" 10 , +20 ,.5d", Cone(10, 20, 0.5)),
+        ("10, 20,30'", Cone(10, 20, 0.5)),
+        ('10,20,1800"', Cone(10, 20, 0.5)),
+        ("360,90,10", Cone(0, 90, 10)),
+    ],
+)
+def test_cone(text: str, cone: Cone) -> None:
+    assert parse_search([("cone", text)]).cone == pytest.approx(cone, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("cone", "1,2", "ra,dec,radius"),
+        ("cone", "1,2,3,4", "ra,dec,radius"),
+        ("cone", "nan,2,1", "not a number"),
+        ("cone", "361,2,1", "0 to 360"),
+        ("cone", "1,90.1,1", "-90 to 90"),
+        ("cone", "1,2,11", "to 10 degrees"),
+        ("cone", "1,2,0", "within 1e-09"),
+        ("cone", "1,2,-1", "within 1e-09"),
+        ("cone", "1,2,'", "not a number"),
+        ("limit", "0", "1 to 1000"),
+        ("limit", "1001", "1 to 1000"),
+        ("limit", "ten", "not an integer"),
+        ("as_of", "-1", "batch number"),
+        ("as_of", str(2**63), "64 bits"),
+        ("sort", "magspf", "did you mean 'magpsf'?"),
+        ("sort", "magpsf", "only together with"),
+        ("cursor", "!!!", "cursor"),
+        ("cursor", "bnVsbA", "cursor"),
+        ("magpsf__gte", "inf", "not a number"),
+        ("magpsf__gte", "1e39", "single precision"),
+        ("jd__gte", "1e309", "double precision"),
+        ("candid", "1" * 20, "not an integer"),
+        ("candid", str(2**63), "64 bits"),
+        ("filter", "u", "none of g, r, i"),
+        ("rb__isnull", "maybe", "true nor false"),
+        ("ssnamenr", "a\0b", "cannot be printed"),
+        ("ssnamenr", "a" * 201, "200"),
+        ("time__gt", "yesterday", "RFC 3339"),
+        ("time__gt", "0001-01-01T00:00:00+23:00", "RFC 3339"),
+        ("where", "magpsf__gte", "<field>__<operator>:<value>"),
+        ("where", "magspf__gte:1", "did you mean 'magpsf__gte'?"),
+        ("where", "magpsf__gte:x", "not a number"),
+    ],
+)
+def test_refused(name: str, text: str, reason: str) -> None:
+    with pytest.raises(BadParameters) as caught:
+        parse_search([(name, text)])
+    (error,) = caught.value.errors
+    assert error.parameter == name
+    assert reason in error.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("objectId", "object_id"),
+        ("magpsf_gte", "magpsf__gte"),
+        ("radius", "cone"),
+        ("colour", None),
+        ("isdiffpos__gt", "isdiffpos__in"),
+        ("x" * 10_000, None),
+    ],
+)
+def test_unknown_names_get_the_nearest(name: str, nearest: str | None) -> None:
+    with pytest.raises(BadParameters) as caught:
+        parse_search([(name, "1")])
+    (error,) = caught.value.errors
+    assert (error.nearest, error.reason) == (nearest, "no parameter of this name")
+
+
+def test_all_errors_at_once() -> None:
+    with pytest.raises(BadParameters) as caught:
+        parse_search([("limit", "0"), ("cone", "1"), ("limit", "5")])
+    assert {e.parameter for e in caught.value.errors} == {"limit", "cone"}
+
+
+def test_blank_is_absent_and_zero_is_not() -> None:
+    assert parse_search([("cone", ""), ("magpsf__gte", " "), ("x", "")]) == Search()
+    assert len(parse_search([("rb__gte", "0")]).clauses) == 1
+
+
+@pytest.mark.parametrize(
+    "narrow",
+    [
+        ("cone", "1,2,3"),
+        ("object_id", "a"),
+        ("candid__in", "1,2"),
+        ("time__gte", "2018-07-19T00:00:00Z"),
+    ],
+)
+def test_sort_by_any_field_of_few_rows(narrow: tuple[str, str]) -> None:
+    query = [narrow, ("sort", "-magpsf"), ("time__lt", "2018-07-26")]
+    assert parse_search(query).sort == Sort("magpsf", True)

@@ -1,0 +1,139 @@
+"""README and ARCHITECTURE cannot lag: what they list is read and held against the code."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+from contextlib import redirect_stdout
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from pydantic_core import PydanticUndefined
+from pydantic_settings import BaseSettings
+
+from app.settings import Settings as AppSettings
+from archive.settings import ArchiveSettings
+from consumer.ingest import Batch, ingest
+from consumer.settings import Settings as ConsumerSettings
+from consumer.sorting import Raw
+from consumer.topics import night_of
+from dev.simulator import simulate, tonight
+from tests.app.conftest import app_settings, serving
+from tests.conftest import new_place, opened
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def settings_table() -> list[str]:
+    """The rows of README's table of settings, from the descriptions in the code."""
+    rows = []
+    read_by = {"both": ArchiveSettings, "app": AppSettings, "consumer": ConsumerSettings}
+    for name, settings in read_by.items():
+        rows += [
+            f"| `MARS_{field.upper()}` | {name} | {default(settings, field)} | "
+            f"{settings.model_fields[field].description} |"
+            for field in settings.model_fields
+            if name == "both"
+            or field not in ArchiveSettings.model_fields
+            or default(settings, field) != default(ArchiveSettings, field)
+        ]
+    return rows
+
+
+def default(settings: type[BaseSettings], field: str) -> str:
+    value: Any = settings.model_fields[field].default
+    assert value is not PydanticUndefined
+    value = getattr(value, "get_secret_value", lambda: value)()
+    return f"`{value}`" if value not in (None, "", []) else ""
+
+
+def test_readme_lists_every_setting() -> None:
+    table = [line for line in README.splitlines() if line.startswith("| `MARS_")]
+    assert table == settings_table()
+
+
+def test_readme_names_commands_that_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    told = "".join(
+        (ROOT / name).read_text() for name in ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md")
+    )
+    for names in set(re.findall(r"^make ([a-z]+)|`make ([a-z]+)", told, re.M)):
+        assert re.search(rf"^{''.join(names)}:", makefile, re.M), names
+    for link in re.findall(r"\]\(([^)#:]+)\)", told):
+        assert (ROOT / link).exists(), link
+
+
+def test_architecture_names_every_module() -> None:
+    told = (ROOT / "ARCHITECTURE.md").read_text()
+    modules = {
+        path.name
+        for package in ("archive", "app", "consumer")
+        for path in (ROOT / package).glob("*.py")
+        if not path.name.startswith("__")
+    }
+    assert {name for name in modules if name not in told} == set()
+
+
+def test_decisions_are_numbered_and_whole() -> None:
+    pages = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    assert [int(page.name[:4]) for page in pages] == list(range(1, len(pages) + 1))
+    for page in pages:
+        for part in ("**Context.**", "**Decision.**", "**Consequences.**", "**Refused.**"):
+            assert part in page.read_text(), f"{page.name}: {part}"
+
+
+def test_nothing_names_a_machine_or_a_registry() -> None:
+    for lock in ("requirements.txt", "requirements-dev.txt", "dev/assets/package-lock.json"):
+        text = (ROOT / lock).read_text()
+        assert not re.search(r"https?://(?!opencollective)", text), lock
+
+
+@pytest.fixture(scope="module")
+async def demo(template: str) -> AsyncIterator[httpx.AsyncClient]:
+    """What `make demo` feeds, served."""
+    async with new_place(template) as place:
+        async with opened(place) as archive:
+            topic = f"ztf_{tonight():%Y%m%d}_programid1"
+            raws = [
+                Raw(topic, 0, n, "", night_of(topic, datetime.now(UTC)), packet.message)
+                for n, packet in enumerate(simulate(1000, 1))
+            ]
+            await ingest(archive, "stream", Batch(raws))
+        async with serving(app_settings(place)) as client:
+            yield client
+
+
+def block(language: str, n: int = 0) -> str:
+    found: list[str] = re.findall(rf"```{language}\n(.*?)```", README, re.S)
+    return found[n]
+
+
+async def test_the_first_query_of_readme_has_such_an_answer(demo: httpx.AsyncClient) -> None:
+    command = next(b for b in re.findall(r"```sh\n(.*?)```", README, re.S) if "curl" in b)
+    address = re.search(r"'http://127\.0\.0\.1:8000(.*)'", command)
+    assert address is not None
+    answer = (await demo.get(address[1])).json()
+    shown = json.loads(block("json"))
+    assert shown.keys() == answer.keys()
+    (item,), (shown_item,) = answer["items"], shown["items"]
+    more = shown_item.pop("…")
+    for name, value in shown_item.items():
+        assert type(item[name]) is type(value), name
+    assert more == f"{len(item) - len(shown_item)} more fields"
+
+
+async def test_the_python_of_readme_runs(demo: httpx.AsyncClient) -> None:
+    code = block("python").replace("http://127.0.0.1:8000", str(demo.base_url).rstrip("/"))
+    said = StringIO()
+
+    def run() -> None:
+        with redirect_stdout(said):
+            exec(compile(code, "README.md", "exec"), {})
+
+    await asyncio.to_thread(run)
+    assert re.fullmatch(r"ZTF\w+ \d+ points, \d+ bytes of FITS\n", said.getvalue())
