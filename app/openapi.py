@@ -9,7 +9,7 @@ from fastapi.openapi.utils import get_openapi
 
 from app.errors import PROBLEM
 from app.filters import FILTERS, NAMED, OPERATORS, Filter
-from app.models import Stamp
+from app.models import Problem, Stamp
 from app.search import DEFAULT_LIMIT, MAX_LIMIT
 from archive.tables import FILTER_OF_FID
 
@@ -69,28 +69,32 @@ _SCHEMAS: Final[dict[str, Json]] = {
     "time": {"type": "string"},
     "band": {"type": "string", "enum": list(FILTER_OF_FID.values())},
 }
+# Examples stand in the schemas: Swagger UI fills a parameter's own one into its form, and forty
+# filled in at once find nothing.
 _PAGE: Final[tuple[Json, ...]] = (
     {
         "name": "cone",
         "description": "Alerts closer than a radius to a position: `ra,dec,radius` in degrees, at "
         "most 10; the radius may end in `d`, `'` or `\"`.",
-        "schema": {"type": "string", "maxLength": 200},
-        "example": '0.8143,16.1457,2"',
+        "schema": {"type": "string", "maxLength": 200, "examples": ['0.8143,16.1457,2"']},
     },
     {
         "name": "where",
         "description": "Any filter of the vocabulary, `<field>__<operator>:<value>`; operators are "
         "gt, gte, lt, lte, in (comma-separated) and isnull (true or false), and none for equality.",
-        "schema": {"type": "array", "items": {"type": "string"}, "maxItems": 64},
-        "example": ["chipsf__lt:5", "ssnamenr__isnull:true"],
+        "schema": {
+            "type": "array",
+            "items": {"type": "string"},
+            "maxItems": 64,
+            "examples": [["chipsf__lt:5", "ssnamenr__isnull:true"]],
+        },
     },
     {
         "name": "sort",
         "description": "Field to sort by, `-` in front for descending. By a field other than jd, "
         "time, candid, object_id or lco_id only with a cone, an object, a list of candids or at "
         "most 7 days.",
-        "schema": {"type": "string", "default": "-jd"},
-        "example": "-jd",
+        "schema": {"type": "string", "default": "-jd", "examples": ["-jd"]},
     },
     {
         "name": "limit",
@@ -118,8 +122,7 @@ def _named(name: str) -> Json:
     return {
         "name": name,
         "description": f"{field.meaning}{unit}: {OPERATORS[operator].words}{listed}",
-        "schema": _SCHEMAS[field.kind],
-        "example": _example(wanted),
+        "schema": _SCHEMAS[field.kind] | {"examples": [_example(wanted)]},
     }
 
 
@@ -148,6 +151,10 @@ def describe(app: FastAPI) -> Json:
         routes=app.routes,
         tags=app.openapi_tags,
     )
+    # The error table answers with it, so no route returns it and FastAPI does not see it.
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas = document["components"]["schemas"]
+    schemas |= problem.pop("$defs", {}) | {Problem.__name__: problem}
     _strip(document)
     return document
 

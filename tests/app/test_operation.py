@@ -1,6 +1,7 @@
 """Health, readiness, metrics, nights, headers, problems, and parts that are down."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +37,15 @@ async def test_openapi_document(served: Served) -> None:
     assert all(len(op["tags"]) == 1 for op in operations)
     assert "itemSchema" not in json.dumps(document)
     assert "HTTPValidationError" not in json.dumps(document)
+    referred = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)))
+    assert referred <= document["components"]["schemas"].keys()
     for op in operations:
         for status, answer in op["responses"].items():
             if status >= "400" and op["operationId"] != "get_readiness":
                 assert list(answer["content"]) == ["application/problem+json"]
         for p in op.get("parameters", []):
-            assert {"example", "examples"} & p.keys() or p["name"] in _MADE_BY_ANSWERS, p
+            told = p.keys() | p["schema"].keys()
+            assert {"example", "examples"} & told or p["name"] in _MADE_BY_ANSWERS, p
 
 
 _MADE_BY_ANSWERS = ("cursor", "as_of")
