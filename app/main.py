@@ -16,6 +16,7 @@ from app.metrics import Metrics
 from app.middleware import Surroundings
 from app.openapi import describe
 from app.queries import Archive, check
+from app.ratelimit import RateLimit
 from app.routes import alerts, docs, health, nights
 from app.settings import Settings
 from archive import logs
@@ -47,6 +48,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=STATIC), "static")
     add_error_handlers(app)
+    app.add_middleware(RateLimit, settings=settings)
     app.add_middleware(Surroundings)
     app.add_middleware(
         CORSMiddleware,

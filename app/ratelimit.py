@@ -1,0 +1,98 @@
+"""How much one client may ask: a token bucket each, and the headers that tell where it stands.
+
+GCRA, the virtual-scheduling form of the bucket (ITU-T I.371, annex A): one time a client is all
+the state there is. Headers as draft-ietf-httpapi-ratelimit-headers has them. The limit is one
+process's; behind several workers a client has that many buckets.
+"""
+
+import ipaddress
+import math
+import time
+from collections import OrderedDict
+from http import HTTPStatus
+from typing import Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import problem
+from app.settings import Settings
+
+MAX_CLIENTS: Final = 10_000
+"""Clients that are remembered; beyond it the one unseen for longest begins anew."""
+
+
+class RateLimit:
+    """Refuses a client that asks for more than its share; loopback may ask for all."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app = app
+        self._interval = 1 / settings.rate_limit_per_s if settings.rate_limit_per_s else 0.0
+        self._burst = settings.rate_limit_burst
+        self._trusted = frozenset(settings.trusted_proxies)
+        self._due: OrderedDict[str, float] = OrderedDict()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        client = client_of(scope, self._trusted) if scope["type"] == "http" else ""
+        if not self._interval or not client or _is_loopback(client):
+            await self.app(scope, receive, send)
+            return
+        left, wait = self._take(client, time.monotonic())
+        window = math.ceil(self._burst * self._interval)
+        told = {
+            "RateLimit-Policy": f'"client";q={self._burst};w={window}',
+            "RateLimit": f'"client";r={left};t={math.ceil(wait or self._interval)}',
+        }
+        if wait:
+            retry = {**told, "Retry-After": str(math.ceil(wait))}
+            detail = f"more than {1 / self._interval:g} requests a second: wait {wait:.2f} s"
+            refusal = problem(Request(scope), HTTPStatus.TOO_MANY_REQUESTS, detail, retry)
+            await refusal(scope, receive, send)
+            return
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(told)
+            await send(message)
+
+        await self.app(scope, receive, answer)
+
+    def _take(self, client: str, now: float) -> tuple[int, float]:
+        """Requests that are left, and the seconds to wait: 0 where this one may pass."""
+        due = max(self._due.pop(client, now), now)
+        ahead = due - now
+        allowed = (self._burst - 1) * self._interval
+        passes = ahead <= allowed
+        self._due[client] = due + self._interval if passes else due
+        if len(self._due) > MAX_CLIENTS:
+            self._due.popitem(last=False)
+        left = int((allowed - ahead) / self._interval + 1e-9) if passes else 0
+        return left, 0.0 if passes else ahead - allowed
+
+
+def client_of(scope: Scope, trusted: frozenset[str]) -> str:
+    """The client's address: the peer's, or what trusted proxies say in X-Forwarded-For.
+
+    The header is read from its end: what a client wrote itself stands before what our proxies add.
+    """
+    peer: str = (scope.get("client") or ("",))[0]
+    hops = Headers(scope=scope).get("x-forwarded-for", "").split(",")
+    while peer in trusted and hops:
+        hop = hops.pop().strip()
+        if not _address(hop):
+            break
+        peer = hop
+    return peer
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def _is_loopback(client: str) -> bool:
+    address = _address(client)
+    return address is not None and address.is_loopback
