@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status env test check bars openapi lock clean
+.PHONY: help setup demo up down status env test check bars bench openapi lock image image-check clean
 
 LOCAL ?= .local
 PORT ?=
@@ -10,6 +10,8 @@ DATA ?=
 ARGS ?=
 TEST_PORT ?= 18000
 TEST_LOCAL ?= .local/test
+IMAGE_PORT ?= 8700
+IMAGE_LOCAL ?= .local/image
 
 python := .venv/bin/python
 # Without PORT a stack keeps the one it last had; the first time that is 8000.
@@ -19,7 +21,7 @@ pin := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header pyproject.toml
 
 help: ## list what make can do
-	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 	@echo '  variables: PORT (8000; all other ports follow it), DATA, LOCAL (.local, the state), ARGS (for pytest)'
 
 setup: ## install what is missing: Debian packages, .venv, servers, page assets
@@ -56,12 +58,21 @@ check: setup ## linters, types, import contracts, bars, then the tests
 	$(python) -m dev.bars
 	@$(MAKE) --no-print-directory test
 
+bench: setup ## measure speed on a stack of its own; writes docs/performance.md
+	@exec $(python) -m bench $(ARGS)
+
 openapi: setup ## write openapi.json anew
 	@$(python) -m app.openapi > openapi.json.new && mv openapi.json.new openapi.json
 
 lock: setup ## pin every dependency anew, with hashes
 	$(pin) --output-file requirements.txt
 	$(pin) --extra dev --constraint requirements.txt --output-file requirements-dev.txt
+
+image: ## build the container images with docker, podman or buildah (PIP_CERT: certificates to trust)
+	@dev/image.sh build
+
+image-check: setup ## run the images, locked up, on a stack of their own, and ask them
+	@$(python) -m dev.image --local '$(IMAGE_LOCAL)' --port '$(IMAGE_PORT)'
 
 clean: ## stop the stack and delete its archive; with the usual LOCAL also all that set-up made
 	@python=$(python); [ -x $$python ] || python=python3; \

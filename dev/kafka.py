@@ -5,7 +5,9 @@ import shutil
 import uuid
 
 from dev.processes import Server, run
-from dev.state import JAVA, State
+from dev.state import CHECKOUT, JAVA, State, read_settings
+
+SETTINGS = CHECKOUT / "dev" / "kafka.properties"
 
 
 def server(state: State) -> Server:
@@ -39,36 +41,19 @@ def prepare(state: State) -> None:
     formatted.touch()
 
 
-def _settings(state: State) -> dict[str, object]:
+def _settings(state: State) -> dict[str, str]:
     ports = state.ports
     client, controller = (
         f"127.0.0.1:{ports.kafka}",
         f"127.0.0.1:{ports.kafka_controller}",
     )
-    ones = (
-        "offsets.topic.replication.factor",
-        "transaction.state.log.replication.factor",
-        "transaction.state.log.min.isr",
-        "share.coordinator.state.topic.replication.factor",
-        "share.coordinator.state.topic.min.isr",
-    )
-    return dict.fromkeys(ones, 1) | {
-        "process.roles": "broker,controller",
-        "node.id": 1,
+    return {
+        **read_settings(SETTINGS),
         # Voters named here and not in the storage: a stack can move to other ports.
         "controller.quorum.voters": f"1@{controller}",
         "listeners": f"CLIENT://{client},CONTROLLER://{controller}",
         "advertised.listeners": f"CLIENT://{client}",
-        "listener.security.protocol.map": "CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-        "inter.broker.listener.name": "CLIENT",
-        "controller.listener.names": "CONTROLLER",
         "log.dirs": str(state.folder / "kafka" / "data"),
-        "offsets.topic.num.partitions": 1,
-        "group.initial.rebalance.delay.ms": 0,
-        "message.max.bytes": 10 * 2**20,
-        "auto.create.topics.enable": "false",
-        "log.retention.ms": -1,  # a demo's nights stay
-        "offsets.retention.minutes": 60 * 24 * 365,
     }
 
 

@@ -10,11 +10,13 @@ import time
 from pathlib import Path
 
 from dev.processes import Server, StackError, find, run, working_in
-from dev.state import State
+from dev.state import CHECKOUT, State, read_settings
 
 # PostgreSQL refuses to run as root; Debian's package brings this user.
 USER = "postgres" if os.geteuid() == 0 else None
 OUTSIDE = Path("/var/lib/mars-stacks")
+SETTINGS = CHECKOUT / "dev" / "postgresql.conf"
+INITDB = ("-E", "UTF8", "--locale=C.UTF-8")
 
 
 def server(state: State) -> Server:
@@ -109,15 +111,7 @@ def _initialise(place: Path, password: str) -> None:
         file.write(password)
     if USER:
         shutil.chown(passwords, USER)
-    options = [
-        "-E",
-        "UTF8",
-        "--locale=C.UTF-8",
-        "-U",
-        "postgres",
-        "-A",
-        "scram-sha-256",
-    ]
+    options = [*INITDB, "-U", "postgres", "-A", "scram-sha-256"]
     run(
         [_program("initdb"), "-D", str(new), *options, f"--pwfile={passwords}"],
         user=USER,
@@ -147,15 +141,8 @@ def _settings(state: State) -> dict[str, str]:
         "listen_addresses": "127.0.0.1",
         "port": str(state.ports.postgres),
         "unix_socket_directories": "",  # passwords over TCP do; no path to be too long
-        "max_connections": "200",
         "shared_buffers": f"{shared_mb}MB",
-        "work_mem": "32MB",
-        "maintenance_work_mem": "256MB",
-        "jit": "off",  # costs short queries more than it gives
-        "random_page_cost": "1.1",
-        "wal_compression": "on",
-        "max_wal_size": "8GB",
-        "timezone": "UTC",
+        **read_settings(SETTINGS),
     }
 
 

@@ -107,15 +107,9 @@ fetch_java() {
 fetch_assets() {
     if stamped "$vendor/.stamp" "$assets_key"; then return; fi
     say "fetching page assets"
-    local work="$lib/assets" source name
+    local work="$lib/assets"
     rm -rf "$work" "$vendor.new"
-    mkdir -p "$work" "$vendor.new"
-    cp dev/assets/package.json dev/assets/package-lock.json dev/assets/.npmrc "$work/"
-    (cd "$work" && npm ci --silent --ignore-scripts --no-audit --no-fund)
-    while read -r source name; do
-        case $source in '' | '#'*) continue ;; esac
-        cp "$work/node_modules/$source" "$vendor.new/$name"
-    done <dev/assets/files.txt
+    dev/assets/install.sh "$work" "$vendor.new"
     printf '%s' "$assets_key" >"$vendor.new/.stamp"
     rm -rf "$vendor" "$work"
     mv "$vendor.new" "$vendor"

@@ -101,10 +101,11 @@ def last_port(folder: Path) -> int | None:
 
 
 def read_settings(path: Path) -> dict[str, str]:
-    """Read KEY=value lines; a missing file holds none."""
+    """Read KEY=value lines, beside which comments may stand; a missing file holds none."""
     if not path.exists():
         return {}
-    pairs = (line.partition("=") for line in path.read_text().splitlines() if "=" in line)
+    lines = (line for line in path.read_text().splitlines() if not line.startswith("#"))
+    pairs = (line.partition("=") for line in lines if "=" in line)
     return {key: value for key, _, value in pairs}
 
 

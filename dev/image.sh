@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# The container images, with docker, podman or buildah, whichever is there and works.
+#
+#   dev/image.sh build             mars-app, mars-consumer and mars-feeder, from this checkout
+#   dev/image.sh base              make debian:bookworm-slim by debootstrap, where no registry of
+#                                  images can be reached; `build` does it when it must
+#   dev/image.sh engine            say which of the three it is
+#
+# PIP_CERT=FILE: certificates to trust while building, behind a proxy that signs TLS itself
+# (podman and buildah only: docker mounts no file into a build).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+base=debian:bookworm-slim
+targets=(app consumer feeder)
+
+say() { printf 'image: %s\n' "$*"; }
+fail() { printf 'image: %s\n' "$@" >&2; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# A docker without its daemon is no engine.
+find_engine() {
+    if have docker && docker version >/dev/null 2>&1; then
+        echo docker
+    elif have podman && podman info >/dev/null 2>&1; then
+        echo podman
+    elif have buildah; then
+        echo buildah
+    fi
+}
+
+has_image() {
+    case $engine in
+        docker) docker image inspect "$1" ;;
+        podman) podman image exists "$1" ;;
+        buildah) buildah inspect --type image "$1" ;;
+    esac >/dev/null 2>&1
+}
+
+# The same release as the official image, a little larger: it keeps documentation and translations.
+make_base() {
+    have debootstrap || fail "$base cannot be pulled; to make it here, install debootstrap"
+    [ "$(id -u)" = 0 ] || fail "$base cannot be pulled; to make it here, be root (debootstrap)"
+    say "making $base by debootstrap"
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    debootstrap --variant=minbase bookworm "$work/root" >"$work/log" 2>&1 ||
+        { tail -n 20 "$work/log" >&2; fail "debootstrap failed"; }
+    rm -rf "$work"/root/var/cache/apt/* "$work"/root/var/lib/apt/lists/*
+    if [ "$engine" = buildah ]; then
+        local container
+        container=$(buildah from scratch)
+        buildah add --quiet "$container" "$work/root" / >/dev/null
+        buildah config --cmd bash "$container"
+        buildah commit --quiet --rm "$container" "docker.io/library/$base" >/dev/null
+    else
+        tar -C "$work/root" -c . | "$engine" import --change 'CMD bash' - "$base" >/dev/null
+    fi
+}
+
+ensure_base() {
+    has_image "$base" || "$engine" pull --quiet "$base" >/dev/null 2>&1 || make_base
+}
+
+build() {
+    local arguments=(--build-arg "VERSION=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)"
+        --build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)")
+    if [ "$engine" != docker ]; then
+        # Health checks are docker's own; the other format has no place for them.
+        arguments+=(--format docker)
+        if [ -n "${PIP_CERT:-}" ]; then
+            arguments+=(--volume "$PIP_CERT:/run/host-ca.crt:ro"
+                --build-arg PIP_CERT=/run/host-ca.crt)
+        fi
+    fi
+    if [ "$engine" = buildah ]; then arguments+=(--isolation chroot --layers --pull-never); fi
+    local target began
+    for target in "${targets[@]}"; do
+        began=$SECONDS
+        "$engine" build --quiet "${arguments[@]}" --target "$target" --tag "mars-$target" . >/dev/null
+        say "mars-$target: $(size "mars-$target") MB, built in $((SECONDS - began)) s with $engine"
+    done
+}
+
+# Of all its layers, in millions of bytes.
+size() {
+    local bytes
+    case $engine in
+        buildah) bytes=$(buildah images --json "$1" | sed -n 's/.*"size": "\(.*\) MB".*/\1/p') ;;
+        *) bytes=$("$engine" image inspect --format '{{.Size}}' "$1") && bytes=$((bytes / 1000000)) ;;
+    esac
+    printf '%.0f' "$bytes"
+}
+
+engine=$(find_engine)
+[ -n "$engine" ] || fail "no docker, podman or buildah works here; on Debian: apt-get install buildah"
+# Needs nothing of the machine: no daemon, no kernel modules.
+if [ "$engine" = buildah ]; then export STORAGE_DRIVER=${STORAGE_DRIVER:-vfs}; fi
+case ${1:-} in
+    build) ensure_base && build ;;
+    base) make_base ;;
+    engine) echo "$engine" ;;
+    *) fail "usage: dev/image.sh build | base | engine" ;;
+esac
