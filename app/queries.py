@@ -63,7 +63,9 @@ _CANDID: Final = bindparam("candid", type_=BigInteger())
 _AS_OF: Final = bindparam("as_of", type_=BigInteger())
 _NEWEST: Final = select(counter.c.batch).scalar_subquery()
 
-_ONE: Final = compiled(select(_NEWEST.label("newest"), *ANSWERED).where(alert.c.candid == _CANDID))
+ONE_ALERT: Final = compiled(
+    select(_NEWEST.label("newest"), *ANSWERED).where(alert.c.candid == _CANDID)
+)
 _PLACES: Final = compiled(
     select(
         bundle.c.key,
@@ -73,7 +75,7 @@ _PLACES: Final = compiled(
     .select_from(alert.outerjoin(bundle, alert.c.bundle == bundle.c.id))
     .where(alert.c.candid == _CANDID)
 )
-_HISTORY: Final = compiled(
+HISTORIES_OF: Final = compiled(
     select(
         *(alert.c[name] for name in (*DETECTION, "drb", "exptime")),
         *(c for c in history.c if c.name not in ("candid", "batch")),
@@ -86,7 +88,7 @@ _HISTORY: Final = compiled(
 
 async def one_alert(archive: Archive, candid: int) -> asyncpg.Record:
     """The newest batch and the columns ANSWERED of one alert. Raises NotFound."""
-    rows = await archive.fetch(_ONE, candid=candid)
+    rows = await archive.fetch(ONE_ALERT, candid=candid)
     if not rows:
         raise NotFound(f"there is no alert {candid}")
     return rows[0]
@@ -102,7 +104,7 @@ async def places(archive: Archive, candid: int) -> asyncpg.Record:
 
 async def histories(archive: Archive, object_id: str, as_of: int) -> list[asyncpg.Record]:
     """An object's alerts up to a batch, each with the history of its packet, by candid."""
-    return await archive.fetch(_HISTORY, object_id=object_id, as_of=as_of)
+    return await archive.fetch(HISTORIES_OF, object_id=object_id, as_of=as_of)
 
 
 OUTCOMES: Final = ("received", "stored", "duplicate", "private", "rejected")

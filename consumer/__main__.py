@@ -8,6 +8,7 @@ import signal
 import sys
 from collections import Counter
 
+import uvloop
 from prometheus_client import start_http_server
 
 from archive import logs
@@ -91,7 +92,7 @@ def main() -> int:
             # A backfill beside a stream: one of them has the port, and that is enough.
             log.warning("no metrics", extra={"port": settings.metrics_port, "reason": str(error)})
     try:
-        return asyncio.run(_run(arguments, settings))
+        return uvloop.run(_run(arguments, settings))
     except (MarsError, OSError) as error:
         print(f"consumer: {type(error).__name__}: {error}", file=sys.stderr)
         return 1

@@ -1,0 +1,1 @@
+"""Measurements, floor and ours in one run: on a shared machine only their ratio counts."""

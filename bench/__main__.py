@@ -1,0 +1,148 @@
+"""All measurements on a stack of their own: `python -m bench`, or `make bench`."""
+
+import argparse
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import asyncpg
+import httpx
+
+from bench import report
+from bench.decoding import decoding
+from bench.ingesting import STEPS, delay, ingest_figures, ingesting
+from bench.measure import Figure
+from bench.serving import downloads, searches, served, throughput
+from dev import stack
+from dev.simulator import simulate
+from dev.state import State, open_state
+
+DELAY_PER_S = 100.0
+
+
+@contextmanager
+def app(state: State) -> Iterator[str]:
+    """The app on its port, without a log line for each request."""
+    place = ["--host", "127.0.0.1", "--port", str(state.ports.app), "--no-access-log"]
+    command = [sys.executable, "-m", "uvicorn", "--factory", "app.main:create_app", *place]
+    environment = state.environment("reader") | {"MARS_LOG_LEVEL": "warning"}
+    process = subprocess.Popen(command, env=environment)
+    address = f"http://127.0.0.1:{state.ports.app}"
+    try:
+        for _ in range(100):
+            try:
+                httpx.get(f"{address}/readyz").raise_for_status()
+                break
+            except httpx.HTTPError:
+                time.sleep(0.2)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def fill(state: State, rows: int) -> None:
+    """Archive rows by COPY; those of an earlier run are found again."""
+    command = ["-m", "dev.simulate", "--count", str(rows), "--seed", "1", "--to", "archive"]
+    subprocess.run([sys.executable, *command], env=state.environment("writer"), check=True)
+
+
+def say(text: str) -> None:
+    """Tell how far it is."""
+    print(f"bench: {text}", flush=True)
+
+
+async def ingest_part(state: State, count: int, runs: int) -> tuple[list[Figure], list[str]]:
+    """Decode, ingest and delay."""
+    seed = int(time.time())
+    sets = [[p.message for p in simulate(count, seed + n)] for n in range(runs)]
+    say("decode")
+    figures = [decoding(sets[0][:500])]
+    taken = []
+    for n, messages in enumerate(sets):
+        say(f"ingest {n + 1} of {runs}: {count:,} alerts")
+        taken.append(await ingesting(state, messages, n + 1))
+    figures += ingest_figures(taken, sets[0])
+    steps = {step: sum(t.step_ms[step] for t in taken) / runs for step in STEPS}
+    report.plot_steps(steps, "ingest-steps")
+    shares = " · ".join(f"{step} {ms:.3f} ms" for step, ms in steps.items())
+    say(f"delay at {DELAY_PER_S:.0f} alerts/s")
+    messages = [p.message for p in simulate(3000, seed + runs)]
+    delays = await delay(state, messages, DELAY_PER_S)
+    report.plot_delays(delays, "delay")
+    p50, p99 = delays[len(delays) // 2], delays[int(len(delays) * 0.99)]
+    return figures, [
+        f"Steps of ingest, wall time an alert (steps of neighbouring batches overlap): {shares}.",
+        "![steps of ingest](performance/ingest-steps.svg)",
+        f"Message to visible at {DELAY_PER_S:.0f} alerts/s, {len(delays):,} messages: p50 "
+        f"{p50:.3f} s, p99 {p99:.3f} s, longest {delays[-1]:.3f} s (target: p99 < 2 s).",
+        "![delay](performance/delay.svg)",
+    ]
+
+
+async def serving_part(address: str, count: int) -> tuple[list[Figure], str]:
+    """Searches and downloads at 1 and 16 clients, and requests a second."""
+    figures: list[Figure] = []
+    async with served(address) as s:
+        for clients in (1, 16):
+            say(f"searches and downloads, {clients} clients")
+            figures += await searches(s, clients, count)
+            figures += await downloads(s, clients, count)
+        rates = await throughput(s, 16, 4 * count)
+    return figures, report.against_mars(rates)
+
+
+async def described(state: State) -> tuple[str, int, int]:
+    """Server versions, alerts and histories."""
+    connection = await asyncpg.connect(state.database_url("reader").replace("+asyncpg", ""))
+    server = await connection.fetchval("SELECT 'PostgreSQL ' || split_part(version(), ' ', 2)")
+    q3c = await connection.fetchval("SELECT extversion FROM pg_extension WHERE extname = 'q3c'")
+    rows = await connection.fetchval("SELECT count(*) FROM alert")
+    histories = await connection.fetchval("SELECT count(*) FROM history")
+    await connection.close()
+    return f"{server} with q3c {q3c}", rows, histories
+
+
+def measure(state: State, rows: int, count: int, requests: int) -> None:
+    """Everything, on a stack that is up."""
+    os.environ.update(state.environment("reader"))
+    say(f"{rows:,} archived rows")
+    fill(state, rows)
+    figures, parts = asyncio.run(ingest_part(state, count, 3))
+    with app(state) as address:
+        more, mars = asyncio.run(serving_part(address, requests))
+    figures += more
+    report.plot_ratios(figures, "serving")
+    server, held, histories = asyncio.run(described(state))
+    print(report.table(figures), "", mars, sep="\n")
+    serving_plot = "![serving](performance/serving.svg)"
+    report.write([report.table(figures), serving_plot, mars, *parts], server, held, histories)
+
+
+def main() -> int:
+    """Start the stack, measure, stop the stack."""
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("--local", type=Path, default=Path(".local/bench"), help="state folder")
+    parser.add_argument("--port", type=int, default=18500, help="port of the app")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="archived alerts")
+    parser.add_argument("--count", type=int, default=10_000, help="alerts of a feed")
+    parser.add_argument("--requests", type=int, default=300, help="requests of a round")
+    options = parser.parse_args()
+    state = open_state(options.local, options.port)
+    ours = not stack.is_up(state)
+    stack.up(state)
+    try:
+        measure(state, options.rows, options.count, options.requests)
+    finally:
+        if ours:
+            stack.down(state)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

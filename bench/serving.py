@@ -1,0 +1,174 @@
+"""Over HTTP beside the same SQL by asyncpg, and downloads beside the bare ranged GET."""
+
+import os
+import random
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final, NamedTuple
+
+import aiohttp
+import asyncpg
+
+from app.filters import FILTERS
+from app.matching import Shape, Statement, matching
+from app.queries import HISTORIES_OF, ONE_ALERT
+from app.search import DEFAULT_SORT
+from archive.objects import ObjectStore, open_store
+from archive.settings import ArchiveSettings
+from bench.measure import Ask, Figure, ask, compare, p50_figure
+
+SAMPLE: Final = 2000
+
+
+class Pick(NamedTuple):
+    """An alert of the archive, and where its bytes lie."""
+
+    candid: int
+    object_id: str
+    ra: float
+    dec: float
+    key: str
+    packet: tuple[int, int]
+    science: tuple[int, int]
+
+
+class Served(NamedTuple):
+    """Both ways to the archive."""
+
+    pool: asyncpg.Pool
+    http: aiohttp.ClientSession
+    store: ObjectStore
+    address: str
+    picks: Sequence[Pick]
+
+    def pick(self, n: int) -> Pick:
+        """The n-th alert of the sample, round and round."""
+        return self.picks[n % len(self.picks)]
+
+    async def sql(self, statement: Statement, **values: Any) -> None:
+        await self.pool.fetch(statement.sql, *statement.arguments({"as_of": None, **values}))
+
+    async def get(self, path: str) -> None:
+        async with self.http.get(self.address + path) as answer:
+            await answer.read()
+            assert answer.status == 200, (path, answer.status)
+
+
+@asynccontextmanager
+async def served(address: str) -> AsyncIterator[Served]:
+    """Connections to an archive that has rows, and to the app that serves it."""
+    dsn = os.environ["MARS_READER_DATABASE_URL"].replace("+asyncpg", "")
+    limit = aiohttp.TCPConnector(limit=64)
+    async with (
+        asyncpg.create_pool(dsn, min_size=16, max_size=16) as pool,
+        aiohttp.ClientSession(connector=limit, auto_decompress=False) as http,
+        open_store(ArchiveSettings()) as store,
+    ):
+        yield Served(pool, http, store, address, await _picks(pool))
+
+
+async def _picks(pool: asyncpg.Pool) -> list[Pick]:
+    """Alerts from all over the archive whose bytes are in the store."""
+    rows = await pool.fetch(
+        "SELECT candid, object_id, ra, dec, key, packet_offset, packet_length, science_offset, "
+        "science_length FROM alert TABLESAMPLE SYSTEM (5) JOIN bundle ON bundle.id = alert.bundle "
+        "WHERE packet_offset IS NOT NULL AND science_offset IS NOT NULL LIMIT 100000"
+    )
+    chosen = random.Random(1).sample(rows, min(SAMPLE, len(rows)))
+    return [
+        Pick(row[0], row[1], row[2], row[3], row[4], (row[5], row[6]), (row[7], row[8]))
+        for row in chosen
+    ]
+
+
+async def searches(s: Served, clients: int, count: int) -> list[Figure]:
+    """Each kind of question at so many clients."""
+    figures = []
+    for what, (floor, ours, target) in (await _questions(s)).items():
+        floors, answers = await compare(floor, ours, count, clients)
+        figures.append(p50_figure(_named(what, clients), "same SQL", floors, answers, target))
+    return figures
+
+
+def _named(what: str, clients: int) -> str:
+    return f"{what}, {clients} client{'s' if clients > 1 else ''}"
+
+
+async def _questions(s: Served) -> dict[str, tuple[Ask, Ask, str]]:
+    """Name -> the SQL, the same over HTTP, and the target of SPEED for their ratio."""
+    cone, page = _statement(cone=True), _statement()
+    bright, one = _statement("magpsf__lte"), _statement("object_id__in")
+    newest = await s.pool.fetchval("SELECT batch FROM counter")
+
+    async def with_history(n: int) -> None:
+        await s.sql(ONE_ALERT, candid=s.pick(n).candid)
+        await s.sql(HISTORIES_OF, object_id=s.pick(n).object_id, as_of=newest)
+
+    def cone_of(radius: float) -> tuple[Ask, Ask]:
+        return (
+            lambda n: s.sql(cone, ra=s.pick(n).ra, dec=s.pick(n).dec, radius=radius),
+            lambda n: s.get(f"/api/v1/alerts?cone={s.pick(n).ra},{s.pick(n).dec},{radius:.8f}"),
+        )
+
+    def limit(n: int) -> float:
+        return 18.0 + n % 20 / 10
+
+    return {
+        "cone 10 arcsec": (*cone_of(10 / 3600), "≤ 2 × or + 2 ms"),
+        "cone 0.1°": (*cone_of(0.1), "≤ 2 × or + 2 ms"),
+        "first page": (lambda _: s.sql(page), lambda _: s.get("/api/v1/alerts"), "≤ 3 ×"),
+        "filtered page": (
+            lambda n: s.sql(bright, value0=limit(n)),
+            lambda n: s.get(f"/api/v1/alerts?magpsf__lte={limit(n)}"),
+            "≤ 3 ×",
+        ),
+        "alert with history": (
+            with_history,
+            lambda n: s.get(f"/api/v1/alerts/{s.pick(n).candid}"),
+            "≤ 3 × or + 2 ms",
+        ),
+        "alerts of an object": (
+            lambda n: s.sql(one, value0=[s.pick(n).object_id]),
+            lambda n: s.get(f"/api/v1/alerts?object_id={s.pick(n).object_id}"),
+            "≤ 3 × or + 2 ms",
+        ),
+    }
+
+
+def _statement(*filters: str, cone: bool = False) -> Statement:
+    """A page of 100, newest first."""
+    wanted = tuple(FILTERS[name] for name in filters)
+    return matching(Shape(cone, wanted, DEFAULT_SORT, "", False, 100))
+
+
+async def downloads(s: Served, clients: int, count: int) -> list[Figure]:
+    """The original packet and a cutout, beside the same bytes from the store itself."""
+    figures = []
+    for what, path in (("packet", "avro"), ("science", "cutouts/science.fits.gz")):
+
+        async def bare(n: int, what: str = what) -> None:
+            pick = s.pick(n)
+            offset, length = pick.packet if what == "packet" else pick.science
+            assert len(await s.store.get(pick.key, offset, length)) == length
+
+        async def over_http(n: int, path: str = path) -> None:
+            await s.get(f"/api/v1/alerts/{s.pick(n).candid}/{path}")
+
+        floors, answers = await compare(bare, over_http, count, clients)
+        figures.append(
+            p50_figure(_named(path, clients), "bare ranged GET", floors, answers, "≤ 2 ×")
+        )
+    return figures
+
+
+async def throughput(s: Served, clients: int, count: int) -> dict[str, float]:
+    """Requests a second over HTTP, for the comparison with the first MARS."""
+    kinds: dict[str, Ask] = {
+        "first page": lambda _: s.get("/api/v1/alerts"),
+        "cone 10 arcsec": lambda n: s.get(
+            f"/api/v1/alerts?cone={s.pick(n).ra},{s.pick(n).dec},{10 / 3600:.8f}"
+        ),
+        "alert with history": lambda n: s.get(f"/api/v1/alerts/{s.pick(n).candid}"),
+        "cutout": lambda n: s.get(f"/api/v1/alerts/{s.pick(n).candid}/cutouts/science.fits.gz"),
+    }
+    return {what: (await ask(work, count, clients)).per_s for what, work in kinds.items()}
