@@ -246,8 +246,17 @@ def test_schemas_out_of_bounds(bad: Any) -> None:
         compile_reader(bad, {}, "")
 
 
-def test_a_count_of_nothings_does_not_spin() -> None:
-    read = compile_reader({"type": "array", "items": "null"}, {}, "")
+NOTHING = {"type": "record", "name": "n", "fields": [{"name": "x", "type": "null"}]}
+
+
+@pytest.mark.parametrize("items", ["null", NOTHING, {"type": "fixed", "name": "f", "size": 0}])
+def test_arrays_of_nothings_cannot_spin(items: Any) -> None:
+    with pytest.raises(DamagedPacket, match="no bytes"):
+        compile_reader({"type": "array", "items": {"type": "array", "items": items}}, {}, "")
+
+
+def test_a_count_beyond_the_bytes_is_refused() -> None:
+    read = compile_reader({"type": "array", "items": "int"}, {}, "")
     with pytest.raises(DamagedPacket, match="items where"):
         read(number(2**50) + b"\0", 0, 9)
 
