@@ -43,6 +43,8 @@ def make_engine(settings: ArchiveSettings, program: str, pool_size: int = 5) -> 
         settings.database_url.get_secret_value(),
         pool_size=pool_size,
         max_overflow=0,
+        # The connection that was used last knows the most statements, each planned and cached.
+        pool_use_lifo=True,
         pool_pre_ping=True,
         pool_timeout=CONNECT_TIMEOUT_S,
         connect_args={
