@@ -66,7 +66,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Open the database and the store; an app without them starts all the same and says so."""
     settings: Settings = app.state.settings
     logs.configure(settings.log_level)
-    engine = make_engine(settings, "app", settings.database_pool_size)
+    engine = make_engine(settings, "app", settings.database_pool_size, ping=False)
     archive = Archive(engine, settings.statement_timeout_s, settings.database_timeout_s)
     app.state.archive, app.state.metrics = archive, Metrics(engine)
     try:

@@ -29,6 +29,10 @@ class Archive(NamedTuple):
         """Run one statement, in one round trip. Raises TooDear, or one of DATABASE_ERRORS."""
         async with asyncio.timeout(self.database_timeout_s), self.engine.connect() as connection:
             driver = (await connection.get_raw_connection()).driver_connection
+            if driver is None or driver.is_closed():
+                # The server has been restarted since. To ask it each time would cost 0.3 ms.
+                await connection.invalidate()
+                driver = (await connection.get_raw_connection()).driver_connection
             assert driver is not None
             arguments = statement.arguments(values)
             try:

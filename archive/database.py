@@ -37,15 +37,20 @@ def is_passing(error: BaseException) -> bool:
     )
 
 
-def make_engine(settings: ArchiveSettings, program: str, pool_size: int = 5) -> AsyncEngine:
-    """An engine whose connections name the program, so that `pg_stat_activity` tells who it is."""
+def make_engine(
+    settings: ArchiveSettings, program: str, pool_size: int = 5, ping: bool = True
+) -> AsyncEngine:
+    """An engine whose connections name the program, so that `pg_stat_activity` tells who it is.
+
+    With `ping` a connection is tried each time before it is used, which costs a round trip.
+    """
     return create_async_engine(
         settings.database_url.get_secret_value(),
         pool_size=pool_size,
         max_overflow=0,
         # The connection that was used last knows the most statements, each planned and cached.
         pool_use_lifo=True,
-        pool_pre_ping=True,
+        pool_pre_ping=ping,
         pool_timeout=CONNECT_TIMEOUT_S,
         connect_args={
             "timeout": CONNECT_TIMEOUT_S,

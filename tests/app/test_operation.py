@@ -1,5 +1,6 @@
 """Health, readiness, metrics, nights, headers, problems, and parts that are down."""
 
+import asyncio
 import json
 import re
 from pathlib import Path
@@ -206,3 +207,20 @@ async def test_a_query_that_takes_too_long(served: Served) -> None:
 def test_database_errors_cover_what_the_driver_raises() -> None:
     assert issubclass(ConnectionRefusedError, DATABASE_ERRORS)
     assert issubclass(asyncpg.CannotConnectNowError, DATABASE_ERRORS)
+
+
+async def test_connections_that_the_server_closed_are_replaced(served: Served) -> None:
+    database = database_of(served.settings)
+    admin = await asyncpg.connect(url_of("admin", database).replace("+asyncpg", ""))
+    async with serving(served.settings) as client:
+        assert (await client.get("/api/v1/alerts")).status_code == 200
+        closed = await admin.fetch(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = $1 AND application_name = 'mars-app'",
+            database,
+        )
+        assert closed
+        await asyncio.sleep(0.2)
+        answers = [await client.get("/api/v1/alerts?limit=1") for _ in range(3)]
+        assert [a.status_code for a in answers] == [200, 200, 200]
+    await admin.close()

@@ -1,0 +1,171 @@
+"""The fault suite in short, on a stack that it may break; and that its check sees what is wrong."""
+
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from datetime import date
+from hashlib import sha256
+from typing import Any
+
+import asyncpg
+import pytest
+
+from archive.packet import decode
+from archive.tables import bundle
+from consumer.ingest import Archive, Batch, ingest
+from consumer.sorting import Raw
+from faults.check import Contents, Kafka, Sent, Verdict, check
+from faults.consumer_dying_at import POINTS
+from faults.feed import make_feed
+from faults.kinds import SHORT
+from tests.conftest import Place, url_of
+from tests.consumer.archives import contents, rows_of
+
+PORT = 18200
+DEADLINE_S = 240
+FEED = make_feed(60, seed=5)
+TOPIC = "ztf_20261124_programid1"
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Any]]:
+    """What the command reports, by fault."""
+    folder = tmp_path_factory.mktemp("faults")
+    local, report = folder / "state", folder / "report.json"
+    command = [sys.executable, "-m", "faults", "--short", "--messages=300", "--together=6"]
+    more = ["--local", str(local), "--port", str(PORT), "--report", str(report)]
+    try:
+        done = subprocess.run(
+            [*command, *more], capture_output=True, text=True, timeout=DEADLINE_S, check=False
+        )
+        assert report.exists(), done.stdout + done.stderr
+        found = {result["fault"]: result for result in json.loads(report.read_text())}
+        assert (done.returncode == 0) == all(r["sound"] for r in found.values()), done.stdout
+        yield found
+    finally:
+        subprocess.run([sys.executable, "-m", "dev.stack", "clean", "--local", local], check=True)
+
+
+@pytest.mark.parametrize("fault", [kind.name for kind in SHORT])
+def test_nothing_is_lost(results: Mapping[str, Any], fault: str) -> None:
+    told = results[fault]
+    assert told["sound"], told
+    assert told["seen"] == told["runs"] == 1
+    assert (told["lost"], told["doubled"], told["bare"]) == (0, 0, 0)
+    assert told["packets"] > 250
+
+
+def test_every_point_is_among_them() -> None:
+    names = {kind.name for kind in SHORT}
+    assert {f"kill -9 at {point}" for point in POINTS} <= names
+    asked = {"after_put", "before_commit", "after_commit", "before_offsets"}
+    assert asked <= POINTS.keys()
+
+
+def test_two_readers_agree_on_the_feed() -> None:
+    """What the check expects is read by fastavro; the decoder comes to the same."""
+    kinds = set()
+    for message in FEED.messages:
+        told, (packets, damage) = FEED.expected[sha256(message).digest()], decode(message)
+        public = [p.candid for p in packets if p.candidate["programid"] == 1]
+        assert list(told.public) == public
+        assert (told.private, told.damaged) == (len(packets) - len(public), damage is not None)
+        kinds.add((min(told.packets, 2), bool(told.private), told.damaged, told.withheld))
+    assert len(kinds) == 6
+
+
+def sent() -> Sent:
+    """The feed as if a producer had spread it over two partitions."""
+    digests = [sha256(message).digest() for message in FEED.messages]
+    places = {(n % 2, n // 2): digest for n, digest in enumerate(digests)}
+    return Sent(TOPIC, places, FEED.expected)
+
+
+def ends() -> dict[int, int]:
+    return {n: len(FEED.messages[n::2]) for n in range(2)}
+
+
+async def judged(
+    archive: Archive, commits: Mapping[int, int] | None = None, calm: Contents | None = None
+) -> Verdict:
+    if calm is None:
+        calm = await contents(archive)
+    return await check(archive, sent(), Kafka(ends(), commits or ends()), calm)
+
+
+@pytest.fixture
+async def fed(archive: Archive) -> Archive:
+    """An archive that took the feed in, 20 messages at a time, as from Kafka."""
+    night = date(2026, 11, 24)
+    raws = [Raw(TOPIC, n % 2, n // 2, "", night, m) for n, m in enumerate(FEED.messages)]
+    for n in range(0, len(raws), 20):
+        part = raws[n : n + 20]
+        await ingest(archive, "stream", Batch(part, {(TOPIC, 0): 1, (TOPIC, 1): 1}))
+    return archive
+
+
+@pytest.fixture
+async def admin(place: Place) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    connection = await asyncpg.connect(url_of("admin", place.database).replace("+asyncpg", ""))
+    # What no role of ours may do: change rows behind the archive's back.
+    await connection.execute("SET session_replication_role = replica")
+    yield connection
+    await connection.close()
+
+
+async def test_a_sound_archive_passes(fed: Archive) -> None:
+    verdict = await judged(fed)
+    assert verdict.sound, verdict
+    assert verdict.packets == FEED.packets
+
+
+ONE = "(SELECT min(candid) FROM alert WHERE packet_offset > 0 AND packet_length > 60000)"
+BATCH = f"(SELECT batch FROM alert WHERE candid = {ONE})"
+SHIFTED = "private = private + 1, stored = stored - 1"
+TAMPERED: Sequence[tuple[str, str, str]] = [
+    (f"DELETE FROM alert WHERE candid = {ONE}", "lost", "whose stored is not"),
+    ("DELETE FROM reject WHERE position = (SELECT max(position) FROM reject)", "lost", "by the"),
+    ("DELETE FROM ledger WHERE from_position = 10 AND partition = 1", "lost", "in no range"),
+    ("UPDATE ledger SET from_position = 5 WHERE from_position = 10", "doubled", "several ranges"),
+    (f"UPDATE alert SET packet_offset = packet_offset - 1 WHERE candid = {ONE}", "bare", ""),
+    (f"UPDATE alert SET science_length = 9 WHERE candid = {ONE}", "bare", ""),
+    ("UPDATE position SET next_offset = next_offset - 1 WHERE partition = 0", "", "resumes at"),
+    (f"UPDATE ledger SET {SHIFTED} WHERE batch = {BATCH}", "", "private of"),
+    (f"UPDATE alert SET batch = 1 + batch % 2 WHERE candid = {ONE}", "", "of their batch"),
+]
+
+
+@pytest.mark.parametrize(("script", "count", "complaint"), TAMPERED)
+async def test_what_was_tampered_with_is_seen(
+    fed: Archive,
+    admin: "asyncpg.Connection[asyncpg.Record]",
+    script: str,
+    count: str,
+    complaint: str,
+) -> None:
+    assert await admin.execute(script) != "UPDATE 0"
+    verdict = await judged(fed)
+    assert not verdict.sound
+    assert not count or getattr(verdict, count) > 0
+    assert any(complaint in told for told in verdict.complaints) or not complaint
+
+
+async def test_an_object_with_other_bytes_is_seen(fed: Archive) -> None:
+    first = next(put for put in await rows_of(fed, bundle) if put.key.startswith("ztf/"))
+    for data in (bytes(first.size), b""):
+        await fed.store.put(first.key, data)
+        assert (await judged(fed, calm={})).bare > 0
+
+
+async def test_a_commit_ahead_of_the_ledger_is_seen(fed: Archive) -> None:
+    verdict = await judged(fed, {n: end + 1 for n, end in ends().items()})
+    assert verdict.complaints == [f"partition {n}: commit is ahead" for n in range(2)]
+
+
+async def test_other_contents_than_of_an_undisturbed_ingest_are_seen(fed: Archive) -> None:
+    calm = await contents(fed)
+    candid, row = calm.popitem()
+    assert not (await judged(fed, calm=calm)).sound
+    assert not (await judged(fed, calm={**calm, candid: {**row, "magpsf": 1.0}})).sound
+    assert (await judged(fed, calm={**calm, candid: row})).sound
