@@ -1,12 +1,19 @@
-"""Simulated alerts into a folder, a nightly tarball or Kafka: `python -m dev.simulate --to ...`."""
+"""Simulated alerts into a folder, a nightly tarball or Kafka: `python -m dev.simulate --to ...`.
+
+With `--to archive` rows are copied into the archive that MARS_WRITER_DATABASE_URL (else
+MARS_DATABASE_URL) and MARS_S3_* name: millions, for which no packets are made. They share
+the bytes of a thousand real ones: stamps and packets can be had of every row, but are not its own.
+"""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import io
 import sys
 import tarfile
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, date, datetime
@@ -18,6 +25,8 @@ from tqdm import tqdm
 
 from dev.produce import Message, produce, topic_of_tonight
 from dev.simulator import NIGHTS, Packet, simulate, tonight
+from dev.simulator.bulk import fill
+from dev.simulator.bulk.plan import NIGHTS as ARCHIVED_NIGHTS
 
 
 def to_folder(packets: Iterable[Packet], folder: Path) -> int:
@@ -67,12 +76,20 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=1000, help="how many alerts")
     parser.add_argument("--seed", type=int, default=1, help="same seed and night, same bytes")
     parser.add_argument("--night", type=night, default=tonight(), help="the last one, YYYYMMDD")
-    parser.add_argument("--nights", type=int, default=NIGHTS, help="how many, up to the last one")
+    parser.add_argument("--nights", type=int, help="how many, up to the last one: "
+                        f"{NIGHTS}, or {ARCHIVED_NIGHTS} in the archive")  # fmt: skip
     parser.add_argument("--rate", type=float, help="alerts a second at most")
-    parser.add_argument("--to", required=True, help="a folder, a .tar.gz or .tar file, or kafka")
+    parser.add_argument(
+        "--to", required=True, help="a folder, a .tar.gz or .tar file, kafka, or archive"
+    )
     parser.add_argument("--topic", default=topic_of_tonight(), help="with --to kafka")
     parser.add_argument("--partitions", type=int, default=1, help="of a topic that is created")
     parser.add_argument("--sent", type=Path, help="with --to kafka: a line of JSON on each message")
+    parser.add_argument("--histories", type=float, default=0.0, metavar="SHARE",
+                        help="with --to archive: the share, 0 to 1, of objects that get histories "
+                        "(some 2 kB an alert); the others have alerts only")  # fmt: skip
+    parser.add_argument("--again", action="store_true", help="with --to archive: add --count "
+                        "alerts; without it only those that the ledger misses")  # fmt: skip
     return parser.parse_args()
 
 
@@ -81,10 +98,46 @@ def night(text: str) -> date:
     return datetime.strptime(text, "%Y%m%d").replace(tzinfo=UTC).date()
 
 
+def noted(packets: Iterable[Packet], seen: Counter[tuple[str, str]]) -> Iterator[Packet]:
+    """Packets; their kinds and names are counted, a body's by its designation."""
+    for packet in packets:
+        body = packet.record["candidate"]["ssnamenr"]
+        seen[packet.kind, packet.record["objectId"] if body == "null" else body] += 1
+        yield packet
+
+
+def show(seen: Counter[tuple[str, str]]) -> None:
+    """Name the object of each kind that has most alerts."""
+    shown: set[str] = set()
+    for (kind, name), count in seen.most_common():
+        if kind not in shown:
+            print(f"  {kind}: {name}, {count} alerts")
+            shown.add(kind)
+
+
+def to_archive(args: argparse.Namespace) -> None:
+    """Fill the archive, unless the rows are there."""
+    nights = args.nights or ARCHIVED_NIGHTS
+    wanted = fill.Wanted(
+        args.count, args.seed, args.night, nights, args.histories, again=args.again
+    )
+    start = time.monotonic()
+    count = asyncio.run(fill.fill(wanted, fill.settings()))
+    if count:
+        seconds = time.monotonic() - start
+        print(f"{count:,} alerts of {wanted.source} written in {seconds:.1f} s")
+    else:
+        print(f"{wanted.source}: {args.count:,} alerts are there already (--again adds more)")
+
+
 def main() -> None:
     """Simulate, and say how many alerts went where."""
     args = arguments()
-    alerts = simulate(args.count, args.seed, args.night, args.nights)
+    if args.to == "archive":
+        to_archive(args)
+        return
+    seen: Counter[tuple[str, str]] = Counter()
+    alerts = noted(simulate(args.count, args.seed, args.night, args.nights or NIGHTS), seen)
     packets = tqdm(alerts, total=args.count, unit=" alerts", disable=None)
     if args.to == "kafka":
         count = produce(
@@ -95,10 +148,12 @@ def main() -> None:
             sent=args.sent,
         )
         print(f"{count:,} alerts put into {args.topic}")
+        show(seen)
         return
     write = to_tarball if args.to.endswith((".tar", ".tar.gz", ".tgz")) else to_folder
     count = write(paced(packets, args.rate), Path(args.to))
     print(f"{count:,} alerts written to {args.to}")
+    show(seen)
 
 
 if __name__ == "__main__":

@@ -16,18 +16,15 @@ import numpy as np
 from numpy.random import Generator
 
 from dev.simulator import ocf, schema
-from dev.simulator.photometry import (
-    Detection,
-    candidate,
-    detection,
-    forced,
-    limit,
-)
+from dev.simulator.conditions import microjansky
+from dev.simulator.photometry import Detection, candidate
 from dev.simulator.plan import Alert, Track, alerts
 from dev.simulator.stamps import Brightness, Stamps, stamps
-from dev.simulator.survey import Run, microjansky, nid_of
+from dev.simulator.survey import Run, nid_of
 
 NIGHTS: Final = 30
+WITHOUT_FORCED: Final = 0.03
+"""The share of alerts whose forced photometry did not come in time: null."""
 Record = dict[str, Any]
 
 
@@ -38,6 +35,8 @@ class Packet(NamedTuple):
     night: date
     message: bytes
     record: Record
+    kind: str
+    """What the source is: a supernova, a moving body and so on."""
 
 
 def tonight() -> date:
@@ -54,74 +53,44 @@ def simulate(
     the alerts of the others as they are, but for the object at which the smaller one ended.
     """
     run = Run(seed, nid_of(night or tonight()), nights)
-    sent: dict[str, dict[int, Record]] = {}
     for alert in alerts(count, run):
-        known = sent.setdefault(alert.track.source.object_id, {})
-        record = record_of(alert, known, run)
-        known[alert.visit] = detection(record["candidate"])
+        record = record_of(alert, run)
+        alert.track.send(alert.visit, record["candidate"])
         exposure = alert.track.visits.exposures[alert.visit]
-        yield Packet(alert.candid, exposure.night, ocf.message(record), record)
+        kind = alert.track.source.light.kind
+        yield Packet(alert.candid, exposure.night, ocf.message(record), record, kind)
 
 
-def record_of(alert: Alert, known: dict[int, Record], run: Run) -> Record:
-    """The alert's record; `known` holds the detections sent before, by visit."""
+def record_of(alert: Alert, run: Run) -> Record:
+    """The alert's record."""
     rng = run.rng(alert.candid)
     track, visit = alert.track, alert.visit
-    exposure = track.visits.exposures[visit]
     before = track.before(visit)
-    for old in [one for one in known if one < before.start]:
-        del known[old]
     seen = Detection(
-        exposure, alert.candid, float(track.flux[visit]), float(track.error[visit]),
-        past(track, visit),
+        track.visits.exposures[visit], alert.candid, float(track.flux[visit]),
+        float(track.error[visit]), past(track, visit), not track.artefact[visit],
     )  # fmt: skip
     latest = candidate(track.source, seen, alert.pid, rng)
+    late = rng.random() < WITHOUT_FORCED
     return {
         "schemavsn": schema.VERSION,
         "publisher": schema.PUBLISHER,
         "objectId": track.source.object_id,
         "candid": alert.candid,
         "candidate": latest,
-        "prv_candidates": history(track, before, known, run.tail) or None,
-        "fp_hists": forced_history(track, before, run.tail, rng) or None,
+        "prv_candidates": track.history(before) or None,
+        "fp_hists": None if late else track.forced(before, rng) or None,
         **cutouts(alert, drawn(track, seen, rng), latest["isdiffpos"] == "t"),
     }
 
 
 def past(track: Track, visit: int) -> tuple[int, int, float]:
     """Detections and exposures up to this visit, and jd of the first detection."""
-    first = int(np.argmax(track.sent))
-    detections = int(track.sent[: visit + 1].sum())
-    return detections, visit + 1 - track.first, float(track.visits.jd[first])
-
-
-def history(track: Track, before: range, known: dict[int, Record], tail: int) -> list[Record]:
-    """Detections sent before and upper limits, in order of time."""
-    place, found = track.source.place, []
-    for visit in before:
-        if visit in known:
-            found.append(known[visit])
-        elif not track.detected[visit]:
-            exposure = track.visits.exposures[visit]
-            found.append(limit(exposure, place, exposure.pid(place.rcid, tail)))
-    return found
-
-
-def forced_history(track: Track, before: range, tail: int, rng: Generator) -> list[Record]:
-    """Forced photometry at this alert's position, the latest first.
-
-    The position differs a little from alert to alert, and so does the flux.
-    """
-    rcid = track.source.place.rcid
-    moved = rng.normal(0, 0.2, len(before)).tolist()
-    chance = rng.random(len(before)).tolist()
-    found = []
-    for visit, shift, luck in zip(reversed(before), moved, chance, strict=True):
-        exposure = track.visits.exposures[visit]
-        error = float(track.error[visit])
-        measured = (float(track.flux[visit]) + shift * error, error)
-        found.append(forced(track.source, exposure, exposure.pid(rcid, tail), measured, luck))
-    return found
+    detections, covered = int(track.sent[: visit + 1].sum()), visit + 1 - track.first
+    if track.source.known:
+        earlier, since = track.source.known
+        return detections + earlier, covered + 4 * earlier, since
+    return detections, covered, float(track.visits.jd[int(np.argmax(track.sent))])
 
 
 def drawn(track: Track, seen: Detection, rng: Generator) -> Stamps:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
@@ -16,6 +17,20 @@ from typing import Any, Final
 
 Record = dict[str, Any]
 Piece = Callable[[Record], bytes]
+
+
+class Entry(Record):
+    """An entry of a history that carries its bytes: it comes in many packets, encoded once.
+
+    To be copied (`entry | changes` is a plain dict without bytes), never changed in place.
+    """
+
+    __slots__ = ("wire",)
+
+    def __init__(self, record: Record, wire: bytes) -> None:
+        super().__init__(record)
+        self.wire = wire
+
 
 PACKED: Final = {"float": "f", "double": "d"}
 NULL_BRANCH: Final = b"\x00"
@@ -43,15 +58,27 @@ def text(value: str) -> bytes:
     return long(len(content)) + content
 
 
-def encoder(fields: Sequence[Record]) -> Piece:
-    """The function that encodes a record of these fields."""
+def encoder(fields: Sequence[Record], absent: AbstractSet[str] = frozenset()) -> Piece:
+    """The function that encodes a record of these fields, of which the absent ones are all null."""
+
+    def group(field: Record) -> str:
+        kind = "packed" if kind_of(field) in PACKED else "single"
+        return "absent" if field["name"] in absent else kind
+
     pieces: list[Piece] = []
-    for packed, run in groupby(fields, key=lambda field: kind_of(field) in PACKED):
-        if packed:
+    for kind, run in groupby(fields, key=group):
+        if kind == "absent":
+            pieces.append(constant_piece(NULL_BRANCH * len(list(run))))
+        elif kind == "packed":
             pieces.append(packed_piece(list(run)))
         else:
             pieces += [single_piece(field) for field in run]
     return lambda record: b"".join([piece(record) for piece in pieces])
+
+
+def constant_piece(content: bytes) -> Piece:
+    """Encodes what is always the same."""
+    return lambda _: content
 
 
 def kind_of(field: Record) -> str:

@@ -12,14 +12,14 @@ from typing import Any, Final, Literal
 import cramjam
 
 from dev.simulator import schema
-from dev.simulator.encoding import Piece, encoder, long, text
+from dev.simulator.encoding import Entry, Piece, encoder, long, text
 
 Codec = Literal["null", "deflate", "snappy"]
 Record = dict[str, Any]
 
 MAGIC: Final = b"Obj\x01"
 _CANDIDATE: Final = encoder(schema.fields(schema.CANDIDATE))
-_DETECTION: Final = encoder(schema.history_fields())
+encoded_detection: Final = encoder(schema.history_fields())
 _FORCED: Final = encoder(schema.fields(schema.FORCED))
 
 
@@ -63,7 +63,7 @@ def encoded(record: Record) -> bytes:
     return b"".join((
         text(record["schemavsn"]), text(record["publisher"]), text(record["objectId"]),
         long(record["candid"]), _CANDIDATE(record["candidate"]),
-        array(_DETECTION, record["prv_candidates"]), array(_FORCED, record["fp_hists"]),
+        array(encoded_detection, record["prv_candidates"]), array(_FORCED, record["fp_hists"]),
         *(cutout(record[f"cutout{kind}"]) for kind in ("Science", "Template", "Difference")),
     ))  # fmt: skip
 
@@ -74,7 +74,8 @@ def array(encode: Piece, items: Sequence[Record] | None) -> bytes:
         return long(0)
     if not items:
         return long(1) + long(0)
-    return b"".join((long(1), long(len(items)), *map(encode, items), long(0)))
+    bodies = [item.wire if isinstance(item, Entry) else encode(item) for item in items]
+    return b"".join((long(1), long(len(items)), *bodies, long(0)))
 
 
 def cutout(stamp: Record | None) -> bytes:

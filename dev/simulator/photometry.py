@@ -7,13 +7,16 @@ from typing import Any, Final, NamedTuple
 
 from numpy.random import Generator
 
+from dev.simulator.catalogues import NO_VALUE
+from dev.simulator.conditions import MICROJANSKY
+from dev.simulator.encoding import Entry, encoder
+from dev.simulator.ocf import encoded_detection
 from dev.simulator.schema import history_fields
-from dev.simulator.sources import Source, offset
-from dev.simulator.survey import JD_OF_FIRST_NIGHT, MICROJANSKY, QUADRANT_PIXELS, Exposure, Place
+from dev.simulator.sources import Source, arcseconds, offset
+from dev.simulator.survey import JD_OF_FIRST_NIGHT, QUADRANT_PIXELS, Exposure, Place
 
 Record = dict[str, Any]
 
-NO_VALUE: Final = -999.0
 NO_FORCED_VALUE: Final = -99999.0
 POSITION_ERROR_ARCSEC: Final = 0.1
 PIXEL_ARCSEC: Final = 1.01
@@ -41,6 +44,8 @@ class Detection(NamedTuple):
     error: float
     nights: tuple[int, int, float]
     """Detections so far, exposures so far, and jd of the first detection."""
+    real: bool = True
+    """False: what was detected is an artefact."""
 
 
 def candid_of(pid: int, positive: bool, number: int) -> int:
@@ -65,13 +70,14 @@ def candidate(source: Source, seen: Detection, pid: int, rng: Generator) -> Reco
     """The alert itself, in full precision."""
     noise = rng.standard_normal(8).tolist()
     chance = rng.random(12).tolist()
+    measured = where(source, noise)
     return (
         of_exposure(seen.exposure, source.place, pid)
         | {"candid": seen.candid, "tblid": seen.candid % 5_000}
         | brightness(seen, noise, chance)
         | shape(seen.exposure, chance)
-        | where(source, noise)
-        | reference(source, seen.exposure, noise)
+        | measured
+        | reference(source, seen.exposure, (measured["ra"], measured["dec"]))
         | calibration(seen, source.place.rcid, chance)
         | source.neighbours
         | dict(zip(("ndethist", "ncovhist", "jdstarthist"), seen.nights, strict=True))
@@ -85,14 +91,16 @@ def brightness(seen: Detection, noise: list[float], chance: list[float]) -> Reco
     magdiff = 0.05 * noise[0]
     magap = magpsf + magdiff
     ratio = abs(seen.flux) / seen.error
+    rb, drb = 1 - 0.6 * chance[3] ** 2, 1 - 0.7 * chance[4] ** 4
+    if not seen.real:
+        rb, drb = 0.05 + 0.5 * chance[3], 0.6 * chance[4] ** 2
     return {
         "isdiffpos": "t" if seen.flux > 0 else "f",
         "magpsf": magpsf, "sigmapsf": sigmapsf, "chipsf": 1 + 20 * chance[0] ** 3,
         "magap": round(magap, 4), "sigmagap": round(sigmapsf * 1.2, 4), "magdiff": magdiff,
         "magapbig": round(magap - 0.05 * chance[1], 4), "sigmagapbig": round(sigmapsf * 1.5, 4),
         "magfromlim": seen.exposure.limit - magap, "scorr": ratio * (0.9 + 0.2 * chance[2]),
-        "rb": 1 - 0.6 * chance[3] ** 2, "drb": 1 - 0.7 * chance[4] ** 4,
-        "drbversion": DRB_VERSION, "sky": 2 * chance[5] - 1,
+        "rb": rb, "drb": drb, "drbversion": DRB_VERSION, "sky": 2 * chance[5] - 1,
     }  # fmt: skip
 
 
@@ -121,14 +129,15 @@ def where(source: Source, noise: list[float]) -> Record:
     return {"ra": ra, "dec": dec, "xpos": xpos, "ypos": ypos, "mindtoedge": edge}
 
 
-def reference(source: Source, exposure: Exposure, noise: list[float]) -> Record:
+def reference(source: Source, exposure: Exposure, measured: tuple[float, float]) -> Record:
     """The nearest source of the reference image; without one, -999 stands in each field."""
     found: Record = {"ranr": source.ranr, "decnr": source.decnr}
     if source.references is None:
         names = ("distnr", "magnr", "sigmagnr", "chinr", "sharpnr")
         return found | dict.fromkeys(names, NO_VALUE)
     near = source.references[exposure.fid - 1]
-    return found | {"distnr": 0.1 + abs(0.3 * noise[5])} | near._asdict()
+    apart = arcseconds(*measured, source.ranr, source.decnr)
+    return found | {"distnr": apart / PIXEL_ARCSEC} | near._asdict()
 
 
 def calibration(seen: Detection, rcid: int, chance: list[float]) -> Record:
@@ -151,7 +160,7 @@ def rfid(exposure: Exposure, rcid: int) -> int:
     return exposure.field * 1_000_000 + 120_000 + exposure.fid * 100 + rcid
 
 
-def detection(latest: Record) -> Record:
+def detection(latest: Record) -> Entry:
     """An alert as later alerts list it: fewer fields, rounded, nothing where no body was near."""
     kept = {name: latest[name] for name in HISTORY_NAMES}
     for name in ROUNDED:
@@ -160,51 +169,25 @@ def detection(latest: Record) -> Record:
         kept |= {"ssdistnr": None, "ssmagnr": None, "ssnamenr": None}
     kept["scorr"] = float(f"{kept['scorr']:.6g}")
     kept["pdiffimfilename"] = archived(kept["pdiffimfilename"])
-    return kept
+    return Entry(kept, encoded_detection(kept))
 
 
-def limit(exposure: Exposure, place: Place, pid: int) -> Record:
+def limit(exposure: Exposure, place: Place, pid: int) -> Entry:
     """An exposure that saw nothing: all it has is its limit."""
     known = of_exposure(exposure, place, pid)
     known["pdiffimfilename"] = archived(known["pdiffimfilename"])
-    return EMPTY | known
+    return Entry(EMPTY | known, encoded_limit(known))
+
+
+# What an upper limit has: `of_exposure`, and nothing else.
+IN_LIMITS: Final = frozenset(
+    "jd fid pid nid field rcid diffmaglim programid programpi rbversion pdiffimfilename magzpsci "
+    "clrcoeff magzpsciunc magzpscirms clrcounc".split()
+)
+encoded_limit: Final = encoder(history_fields(), frozenset(HISTORY_NAMES) - IN_LIMITS)
 
 
 def archived(name: str) -> str:
     """Where the survey's archive keeps a difference image (ztf_YYYYMMDDffffff_...)."""
     day, part = name[4:12], name[12:18]
     return f"/ztf/archive/sci/{day[:4]}/{day[4:]}/{part}/{name}.fz"
-
-
-def forced(
-    source: Source, exposure: Exposure, pid: int, measured: tuple[float, float], chance: float
-) -> Record:
-    """Forced photometry of an earlier exposure: flux and error in microjansky, kept in DN."""
-    status = STATUSES[int(chance * len(STATUSES))]
-    flux, error = measured[0] * exposure.counts, measured[1] * exposure.counts
-    if status == "61":
-        flux = error = NO_FORCED_VALUE
-    noise = exposure.pixel_noise
-    return {
-        "field": exposure.field, "rcid": source.place.rcid, "fid": exposure.fid, "pid": pid,
-        "rfid": rfid(exposure, source.place.rcid), "sciinpseeing": exposure.seeing,
-        "scibckgnd": 1.6 * noise**2, "scisigpix": noise,
-        "magzpsci": exposure.zero_point, "magzpsciunc": exposure.zero_point_error,
-        "magzpscirms": exposure.zero_point_scatter, "clrcoeff": exposure.colour_term,
-        "clrcounc": exposure.colour_error, "exptime": 30.0,
-        "adpctdif1": 0.1 + 0.1 * chance, "adpctdif2": 0.05 + 0.05 * chance,
-        "diffmaglim": exposure.limit, "programid": PUBLIC, "jd": exposure.jd,
-        "forcediffimflux": flux, "forcediffimfluxunc": error, "procstatus": status,
-    } | forced_reference(source, exposure)  # fmt: skip
-
-
-def forced_reference(source: Source, exposure: Exposure) -> Record:
-    """The reference source of a forced measurement, in arcseconds; -99999 where there is none."""
-    names = ("distnr", "ranr", "decnr", "magnr", "sigmagnr", "chinr", "sharpnr")
-    if source.references is None:
-        return dict.fromkeys(names, NO_FORCED_VALUE)
-    near = source.references[exposure.fid - 1]
-    return {
-        "distnr": 0.15 * PIXEL_ARCSEC, "ranr": source.ranr, "decnr": source.decnr,
-        **near._asdict(),
-    }  # fmt: skip

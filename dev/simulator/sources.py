@@ -1,86 +1,51 @@
-"""What is in the sky: variable stars, supernovae and moving bodies, each by seed and number."""
+"""What is in the sky, each by seed and number: stars, nuclei, supernovae, bodies that move."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from math import asin, degrees, radians, sin
-from typing import Any, Final, NamedTuple, Protocol
+from math import asin, cos, degrees, hypot, radians, sin
+from typing import Any, Final
 
 import numpy as np
 from numpy.random import Generator
 
-from dev.simulator.survey import Place, Run, microjansky, night_of, place
+from dev.simulator.catalogues import NO_VALUE, Reference, neighbours, references_of
+from dev.simulator.ephemeris import orbits
+from dev.simulator.lights import (
+    SHAPES,
+    ActiveNucleus,
+    ConstantStar,
+    IrregularStar,
+    Light,
+    Magnitudes,
+    Passage,
+    PeriodicStar,
+    Supernova,
+)
+from dev.simulator.survey import (
+    JD_OF_FIRST_NIGHT,
+    SOUTHERN_LIMIT,
+    Place,
+    Run,
+    Schedule,
+    night_of,
+    place,
+    places,
+)
 
 SOUTHERNMOST: Final = -31.0
-NO_VALUE: Final = -999.0
-# The first sources of every seed lie, in turn, by the pole, across RA 0, and anywhere.
-AT_THE_EDGES: Final = 30
+# The first sources of every seed: in turn a star by the pole, one across RA 0, and one of these,
+# far in the north. The Sun hides none of them, and all are bright: also a small run shows them.
+SHOWN: Final = ("supernova", "body", "nucleus", "irregular", "supernova", "body")
+AT_THE_EDGES: Final = 3 * len(SHOWN)
 LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
-
-
-class Light(Protocol):
-    """A light curve of a difference image: flux above the reference's."""
-
-    def flux(self, jd: np.ndarray, fid: np.ndarray) -> np.ndarray:
-        """Signed flux in microjansky at these exposures of one field, in order of time."""
-
-
-@dataclass(frozen=True, slots=True)
-class VariableStar:
-    """A sinusoid in magnitude about the reference's magnitude; weaker to the red."""
-
-    period: float
-    phase: float
-    amplitude: float
-    magnitudes: tuple[float, float, float]
-
-    def flux(self, jd: np.ndarray, fid: np.ndarray) -> np.ndarray:
-        """Reference flux times (10^(-0.4 change of magnitude) - 1)."""
-        swing = self.amplitude * np.array([1, 0.75, 0.6])[fid - 1]
-        change = swing * np.sin(2 * np.pi * (jd / self.period + self.phase))
-        steady: np.ndarray = microjansky(np.array(self.magnitudes)[fid - 1])
-        difference: np.ndarray = steady * (10 ** (-0.4 * change) - 1)
-        return difference
-
-
-@dataclass(frozen=True, slots=True)
-class Supernova:
-    """Rise and decline as in Bazin et al. 2009 (A&A 499, 653), equation 1; slower in the red."""
-
-    epoch: float
-    rise: float
-    decline: float
-    magnitude: float
-
-    def flux(self, jd: np.ndarray, fid: np.ndarray) -> np.ndarray:
-        """exp(-t / decline) / (1 + exp(-t / rise)), about 1.4 times smaller at its peak."""
-        days = np.clip(jd - self.epoch, -300, 300)
-        decline = self.decline * np.array([1, 1.3, 1.6])[fid - 1]
-        shape = np.exp(-days / decline) / (1 + np.exp(-days / self.rise))
-        return np.asarray(1.4 * microjansky(self.magnitude) * shape)
-
-
-@dataclass(frozen=True, slots=True)
-class MovingBody:
-    """A body of the solar system: here in the one exposure nearest to its passage."""
-
-    passage: float
-    magnitude: float
-    name: str
-
-    def flux(self, jd: np.ndarray, fid: np.ndarray) -> np.ndarray:
-        """Its flux in that exposure, else none."""
-        there = np.arange(len(jd)) == np.argmin(np.abs(jd - self.passage))
-        return np.where(there, microjansky(self.magnitude), 0.0)
-
-
-class Reference(NamedTuple):
-    """The source in the reference image nearest to a position, in one filter."""
-
-    magnr: float
-    sigmagnr: float
-    chinr: float
-    sharpnr: float
+# Of a hundred sources: bodies, supernovae, nuclei, constant and irregular stars; the rest have a
+# period.
+KINDS: Final = ("body",) * 12 + ("supernova",) * 25 + ("nucleus",) * 13 + (
+    "constant",) * 12 + ("irregular",) * 8 + ("periodic",) * 30  # fmt: skip
+# Julian date of the survey's first public alerts.
+FIRST_ALERTS: Final = 2458270.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +59,8 @@ class Source:
     light: Light
     newcomer: bool
     """Nothing is known of its position before its first alert: that alert has no history."""
+    known: tuple[int, float] | None
+    """Detections before this run, and the first one's Julian date."""
     references: tuple[Reference, Reference, Reference] | None
     ranr: float
     decnr: float
@@ -116,13 +83,13 @@ def name_of(run: Run, number: int, year: int) -> str:
     return f"ZTF{year % 100:02d}{letters}"
 
 
-def position(number: int, rng: Generator) -> tuple[float, float]:
+def somewhere(number: int, rng: Generator) -> tuple[float, float]:
     """Where source `number` lies: uniform over the sky, but for the first ones. Degrees."""
     ra, height = rng.uniform(0, 360), rng.uniform(sin(radians(SOUTHERNMOST)), 1)
     if number < AT_THE_EDGES and number % 3 == 0:
         return ra, 90 - 0.5 * rng.random()
-    if number < AT_THE_EDGES and number % 3 == 1:
-        return rng.uniform(-0.3, 0.3) % 360, degrees(asin(height))
+    if number < AT_THE_EDGES:
+        return rng.uniform(-0.3, 0.3) % 360 if number % 3 == 1 else ra, rng.uniform(56, 84)
     return ra, degrees(asin(height))
 
 
@@ -131,102 +98,122 @@ def offset(ra: float, dec: float, east: float, north: float) -> tuple[float, flo
 
     The offset is laid in the plane tangent to the sphere, in Cartesian coordinates.
     """
-    a, d = np.radians(ra), np.radians(dec)
-    e, n = np.radians(east / 3600), np.radians(north / 3600)
-    x = np.cos(d) * np.cos(a) - e * np.sin(a) - n * np.sin(d) * np.cos(a)
-    y = np.cos(d) * np.sin(a) + e * np.cos(a) - n * np.sin(d) * np.sin(a)
-    z = np.sin(d) + n * np.cos(d)
-    moved_ra = float(np.degrees(np.arctan2(y, x))) % 360
-    return round(moved_ra, 7) % 360, round(float(np.degrees(np.arctan2(z, np.hypot(x, y)))), 7)
+    a, d = radians(ra), radians(dec)
+    e, n = radians(east / 3600), radians(north / 3600)
+    x = cos(d) * cos(a) - e * sin(a) - n * sin(d) * cos(a)
+    y = cos(d) * sin(a) + e * cos(a) - n * sin(d) * sin(a)
+    z = sin(d) + n * cos(d)
+    moved_ra = degrees(np.arctan2(y, x)) % 360
+    return round(moved_ra, 7) % 360, round(degrees(np.arctan2(z, hypot(x, y))), 7)
 
 
-def source(run: Run, number: int) -> Source:
-    """Source `number` of a run. Outbursts and passages lie within its nights, or just before."""
-    rng = run.rng(number, 7)
-    ra, dec = position(number, rng)
-    light, magnitude = light_of(number, rng, (run.start - 10, run.end))
-    lonely = not isinstance(light, VariableStar) and rng.random() < 0.5
-    references = None if lonely else references_of(magnitude, rng)
-    apart = 0.15 if isinstance(light, VariableStar) else 3.0
-    ranr, decnr = offset(ra, dec, rng.normal(0, apart), rng.normal(0, apart))
-    return Source(
-        object_id=name_of(run, number, night_of(run.first_nid).year),
-        ra=ra,
-        dec=dec,
-        place=place(ra, dec),
-        light=light,
-        newcomer=number >= AT_THE_EDGES and rng.random() < 0.05,
-        references=references,
-        ranr=NO_VALUE if lonely else ranr,
-        decnr=NO_VALUE if lonely else decnr,
-        neighbours=pan_starrs(magnitude, rng) | gaia(magnitude, rng) | solar_system(light, rng),
-    )
+def arcseconds(ra: float, dec: float, other_ra: float, other_dec: float) -> float:
+    """The distance of two positions given in degrees; they are close (haversine formula)."""
+    a, d = radians(other_ra - ra) / 2, radians(other_dec - dec) / 2
+    chord = hypot(sin(d), sin(a) * (cos(radians(dec)) * cos(radians(other_dec))) ** 0.5)
+    return degrees(2 * asin(chord)) * 3600
 
 
-def light_of(number: int, rng: Generator, jd_range: tuple[float, float]) -> tuple[Light, float]:
-    """A light curve, and the magnitude of what the reference image shows there."""
-    draw, when = rng.random(), rng.uniform(*jd_range)
-    if number < AT_THE_EDGES or draw < 0.6:
-        magnitude = rng.uniform(14.5, 19.5)
-        colour = rng.uniform(0.1, 0.9)
-        magnitudes = (magnitude + colour, magnitude, magnitude - 0.4 * colour)
-        period, amplitude = 10 ** rng.uniform(-0.5, 1.8), 10 ** rng.uniform(-1.5, -0.3)
-        return VariableStar(period, rng.random(), amplitude, magnitudes), magnitude
-    if draw < 0.85:
-        peak = rng.uniform(16.5, 19.0)
-        return Supernova(when, rng.uniform(2, 5), rng.uniform(15, 30), peak), peak + 1.5
-    name = str(rng.integers(1_000, 600_000))
-    return MovingBody(when, rng.uniform(16.0, 19.5), name), rng.uniform(18, 21)
+class Sky:
+    """The sources of a run, one number after the other; a body is a source wherever it is seen."""
 
+    def __init__(self, run: Run, schedule: Schedule) -> None:
+        self.run = run
+        self.schedule = schedule
+        self.names = 0
 
-def references_of(magnitude: float, rng: Generator) -> tuple[Reference, Reference, Reference]:
-    """The nearest source of the reference image in g, r and i."""
-    return tuple(
-        Reference(
-            round(magnitude + redder, 3),
-            round(0.012 + 0.01 * rng.random(), 3),
-            round(rng.lognormal(0, 0.2), 3),
-            round(rng.normal(0, 0.03), 3),
+    def sources(self, number: int) -> list[Source]:
+        """Those with this number. Outbursts lie within the run's nights, or just before."""
+        rng = self.run.rng(number, 7)
+        first = number < AT_THE_EDGES
+        kind = KINDS[int(rng.integers(len(KINDS)))]
+        if first:
+            kind = SHOWN[number // 3] if number % 3 == 2 else "periodic"
+        if kind == "body":
+            return [
+                self._source(number, (ra, dec), passage, rng)
+                for ra, dec, passage in self._passages(rng)
+            ]
+        start, end = self.run.start, self.run.end
+        outbursts = ((2 * start + end) / 3, (start + end) / 2) if first else (start - 15, end)
+        light = light_of(kind, rng, outbursts, surely=first)
+        return [self._source(number, somewhere(number, rng), light, rng)]
+
+    def _source(
+        self, number: int, where: tuple[float, float], light: Light, rng: Generator
+    ) -> Source:
+        steady, known = light.steady, None
+        lonely = steady is None and rng.random() < 0.5
+        magnitudes = steady or galaxy(rng)
+        apart = 0.12 if steady else 1.5
+        ranr, decnr = offset(*where, rng.normal(0, apart), rng.normal(0, apart))
+        year = night_of(self.run.first_nid).year
+        if steady and not isinstance(light, ConstantStar):
+            since = min(FIRST_ALERTS, self.run.start - 400) + 300 * rng.random()
+            known = int(rng.integers(3, 400)), round(since, 7)
+            year = night_of(int(since - JD_OF_FIRST_NIGHT)).year
+        self.names += 1
+        return Source(
+            object_id=name_of(self.run, self.names, year),
+            ra=where[0],
+            dec=where[1],
+            place=place(*where),
+            light=light,
+            newcomer=number >= AT_THE_EDGES and rng.random() < 0.05,
+            known=known,
+            references=None if lonely else references_of(magnitudes, rng),
+            ranr=NO_VALUE if lonely else ranr,
+            decnr=NO_VALUE if lonely else decnr,
+            neighbours=neighbours(light, magnitudes[1], rng),
         )
-        for redder in (0.5, 0.0, -0.2)
-    )  # type: ignore[return-value]  # three of them
+
+    def _passages(self, rng: Generator) -> Iterator[tuple[float, float, Passage]]:
+        """Where, and in which exposures, a body is seen that stands opposite the Sun in mid-run."""
+        run = self.run
+        orbit = orbits(rng, (run.start + run.end) / 2)
+        name = str(rng.integers(1_000, 600_000))
+        nids = np.arange(run.first_nid, run.last_nid + 1)
+        ra, dec, _ = orbit.seen(JD_OF_FIRST_NIGHT + nids + 0.3)
+        seen = dec > SOUTHERN_LIMIT
+        fields = places(ra[seen], dec[seen])[0]
+        for nid, field in zip(nids[seen].tolist(), fields.tolist(), strict=True):
+            jd = self.schedule.visits(field).jd
+            start = JD_OF_FIRST_NIGHT + nid
+            tonight = jd[np.searchsorted(jd, start) : np.searchsorted(jd, start + 1)]
+            for when, *there in zip(tonight.tolist(), *map(np.ndarray.tolist, orbit.seen(tonight)),
+                                    strict=True):  # fmt: skip
+                at, magnitude = (round(there[0], 7) % 360, round(there[1], 7)), there[2]
+                if at[1] > SOUTHERN_LIMIT and place(*at).field == field:
+                    shown = magnitude + rng.normal(0, 0.1)
+                    apart = round(rng.rayleigh(0.4), 3)
+                    yield *at, Passage(when, shown, name, apart, round(magnitude, 1))
 
 
-def pan_starrs(magnitude: float, rng: Generator) -> dict[str, Any]:
-    """The three nearest sources of Pan-STARRS; some bands, or all of one, are missing."""
-    found: dict[str, Any] = {"nmtchps": int(rng.integers(1, 24))}
-    distance = 0.0
-    for n in (1, 2, 3):
-        missing = n > 1 and rng.random() < 0.2
-        distance += rng.exponential(0.2 if n == 1 else 4.0)
-        for band, redder in (("g", 0.5), ("r", 0.0), ("i", -0.2), ("z", -0.3)):
-            value = magnitude + redder + (0 if n == 1 else rng.uniform(0, 4))
-            gone = missing or rng.random() < 0.1
-            found[f"s{band}mag{n}"] = NO_VALUE if gone else round(value, 4)
-        found[f"sgscore{n}"] = NO_VALUE if missing else round(rng.random(), 6)
-        found[f"distpsnr{n}"] = NO_VALUE if missing else distance
-        found[f"objectidps{n}"] = -999 if missing else int(rng.integers(7 * 10**16, 2 * 10**17))
-    return found
+def galaxy(rng: Generator) -> Magnitudes:
+    """The nearest source of the reference image, where the object itself is in none."""
+    r = rng.uniform(16.5, 21)
+    return r + rng.uniform(0.3, 1.2), r, r - rng.uniform(0.1, 0.5)
 
 
-def gaia(magnitude: float, rng: Generator) -> dict[str, Any]:
-    """The nearest source of Gaia, and the nearest bright one, which is often too far away."""
-    near, bright = rng.random() < 0.9, rng.random() < 0.5
-    return {
-        "neargaia": rng.exponential(3.0) if near else NO_VALUE,
-        "neargaiabright": rng.uniform(5, 90) if bright else NO_VALUE,
-        "maggaia": magnitude if near else NO_VALUE,
-        "maggaiabright": rng.uniform(9, 14) if bright else NO_VALUE,
-    }
-
-
-def solar_system(light: Light, rng: Generator) -> dict[str, Any]:
-    """The nearest known body of the solar system; without one the name is the string "null"."""
-    if isinstance(light, MovingBody):
-        magnitude = round(light.magnitude + rng.normal(0, 0.2), 2)
-        return {
-            "ssdistnr": rng.uniform(0, 4),
-            "ssmagnr": magnitude,
-            "ssnamenr": light.name,
-        }
-    return {"ssdistnr": NO_VALUE, "ssmagnr": NO_VALUE, "ssnamenr": "null"}
+def light_of(
+    kind: str, rng: Generator, jd_range: tuple[float, float], surely: bool = False
+) -> Light:
+    """A light curve of this kind; `surely`: so bright or changing that it is detected."""
+    if kind == "supernova":
+        peak, when = rng.uniform(15.8, 17.0 if surely else 19.0), rng.uniform(*jd_range)
+        return Supernova(when, rng.uniform(2, 5), rng.uniform(15, 30), peak)
+    r = rng.uniform(14.5, 17.5 if surely else 19.5)
+    colour = rng.uniform(0.1, 0.9)
+    steady = (r + colour, r, r - 0.4 * colour)
+    if kind == "constant":
+        return ConstantStar(steady)
+    if kind == "nucleus":
+        return ActiveNucleus(steady, 10 ** rng.uniform(1.7, 2.6), rng.uniform(0.1, 0.4),
+                             int(rng.integers(2**62)))  # fmt: skip
+    amplitude = 10 ** rng.uniform(-0.8 if surely else -1.5, -0.3)
+    if kind == "irregular":
+        periods = tuple(rng.uniform(25, 250, 4).tolist())
+        return IrregularStar(steady, 2 * amplitude, periods, tuple(rng.random(4).tolist()))
+    shape = "sinusoid" if surely else list(SHAPES)[int(rng.integers(len(SHAPES)))]
+    longest = 1.8 if shape == "sinusoid" else 0.0
+    return PeriodicStar(steady, 10 ** rng.uniform(-0.5, longest), rng.random(), amplitude, shape)

@@ -1,7 +1,8 @@
 """Where the telescope points: fields, nights, exposures, and the numbers made from them.
 
 A grid like ZTF's: fields 7.2 degrees high in bands of declination, each read out as 64
-quadrants. A field is visited every second night, twice: g, then r (now and then i).
+quadrants. A field is visited every second night, twice: g, then r (now and then i); but not while
+it is less than 50 degrees from the Sun.
 """
 
 from __future__ import annotations
@@ -9,9 +10,12 @@ from __future__ import annotations
 from datetime import date, timedelta
 from functools import cached_property
 from math import ceil, cos, radians
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
+
+from dev.simulator.conditions import conditions
+from dev.simulator.ephemeris import direction, separation, sun
 
 FIRST_NIGHT: Final = date(2017, 1, 1)
 JD_OF_FIRST_NIGHT: Final = 2457754.5
@@ -24,15 +28,7 @@ EXPOSURES_TOGETHER: Final = 40
 SECONDS_BETWEEN_EXPOSURES: Final = 45
 FIRST_SECOND: Final = 10_800
 FILTERS: Final = {1: "zg", 2: "zr", 3: "zi"}
-# Typical 5-sigma limit, what full moon takes of it, and zero point; by filter [mag].
-LIMIT: Final = np.array([np.nan, 20.9, 20.7, 20.1])
-MOON: Final = np.array([np.nan, 1.2, 0.7, 0.4])
-ZERO_POINT: Final = np.array([np.nan, 26.2, 26.25, 25.6])
-FULL_WIDTH_OF_SIGMA: Final = 2.3548
-# The AB magnitude of one microjansky: 0 mag is 3631 Jy.
-MICROJANSKY: Final = 23.9
-SYNODIC_MONTH: Final = 29.530588
-JD_OF_A_NEW_MOON: Final = 2451550.1
+NEAREST_TO_THE_SUN: Final = 50
 
 
 class Run(NamedTuple):
@@ -152,20 +148,42 @@ BANDS: Final = _bands()
 FIELDS: Final = np.arange(FIRST_FIELD, sum(BANDS[-1]))
 
 
+def _centres() -> tuple[np.ndarray, np.ndarray]:
+    """Right ascension and declination of the centres of all fields, in the order of `FIELDS`."""
+    ra = [(np.arange(count) + 0.5) * 360 / count for _, count in BANDS]
+    dec = [np.full(count, SOUTHERN_LIMIT + (n + 0.5) * FIELD_SIZE)
+           for n, (_, count) in enumerate(BANDS)]  # fmt: skip
+    return np.concatenate(ra), np.concatenate(dec)
+
+
+CENTRES: Final = _centres()
+_TOWARDS: Final = direction(*CENTRES)
+_FIRST_OF_BAND: Final = np.array([first for first, _ in BANDS])
+_FIELDS_IN_BAND: Final = np.array([count for _, count in BANDS])
+
+
+def observed(nid: int) -> np.ndarray:
+    """Which of `FIELDS` are visited in a night."""
+    away = separation(_TOWARDS, sun(JD_OF_FIRST_NIGHT + nid + 0.4))
+    chosen: np.ndarray = ((FIELDS + nid) % 2 == 0) & (away > NEAREST_TO_THE_SUN)
+    return chosen
+
+
+def places(ra: np.ndarray, dec: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The columns of `Place` for positions in degrees (the grid has no gaps)."""
+    band, v = np.divmod((dec - SOUTHERN_LIMIT) / FIELD_SIZE, 1)
+    band = band.astype(int)
+    column, u = np.divmod(ra / 360 * _FIELDS_IN_BAND[band], 1)
+    (i, x), (j, y) = np.divmod(u * 8, 1), np.divmod(v * 8, 1)
+    ccd = j.astype(int) // 2 * 4 + i.astype(int) // 2
+    quadrant = j.astype(int) % 2 * 2 + i.astype(int) % 2
+    field = _FIRST_OF_BAND[band] + column.astype(int)
+    return field, ccd * 4 + quadrant, x * QUADRANT_PIXELS, y * QUADRANT_PIXELS
+
+
 def place(ra: float, dec: float) -> Place:
-    """The field, quadrant and pixel of a position in degrees (the grid has no gaps)."""
-    band, v = divmod((dec - SOUTHERN_LIMIT) / FIELD_SIZE, 1)
-    first, count = BANDS[int(band)]
-    column, u = divmod(ra / 360 * count, 1)
-    (i, x), (j, y) = divmod(u * 8, 1), divmod(v * 8, 1)
-    ccd = int(j) // 2 * 4 + int(i) // 2
-    quadrant = int(j) % 2 * 2 + int(i) % 2
-    return Place(
-        first + int(column),
-        ccd * 4 + quadrant,
-        x * QUADRANT_PIXELS,
-        y * QUADRANT_PIXELS,
-    )
+    """Where one position falls."""
+    return Place(*(column.item() for column in places(np.array(ra), np.array(dec))))
 
 
 class Schedule:
@@ -197,7 +215,7 @@ class Schedule:
     def _night(self, nid: int) -> list[Exposure]:
         """One night: groups of fields, each group in g and then once more in r or i."""
         rng = self.run.rng(nid, 5)
-        pointings = rng.permutation(FIELDS[(FIELDS + nid) % 2 == 0])
+        pointings = rng.permutation(FIELDS[observed(nid)])
         fields: list[int] = []
         filters: list[int] = []
         for start in range(0, len(pointings), EXPOSURES_TOGETHER):
@@ -211,35 +229,6 @@ class Schedule:
         day = f"{night_of(nid):%Y%m%d}"
         clocks = [f"{day}{part:06d}" for part in (seconds * 1_000_000 // 86_400).tolist()]
         when = (fields, [nid] * count, seconds.tolist(), filters, jd.tolist(), clocks)
-        sky = conditions(jd, np.array(filters), rng)
+        ra, dec = (centre[np.array(fields) - FIRST_FIELD] for centre in CENTRES)
+        sky = conditions(jd, np.array(filters), ra, dec, rng)
         return [Exposure(*row) for row in zip(*when, *sky, strict=True)]
-
-
-def conditions(jd: np.ndarray, fid: np.ndarray, rng: np.random.Generator) -> list[list[float]]:
-    """What the sky made of each exposure: from `limit` on, the columns of `Exposure`.
-
-    A Gaussian source is weighed over 4 pi sigma^2 pixels (King 1983, PASP 95, 163), which leads
-    from the limit, 5 sigma of a point source, to the noise of one pixel.
-    """
-    count = len(jd)
-    seeing = np.clip(rng.normal(2.1, 0.1) * rng.lognormal(0, 0.12, count), 1.2, 5)
-    limit = LIMIT[fid] - MOON[fid] * moonlight(jd) - 2.5 * np.log10(seeing / 2)
-    zero_point = ZERO_POINT[fid] + rng.normal(0, 0.05, count)
-    colour = np.where(fid == 1, -0.05, 0.09) + rng.normal(0, 0.01, count)
-    counts = 10 ** (0.4 * (zero_point - MICROJANSKY))
-    noise = microjansky(limit) * counts / 5 / np.sqrt(4 * np.pi) / (seeing / FULL_WIDTH_OF_SIGMA)
-    columns = (
-        (limit, 4), (seeing, 4), (zero_point, 4), (3e-6 * seeing**2, 11), (0.012 * seeing, 4),
-        (colour, 4), (4e-6 * seeing**2, 11), (counts, 6), (noise, 4),
-    )  # fmt: skip
-    return [column.round(decimals).tolist() for column, decimals in columns]
-
-
-def microjansky(magnitude: Any) -> Any:
-    """AB magnitude to flux density."""
-    return 10 ** (0.4 * (MICROJANSKY - magnitude))
-
-
-def moonlight(jd: np.ndarray) -> np.ndarray:
-    """The illuminated part of the moon, 0 to 1, from its mean phase."""
-    return (1 - np.cos(2 * np.pi * (jd - JD_OF_A_NEW_MOON) / SYNODIC_MONTH)) / 2
