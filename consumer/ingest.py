@@ -87,14 +87,16 @@ async def ingest_each(
         if waiting:
             yield waiting[0], await waiting[1]
     except Exception:
-        # What came before the break is sound, and nobody need fetch it again.
+        # What came before the break is sound, and nobody need fetch it again. If it was the batch
+        # before that failed, this one fails of the same, and says nothing new.
         if waiting:
-            await asyncio.wait((waiting[1],))
+            await asyncio.gather(waiting[1], return_exceptions=True)
         raise
     finally:
-        if waiting and not waiting[1].done():
+        if waiting:
             waiting[1].cancel()
-            await asyncio.wait((waiting[1],))
+            # Done or not: an error of it that nobody asks for would be logged as forgotten.
+            await asyncio.gather(waiting[1], return_exceptions=True)
 
 
 async def ingest(

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import random
+from collections.abc import AsyncIterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from archive.objects import ObjectStore
 from archive.packet import decode
 from archive.tables import alert, bundle, conflict, history, ledger, position, reject, replayed
 from consumer import ingest as ingest_module
-from consumer.ingest import Archive, Batch, ingest
+from consumer.ingest import Archive, Batch, ingest, ingest_each
 from consumer.inserts import Writing, write
 from consumer.replay import replay
 from consumer.sorting import Raw
@@ -292,6 +293,20 @@ async def test_rows_follow_only_a_batch_that_succeeded(archive: Archive) -> None
     with pytest.raises(StalePosition):
         await ingest(archive, "stream", Batch(raws(*packets(1))), before)
     assert await rows_of(archive, ledger) == []
+
+
+async def test_of_two_batches_in_flight_the_second_fails_with_the_first(archive: Archive) -> None:
+    topic = ("ztf_20261123_programid1", 0)
+    await ingest(archive, "stream", Batch(raws(*packets(1), start=9), {topic: 1}))
+
+    async def stale() -> AsyncIterator[Batch]:
+        for n in range(2):
+            yield Batch(raws(packet(candid=FIRST + 5 + n), start=n), {topic: 1})
+
+    with pytest.raises(StalePosition):
+        async for _ in ingest_each(archive, "stream", stale()):
+            raise AssertionError("a stale batch was taken in")
+    assert (await sums(archive))["received"] == 1
 
 
 async def test_the_order_of_arrival_leaves_no_trace(
