@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status env test check bars bench openapi lock image image-check clean
+.PHONY: help setup demo up down status env test check bars bench faults openapi lock image image-check clean
 
 LOCAL ?= .local
 PORT ?=
@@ -16,7 +16,7 @@ IMAGE_LOCAL ?= .local/image
 python := .venv/bin/python
 # Without PORT a stack keeps the one it last had; the first time that is 8000.
 stack := --local '$(LOCAL)' $(if $(PORT),--port '$(PORT)')
-packages = $(wildcard archive app consumer dev tests bench)
+packages = $(wildcard archive app consumer dev tests bench faults)
 pin := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header pyproject.toml
 
@@ -60,6 +60,9 @@ check: setup ## linters, types, import contracts, bars, then the tests
 
 bench: setup ## measure speed on a stack of its own; writes docs/performance.md
 	@exec $(python) -m bench $(ARGS)
+
+faults: setup ## kill, stop and restart the parts of a stack of its own; nothing may be lost
+	@exec $(python) -m faults $(ARGS)
 
 openapi: setup ## write openapi.json anew
 	@$(python) -m app.openapi > openapi.json.new && mv openapi.json.new openapi.json

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-PACKAGES = ("archive", "app", "consumer", "dev", "bench")
+PACKAGES = ("archive", "app", "consumer", "dev", "bench", "faults")
 SQL_FREE = ("archive", "app", "consumer")
 MODULE_LINES = 300
 FUNCTION_LINES = 40

@@ -1,0 +1,139 @@
+"""Consumers as processes: started, killed, stopped, and what they logged."""
+
+import asyncio
+import json
+import signal
+import sys
+import time
+from asyncio.subprocess import Process
+from collections import Counter
+from pathlib import Path
+from typing import Any, Final
+
+from dev.processes import tail
+from dev.state import CHECKOUT
+from faults.consumer_dying_at import MARK
+from faults.place import Place
+
+EXIT_S: Final = 60.0
+"""The longest that a consumer may take to end after SIGTERM."""
+# Should this suite be killed, its consumers go with it.
+_LEASH: Final = ("setpriv", "--pdeathsig", "KILL")
+
+
+class Fault(Exception):
+    """What must not happen did, or a fault that was to be injected did not take place."""
+
+
+class Consumer:
+    """One process, its standard error in a log of its own."""
+
+    def __init__(self, process: Process, log: Path) -> None:
+        self._process = process
+        self.log = log
+
+    @classmethod
+    async def start(cls, place: Place, log: Path, batch: int, point: str = "") -> "Consumer":
+        """`python -m consumer stream`, or one that dies at a point."""
+        program = ["faults.consumer_dying_at", point] if point else ["consumer"]
+        with log.open("wb") as output:
+            process = await asyncio.create_subprocess_exec(
+                *(*_LEASH, sys.executable, "-m", *program, "stream"),
+                env=place.environment(batch),
+                cwd=CHECKOUT,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+        return cls(process, log)
+
+    @property
+    def runs(self) -> bool:
+        return self._process.returncode is None
+
+    def check(self) -> None:
+        """Raise where it ended of itself."""
+        if not self.runs:
+            raise Fault(f"a consumer ended with {self._process.returncode}; {tail(self.log)}")
+
+    async def kill(self) -> None:
+        """SIGKILL; it must have been running."""
+        self.check()
+        self._process.kill()
+        if await self._process.wait() != -signal.SIGKILL:
+            raise Fault(f"not killed, but ended with {self._process.returncode}; {tail(self.log)}")
+
+    async def dies(self, seconds: float) -> None:
+        """Wait until it reaches its point and kills itself there."""
+        async with asyncio.timeout(seconds):
+            code = await self._process.wait()
+        if code != -signal.SIGKILL or MARK not in self.log.read_text():
+            raise Fault(f"did not die at its point, but ended with {code}; {tail(self.log)}")
+
+    async def terminate(self) -> float:
+        """SIGTERM; returns after how many seconds it ended, which must be with 0 and in time."""
+        await self._follows()
+        began = time.monotonic()
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(EXIT_S):
+                code = await self._process.wait()
+        except TimeoutError:
+            raise Fault(f"SIGTERM did not end it in {EXIT_S:.0f} s; {tail(self.log)}") from None
+        if code != 0:
+            raise Fault(f"SIGTERM ended it with {code}; {tail(self.log)}")
+        return time.monotonic() - began
+
+    async def _follows(self) -> None:
+        """Wait until it is past its imports, during which SIGTERM simply kills it."""
+        async with asyncio.timeout(EXIT_S):
+            while not self.events()["following"]:
+                self.check()
+                await asyncio.sleep(0.02)
+        self.check()
+
+    def freeze(self) -> None:
+        self.check()
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
+    async def end(self) -> None:
+        """Whatever state it is in."""
+        if self.runs:
+            self._process.kill()
+        await self._process.wait()
+
+    def events(self) -> Counter[str]:
+        """How often it logged each message; what aiokafka says counts as `aiokafka`."""
+        return Counter(map(_named, filter(None, map(_event, self.log.read_text().splitlines()))))
+
+
+def _event(line: str) -> dict[str, Any] | None:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None  # what is no line of ours, or cut off by a kill
+    return event if isinstance(event, dict) else None
+
+
+def _named(event: dict[str, Any]) -> str:
+    if str(event.get("logger", "")).startswith("aiokafka"):
+        return "aiokafka"
+    return str(event.get("message"))
+
+
+async def verified(place: Place, log: Path) -> list[str]:
+    """What `python -m consumer verify` says, where it finds a fault."""
+    process = await asyncio.create_subprocess_exec(
+        *(*_LEASH, sys.executable, "-m", "consumer", "verify"),
+        env=place.environment(1),
+        cwd=CHECKOUT,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await process.communicate()
+    await asyncio.to_thread(log.write_bytes, said)
+    return [] if process.returncode == 0 else [f"verify: {said.decode()}"]

@@ -1,0 +1,128 @@
+"""A fresh archive for one fault: its database, its bucket, its topic."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+import asyncpg
+from pydantic import SecretStr
+from sqlalchemy.engine import make_url
+
+from archive.database import make_engine
+from archive.objects import open_store
+from consumer.ingest import Archive
+from consumer.settings import Settings
+from dev import database
+from dev.state import State
+
+TEMPLATE: Final = "mars"
+"""The stack's own database: migrated, and left empty."""
+FIRST_AFTER: Final = "SELECT min(time) AS time FROM ledger WHERE time > $1"
+
+
+class Place(NamedTuple):
+    """What belongs to one fault alone, on a stack."""
+
+    state: State
+    name: str
+
+    @property
+    def bucket(self) -> str:
+        return self.name.replace("_", "-")
+
+    @property
+    def topic(self) -> str:
+        return f"{self.name}_{datetime.now(UTC):%Y%m%d}_programid1"
+
+    def environment(self, batch: int) -> dict[str, str]:
+        """The environment of a consumer that takes `batch` messages at a time."""
+        return self.state.environment("writer") | {
+            "MARS_DATABASE_URL": self._url("writer"),
+            "MARS_S3_BUCKET": self.bucket,
+            "MARS_METRICS_PORT": "0",
+            "MARS_KAFKA_TOPIC": self.name + "_{night}_programid1",
+            "MARS_KAFKA_GROUP": self.name,
+            "MARS_BATCH_MESSAGES": str(batch),
+        }
+
+    def settings(self) -> Settings:
+        secrets = self.state.secrets
+        return Settings(
+            database_url=SecretStr(self._url("writer")),
+            s3_endpoint_url=f"http://127.0.0.1:{self.state.ports.s3}",
+            s3_bucket=self.bucket,
+            s3_access_key_id=SecretStr(secrets["s3_key_id"]),
+            s3_secret_access_key=SecretStr(secrets["s3_key"]),
+        )
+
+    def _url(self, role: str) -> str:
+        url = make_url(self.state.database_url(role))
+        return url.set(database=self.name).render_as_string(hide_password=False)
+
+
+@asynccontextmanager
+async def new_place(state: State) -> AsyncIterator[Place]:
+    """A place of a name drawn at random; its database is dropped at the end."""
+    place = Place(state, f"faults_{uuid.uuid4().hex[:10]}")
+    (state.folder / "s3" / "data" / place.bucket).mkdir(parents=True)
+    await _as_admin(state, f"CREATE DATABASE {place.name} TEMPLATE {TEMPLATE}")
+    try:
+        yield place
+    finally:
+        await _as_admin(state, f"DROP DATABASE {place.name} WITH (FORCE)")
+
+
+async def _as_admin(state: State, script: str) -> None:
+    connection = await database.connect(state, "postgres")
+    try:
+        await connection.execute(script)
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def opened(place: Place) -> AsyncIterator[Archive]:
+    """The archive there, as a consumer opens it."""
+    settings = place.settings()
+    engine = make_engine(settings, "faults")
+    async with open_store(settings) as store:
+        yield Archive(engine, store)
+    await engine.dispose()
+
+
+class Progress:
+    """How far the ledger of a place is; a database that is away just now is asked again."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
+
+    async def received(self) -> int:
+        """Packets in the ledger."""
+        return int((await self._row(database.SUMS, None))["received"])
+
+    async def first_after(self, moment: datetime) -> datetime | None:
+        """When the first batch after a moment began to be written."""
+        found: datetime | None = (await self._row(FIRST_AFTER, moment))["time"]
+        return found
+
+    async def _row(self, question: str, argument: object) -> "asyncpg.Record":
+        while True:
+            try:
+                if self._connection is None:
+                    self._connection = await database.connect(self._place.state, self._place.name)
+                row = await self._connection.fetchrow(question, argument)
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await self.close()
+                await asyncio.sleep(0.1)
+            else:
+                assert row is not None
+                return row
+
+    async def close(self) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
