@@ -34,10 +34,14 @@ class Ingested(NamedTuple):
     """Wall time of each step an alert; steps of neighbouring batches overlap."""
 
 
+# The stack is used again by the next run; topics of this one's own keep its ledger apart.
+RUN: Final = f"bench{int(time.time())}"
+
+
 def topic(days_ago: int) -> str:
     """A night of the consumer's window."""
     night = datetime.now(UTC) - timedelta(days=days_ago)
-    return f"ztf_{night:%Y%m%d}_programid1"
+    return f"{RUN}_{night:%Y%m%d}_programid1"
 
 
 async def send(messages: Sequence[bytes], name: str) -> None:
@@ -66,8 +70,9 @@ async def consumer(state: State) -> AsyncIterator[None]:
     """`python -m consumer stream`, ended by SIGTERM."""
     command = [sys.executable, "-m", "consumer", "stream"]
     log = state.log("consumer").open("a")
+    ours = {"MARS_KAFKA_TOPIC": RUN + "_{night}_programid1", "MARS_KAFKA_GROUP": RUN}
     process = await asyncio.create_subprocess_exec(
-        *command, env=state.environment("writer"), stderr=log
+        *command, env=state.environment("writer") | ours, stderr=log
     )
     try:
         yield

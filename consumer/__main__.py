@@ -12,7 +12,7 @@ import uvloop
 from prometheus_client import start_http_server
 
 from archive import logs
-from archive.database import check_schema, make_engine
+from archive.database import check_schema, is_passing, make_engine
 from archive.errors import MarsError
 from archive.objects import open_store
 from consumer.backfill import backfill
@@ -93,7 +93,9 @@ def main() -> int:
             log.warning("no metrics", extra={"port": settings.metrics_port, "reason": str(error)})
     try:
         return uvloop.run(_run(arguments, settings))
-    except (MarsError, OSError) as error:
+    except Exception as error:
+        if not isinstance(error, MarsError) and not is_passing(error):
+            raise
         print(f"consumer: {type(error).__name__}: {error}", file=sys.stderr)
         return 1
 
