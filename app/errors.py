@@ -3,6 +3,7 @@
 archive.errors.MarsError
 ├── RequestError              the client's part: status, title and detail are for its eyes
 │   ├── BadParameters         422, each parameter named with what was wrong
+│   │   └── BadForm           400, the same at MARS's own addresses
 │   ├── NotFound              404: no such alert, night, stamp or address
 │   └── RangeNotSatisfiable   416: bytes beyond the end
 └── TooDear                   503: the query did not end in time; asking for less may help
@@ -59,6 +60,12 @@ class BadParameters(RequestError):
     def __init__(self, errors: Sequence[BadParameter]) -> None:
         super().__init__("; ".join(f"{e.parameter}: {e.reason}{_hint(e)}" for e in errors))
         self.errors = tuple(errors)
+
+
+class BadForm(BadParameters):
+    """Parameters of MARS's form with values that cannot be used."""
+
+    status = HTTPStatus.BAD_REQUEST
 
 
 class NotFound(RequestError):
