@@ -4,16 +4,27 @@ An answer's rows and the number of the newest batch come from one statement, so 
 """
 
 import asyncio
+from dataclasses import replace
 from datetime import date
 from typing import Any, Final, NamedTuple
 
 import asyncpg
+import orjson
 from sqlalchemy import BigInteger, Date, Text, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.errors import NotFound, TooDear
-from app.matching import ANSWERED, KEPT, Shape, Statement, compiled, matching
-from app.search import Search
+from app.matching import (
+    ANSWERED,
+    KEPT,
+    Shape,
+    Statement,
+    compiled,
+    counting,
+    explaining,
+    matching,
+)
+from app.search import DEFAULT_SORT, Search
 from archive.database import check_schema
 from archive.tables import DETECTION, alert, bundle, counter, history, ledger
 
@@ -44,8 +55,8 @@ class Archive(NamedTuple):
             return rows
 
 
-async def alerts(archive: Archive, search: Search) -> tuple[int, list[asyncpg.Record]]:
-    """The newest batch, and the page with one row more where there is one."""
+def _asked(search: Search) -> tuple[Shape, dict[str, Any]]:
+    """What decides a search's statement, and the values of its parameters."""
     cursor = search.cursor
     shape = Shape(
         search.cone is not None,
@@ -59,8 +70,42 @@ async def alerts(archive: Archive, search: Search) -> tuple[int, list[asyncpg.Re
     values |= search.cone._asdict() if search.cone else {}
     if cursor is not None:
         values |= {"after": cursor.value, "after_candid": cursor.candid}
-    rows = await archive.fetch(matching(shape), **values, as_of=search.as_of)
+    return shape, values | {"as_of": search.as_of}
+
+
+async def alerts(archive: Archive, search: Search) -> tuple[int, list[asyncpg.Record]]:
+    """The newest batch, and the page with one row more where there is one."""
+    shape, values = _asked(search)
+    rows = await archive.fetch(matching(shape), **values)
     return rows[0][0], [row for row in rows if row["candid"] is not None]
+
+
+async def counted(archive: Archive, search: Search, most: int) -> int:
+    """How many alerts match; the count ends at one more than `most`."""
+    shape, values = _asked(replace(search, sort=DEFAULT_SORT, cursor=None, limit=most))
+    return int((await archive.fetch(counting(shape), **values))[0][0])
+
+
+async def estimated(archive: Archive, search: Search) -> int:
+    """How many alerts the planner expects to match. It knows nothing of cones."""
+    shape, values = _asked(replace(search, sort=DEFAULT_SORT, cursor=None, limit=1))
+    plan = await archive.fetch(explaining(shape), **values)
+    return int(orjson.loads(plan[0][0])[0]["Plan"]["Plan Rows"])
+
+
+_STORED: Final = compiled(select(func.sum(ledger.c.stored)))
+_LATEST: Final = compiled(select(func.max(alert.c.jd)))
+
+
+async def stored(archive: Archive) -> int:
+    """How many alerts the archive holds, by its ledger."""
+    return int((await archive.fetch(_STORED))[0][0] or 0)
+
+
+async def latest(archive: Archive) -> float | None:
+    """jd of the newest exposure; None of an empty archive."""
+    jd: float | None = (await archive.fetch(_LATEST))[0][0]
+    return jd
 
 
 _CANDID: Final = bindparam("candid", type_=BigInteger())
