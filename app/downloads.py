@@ -10,6 +10,7 @@ from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
 from app.errors import NotFound, RangeNotSatisfiable
+from app.negotiation import accepts_gzip, not_modified
 from app.pictures import GZIP_MAGIC, RENDERER, draw, expanded
 from archive.objects import ObjectStore
 
@@ -33,22 +34,6 @@ class Piece(NamedTuple):
         if self.key is None or self.offset is None or self.length is None:
             raise NotFound(self.missing)
         return self.key, self.offset, self.length
-
-
-def not_modified(request: Request, etag: str) -> bool:
-    """Whether the client already holds this representation."""
-    held = request.headers.get("if-none-match", "")
-    tags = [tag.strip().removeprefix("W/") for tag in held.split(",")]
-    return "*" in tags or etag in tags
-
-
-def accepts_gzip(request: Request) -> bool:
-    """Whether the client says that it takes gzip; one that says nothing may not know it."""
-    for part in request.headers.get("accept-encoding", "").lower().split(","):
-        coding, _, weight = part.partition(";")
-        if coding.strip() in ("gzip", "x-gzip", "*"):
-            return re.fullmatch(r"\s*q\s*=\s*0(\.0*)?\s*", weight) is None
-    return False
 
 
 def _wanted(request: Request, etag: str, length: int) -> tuple[int, int] | None:

@@ -23,6 +23,8 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
+from app.negotiation import wants_page
+from app.pages import error_page
 from archive.database import is_passing
 from archive.errors import MarsError, ObjectMissing, SchemaOutdated, StoreUnavailable
 
@@ -114,10 +116,14 @@ def problem(
     headers: dict[str, str] | None = None,
     **more: Any,
 ) -> Response:
-    """A problem document; `more` are extension members."""
+    """A problem document, or a page with the same words; `more` are extension members."""
+    title = HTTPStatus(status).phrase
+    if wants_page(request):
+        errors = more.get("errors", ())
+        return error_page(request, status, title, detail, errors=errors, headers=headers)
     body = {
         "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
+        "title": title,
         "status": status,
         "detail": detail,
         "instance": request.url.path,

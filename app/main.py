@@ -4,12 +4,10 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
-from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
-from starlette.staticfiles import StaticFiles
 
 from app.errors import DATABASE_ERRORS, add_error_handlers, reason_of
 from app.fragments import Fragments
@@ -18,7 +16,7 @@ from app.middleware import Surroundings
 from app.openapi import describe
 from app.queries import Archive, check
 from app.ratelimit import RateLimit
-from app.routes import alerts, docs, health, nights
+from app.routes import alerts, docs, health, nights, static
 from app.settings import Settings
 from archive import logs
 from archive.database import make_engine
@@ -26,7 +24,6 @@ from archive.errors import SchemaOutdated
 from archive.objects import open_store
 
 log = logging.getLogger(__name__)
-STATIC: Final = Path(__file__).parent / "static"
 EXPOSED: Final = ["ETag", "Link", "X-Request-ID", "RateLimit", "RateLimit-Policy", "Retry-After"]
 
 
@@ -46,9 +43,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.schema_is_current = False
     app.state.fragments = Fragments(f"{settings.public_url}/api/v1")
-    for routes in (alerts, nights, health, docs):
+    for routes in (alerts, nights, health, docs, static):
         app.include_router(routes.router)
-    app.mount("/static", StaticFiles(directory=STATIC), "static")
     add_error_handlers(app)
     app.add_middleware(RateLimit, settings=settings)
     app.add_middleware(Surroundings)

@@ -3,7 +3,7 @@
 # and the page assets. Each part is finished under another name or gets its stamp
 # last, so a set-up that was killed is simply run again.
 #
-#   dev/setup.sh [--tests]     --tests: also the browser that the tests drive
+#   dev/setup.sh [--tests]     --tests: also the browser that the tests drive, and axe
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -55,6 +55,7 @@ missing_packages() {
     stamped "$lib/java/.stamp" "$java_key" || have mvn || echo maven
     stamped "$vendor/.stamp" "$assets_key" || have npm || echo nodejs npm
     [ "${1:-}" != --tests ] || [ -x /usr/bin/chromium ] || echo chromium
+    [ "${1:-}" != --tests ] || stamped "$lib/axe/.stamp" "$axe_key" || have npm || echo nodejs npm
 }
 
 install_packages() {
@@ -76,6 +77,8 @@ install_packages() {
 # stamp was left half-made; one with an older stamp is brought up to date.
 make_venv() {
     local python key
+    # A link leads to the .venv of another checkout, which is not ours to clear.
+    if [ -L .venv ] && [ -x .venv/bin/python ]; then return; fi
     python=$(find_python)
     key=$(printf '%s %s %s' "$PWD" "$("$python" -V)" "$(digest requirements-dev.txt)")
     if stamped .venv/.stamp "$key" && [ -x .venv/bin/python ]; then return; fi
@@ -104,21 +107,24 @@ fetch_java() {
     mv "$lib/java.new" "$lib/java"
 }
 
+# Lay out the npm packages' files of a list (dev/assets) in a folder.
 fetch_assets() {
-    if stamped "$vendor/.stamp" "$assets_key"; then return; fi
-    say "fetching page assets"
-    local work="$lib/assets"
-    rm -rf "$work" "$vendor.new"
-    dev/assets/install.sh "$work" "$vendor.new"
-    printf '%s' "$assets_key" >"$vendor.new/.stamp"
-    rm -rf "$vendor" "$work"
-    mv "$vendor.new" "$vendor"
+    local folder=$1 list=$2 key=$3 work="$lib/assets"
+    if stamped "$folder/.stamp" "$key"; then return; fi
+    say "fetching page assets ($list)"
+    rm -rf "$work" "$folder.new"
+    dev/assets/install.sh "$work" "$folder.new" "$list"
+    printf '%s' "$key" >"$folder.new/.stamp"
+    rm -rf "$folder" "$work"
+    mv "$folder.new" "$folder"
 }
 
 java_key=$(digest dev/pom.xml dev/jars.sha256)
 assets_key=$(digest dev/assets/package-lock.json dev/assets/files.txt)
+axe_key=$(digest dev/assets/package-lock.json dev/assets/tests.txt)
 read -ra missing <<<"$(missing_packages "${1:-}" | tr '\n' ' ')"
 if [ "${#missing[@]}" -gt 0 ]; then install_packages "${missing[@]}"; fi
 make_venv
 fetch_java
-fetch_assets
+fetch_assets "$vendor" files.txt "$assets_key"
+[ "${1:-}" != --tests ] || fetch_assets "$lib/axe" tests.txt "$axe_key"

@@ -1,0 +1,101 @@
+"""Pages: the Jinja environment, the policy that pages live under, and the error page.
+
+Nothing but `render` makes HTML. Templates escape everything and may use only what they are given.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import Request, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from app import assets
+from app.negotiation import send
+
+_TEMPLATES: Final = Path(__file__).parent / "templates"
+POLICY: Final[Mapping[str, str]] = {
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    # Bootstrap draws its arrows and ticks from data: addresses.
+    "img-src": "'self' data:",
+    "connect-src": "'self'",
+    "frame-src": "'self'",
+    "form-action": "'self'",
+    "base-uri": "'none'",
+    "frame-ancestors": "'none'",
+}
+"""Content-Security-Policy of a page; a route adds what its page needs beyond, and says why."""
+
+
+_UNSAFE: Final = {ord(c): f"\\u{ord(c):04x}" for c in "<>&"}
+
+
+def _json(value: Any) -> Markup:
+    """JSON for a `<script type="application/json">`: no character of it can end the element."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return Markup(text.translate(_UNSAFE))  # noqa: S704 - escaped here
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.globals["asset"] = assets.address
+    environment.filters["json"] = _json
+    return environment
+
+
+ENVIRONMENT: Final = _environment()
+
+
+def render(
+    request: Request,
+    template: str,
+    *,
+    status: int = HTTPStatus.OK,
+    policy: Mapping[str, str] = POLICY,
+    headers: Mapping[str, str] | None = None,
+    **context: Any,
+) -> Response:
+    """A page. It may be kept as long as the JSON that it shows; `headers` beat the usual ones."""
+    html = ENVIRONMENT.get_template(template).render(path=request.url.path, **context)
+    sent = {
+        "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
+        "Cache-Control": f"public, max-age={request.app.state.settings.cache_max_age_s}",
+        "Vary": "Accept, Accept-Encoding",
+        **(headers or {}),
+    }
+    return send(request, html.encode(), "text/html; charset=utf-8", sent, status)
+
+
+def error_page(
+    request: Request,
+    status: int,
+    title: str,
+    detail: str,
+    *,
+    errors: Sequence[Mapping[str, str | None]] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """What a person reads where a program gets a problem document; `errors` name parameters."""
+    sent = {"Cache-Control": "no-store", **(headers or {})}
+    return render(
+        request,
+        "error.html",
+        status=status,
+        headers=sent,
+        code=status,
+        title=title,
+        detail=detail,
+        errors=errors,
+    )
