@@ -3,8 +3,7 @@
 Everything here is a table or a plain function of the parameters and rows; nothing asks the archive.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
@@ -14,14 +13,16 @@ from app.errors import BadParameters
 from app.form import FORM, GROUPS, Entry
 from app.search import parse_search
 from archive import times
+from archive.tables import FILTER_OF_FID
 
 Parameters = Mapping[str, str]
 """The known parameters of a request that are not blank, in the form's order."""
 Row = Mapping[str, Any] | asyncpg.Record
 
 ORDER: Final = ("sort_value", "sort_order")
+BANDS: Final = tuple(FILTER_OF_FID.values())
 SIGNS: Final = {True: "+", False: "−", None: ""}
-_SYMBOLS: Final = {"gt": ">", "gte": "≥", "lt": "<", "lte": "≤", "": "="}
+SYMBOLS: Final = {"gt": ">", "gte": "≥", "lt": "<", "lte": "≤", "": "="}
 _ENDS: Final = {"gt": "above", "gte": "from", "lt": "below", "lte": "to"}
 
 
@@ -45,7 +46,7 @@ class Column(NamedTuple):
 
 def clock(jd: float) -> str:
     """`YYYY-MM-DD HH:MM:SS` of a Julian date, UTC, cut to the second as the original cut it."""
-    return times.datetime_of(jd).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return times.datetime_of(jd).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _decimals(name: str, places: int) -> Callable[[Row], Cell]:
@@ -135,7 +136,7 @@ def chips(parameters: Parameters) -> list[Chip]:
 def sentence(entry: Entry, value: str) -> str:
     """`rb ≥ 0.5`: a filter and its value in the fewest words."""
     stem, _, operator = entry.name.partition("__")
-    return f"{stem} {_SYMBOLS[operator]} {value}" if operator in _SYMBOLS else f"{entry.label} {value}"
+    return f"{stem} {SYMBOLS[operator]} {value}" if operator in SYMBOLS else f"{entry.label} {value}"
 
 
 # -------------------------------------------------------------------------------------------------
@@ -151,6 +152,7 @@ class Input(NamedTuple):
     hint: str
     value: str
     error: str
+    choices: tuple[str, ...] = ()
 
 
 class Line(NamedTuple):
@@ -167,6 +169,7 @@ class Group(NamedTuple):
     title: str
     lines: list[Line]
     active: int
+    open: bool
 
 
 def groups(parameters: Parameters, faults: Mapping[str, str]) -> list[Group]:
@@ -180,14 +183,17 @@ def groups(parameters: Parameters, faults: Mapping[str, str]) -> list[Group]:
             hint = _ENDS[operator] if ranged else f"e.g. {entry.example}"
             value, fault = parameters.get(entry.name, ""), faults.get(entry.name, "")
             key = stem if ranged else entry.name
-            line = lines.setdefault(key, Line(stem if ranged else entry.label, _meaning(entry), []))
-            line.inputs.append(Input(entry.name, entry.label, hint, value, fault))
-        active = sum(bool(i.value) for line in lines.values() for i in line.inputs)
-        made.append(Group(title, list(lines.values()), active))
+            line = lines.setdefault(key, Line(stem if ranged else entry.label, meaning(entry), []))
+            choices = BANDS if entry.name == "filter" else ()
+            line.inputs.append(Input(entry.name, entry.label, hint, value, fault, choices))
+        inputs = [i for line in lines.values() for i in line.inputs]
+        active = sum(bool(i.value) for i in inputs)
+        made.append(Group(title, list(lines.values()), active, any(i.value or i.error for i in inputs)))
     return made
 
 
-def _meaning(entry: Entry) -> str:
+def meaning(entry: Entry) -> str:
+    """What a filter's column holds, with its unit."""
     if entry.filter is None:
         return entry.label
     field = entry.filter.field

@@ -16,7 +16,7 @@ from app.middleware import Surroundings
 from app.openapi import describe
 from app.queries import Archive, check
 from app.ratelimit import RateLimit
-from app.routes import alerts, docs, health, nights, static
+from app.routes import alerts, docs, health, help, nights, static
 from app.settings import Settings
 from archive import logs
 from archive.database import make_engine
@@ -43,7 +43,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.schema_is_current = False
     app.state.fragments = Fragments(f"{settings.public_url}/api/v1")
-    for routes in (alerts, nights, health, docs, static):
+    for routes in (alerts, nights, health, docs, static, help):
         app.include_router(routes.router)
     add_error_handlers(app)
     app.add_middleware(RateLimit, settings=settings)
