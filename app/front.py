@@ -1,0 +1,125 @@
+"""The main page: one search as a person reads it, with the form that it came from."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from http import HTTPStatus
+from typing import Any, Final, NamedTuple
+
+from fastapi import Request, Response
+
+from app import listing, queries, totals
+from app.asking import Names, placed
+from app.errors import RETRY_AFTER_S, BadParameters, NotFound, TooDear
+from app.form import PAGE_SIZE, SORTS_OFFERED, Form, read_form
+from app.pages import render
+from app.walks import Listed, Walks
+
+_NO_BLAME: Final = totals.Blame([], 0)
+
+
+class Shown(NamedTuple):
+    """A row of the table: its cells, and the address of its difference image."""
+
+    cells: list[tuple[listing.Cell, listing.Header]]
+    stamp: str
+
+
+async def front_page(
+    request: Request,
+    archive: queries.Archive,
+    names: Names | None,
+    walks: Walks,
+    client: str,
+) -> Response:
+    """The alerts that the filters leave, or the form with what is wrong beside each field."""
+    parameters = listing.known(request.query_params.multi_items())
+    latest = await latest_time(archive)
+    try:
+        form = read_form(parameters.items())
+        search = await placed(form, names)
+    except BadParameters as error:
+        faults = {e.parameter: e.reason for e in error.errors}
+        return _page(request, parameters, latest, error.status, faults)
+    except NotFound as error:
+        return _page(request, parameters, latest, error.status, {"objectcone": str(error)})
+    try:
+        listed = await walks.page(archive, client, form, search)
+    except TooDear as error:
+        status = HTTPStatus.SERVICE_UNAVAILABLE
+        return _page(request, parameters, latest, status, dear=str(error))
+    seen = (form.page - 1) * PAGE_SIZE + len(listed.rows)
+    total = await totals.total(archive, search, seen, listed.has_next)
+    blame = _NO_BLAME if listed.rows else await _blame(archive, parameters, names)
+    return _page(request, parameters, latest, form=form, listed=listed, total=total, blame=blame)
+
+
+async def latest_time(archive: queries.Archive) -> str:
+    """When the newest alert was taken; empty while there is none."""
+    jd = await queries.latest(archive)
+    return "" if jd is None else listing.clock(jd)
+
+
+async def _blame(
+    archive: queries.Archive, parameters: listing.Parameters, names: Names | None
+) -> totals.Blame:
+    """Which filter leaves nothing: the search is made again without each of them."""
+    hasty = archive._replace(statement_timeout_s=totals.PROBE_S)
+
+    async def any_without(name: str) -> bool:
+        rest = [(n, v) for n, v in parameters.items() if n not in (name, *listing.ORDER)]
+        search = await placed(read_form(rest), names)
+        _, rows = await queries.alerts(hasty, replace(search, limit=1))
+        return bool(rows)
+
+    return await totals.blame([n for n in parameters if n in listing.FORM], any_without)
+
+
+def _page(
+    request: Request,
+    parameters: listing.Parameters,
+    latest: str,
+    status: int = HTTPStatus.OK,
+    faults: Mapping[str, str] | None = None,
+    dear: str = "",
+    form: Form | None = None,
+    listed: Listed | None = None,
+    **more: Any,
+) -> Response:
+    page = form.page if form else 1
+    url = request.app.state.settings.public_url
+    turned = {
+        "page": page,
+        "previous": listing.address(parameters, page=str(page - 1)) if page > 1 else None,
+        "next": listing.address(parameters, page=str(page + 1)) if listed and listed.has_next else None,
+    }
+    heads = listing.headers(parameters)
+    headers = {"Cache-Control": "no-store"} if status != HTTPStatus.OK else {}
+    if dear:
+        headers["Retry-After"] = RETRY_AFTER_S
+    return render(
+        request,
+        "list.html",
+        status=status,
+        headers=headers,
+        latest=latest,
+        parameters=parameters,
+        groups=listing.groups(parameters, faults or {}),
+        sorts=SORTS_OFFERED.items(),
+        sort_value=parameters.get("sort_value", "jd"),
+        chips=listing.chips(parameters),
+        faults=faults or {},
+        dear=dear,
+        headers_of=heads,
+        rows=[_shown(row, heads) for row in listed.rows] if listed else [],
+        json_address=listing.address(parameters, format="json"),
+        typed_address=listing.typed_address(parameters),
+        curl=listing.curl(parameters, url),
+        python=listing.python(parameters, url),
+        **turned,
+        **({"total": "", "blame": _NO_BLAME} | more),
+    )
+
+
+def _shown(row: listing.Row, heads: list[listing.Header]) -> Shown:
+    stamp = f"/api/v1/alerts/{row['candid']}/cutouts/difference.png"
+    return Shown([(h.column.cell(row), h) for h in heads], stamp if row["has_difference"] else "")
