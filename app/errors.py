@@ -22,6 +22,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 from app.negotiation import wants_page
 from app.pages import error_page
@@ -87,7 +88,7 @@ class RangeNotSatisfiable(RequestError):
 
 
 class TooDear(MarsError):
-    """A query that ran into the statement timeout."""
+    """A query that ran into the statement timeout. Its text, if any, says what would be cheaper."""
 
 
 _DEAR: Final = "the query took too long: narrow it by a cone, an object or a shorter time"
@@ -155,11 +156,25 @@ async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     known = {HTTPStatus.NOT_FOUND: _NOTHING, HTTPStatus.METHOD_NOT_ALLOWED: _READ_ONLY}
     detail = known.get(HTTPStatus(error.status_code), str(error.detail))
-    return problem(request, error.status_code, detail, dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_allowed(request))
+    return problem(request, error.status_code, detail, headers)
+
+
+def _allowed(request: Request) -> list[str]:
+    """The methods of an address: Starlette names those of its first route only."""
+    routes = [r for r in request.app.routes if isinstance(r, Route)]
+    found = {
+        m for r in routes if r.matches(request.scope)[0] != Match.NONE for m in r.methods or ()
+    }
+    return sorted(found | ({"HEAD"} if "GET" in found else set()))
 
 
 def reason_of(error: Exception) -> str:
     """What a client is told of an error that is not its own; the error's words stay in the log."""
+    if isinstance(error, TooDear) and error.args:
+        return str(error)
     text = next((t for kind, t in _UNAVAILABLE.items() if isinstance(error, kind)), _SILENT)
     return f"{text}: {error}" if isinstance(error, SchemaOutdated) else text
 

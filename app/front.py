@@ -39,9 +39,10 @@ async def front_page(
         search = await placed(form, names)
     except BadParameters as error:
         faults = {e.parameter: e.reason for e in error.errors}
-        return _page(request, parameters, latest, error.status, faults)
+        return _page(request, parameters, latest, error.status, faults=faults)
     except NotFound as error:
-        return _page(request, parameters, latest, error.status, {"objectcone": str(error)})
+        faults = {"objectcone": str(error)}
+        return _page(request, parameters, latest, error.status, faults=faults)
     try:
         listed = await walks.page(archive, client, form, search)
     except TooDear as error:
@@ -79,45 +80,64 @@ def _page(
     parameters: listing.Parameters,
     latest: str,
     status: int = HTTPStatus.OK,
+    *,
     faults: Mapping[str, str] | None = None,
     dear: str = "",
     form: Form | None = None,
     listed: Listed | None = None,
-    **more: Any,
+    total: str = "",
+    blame: totals.Blame = _NO_BLAME,
 ) -> Response:
-    page = form.page if form else 1
-    url = request.app.state.settings.public_url
-    turned = {
-        "page": page,
-        "previous": listing.address(parameters, page=str(page - 1)) if page > 1 else None,
-        "next": listing.address(parameters, page=str(page + 1)) if listed and listed.has_next else None,
-    }
+    """The page; without `listed` it says what is wrong in the place of the table."""
     heads = listing.headers(parameters)
-    headers = {"Cache-Control": "no-store"} if status != HTTPStatus.OK else {}
-    if dear:
-        headers["Retry-After"] = RETRY_AFTER_S
     return render(
         request,
         "list.html",
         status=status,
-        headers=headers,
+        headers=_headers(status),
         latest=latest,
         parameters=parameters,
         groups=listing.groups(parameters, faults or {}),
         sorts=SORTS_OFFERED.items(),
-        sort_value=parameters.get("sort_value", "jd"),
         chips=listing.chips(parameters),
         faults=faults or {},
         dear=dear,
         headers_of=heads,
         rows=[_shown(row, heads) for row in listed.rows] if listed else [],
-        json_address=listing.address(parameters, format="json"),
-        typed_address=listing.typed_address(parameters),
-        curl=listing.curl(parameters, url),
-        python=listing.python(parameters, url),
-        **turned,
-        **({"total": "", "blame": _NO_BLAME} | more),
+        total=total,
+        blame=blame,
+        **_around(parameters, form, listed),
+        **_elsewhere(parameters, request.app.state.settings.public_url),
     )
+
+
+def _headers(status: int) -> dict[str, str]:
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        return {"Cache-Control": "no-store", "Retry-After": RETRY_AFTER_S}
+    return {} if status == HTTPStatus.OK else {"Cache-Control": "no-store"}
+
+
+def _around(
+    parameters: listing.Parameters, form: Form | None, listed: Listed | None
+) -> dict[str, Any]:
+    """This page's number and the addresses of the pages before and after."""
+    page = form.page if form else 1
+    more = listed is not None and listed.has_next
+    return {
+        "page": page,
+        "previous": listing.address(parameters, page=str(page - 1)) if page > 1 else None,
+        "next": listing.address(parameters, page=str(page + 1)) if more else None,
+    }
+
+
+def _elsewhere(parameters: listing.Parameters, url: str) -> dict[str, str | None]:
+    """The same search for programs."""
+    return {
+        "json_address": listing.address(parameters, format="json"),
+        "typed_address": listing.typed_address(parameters),
+        "curl": listing.curl(parameters, url),
+        "python": listing.python(parameters, url),
+    }
 
 
 def _shown(row: listing.Row, heads: list[listing.Header]) -> Shown:

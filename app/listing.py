@@ -53,22 +53,34 @@ def _decimals(name: str, places: int) -> Callable[[Row], Cell]:
     return lambda row: Cell("" if row[name] is None else f"{row[name]:.{places}f}")
 
 
+def _id(row: Row) -> Cell:
+    return Cell(str(row["lco_id"]), f"/{row['lco_id']}/")
+
+
+def _object(row: Row) -> Cell:
+    return Cell(row["object_id"], address({"objectId": row["object_id"]}))
+
+
 # fmt: off
 COLUMNS: Final = (
-    Column("id", "id", "number of the alert in this archive", lambda row: Cell(str(row["lco_id"]), f"/{row['lco_id']}/")),
-    Column("objectId", "objectId", "ZTF's name of the object", lambda row: Cell(row["object_id"], f"/objects/{row['object_id']}/"), number=False),
+    # The original's twelve, and then ours.
+    Column("id", "id", "number of the alert in this archive", _id),
+    Column("objectId", "objectId", "ZTF's name of the object", _object, number=False),
     Column("time", "jd", "start of exposure, UTC", lambda row: Cell(clock(row["jd"]))),
-    Column("filter", "filter", "band of the exposure", lambda row: Cell(row["filter"] or ""), number=False),
+    Column("filter", "filter", "band", lambda row: Cell(row["filter"] or ""), number=False),
     Column("ra", "ra", "right ascension, J2000 [deg]", _decimals("ra", 5)),
     Column("dec", "dec", "declination, J2000 [deg]", _decimals("dec", 5)),
     Column("magpsf", "magpsf", "magnitude of the difference, PSF fit", _decimals("magpsf", 2)),
     Column("magap", "magap", "magnitude of the difference, aperture", _decimals("magap", 2)),
-    Column("distnr", "distnr", "distance to the nearest reference source [pixel]", _decimals("distnr", 3)),
-    Column("Δmaglatest", "deltamaglatest", "change since the latest detection, same filter and sign [mag]", _decimals("deltamaglatest", 2)),
-    Column("Δmagref", "deltamagref", "reference source minus magpsf [mag]", _decimals("deltamagref", 2)),
+    Column("distnr", "distnr", "distance to the reference source [pix]", _decimals("distnr", 3)),
+    Column("Δmaglatest", "deltamaglatest", "change since the latest detection, same filter and "
+           "sign [mag]", _decimals("deltamaglatest", 2)),
+    Column("Δmagref", "deltamagref", "reference source minus magpsf [mag]",
+           _decimals("deltamagref", 2)),
     Column("rb", "rb", "real (1) or bogus (0), random forest", _decimals("rb", 3)),
     Column("drb", "drb", "real (1) or bogus (0), deep learning", _decimals("drb", 3)),
-    Column("sign", "isdiffpos", "+ brighter than the reference, − fainter", lambda row: Cell(SIGNS[row["isdiffpos"]]), number=False),
+    Column("sign", "isdiffpos", "+ brighter than the reference, − fainter",
+           lambda row: Cell(SIGNS[row["isdiffpos"]]), number=False),
 )
 # fmt: on
 
@@ -136,7 +148,9 @@ def chips(parameters: Parameters) -> list[Chip]:
 def sentence(entry: Entry, value: str) -> str:
     """`rb ≥ 0.5`: a filter and its value in the fewest words."""
     stem, _, operator = entry.name.partition("__")
-    return f"{stem} {SYMBOLS[operator]} {value}" if operator in SYMBOLS else f"{entry.label} {value}"
+    return (
+        f"{stem} {SYMBOLS[operator]} {value}" if operator in SYMBOLS else f"{entry.label} {value}"
+    )
 
 
 # -------------------------------------------------------------------------------------------------
@@ -188,7 +202,9 @@ def groups(parameters: Parameters, faults: Mapping[str, str]) -> list[Group]:
             line.inputs.append(Input(entry.name, entry.label, hint, value, fault, choices))
         inputs = [i for line in lines.values() for i in line.inputs]
         active = sum(bool(i.value) for i in inputs)
-        made.append(Group(title, list(lines.values()), active, any(i.value or i.error for i in inputs)))
+        made.append(
+            Group(title, list(lines.values()), active, any(i.value or i.error for i in inputs))
+        )
     return made
 
 
@@ -227,7 +243,7 @@ def typed_address(parameters: Parameters) -> str | None:
 
 
 def curl(parameters: Parameters, url: str) -> str:
-    """The search as a command. No character of a value can leave its quotes: urlencode writes %27."""
+    """The search as a command; urlencode writes %27, so no value can leave its quotes."""
     return f"curl -fsS '{url}{address({**parameters, 'format': 'json'})}'"
 
 

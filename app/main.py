@@ -10,14 +10,17 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from app.errors import DATABASE_ERRORS, add_error_handlers, reason_of
+from app.formats import alert_items
 from app.fragments import Fragments
+from app.legacy import legacy_items
 from app.metrics import Metrics
 from app.middleware import Surroundings
 from app.openapi import describe
 from app.queries import Archive, check
 from app.ratelimit import RateLimit
-from app.routes import alerts, docs, health, help, nights, static
+from app.routes import alerts, docs, health, help, legacy, nights, static
 from app.settings import Settings
+from app.walks import Walks
 from archive import logs
 from archive.database import make_engine
 from archive.errors import SchemaOutdated
@@ -42,8 +45,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.state.schema_is_current = False
-    app.state.fragments = Fragments(f"{settings.public_url}/api/v1")
-    for routes in (alerts, nights, health, docs, static, help):
+    api = f"{settings.public_url}/api/v1"
+    app.state.fragments = Fragments(alert_items, api)
+    app.state.legacy_fragments, app.state.walks = Fragments(legacy_items, api), Walks()
+    for routes in (alerts, nights, health, docs, static, help, legacy):
         app.include_router(routes.router)
     add_error_handlers(app)
     app.add_middleware(RateLimit, settings=settings)
@@ -51,7 +56,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
-        allow_methods=["GET", "HEAD"],
+        allow_methods=["GET", "HEAD", "POST"],
         allow_headers=["*"],
         expose_headers=EXPOSED,
     )

@@ -41,13 +41,13 @@ def wants_json(request: Request) -> bool:
     if request.query_params.get("format") == "json":
         return True
     weights = _weights(request)
-    html = max(_weight(weights, kind) for kind in _HTML)
-    return _weight(weights, "application/json") > html
+    return _weight(weights, "application/json") > max(_weight(weights, kind) for kind in _HTML)
 
 
 def wants_page(request: Request) -> bool:
     """Whether an error should be a page: a browser asks, and not for what only machines read."""
-    if request.url.path.startswith(_MACHINES) or wants_json(request):
+    machine = request.url.path.startswith(_MACHINES) or request.method != "GET"
+    if machine or wants_json(request):
         return False
     return any(_weights(request).get(kind, 0) > 0 for kind in _HTML)
 

@@ -19,7 +19,7 @@ PROBES_S: Final = 2.0
 
 
 async def total(archive: queries.Archive, search: Search, seen: int, more: bool) -> str:
-    """`1,234 alerts`, or how near to it one can come in COUNT_S; `seen` were, and perhaps `more`."""
+    """`1,234 alerts`, or how near one comes to that in COUNT_S; `seen` were, perhaps of `more`."""
     if not more:
         return _alerts(seen)
     if search.cone is None and not search.clauses:

@@ -6,6 +6,7 @@ from urllib.parse import quote, urlencode
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
+from app import bulk
 from app.dependencies import SettingsDependency
 from app.filters import FILTERS
 from app.form import FORM, GROUPS, SORTS, Entry
@@ -63,7 +64,7 @@ FILTERS_EXPLAINED: Final = [
 # What an alert's JSON has around the columns.
 _AROUND: Final = (
     Column("lco_id", Kind.BIGINT, "", "", "number of the alert in this archive, used in addresses"),
-    Column("objectId", Kind.TEXT, "", "", "object_id, as it is called in the JSON of the first MARS"),
+    Column("objectId", Kind.TEXT, "", "", "object_id, by its name in the JSON of the first MARS"),
     Column("avro", Kind.TEXT, "", "", "address of the original packet"),
     Column("wall_time", Kind.TEXT, "", "", "start of exposure as an HTTP date, in whole seconds"),
 )
@@ -101,7 +102,7 @@ async def get_help(request: Request, settings: SettingsDependency) -> Response:
         settings=settings,
         url=settings.public_url,
         counted=COUNTED,
-        bulk={"queries": 1000, "bytes": 1_000_000, "alerts": 10_000},
+        bulk=bulk,
     )
 
 
