@@ -10,7 +10,7 @@ from fastapi import Request, Response
 from app import listing, queries, totals
 from app.asking import Names, placed
 from app.errors import RETRY_AFTER_S, BadParameters, NotFound, TooDear
-from app.form import PAGE_SIZE, SORTS_OFFERED, Form, read_form
+from app.form import FORM, PAGE_SIZE, SORTS_OFFERED, Form, read_form
 from app.pages import render
 from app.walks import Listed, Walks
 
@@ -72,7 +72,7 @@ async def _blame(
         _, rows = await queries.alerts(hasty, replace(search, limit=1))
         return bool(rows)
 
-    return await totals.blame([n for n in parameters if n in listing.FORM], any_without)
+    return await totals.blame([n for n in parameters if n in FORM], any_without)
 
 
 def _page(
@@ -130,7 +130,7 @@ def _around(
     }
 
 
-def _elsewhere(parameters: listing.Parameters, url: str) -> dict[str, str | None]:
+def _elsewhere(parameters: listing.Parameters, url: str) -> dict[str, Any]:
     """The same search for programs."""
     return {
         "json_address": listing.address(parameters, format="json"),

@@ -58,7 +58,7 @@ def _id(row: Row) -> Cell:
 
 
 def _object(row: Row) -> Cell:
-    return Cell(row["object_id"], address({"objectId": row["object_id"]}))
+    return Cell(row["object_id"], f"/objects/{row['object_id']}/")
 
 
 # fmt: off

@@ -10,7 +10,6 @@ from datetime import date
 from typing import Any, Final, NamedTuple
 
 import asyncpg
-import orjson
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -110,8 +109,8 @@ async def counted(archive: Archive, search: Search, most: int) -> int:
 async def estimated(archive: Archive, search: Search) -> int:
     """How many alerts the planner expects to match. It knows nothing of cones."""
     shape, values = _asked(replace(search, sort=DEFAULT_SORT, cursor=None, limit=1))
-    plan = await archive.fetch(explaining(shape), **values)
-    return int(orjson.loads(plan[0][0])[0]["Plan"]["Plan Rows"])
+    ((plans,),) = await archive.fetch(explaining(shape), **values)
+    return int(plans[0]["Plan"]["Plan Rows"])
 
 
 _STORED: Final = compiled(select(func.sum(ledger.c.stored)))
