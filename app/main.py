@@ -15,7 +15,7 @@ from app.middleware import Surroundings
 from app.openapi import describe
 from app.queries import Archive, check
 from app.ratelimit import RateLimit
-from app.routes import alerts, docs, health, nights, static
+from app.routes import alert_page, alerts, docs, health, nights, object_page, static
 from app.settings import Settings
 from archive import logs
 from archive.database import make_engine
@@ -41,7 +41,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.state.schema_is_current = False
-    for routes in (alerts, nights, health, docs, static):
+    for routes in (alerts, nights, health, docs, static, object_page, alert_page):
         app.include_router(routes.router)
     add_error_handlers(app)
     app.add_middleware(RateLimit, settings=settings)

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any, Final, NamedTuple
 
 import asyncpg
-from sqlalchemy import BigInteger, Date, Text, bindparam, func, select
+from sqlalchemy import BigInteger, Date, Text, bindparam, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.errors import NotFound, TooDear
@@ -95,6 +95,34 @@ async def one_alert(archive: Archive, candid: int) -> asyncpg.Record:
     rows = await archive.fetch(ONE_ALERT, candid=candid)
     if not rows:
         raise NotFound(f"there is no alert {candid}")
+    return rows[0]
+
+
+_NUMBERS: Final = compiled(
+    select(alert.c.candid, alert.c.lco_id).where(
+        or_(alert.c.candid == _CANDID, alert.c.lco_id == _CANDID)
+    )
+)
+OBJECT: Final = compiled(
+    select(_NEWEST.label("newest"), *ANSWERED)
+    .where(alert.c.object_id == bindparam("object_id", type_=Text()))
+    .order_by(alert.c.jd.desc(), alert.c.candid.desc())
+)
+
+
+async def one_object(archive: Archive, object_id: str) -> list[asyncpg.Record]:
+    """The newest batch, and ANSWERED of an object's alerts, newest first. Raises NotFound."""
+    rows = await archive.fetch(OBJECT, object_id=object_id)
+    if not rows:
+        raise NotFound(f"there is no object {object_id[:64]!r}")
+    return rows
+
+
+async def numbers(archive: Archive, number: int) -> asyncpg.Record:
+    """An alert's candid and lco_id, by either: no number is both. Raises NotFound."""
+    rows = await archive.fetch(_NUMBERS, candid=number)
+    if not rows:
+        raise NotFound(f"there is no alert {number}")
     return rows[0]
 
 
