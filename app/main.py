@@ -18,7 +18,7 @@ from app.middleware import Surroundings
 from app.openapi import describe
 from app.queries import Archive, check
 from app.ratelimit import RateLimit
-from app.routes import alerts, docs, health, help, legacy, nights, static
+from app.routes import alert_page, alerts, docs, health, help, legacy, nights, object_page, static
 from app.settings import Settings
 from app.walks import Walks
 from archive import logs
@@ -48,7 +48,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     api = f"{settings.public_url}/api/v1"
     app.state.fragments = Fragments(alert_items, api)
     app.state.legacy_fragments, app.state.walks = Fragments(legacy_items, api), Walks()
-    for routes in (alerts, nights, health, docs, static, help, legacy):
+    for routes in (alerts, nights, health, docs, static, help, legacy, object_page, alert_page):
         app.include_router(routes.router)
     add_error_handlers(app)
     app.add_middleware(RateLimit, settings=settings)

@@ -41,6 +41,29 @@ def _json(value: Any) -> Markup:
     return Markup(text.translate(_UNSAFE))  # noqa: S704 - escaped here
 
 
+def fixed(value: float | None, digits: int) -> str:
+    """A number with so many decimals; nothing where there is none."""
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def _error(value: float | None, digits: int) -> str:
+    return "" if value is None else f"± {value:.{digits}f}"
+
+
+def _plain(value: Any) -> str:
+    """A value as the JSON of the typed API prints it, without quotes."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _moment(time: str) -> str:
+    """An RFC 3339 time to the second, as MARS wrote it."""
+    return time[:19].replace("T", " ")
+
+
+def _day(time: str) -> str:
+    return time[:10]
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
@@ -51,7 +74,14 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     environment.globals["asset"] = assets.address
-    environment.filters["json"] = _json
+    environment.filters |= {
+        "json": _json,
+        "fixed": fixed,
+        "error": _error,
+        "plain": _plain,
+        "moment": _moment,
+        "day": _day,
+    }
     return environment
 
 

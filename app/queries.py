@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     bindparam,
     func,
+    or_,
     select,
 )
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -200,6 +201,34 @@ async def legacy_alert(archive: Archive, number: int, key: str) -> asyncpg.Recor
 async def limits(archive: Archive, object_id: str) -> list[asyncpg.Record]:
     """Exposures of an object's packets in which it was or was not seen, by candid."""
     return await archive.fetch(_LIMITS_OF, object_id=object_id)
+
+
+_NUMBERS: Final = compiled(
+    select(alert.c.candid, alert.c.lco_id).where(
+        or_(alert.c.candid == _CANDID, alert.c.lco_id == _CANDID)
+    )
+)
+OBJECT: Final = compiled(
+    select(_NEWEST.label("newest"), *ANSWERED)
+    .where(alert.c.object_id == bindparam("object_id", type_=Text()))
+    .order_by(alert.c.jd.desc(), alert.c.candid.desc())
+)
+
+
+async def one_object(archive: Archive, object_id: str) -> list[asyncpg.Record]:
+    """The newest batch, and ANSWERED of an object's alerts, newest first. Raises NotFound."""
+    rows = await archive.fetch(OBJECT, object_id=object_id)
+    if not rows:
+        raise NotFound(f"there is no object {object_id[:64]!r}")
+    return rows
+
+
+async def numbers(archive: Archive, number: int) -> asyncpg.Record:
+    """An alert's candid and lco_id, by either: no number is both. Raises NotFound."""
+    rows = await archive.fetch(_NUMBERS, candid=number)
+    if not rows:
+        raise NotFound(f"there is no alert {number}")
+    return rows[0]
 
 
 async def histories(archive: Archive, object_id: str, as_of: int) -> list[asyncpg.Record]:

@@ -1,10 +1,9 @@
 """MARS's own addresses, for its unmodified clients: `/`, `/<id>/` and what lies below."""
 
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
-import orjson
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.convertors import Convertor, register_url_convertor
@@ -28,8 +27,8 @@ from app.front import front_page, latest_time
 from app.matching import LEGACY
 from app.negotiation import wants_json
 from app.pages import render
-from app.plain import plain_page
 from app.ratelimit import client_of
+from app.routes.alert_page import alert_page
 from app.search import Cone, Search
 
 CANDID_DIGITS: Final = 15
@@ -113,8 +112,11 @@ async def get_legacy_alert(
     request: Request, number: str, archive: ArchiveDependency, settings: SettingsDependency
 ) -> Response:
     """One alert with what else is known of its place."""
+    if not wants_json(request):
+        known = await queries.legacy_alert(archive, *_key(number))
+        return await alert_page(request, archive, known["candid"], known["lco_id"])
     alert = await _alert(archive, settings.public_url, number)
-    return _answer(request, f"Alert {alert['candid']}", alert)
+    return send_json(request, alert, NEGOTIATED)
 
 
 @router.get("/{number:digits}/photometry/")
@@ -164,10 +166,3 @@ async def _alert(archive: queries.Archive, public_url: str, number: str) -> lega
     limits = await queries.limits(archive, row["object_id"])
     alert, *nearby = legacy.legacy_items([row, *near], f"{public_url}/api/v1")
     return legacy.with_history(alert, nearby, legacy.non_detections(limits))
-
-
-def _answer(request: Request, title: str, body: dict[str, Any]) -> Response:
-    """JSON, or a page for a browser."""
-    if wants_json(request):
-        return send_json(request, body, NEGOTIATED)
-    return plain_page(title, orjson.dumps(body, option=orjson.OPT_INDENT_2).decode())
