@@ -8,12 +8,22 @@ from typing import Any, Final, NamedTuple
 from fastapi import Request, Response
 
 from app import listing, queries, totals
-from app.asking import Names, placed
-from app.errors import RETRY_AFTER_S, BadParameters, NotFound, TooDear
+from app.asking import placed
+from app.errors import (
+    RETRY_AFTER_S,
+    BadParameters,
+    NotFound,
+    ResolversSilent,
+    TooDear,
+    reason_of,
+)
 from app.form import FORM, PAGE_SIZE, SORTS_OFFERED, Form, read_form
 from app.pages import render
+from app.resolver import Names
+from app.search import Search
 from app.walks import Listed, Walks
 
+_BUSY: Final = HTTPStatus.SERVICE_UNAVAILABLE
 _NO_BLAME: Final = totals.Blame([], 0)
 
 
@@ -27,7 +37,7 @@ class Shown(NamedTuple):
 async def front_page(
     request: Request,
     archive: queries.Archive,
-    names: Names | None,
+    names: Names,
     walks: Walks,
     client: str,
 ) -> Response:
@@ -43,14 +53,16 @@ async def front_page(
     except NotFound as error:
         faults = {"objectcone": str(error)}
         return _page(request, parameters, latest, error.status, faults=faults)
+    except ResolversSilent as error:
+        faults = {"objectcone": reason_of(error)}
+        return _page(request, parameters, latest, _BUSY, faults=faults)
     try:
         listed = await walks.page(archive, client, form, search)
     except TooDear as error:
-        status = HTTPStatus.SERVICE_UNAVAILABLE
-        return _page(request, parameters, latest, status, dear=str(error))
+        return _page(request, parameters, latest, _BUSY, dear=str(error))
     seen = (form.page - 1) * PAGE_SIZE + len(listed.rows)
     total = await totals.total(archive, search, seen, listed.has_next)
-    blame = _NO_BLAME if listed.rows else await _blame(archive, parameters, names)
+    blame = _NO_BLAME if listed.rows else await _blame(archive, parameters, search)
     return _page(request, parameters, latest, form=form, listed=listed, total=total, blame=blame)
 
 
@@ -61,15 +73,17 @@ async def latest_time(archive: queries.Archive) -> str:
 
 
 async def _blame(
-    archive: queries.Archive, parameters: listing.Parameters, names: Names | None
+    archive: queries.Archive, parameters: listing.Parameters, search: Search
 ) -> totals.Blame:
     """Which filter leaves nothing: the search is made again without each of them."""
     hasty = archive._replace(statement_timeout_s=totals.PROBE_S)
 
     async def any_without(name: str) -> bool:
         rest = [(n, v) for n, v in parameters.items() if n not in (name, *listing.ORDER)]
-        search = await placed(read_form(rest), names)
-        _, rows = await queries.alerts(hasty, replace(search, limit=1))
+        form = read_form(rest)
+        # The name has been resolved: nobody is asked again.
+        cone = search.cone if form.named else form.search.cone
+        _, rows = await queries.alerts(hasty, replace(form.search, cone=cone, limit=1))
         return bool(rows)
 
     return await totals.blame([n for n in parameters if n in FORM], any_without)
@@ -112,7 +126,7 @@ def _page(
 
 
 def _headers(status: int) -> dict[str, str]:
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if status == _BUSY:
         return {"Cache-Control": "no-store", "Retry-After": RETRY_AFTER_S}
     return {} if status == HTTPStatus.OK else {"Cache-Control": "no-store"}
 
