@@ -24,6 +24,7 @@ from app.search import Search
 from app.walks import Listed, Walks
 
 _BUSY: Final = HTTPStatus.SERVICE_UNAVAILABLE
+_UNKNOWN: Final = totals.Total("Alerts")
 _NO_BLAME: Final = totals.Blame([], 0)
 
 
@@ -99,7 +100,7 @@ def _page(
     dear: str = "",
     form: Form | None = None,
     listed: Listed | None = None,
-    total: str = "",
+    total: totals.Total = _UNKNOWN,
     blame: totals.Blame = _NO_BLAME,
 ) -> Response:
     """The page; without `listed` it says what is wrong in the place of the table."""
@@ -139,6 +140,7 @@ def _around(
     more = listed is not None and listed.has_next
     return {
         "page": page,
+        "first": (page - 1) * PAGE_SIZE + 1,
         "previous": listing.address(parameters, page=str(page - 1)) if page > 1 else None,
         "next": listing.address(parameters, page=str(page + 1)) if more else None,
     }

@@ -3,7 +3,8 @@
 Everything here is a table or a plain function of the parameters and rows; nothing asks the archive.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
@@ -61,12 +62,16 @@ def _object(row: Row) -> Cell:
     return Cell(row["object_id"], f"/objects/{row['object_id']}/")
 
 
+def _time(row: Row) -> Cell:
+    return Cell(clock(row["jd"]))
+
+
 # fmt: off
 COLUMNS: Final = (
     # The original's twelve, and then ours.
     Column("id", "id", "number of the alert in this archive", _id),
     Column("objectId", "objectId", "ZTF's name of the object", _object, number=False),
-    Column("time", "jd", "start of exposure, UTC", lambda row: Cell(clock(row["jd"]))),
+    Column("time", "jd", "start of exposure, UTC", _time, number=False),
     Column("filter", "filter", "band", lambda row: Cell(row["filter"] or ""), number=False),
     Column("ra", "ra", "right ascension, J2000 [deg]", _decimals("ra", 5)),
     Column("dec", "dec", "declination, J2000 [deg]", _decimals("dec", 5)),
@@ -173,6 +178,8 @@ class Line(NamedTuple):
     """Inputs that belong together: a value, or the two ends of a range."""
 
     title: str
+    name: str
+    """The parameter's own name, with its sign where there is one bound alone."""
     meaning: str
     inputs: list[Input]
 
@@ -190,22 +197,34 @@ def groups(parameters: Parameters, faults: Mapping[str, str]) -> list[Group]:
     """The form, from its table; `faults` say what was wrong with which parameter."""
     made = []
     for title in GROUPS:
-        lines: dict[str, Line] = {}
+        by_line: dict[str, list[Entry]] = {}
         for entry in (e for e in FORM.values() if e.group == title):
-            stem, _, operator = entry.name.partition("__")
-            ranged = operator in _ENDS
-            hint = _ENDS[operator] if ranged else f"e.g. {entry.example}"
-            value, fault = parameters.get(entry.name, ""), faults.get(entry.name, "")
-            key = stem if ranged else entry.name
-            line = lines.setdefault(key, Line(stem if ranged else entry.label, meaning(entry), []))
-            choices = BANDS if entry.name == "filter" else ()
-            line.inputs.append(Input(entry.name, entry.label, hint, value, fault, choices))
-        inputs = [i for line in lines.values() for i in line.inputs]
+            by_line.setdefault(_line_of(entry), []).append(entry)
+        lines = [_line(entries, parameters, faults) for entries in by_line.values()]
+        inputs = [i for line in lines for i in line.inputs]
         active = sum(bool(i.value) for i in inputs)
-        made.append(
-            Group(title, list(lines.values()), active, any(i.value or i.error for i in inputs))
-        )
+        made.append(Group(title, lines, active, active > 0 or any(i.error for i in inputs)))
     return made
+
+
+def _line_of(entry: Entry) -> str:
+    stem, _, operator = entry.name.partition("__")
+    return stem if operator in _ENDS else entry.name
+
+
+def _line(entries: Sequence[Entry], parameters: Parameters, faults: Mapping[str, str]) -> Line:
+    first = entries[0]
+    stem, _, operator = first.name.partition("__")
+    ends = operator in _ENDS
+    inputs = []
+    for entry in entries:
+        hint = _ENDS[entry.name.partition("__")[2]] if ends else entry.example
+        value, fault = parameters.get(entry.name, ""), faults.get(entry.name, "")
+        choices = BANDS if entry.name == "filter" else ()
+        inputs.append(Input(entry.name, entry.label, hint, value, fault, choices))
+    title = first.label.rsplit(" ", 1)[0] if ends else first.label
+    name = f"{stem} {SYMBOLS[operator]}" if ends and len(entries) == 1 else _line_of(first)
+    return Line(title, name, meaning(first), inputs)
 
 
 def meaning(entry: Entry) -> str:
@@ -250,14 +269,16 @@ def curl(parameters: Parameters, url: str) -> str:
 def python(parameters: Parameters, url: str) -> str:
     """The search, all its pages, as a program."""
     given = {n: v for n, v in parameters.items() if n != "page"} | {"format": "json"}
-    lines = "".join(f"    {name!r}: {value!r},\n" for name, value in given.items())
+    lines = "".join(
+        f"    {json.dumps(name)}: {json.dumps(value)},\n" for name, value in given.items()
+    )
     return f"""import httpx
 
 search = {{
 {lines}}}
 page, alerts = 1, []
 while page:
-    answer = httpx.get({url + "/"!r}, params={{**search, "page": page}}, timeout=30)
+    answer = httpx.get({json.dumps(url + "/")}, params={{**search, "page": page}}, timeout=30)
     answer.raise_for_status()
     alerts += answer.json()["results"]
     page = page + 1 if answer.json()["has_next"] else None

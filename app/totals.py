@@ -18,8 +18,15 @@ PROBE_S: Final = 0.5
 PROBES_S: Final = 2.0
 
 
-async def total(archive: queries.Archive, search: Search, seen: int, more: bool) -> str:
-    """`1,234 alerts`, or how near one comes to that in COUNT_S; `seen` were, perhaps of `more`."""
+class Total(NamedTuple):
+    """`1,234 alerts`, or as near as one comes, and how sure that is."""
+
+    words: str
+    note: str = ""
+
+
+async def total(archive: queries.Archive, search: Search, seen: int, more: bool) -> Total:
+    """How many alerts match: `seen` up to this page, and perhaps `more`."""
     if not more:
         return _alerts(seen)
     if search.cone is None and not search.clauses:
@@ -33,14 +40,14 @@ async def total(archive: queries.Archive, search: Search, seen: int, more: bool)
             # The estimate rests on samples: what was counted is the surer bound.
             expected = await queries.estimated(hasty, search)
             if expected > COUNTED:
-                return f"about {_rounded(expected)} alerts, by an estimate"
-        return f"more than {COUNTED:,} alerts"
+                return Total(f"About {_rounded(expected)} alerts", "estimated, not counted")
+        return Total(f"More than {COUNTED:,} alerts", f"counted up to {COUNTED:,}")
     except TooDear:
-        return f"more than {seen:,} alerts; to count them all would take too long"
+        return Total(f"More than {seen:,} alerts", "to count them all would take too long")
 
 
-def _alerts(count: int) -> str:
-    return f"{count:,} alert{'' if count == 1 else 's'}"
+def _alerts(count: int) -> Total:
+    return Total(f"{count:,} alert{'' if count == 1 else 's'}")
 
 
 def _rounded(count: int) -> str:

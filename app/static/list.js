@@ -16,6 +16,21 @@
     }
   });
 
+  // Where the filters stand above the results, they make room for them, unless one is wrong.
+  const panel = document.querySelector("details.panel");
+  const narrow = matchMedia("(max-width: 62rem)").matches;
+  if (narrow && document.querySelector(".field-error") === null) panel.open = false;
+
+  // What a link within the page leads to may be folded up.
+  function unfold() {
+    const target = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
+    if (!target) return;
+    for (let e = target; e; e = e.parentElement) if (e.tagName === "DETAILS") e.open = true;
+    if (target.matches("input, select")) target.focus();
+  }
+  addEventListener("hashchange", unfold);
+  unfold();
+
   // Empty fields stay out of the address. They come back with the page out of the browser's cache.
   const form = document.querySelector("form.filters");
   form.addEventListener("submit", () => {
