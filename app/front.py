@@ -67,9 +67,12 @@ async def front_page(
     return _page(request, parameters, latest, form=form, listed=listed, total=total, blame=blame)
 
 
-async def latest_time(archive: queries.Archive) -> str:
-    """When the newest alert was taken; empty while there is none."""
-    jd = await queries.latest(archive)
+async def latest_time(archive: queries.Archive) -> str | None:
+    """When the newest alert was taken; empty while there is none, None where it takes too long."""
+    try:
+        jd = await queries.latest(archive._replace(statement_timeout_s=totals.COUNT_S))
+    except TooDear:
+        return None
     return "" if jd is None else listing.clock(jd)
 
 
@@ -93,7 +96,7 @@ async def _blame(
 def _page(
     request: Request,
     parameters: listing.Parameters,
-    latest: str,
+    latest: str | None,
     status: int = HTTPStatus.OK,
     *,
     faults: Mapping[str, str] | None = None,

@@ -99,9 +99,9 @@ def known(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """The parameters that the form knows, those not blank, the first of each name, in its order."""
     given: dict[str, str] = {}
     for name, value in pairs:
-        if value.strip():
-            given.setdefault(name, value)
-    return {name: given[name] for name in (*FORM, *ORDER, "page") if name in given}
+        given.setdefault(name, value)
+    names = (*FORM, *ORDER, "page")
+    return {name: given[name] for name in names if given.get(name, "").strip()}
 
 
 def address(parameters: Parameters, **changed: str | None) -> str:
@@ -153,9 +153,8 @@ def chips(parameters: Parameters) -> list[Chip]:
 def sentence(entry: Entry, value: str) -> str:
     """`rb ≥ 0.5`: a filter and its value in the fewest words."""
     stem, _, operator = entry.name.partition("__")
-    return (
-        f"{stem} {SYMBOLS[operator]} {value}" if operator in SYMBOLS else f"{entry.label} {value}"
-    )
+    symbol = SYMBOLS.get(operator)
+    return f"{stem} {symbol} {value}" if symbol else f"{entry.label} {value} s"
 
 
 # -------------------------------------------------------------------------------------------------
