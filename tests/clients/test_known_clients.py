@@ -127,8 +127,7 @@ async def test_alerce_services(everything: Everything, real: Path, steps: list[s
         assert alert["avro"].startswith(str(everything.client.base_url))
         original = await everything.client.get(alert["avro"])
         assert original.status_code == 200
-        digests = {hashlib.new(kind, original.content).hexdigest() for kind in ("sha1", "sha256")}
-        assert digests & listed
+        assert hashlib.sha1(original.content).hexdigest() in listed
     steps.append(f"ALeRCE stamp and avro services: {len(candids)} candids, originals downloaded")
 
 
