@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from app.errors import BadParameter, BadParameters
+from app.fragments import Fragments
 from app.queries import Archive, check
 from app.search import Search, parse_search
 from app.settings import Settings
@@ -38,6 +39,12 @@ async def get_store(request: Request) -> ObjectStore:
     return store
 
 
+async def get_fragments(request: Request) -> Fragments:
+    """The JSON of alerts, as far as it is kept."""
+    fragments: Fragments = request.app.state.fragments
+    return fragments
+
+
 async def read_search(request: Request) -> Search:
     """The search in the query string."""
     return parse_search(request.query_params.multi_items())
@@ -54,4 +61,5 @@ async def no_parameters(request: Request) -> None:
 SettingsDependency = Annotated[Settings, Depends(get_settings)]
 ArchiveDependency = Annotated[Archive, Depends(get_archive)]
 StoreDependency = Annotated[ObjectStore, Depends(get_store)]
+FragmentsDependency = Annotated[Fragments, Depends(get_fragments)]
 SearchDependency = Annotated[Search, Depends(read_search)]
