@@ -73,9 +73,11 @@ install_packages() {
 }
 
 # A .venv knows its own path and Python, so both belong to its key. One without a
-# stamp was left half-made; one with an older stamp is brought up to date.
+# stamp was left half-made; one with an older stamp is brought up to date. A link leads
+# to another checkout's, which keeps it: `venv --clear` here would empty it there.
 make_venv() {
     local python key
+    if [ -L .venv ]; then return; fi
     python=$(find_python)
     key=$(printf '%s %s %s' "$PWD" "$("$python" -V)" "$(digest requirements-dev.txt)")
     if stamped .venv/.stamp "$key" && [ -x .venv/bin/python ]; then return; fi
