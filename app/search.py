@@ -48,6 +48,7 @@ class Sort(NamedTuple):
 
     column: str = "jd"
     descending: bool = True
+    nulls_first: bool = False
 
 
 DEFAULT_SORT: Final = Sort()
