@@ -102,7 +102,7 @@ BODIES: list[tuple[str, bytes]] = [
     (kind, b'{"queries":[{"objectId":"ZTF19abegmle"}]}')
     for kind in (
         *("", "text/plain", "application/xml", "multipart/form-data", "application/json;charset=x"),
-        *("application/x-www-form-urlencoded", "multipart/form-data; boundary=", "\t;;=,"),
+        *("application/x-www-form-urlencoded", "multipart/form-data; boundary=", ";;=,"),
     )
 ]
 

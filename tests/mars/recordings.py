@@ -9,6 +9,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import cached_property
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -101,13 +102,14 @@ def _test(name: str, value: Any) -> Callable[[Alert], bool]:
 def _arc(args: Arguments) -> Callable[[Alert], bool]:
     """The limits on ra: one is read plainly, two are an arc of the circle."""
     lower, upper = args.get("ra__gt"), args.get("ra__lt")
-    low = -1.0 if lower is None else float(lower)
-    high = FULL_CIRCLE + 1 if upper is None else float(upper)
+    low = -inf if lower is None else float(lower)
+    high = inf if upper is None else float(upper)
     if lower is not None and upper is not None:
         low, high = (v if v == FULL_CIRCLE else v % FULL_CIRCLE for v in (low, high))
 
     def meets(alert: Alert) -> bool:
         ra = alert["candidate"]["ra"]
-        return bool(low < ra < high if low <= high else (ra > low or ra < high))
+        around = lower is not None and upper is not None and low > high
+        return bool(ra > low or ra < high) if around else bool(low < ra < high)
 
     return meets

@@ -56,11 +56,11 @@ class Tally:
 
 
 def unlike(recorded: Any, ours: Any, where: str = "") -> Iterator[str]:
-    """Where two JSON values differ: in value, type of number, keys or order of keys."""
+    """Where two JSON values differ: in value, type of number or keys; not in the order of keys."""
     if isinstance(recorded, dict) and isinstance(ours, dict):
-        if list(recorded) != list(ours):
+        if recorded.keys() != ours.keys():
             missing, more = recorded.keys() - ours.keys(), ours.keys() - recorded.keys()
-            yield f"{where} keys: missing {sorted(missing)}, more {sorted(more)}, or their order"
+            yield f"{where} keys: missing {sorted(missing)}, more {sorted(more)}"
         for name in recorded.keys() & ours.keys():
             yield from unlike(recorded[name], ours[name], f"{where}.{name}" if where else name)
     elif where in ("candidate.l", "candidate.b"):
@@ -68,3 +68,15 @@ def unlike(recorded: Any, ours: Any, where: str = "") -> Iterator[str]:
             yield f"{where}: recorded {recorded!r}, ours {ours!r}"
     elif type(recorded) is not type(ours) or recorded != ours:
         yield f"{where}: recorded {recorded!r}, ours {ours!r}"
+
+
+def out_of_order(ours: Any, where: str = "") -> Iterator[str]:
+    """Where keys are not in the order of the original, which sorted them as texts."""
+    if isinstance(ours, dict):
+        if list(ours) != sorted(ours):
+            yield f"{where or 'the answer'} has its keys in the order {list(ours)}"
+        for name, value in ours.items():
+            yield from out_of_order(value, f"{where}.{name}" if where else name)
+    elif isinstance(ours, list):
+        for value in ours:
+            yield from out_of_order(value, where)

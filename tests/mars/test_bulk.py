@@ -74,6 +74,24 @@ async def test_bulk_alerts_are_whole(ours: Ours, recordings: Recordings) -> None
         assert alert == await ours.one(str(alert["candid"]))
 
 
+async def test_the_bounds_of_a_bulk_answer_are_told(ours: Ours) -> None:
+    """Never a silent cut: beyond the bound nothing comes but the bound itself."""
+    every = {"queries": [{}] * (10_000 // 864)}
+    answer = await ours.client.post("/", json=every)
+    assert answer.status_code == 200
+    assert answer.json()["total"] == 864 * len(every["queries"])
+    beyond: list[tuple[Any, str]] = [
+        ({"queries": [{}, *every["queries"]]}, "10,000"),
+        ({"queries": [{"candid": 1}] * 1_001}, "1,000"),
+        ({"queries": [{"objectId": "x" * 1_000_000}]}, "1,000,000"),
+    ]
+    for body, bound in beyond:
+        answer = await ours.client.post("/", json=body)
+        assert answer.status_code == 400
+        assert bound in answer.text
+        assert "/api/v1/match" in answer.text
+
+
 async def test_cutouts(ours: Ours, recordings: Recordings, tally: Callable[[str], Tally]) -> None:
     cutouts = tally("cutouts")
 

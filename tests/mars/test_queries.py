@@ -106,7 +106,8 @@ def problems_of(recordings: Recordings, query: Any, right: Right, seen: Walk) ->
 
 def explanation(query: Any, right: Right, seen: Walk) -> Explained | None:
     """The faults of the original for which a right answer differs from the recorded one."""
-    faults = [query["known_fault"]] if "known_fault" in query else []
+    told = query.get("known_fault", "").split("; ") if "known_fault" in query else []
+    faults = [fault.partition(":")[0] for fault in told]
     if query.get("has_next_fault"):
         faults.append(HAS_NEXT)
     if not faults:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.mars.asking import page_problems
-from tests.mars.tally import Tally, unlike
+from tests.mars.tally import Tally, out_of_order, unlike
 
 RECORDED = {"candid": 1, "candidate": {"b": 1.0, "l": 2.0, "magpsf": 18.5, "rb": None}}
 
@@ -29,7 +29,6 @@ def changed(**candidate: Any) -> dict[str, Any]:
         {"candid": "1", "candidate": RECORDED["candidate"]},
         {"candid": 1.0, "candidate": RECORDED["candidate"]},
         {"candid": True, "candidate": RECORDED["candidate"]},
-        {"candidate": RECORDED["candidate"], "candid": 1},
         {"candid": 1},
     ],
 )
@@ -39,6 +38,12 @@ def test_a_difference_is_seen(other: Any) -> None:
 
 def test_the_last_bits_of_l_and_b_do_not_count() -> None:
     assert not list(unlike(RECORDED, changed(l=2.00000000001)))
+
+
+def test_the_order_of_keys_is_seen() -> None:
+    assert not list(out_of_order([RECORDED]))
+    assert list(out_of_order([{"candidate": {"b": 1, "a": 1}}]))
+    assert list(out_of_order({"candidate": 1, "candid": 1}))
 
 
 def test_a_part_is_settled_whole_or_not() -> None:

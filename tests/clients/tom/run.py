@@ -35,6 +35,7 @@ def start() -> None:
         INSTALLED_APPS=APPS,
         DATABASES={"default": database},
         TOM_ALERT_CLASSES=["tom_alerts.brokers.mars.MARSBroker"],
+        DATA_PRODUCT_TYPES={"photometry": ("photometry", "Photometry")},
         DATA_PROCESSORS={},
         HOOKS={},
         EXTRA_FIELDS=[],
