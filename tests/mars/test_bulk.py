@@ -76,7 +76,7 @@ async def test_bulk_alerts_are_whole(ours: Ours, recordings: Recordings) -> None
 
 async def test_the_bounds_of_a_bulk_answer_are_told(ours: Ours) -> None:
     """Never a silent cut: beyond the bound nothing comes but the bound itself."""
-    every = {"queries": [{}] * (10_000 // 864)}
+    every: dict[str, list[Any]] = {"queries": [{}] * (10_000 // 864)}
     answer = await ours.client.post("/", json=every)
     assert answer.status_code == 200
     assert answer.json()["total"] == 864 * len(every["queries"])
