@@ -22,7 +22,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
-from starlette.routing import Match, Route
+from starlette.routing import Match
 
 from app.negotiation import wants_page
 from app.plain import plain_page
@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 PROBLEM: Final = "application/problem+json"
 RETRY_AFTER_S: Final = "5"
 _NOTHING: Final = "there is nothing at this address; /docs lists those that there are"
+_METHODS: Final = ("GET", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 _READ_ONLY: Final = "this address cannot be used with this method"
 
 
@@ -156,17 +157,19 @@ async def _http_error(request: Request, error: Exception) -> Response:
     detail = known.get(HTTPStatus(error.status_code), str(error.detail))
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["Allow"] = ", ".join(_allowed(request))
+        headers["Allow"] = allowed(request)
     return problem(request, error.status_code, detail, headers)
 
 
-def _allowed(request: Request) -> list[str]:
-    """The methods of an address: Starlette names those of its first route only."""
-    routes = [r for r in request.app.routes if isinstance(r, Route)]
+def allowed(request: Request) -> str:
+    """The methods of an address, for `Allow`: Starlette names those of its first route only."""
+    scopes = [{**request.scope, "method": method} for method in _METHODS]
     found = {
-        m for r in routes if r.matches(request.scope)[0] != Match.NONE for m in r.methods or ()
+        scope["method"]
+        for scope in scopes
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
     }
-    return sorted(found | ({"HEAD"} if "GET" in found else set()))
+    return ", ".join(sorted(found | ({"HEAD"} if "GET" in found else set())))
 
 
 def reason_of(error: Exception) -> str:

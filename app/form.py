@@ -277,10 +277,10 @@ _UNSORTABLE: Final = "no column of this name; it can be any field of the candida
 
 
 def _sort(given: Mapping[str, str]) -> Sort | None:
-    """The order; None where there is no such column. Nulls count as larger than any value."""
+    """The order; None where there is no such column."""
     column = SORTS.get(given.get("sort_value", "jd").strip())
     descending = given.get("sort_order") != "asc"
-    return None if column is None else Sort(column, descending, nulls_first=descending)
+    return None if column is None else Sort(column, descending, as_mars=True)
 
 
 def _page(text: str) -> int:

@@ -13,6 +13,7 @@ import asyncpg
 
 from app.lightcurve import latest
 from app.matching import KEPT, LEGACY, PLAIN, REALS
+from app.ordering import EMPTY_TEXTS
 from archive import times
 from archive.columns import CANDIDATE, NONE, SENTINELS
 from archive.tables import FILTER_OF_FID
@@ -40,8 +41,7 @@ CANDIDATE_KEYS: Final = tuple(
 _SOURCE: Final = (*LEGACY, *PLAIN, *KEPT, *REALS, "wall_time")
 _AT: Final = {name: n for n, name in enumerate(_SOURCE)}
 _IN_ORDER: Final = itemgetter(*(_AT[name] for name in CANDIDATE_KEYS))
-_VERSIONS: Final = (_AT["rbversion"], _AT["drbversion"])
-"""Texts that were empty, not null, where the packet had none; so is the publisher."""
+_EMPTY_TEXTS: Final = tuple(_AT[name] for name in EMPTY_TEXTS)
 _SIGN: Final = {True: "t", False: "f", None: None}
 _LCO_ID, _PUBLISHER, _BITS = (_AT[name] for name in LEGACY)
 _CANDID, _OBJECT, _JD, _ISDIFFPOS, _PACKET = (
@@ -74,7 +74,7 @@ def legacy_items(rows: Sequence[asyncpg.Record], api: str) -> list[Alert]:
     for row in rows:
         values = [*tuple(row)[1 - len(_SOURCE) :], http_date(row["jd"])]
         values[_ISDIFFPOS] = _SIGN[values[_ISDIFFPOS]]
-        for at in _VERSIONS:
+        for at in _EMPTY_TEXTS:
             values[at] = values[at] or ""
         for at, sentinel in _sentinels(values[_BITS]):
             values[at] = sentinel
@@ -83,7 +83,7 @@ def legacy_items(rows: Sequence[asyncpg.Record], api: str) -> list[Alert]:
             {
                 "lco_id": values[_LCO_ID],
                 "objectId": values[_OBJECT],
-                "publisher": values[_PUBLISHER] or "",
+                "publisher": values[_PUBLISHER],
                 "candid": candid,
                 "avro": f"{api}/alerts/{candid}/avro" if values[_PACKET] else None,
                 "candidate": dict(zip(CANDIDATE_KEYS, _IN_ORDER(values), strict=True)),

@@ -18,17 +18,16 @@ from sqlalchemy import (
     FromClause,
     Select,
     TableValuedAlias,
-    and_,
     bindparam,
     func,
     literal_column,
     select,
     true,
-    tuple_,
 )
 from sqlalchemy.dialects.postgresql import asyncpg
 
-from app.filters import FIELDS, Filter
+from app.filters import Filter
+from app.ordering import beyond, order_of
 from app.search import Sort
 from archive.columns import CANDIDATE, Kind
 from archive.tables import STAMPS, alert, counter
@@ -63,7 +62,7 @@ ANSWERED: Final = (
     *(alert.c[name] for name in REALS),
 )
 LEGACY: Final = ("lco_id", "publisher", "sentinels")
-"""What MARS's answers need beside ANSWERED; it stands before that."""
+"""What MARS's answers, and its orders, need beside ANSWERED; it stands before that."""
 _COVERED: Final = ("jd", "candid", "ra", "dec", "batch")
 """Columns of the index alert_sky: filters on them are applied before the row itself is fetched."""
 
@@ -183,33 +182,6 @@ def _columns(shape: Shape) -> tuple[ColumnElement[Any], ...]:
     return (*(alert.c[name] for name in (*first, *shape.more)), *ANSWERED)
 
 
-def _order(columns: Any, sort: Sort) -> list[ColumnElement[Any]]:
-    """The sort column, then candid."""
-    keys: list[ColumnElement[Any]] = [columns.candid]
-    if sort.column != "candid":
-        keys.insert(0, columns[sort.column])
-    turned: list[ColumnElement[Any]] = [
-        key.desc() if sort.descending else key.asc() for key in keys
-    ]
-    if alert.c[sort.column].nullable:
-        # Only here: on a column that cannot be null the words would keep its index from use.
-        turned[0] = turned[0].nulls_first() if sort.nulls_first else turned[0].nulls_last()
-    return turned
-
-
-def _beyond(columns: Any, sort: Sort, after: str) -> ColumnElement[bool]:
-    """Rows that come after the cursor's; nulls are last."""
-    candid = bindparam("after_candid", type_=BigInteger())
-    value = bindparam("after", type_=FIELDS[sort.column].bound)
-    key: ColumnElement[Any] = columns[sort.column]
-    if after == "null":
-        beyond = columns.candid < candid if sort.descending else columns.candid > candid
-        return and_(key.is_(None), beyond)
-    row, last = tuple_(key, columns.candid), tuple_(value, candid)
-    later: ColumnElement[bool] = row < last if sort.descending else row > last
-    return later | key.is_(None) if alert.c[sort.column].nullable else later
-
-
 def _page(shape: Shape) -> Select[Any]:
     """The rows of one page: from the cone, from a narrow filter's index, or from the whole table.
 
@@ -236,9 +208,9 @@ def _page(shape: Shape) -> Select[Any]:
 
 def _walked(where: list[ColumnElement[bool]], shape: Shape) -> Select[Any]:
     """The rows of the whole table that pass; those to skip are skipped as keys, by the index."""
-    order = _order(alert.c, shape.sort)
+    order = order_of(alert.c, shape.sort)
     if shape.after:
-        where.append(_beyond(alert.c, shape.sort, shape.after))
+        where.append(beyond(alert.c, shape.sort, shape.after))
     if not shape.skip:
         return select(*_columns(shape)).where(*where).order_by(*order)
     kept: ColumnElement[int] = literal_column(str(shape.limit + 1))
@@ -254,17 +226,17 @@ def _fetched(picked: CTE, late: list[ColumnElement[bool]], shape: Shape) -> Sele
     ordered = select(picked)
     if by_key:
         if shape.after:
-            ordered = ordered.where(_beyond(picked.c, shape.sort, shape.after))
-        ordered = ordered.order_by(*_order(picked.c, shape.sort))
+            ordered = ordered.where(beyond(picked.c, shape.sort, shape.after))
+        ordered = ordered.order_by(*order_of(picked.c, shape.sort))
     by_index = shape.skip and by_key and not late
     if by_index:
         ordered = ordered.offset(_SKIP)
     keys = ordered.subquery("ordered")
     where = [alert.c.candid == keys.c.candid, *late]
     if shape.after and not by_key:
-        where.append(_beyond(alert.c, shape.sort, shape.after))
+        where.append(beyond(alert.c, shape.sort, shape.after))
     row = select(*_columns(shape)).where(*where).limit(literal_column("1")).lateral("row")
-    order = _order(keys.c if by_key else row.c, shape.sort)
+    order = order_of(keys.c if by_key else row.c, shape.sort)
     rows = select(row).select_from(keys.join(row, true())).order_by(*order)
     return rows.offset(_SKIP) if shape.skip and not by_index else rows
 
@@ -277,6 +249,6 @@ def matching(shape: Shape) -> Statement:
     page_or_none = (
         select(counter.c.batch.label("newest"), *page.c)
         .select_from(counter.join(page, true(), isouter=True))
-        .order_by(*_order(page.c, shape.sort))
+        .order_by(*order_of(page.c, shape.sort))
     )
     return compiled(page_or_none)

@@ -21,7 +21,7 @@ from app.dependencies import (
     WalksDependency,
 )
 from app.downloads import piece_of, send_file
-from app.errors import NotFound
+from app.errors import NotFound, allowed
 from app.filters import integer
 from app.form import read_form
 from app.matching import LEGACY
@@ -35,7 +35,6 @@ CANDID_DIGITS: Final = 15
 NEARBY: Final = 1.5 / 3600
 MAX_NEARBY: Final = 10_000
 KINDS: Final = {"Science": "science", "Template": "template", "Difference": "difference"}
-METHODS: Final = "GET, HEAD, OPTIONS, POST"
 NEGOTIATED: Final = {"Vary": "Accept, Accept-Encoding"}
 
 
@@ -91,9 +90,12 @@ async def search_in_bulk(
 
 
 @router.options("/")
-async def tell_methods() -> Response:
+@router.options("/{number:digits}/")
+@router.options("/{number:digits}/photometry/")
+@router.options("/{number:digits}/cutout/{kind}/")
+async def tell_methods(request: Request) -> Response:
     """What can be done here."""
-    return Response(headers={"Allow": METHODS})
+    return Response(headers={"Allow": allowed(request)})
 
 
 @router.get("/{number:digits}/")
