@@ -87,9 +87,9 @@ async def test_other(ours: Ours, recordings: Recordings, tally: Callable[[str], 
 
 
 async def test_the_page_of_a_missing_alert_says_so(ours: Ours) -> None:
-    """As JSON to who asks for JSON, as a page to who does not."""
-    for headers, kind in (({}, "text/html"), ({"Accept": "application/json"}, "json")):
-        answer = await ours.client.get("/999999999/", headers=headers)
+    """As JSON to who asks for JSON, as a page to a browser."""
+    for accept, kind in (("text/html,*/*;q=0.8", "text/html"), ("application/json", "json")):
+        answer = await ours.client.get("/999999999/", headers={"Accept": accept})
         assert answer.status_code == 404
         assert kind in answer.headers["content-type"]
         assert "999999999" in answer.text
