@@ -12,7 +12,7 @@ from fastapi import Request
 from app import queries
 from app.asking import advising, placed
 from app.errors import BadForm, BadParameter, TooDear
-from app.form import Form, read_form
+from app.form import KNOWN, Form, read_form
 from app.fragments import Fragments
 from app.matching import LEGACY
 from app.resolver import Names
@@ -70,7 +70,7 @@ def _finite(text: str) -> float:
 def read_query(number: int, query: dict[str, Any]) -> Form:
     """The form of the n-th query. Raises BadForm; names begin with the query's own."""
     try:
-        return read_form((name, _text(name, value)) for name, value in query.items())
+        return read_form((name, _text(name, query[name])) for name in query if name in KNOWN)
     except BadForm as bad:
         errors = [e._replace(parameter=f"queries[{number}].{e.parameter}") for e in bad.errors]
         raise BadForm(errors) from None
