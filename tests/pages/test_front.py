@@ -36,9 +36,7 @@ def texts(page: html.HtmlElement, path: str) -> list[str]:
 
 
 def rows(page: html.HtmlElement) -> list[list[str]]:
-    return [
-        [cell.text_content() for cell in row] for row in page.xpath("(//table)[1]/tbody/tr")
-    ]
+    return [[cell.text_content() for cell in row] for row in page.xpath("(//table)[1]/tbody/tr")]
 
 
 def total(page: html.HtmlElement) -> list[str]:
