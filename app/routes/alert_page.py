@@ -11,7 +11,7 @@ from app.errors import NotFound
 from app.filters import integer
 from app.formats import alert_items
 from app.lightcurve import Point, light_curve
-from app.pages import POLICY, render
+from app.pages import PLOTTED, POLICY, render
 from app.search import parse_search
 from app.sky import separation_arcsec, sexagesimal
 from archive.tables import STAMPS
@@ -30,7 +30,7 @@ JS9_POLICY: Final = _FRAMED | {
     "worker-src": "'self' blob:",
     "font-src": "'self'",
 }
-_CDS: Final = "https://*.unistra.fr https://*.cds.unistra.fr"
+_CDS: Final = "https://*.unistra.fr"
 SKY_POLICY: Final = _FRAMED | {
     # Aladin Lite carries its WebAssembly and fonts as data: addresses, and its images are at CDS.
     "script-src": "'self' 'wasm-unsafe-eval'",
@@ -63,6 +63,7 @@ async def alert_page(
     return render(
         request,
         "alert.html",
+        policy=PLOTTED,
         alert=alert,
         lco_id=lco_id,
         place={**alert, "sexagesimal": sexagesimal(ra, dec)},
