@@ -10,13 +10,17 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from app.errors import DATABASE_ERRORS, add_error_handlers, reason_of
+from app.formats import alert_items
+from app.fragments import Fragments
+from app.legacy import legacy_items
 from app.metrics import Metrics
 from app.middleware import Surroundings
 from app.openapi import describe
 from app.queries import Archive, check
 from app.ratelimit import RateLimit
-from app.routes import alert_page, alerts, docs, health, nights, object_page, static
+from app.routes import alert_page, alerts, docs, health, legacy, nights, object_page, static
 from app.settings import Settings
+from app.walks import Walks
 from archive import logs
 from archive.database import make_engine
 from archive.errors import SchemaOutdated
@@ -41,7 +45,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.state.schema_is_current = False
-    for routes in (alerts, nights, health, docs, static, object_page, alert_page):
+    api = f"{settings.public_url}/api/v1"
+    app.state.fragments = Fragments(alert_items, api)
+    app.state.legacy_fragments, app.state.walks = Fragments(legacy_items, api), Walks()
+    for routes in (alerts, nights, health, docs, static, object_page, alert_page, legacy):
         app.include_router(routes.router)
     add_error_handlers(app)
     app.add_middleware(RateLimit, settings=settings)
@@ -49,7 +56,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
-        allow_methods=["GET", "HEAD"],
+        allow_methods=["GET", "HEAD", "POST"],
         allow_headers=["*"],
         expose_headers=EXPOSED,
     )

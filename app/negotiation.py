@@ -1,6 +1,5 @@
 """What a request's headers ask for, and a body that heeds them: ETag, 304, compression, HTML."""
 
-import gzip
 import hashlib
 import re
 from collections.abc import Mapping
@@ -8,10 +7,11 @@ from http import HTTPStatus
 from typing import Final
 
 from fastapi import Request, Response
+from isal import igzip
 
 _WORTH_COMPRESSING: Final = 1000
-_FAST: Final = 1
-"""gzip's level: 100 alerts take 2 ms and shrink to a quarter; level 6 takes 9 ms for a fifth."""
+_LEVEL: Final = 1
+"""Of ISA-L: 100 alerts take 0.5 ms and shrink to 27 %, as with zlib's level 1, which takes 1.7."""
 _HTML: Final = ("text/html", "application/xhtml+xml")
 _MACHINES: Final = ("/api/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/static/")
 """Addresses whose errors are never pages."""
@@ -47,7 +47,8 @@ def wants_json(request: Request) -> bool:
 
 def wants_page(request: Request) -> bool:
     """Whether an error should be a page: a browser asks, and not for what only machines read."""
-    if request.url.path.startswith(_MACHINES) or wants_json(request):
+    machine = request.url.path.startswith(_MACHINES) or request.method != "GET"
+    if machine or wants_json(request):
         return False
     return any(_weights(request).get(kind, 0) > 0 for kind in _HTML)
 
@@ -84,5 +85,5 @@ def send(
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=sent)
     if squeeze:
         sent["Content-Encoding"] = "gzip"
-        content = gzip.compress(content, _FAST, mtime=0)
+        content = igzip.compress(content, _LEVEL, mtime=0)
     return Response(content, status, sent, media_type)

@@ -1,6 +1,6 @@
 """Alerts of the typed API: lists, one alert, its bytes."""
 
-from typing import Any, Final
+from typing import Final
 
 from fastapi import APIRouter, Depends, Request, Response
 
@@ -8,12 +8,13 @@ from app import queries
 from app.answers import next_link, send_json
 from app.dependencies import (
     ArchiveDependency,
+    FragmentsDependency,
     SearchDependency,
     SettingsDependency,
     StoreDependency,
     no_parameters,
 )
-from app.downloads import FITS, Piece, send_file, send_fits, send_picture
+from app.downloads import FITS, Piece, piece_of, send_file, send_fits, send_picture
 from app.errors import NotFound
 from app.filters import integer
 from app.formats import alert_items
@@ -21,7 +22,6 @@ from app.lightcurve import light_curve
 from app.models import AlertList, AlertWithHistory
 from app.openapi import PROBLEMS, CandidPath, StampPath, bytes_of, search_parameters
 from app.paging import page_of
-from archive.tables import STAMPS
 
 router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"], responses=PROBLEMS)
 ALONE: Final = [Depends(no_parameters)]
@@ -40,6 +40,7 @@ async def list_alerts(
     request: Request,
     search: SearchDependency,
     archive: ArchiveDependency,
+    fragments: FragmentsDependency,
     settings: SettingsDependency,
 ) -> Response:
     """Alerts that match every filter, newest first unless `sort` says otherwise.
@@ -50,7 +51,7 @@ async def list_alerts(
     newest, rows = await queries.alerts(archive, search)
     page = page_of(search, newest, rows)
     body = {
-        "items": alert_items(page.rows, f"{settings.public_url}/api/v1"),
+        "items": fragments.of(page.rows),
         "next": page.next,
         "truncated": page.next is not None,
         "as_of": page.as_of,
@@ -143,12 +144,5 @@ async def get_cutout_png(
 
 
 async def _piece(archive: queries.Archive, candid: int, part: str) -> Piece:
-    """Where a part of an alert's packet lies, and what to say where it is not kept."""
-    row: Any = await queries.places(archive, candid)
-    missing = (
-        f"the packet of alert {candid} has no {part} cutout"
-        if part in STAMPS
-        else f"the original packet of alert {candid} is withheld: it holds rows that are not public"
-    )
-    content = f"{row['payload_hash'].hex()[:24]}-{part}"
-    return Piece(row["key"], row[f"{part}_offset"], row[f"{part}_length"], content, missing)
+    """Where a part of an alert's packet lies."""
+    return piece_of(await queries.places(archive, candid), part)
