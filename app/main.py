@@ -68,9 +68,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs,
         static,
         help,
-        legacy,
         object_page,
         alert_page,
+        legacy,
     ):
         app.include_router(routes.router)
     add_error_handlers(app)

@@ -41,7 +41,8 @@ def wants_json(request: Request) -> bool:
     if request.query_params.get("format") == "json":
         return True
     weights = _weights(request)
-    return _weight(weights, "application/json") > max(_weight(weights, kind) for kind in _HTML)
+    html = max(_weight(weights, kind) for kind in _HTML)
+    return _weight(weights, "application/json") > html
 
 
 def wants_page(request: Request) -> bool:

@@ -40,7 +40,7 @@ NAMES: Final = {
     "upper_limit": "upper limit",
     "forced": "forced photometry",
 }
-SIZES: Final = {"detection": 10, "earlier_detection": 7, "upper_limit": 7, "forced": 6}
+SIZES: Final = {"detection": 10, "earlier_detection": 7, "upper_limit": 10, "forced": 6}
 
 BANDS: Final = {"g": "circle", "r": "square", "i": "diamond", None: "cross"}
 _LIMITS: Final = {
@@ -55,7 +55,7 @@ GLYPHS: Final = {
     "diamond": "M0-1.3L1.1 0 0 1.3-1.1 0z",
     "cross": "M-1-.3H-.3V-1H.3V-.3H1V.3H.3V1H-.3V.3H-1z",
     "triangle-down": "M-1.1-.8H1.1L0 1.1z",
-    "triangle-down-dot": "M-1.1-.8H1.1L0 1.1zM-.15-.2a.15.15 0 1 0 .3 0a.15.15 0 1 0-.3 0z",
+    "triangle-down-dot": "M-1.1-.8H1.1L0 1.1zM0-.25V-.2",
     "star-triangle-down": "M-1.1-.8Q0-.3 1.1-.8Q.3 0 0 1.1Q-.3 0-1.1-.8z",
 }
 """Outlines about the origin, of radius 1, by Plotly's names of its symbols."""

@@ -18,7 +18,6 @@ from sqlalchemy import (
     Text,
     bindparam,
     func,
-    or_,
     select,
 )
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -129,13 +128,8 @@ async def latest(archive: Archive) -> float | None:
     return jd
 
 
-_CANDID: Final = bindparam("candid", type_=BigInteger())
 _AS_OF: Final = bindparam("as_of", type_=BigInteger())
 _NEWEST: Final = select(counter.c.batch).scalar_subquery()
-
-ONE_ALERT: Final = compiled(
-    select(_NEWEST.label("newest"), *ANSWERED).where(alert.c.candid == _CANDID)
-)
 
 
 def _by_either(columns: Sequence[ColumnElement[Any]], rows: FromClause) -> dict[str, Statement]:
@@ -144,6 +138,7 @@ def _by_either(columns: Sequence[ColumnElement[Any]], rows: FromClause) -> dict[
     return {key: compiled(statement.where(alert.c[key] == number)) for key in ("candid", "lco_id")}
 
 
+ONE_ALERT: Final = _by_either([_NEWEST.label("newest"), alert.c.lco_id, *ANSWERED], alert)
 _LEGACY_ALERT: Final = _by_either([*(alert.c[name] for name in LEGACY), *ANSWERED], alert)
 _PLACES: Final = _by_either(
     [
@@ -174,15 +169,30 @@ _LIMITS_OF: Final = compiled(
 )
 
 
-async def one_alert(archive: Archive, candid: int) -> asyncpg.Record:
-    """The newest batch and the columns ANSWERED of one alert. Raises NotFound."""
-    return _one(await archive.fetch(ONE_ALERT, candid=candid), candid)
+async def one_alert(archive: Archive, number: int, key: str = "candid") -> asyncpg.Record:
+    """The newest batch, lco_id and ANSWERED of one alert, by candid or lco_id. Raises NotFound."""
+    return _one(await archive.fetch(ONE_ALERT[key], number=number), number)
 
 
 def _one(rows: list[asyncpg.Record], number: int) -> asyncpg.Record:
     if not rows:
         raise NotFound(f"there is no alert {number}")
     return rows[0]
+
+
+OBJECT: Final = compiled(
+    select(_NEWEST.label("newest"), *ANSWERED)
+    .where(alert.c.object_id == bindparam("object_id", type_=Text()))
+    .order_by(alert.c.jd.desc(), alert.c.candid.desc())
+)
+
+
+async def one_object(archive: Archive, object_id: str) -> list[asyncpg.Record]:
+    """The newest batch, and ANSWERED of an object's alerts, newest first. Raises NotFound."""
+    rows = await archive.fetch(OBJECT, object_id=object_id)
+    if not rows:
+        raise NotFound(f"there is no object {object_id[:64]!r}")
+    return rows
 
 
 async def places(archive: Archive, number: int, key: str = "candid") -> asyncpg.Record:
@@ -201,34 +211,6 @@ async def legacy_alert(archive: Archive, number: int, key: str) -> asyncpg.Recor
 async def limits(archive: Archive, object_id: str) -> list[asyncpg.Record]:
     """Exposures of an object's packets in which it was or was not seen, by candid."""
     return await archive.fetch(_LIMITS_OF, object_id=object_id)
-
-
-_NUMBERS: Final = compiled(
-    select(alert.c.candid, alert.c.lco_id).where(
-        or_(alert.c.candid == _CANDID, alert.c.lco_id == _CANDID)
-    )
-)
-OBJECT: Final = compiled(
-    select(_NEWEST.label("newest"), *ANSWERED)
-    .where(alert.c.object_id == bindparam("object_id", type_=Text()))
-    .order_by(alert.c.jd.desc(), alert.c.candid.desc())
-)
-
-
-async def one_object(archive: Archive, object_id: str) -> list[asyncpg.Record]:
-    """The newest batch, and ANSWERED of an object's alerts, newest first. Raises NotFound."""
-    rows = await archive.fetch(OBJECT, object_id=object_id)
-    if not rows:
-        raise NotFound(f"there is no object {object_id[:64]!r}")
-    return rows
-
-
-async def numbers(archive: Archive, number: int) -> asyncpg.Record:
-    """An alert's candid and lco_id, by either: no number is both. Raises NotFound."""
-    rows = await archive.fetch(_NUMBERS, candid=number)
-    if not rows:
-        raise NotFound(f"there is no alert {number}")
-    return rows[0]
 
 
 async def histories(archive: Archive, object_id: str, as_of: int) -> list[asyncpg.Record]:

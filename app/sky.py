@@ -12,7 +12,7 @@ def sexagesimal(ra: float, dec: float) -> str:
     hundredths = round(ra / 15 * _ARCSEC * 100) % (24 * 3600 * 100)
     hours, minutes, seconds = hundredths // 360_000, hundredths // 6000 % 60, hundredths % 6000
     tenths = round(abs(dec) * _ARCSEC * 10)
-    sign = "−" if dec < 0 and tenths else "+"
+    sign = "-" if dec < 0 and tenths else "+"
     degrees, arcmin, arcsec = tenths // 36_000, tenths // 600 % 60, tenths % 600
     return (
         f"{hours:02d}:{minutes:02d}:{seconds / 100:05.2f} "

@@ -3,7 +3,7 @@
 # and the page assets. Each part is finished under another name or gets its stamp
 # last, so a set-up that was killed is simply run again.
 #
-#   dev/setup.sh [--tests]     --tests: also the browser, axe and the client that the tests drive
+#   dev/setup.sh [--tests]     --tests: also the browser, axe and the client that the tests use
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -140,5 +140,7 @@ if [ "${#missing[@]}" -gt 0 ]; then install_packages "${missing[@]}"; fi
 make_venv
 fetch_java
 fetch_assets "$vendor" files.txt "$assets_key"
-[ "${1:-}" != --tests ] || fetch_assets "$lib/axe" tests.txt "$axe_key"
-if [ "${1:-}" = --tests ]; then make_tom; fi
+if [ "${1:-}" = --tests ]; then
+    fetch_assets "$lib/axe" tests.txt "$axe_key"
+    make_tom
+fi

@@ -11,7 +11,7 @@ from app.errors import NotFound
 from app.filters import integer
 from app.formats import alert_items
 from app.lightcurve import Point, light_curve
-from app.pages import POLICY, render
+from app.pages import PLOTTED, POLICY, render
 from app.search import parse_search
 from app.sky import separation_arcsec, sexagesimal
 from archive.tables import STAMPS
@@ -30,7 +30,7 @@ JS9_POLICY: Final = _FRAMED | {
     "worker-src": "'self' blob:",
     "font-src": "'self'",
 }
-_CDS: Final = "https://*.unistra.fr https://*.cds.unistra.fr"
+_CDS: Final = "https://*.unistra.fr"
 SKY_POLICY: Final = _FRAMED | {
     # Aladin Lite carries its WebAssembly and fonts as data: addresses, and its images are at CDS.
     "script-src": "'self' 'wasm-unsafe-eval'",
@@ -48,11 +48,9 @@ def location(ra: float, dec: float, as_of: int, limit: int) -> Any:
     return parse_search([("cone", cone), ("limit", str(limit)), ("as_of", str(as_of))])
 
 
-async def alert_page(
-    request: Request, archive: queries.Archive, candid: int, lco_id: int
-) -> Response:
-    """The page; what it shows is what the typed API tells of the alert. Raises NotFound."""
-    row = await queries.one_alert(archive, candid)
+async def alert_page(request: Request, archive: queries.Archive, number: int, key: str) -> Response:
+    """The page of an alert, by candid or lco_id: what the typed API tells. Raises NotFound."""
+    row = await queries.one_alert(archive, number, key)
     (alert,) = alert_items([row], API)
     ra, dec = alert["ra"], alert["dec"]
     search = location(ra, dec, row["newest"], OTHERS + 1)
@@ -63,8 +61,9 @@ async def alert_page(
     return render(
         request,
         "alert.html",
+        policy=PLOTTED,
         alert=alert,
-        lco_id=lco_id,
+        lco_id=row["lco_id"],
         place={**alert, "sexagesimal": sexagesimal(ra, dec)},
         others=[
             {**other, "apart": separation_arcsec((ra, dec), (other["ra"], other["dec"]))}
@@ -113,13 +112,3 @@ async def _alert(archive: queries.Archive, text: str) -> Mapping[str, Any]:
         raise NotFound(f"there is no alert {text[:64]!r}") from None
     (alert,) = alert_items([await queries.one_alert(archive, number)], API)
     return alert
-
-
-@router.get("/{number}/")
-async def get_alert_page(request: Request, number: str, archive: ArchiveDependency) -> Response:
-    """The page of an alert, by lco_id or candid."""
-    try:
-        known = await queries.numbers(archive, integer(number))
-    except ValueError:
-        raise NotFound(f"there is no alert {number[:64]!r}") from None
-    return await alert_page(request, archive, known["candid"], known["lco_id"])

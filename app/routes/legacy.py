@@ -113,10 +113,8 @@ async def get_legacy_alert(
 ) -> Response:
     """One alert with what else is known of its place."""
     if not wants_json(request):
-        known = await queries.legacy_alert(archive, *_key(number))
-        return await alert_page(request, archive, known["candid"], known["lco_id"])
-    alert = await _alert(archive, settings.public_url, number)
-    return send_json(request, alert, NEGOTIATED)
+        return await alert_page(request, archive, *_key(number))
+    return send_json(request, await _alert(archive, settings.public_url, number), NEGOTIATED)
 
 
 @router.get("/{number:digits}/photometry/")

@@ -9,9 +9,11 @@ from fastapi import APIRouter, Request, Response
 
 from app import elsewhere, plot, queries
 from app.dependencies import ArchiveDependency
+from app.errors import NotFound
+from app.filters import plain_text
 from app.formats import alert_items
 from app.lightcurve import light_curve
-from app.pages import render
+from app.pages import PLOTTED, render
 from app.routes.alert_page import API, location
 from app.sky import mean_position, separation_arcsec, sexagesimal
 from archive.tables import FILTER_OF_FID
@@ -26,24 +28,29 @@ Alert = dict[str, Any]
 @router.get("/objects/{object_id}/")
 async def get_object_page(request: Request, object_id: str, archive: ArchiveDependency) -> Response:
     """What is known of an object; 404 for one without an alert."""
-    rows = await queries.one_object(archive, object_id)
+    try:
+        name = plain_text(object_id)
+    except ValueError as error:
+        raise NotFound(f"there is no such object: its name {error}") from None
+    rows = await queries.one_object(archive, name)
     alerts, newest = alert_items(rows, API), rows[0]["newest"]
     mean = mean_position([(a["ra"], a["dec"]) for a in alerts])
     for alert in alerts:
         alert["apart"] = separation_arcsec(mean, (alert["ra"], alert["dec"]))
     _, here = await queries.alerts(archive, location(*mean, newest, 1000))
-    points = light_curve(await queries.histories(archive, object_id, newest))
+    points = light_curve(await queries.histories(archive, name, newest))
     return render(
         request,
         "object.html",
-        object_id=object_id,
+        policy=PLOTTED,
+        object_id=name,
         alerts=alerts,
         shown=alerts[:SHOWN],
         total=len(alerts),
         place={"ra": mean[0], "dec": mean[1], "sexagesimal": sexagesimal(*mean)},
         scatter=math.sqrt(sum(a["apart"] ** 2 for a in alerts) / len(alerts)),
         bands_seen=_by_band(alerts),
-        near=_others(alert_items(here, API), object_id, mean),
+        near=_others(alert_items(here, API), name, mean),
         links=elsewhere.links(object_id, *mean),
         **plot.drawn(points),
     )

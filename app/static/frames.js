@@ -13,5 +13,6 @@ document.addEventListener("click", (event) => {
     place.append(frame);
   }
   place.hidden = !place.hidden;
+  if (!place.hidden) place.scrollIntoView({ block: "nearest" });
   link.setAttribute("aria-expanded", String(!place.hidden));
 });

@@ -17,12 +17,13 @@
     return getComputedStyle(probe).color;
   };
 
+  const view = () => controls.querySelector("[name=view]:checked").value;
   const chosen = (name) => controls.elements[name]?.checked ?? true;
 
   function traces() {
-    const view = controls.elements.view.value;
+    const shown = view();
     const drawn = series
-      .filter((one) => one.view === view)
+      .filter((one) => one.view === shown)
       .filter((one) => !(one.kind in { forced: 0, upper_limit: 0 }) || chosen(one.kind))
       .map((one) => {
         const own = colour(`band-${one.filter ?? "none"}`);
@@ -57,8 +58,7 @@
   }
 
   function layout() {
-    const axis = { gridcolor: colour("line"), zeroline: false, linecolor: colour("line"), exponentformat: "none", tickformat: "" };
-    const view = controls.elements.view.value;
+    const axis = { gridcolor: colour("line"), zeroline: false, linecolor: colour("line"), exponentformat: "none" };
     return {
       height: 420,
       margin: { l: 56, r: 12, t: 8, b: 44 },
@@ -68,14 +68,14 @@
       showlegend: false,
       hovermode: "closest",
       dragmode: "zoom",
-      xaxis: { ...axis, title: { text: "MJD (UTC)" }, separatethousands: false, tickformat: "~f" },
-      yaxis: { ...axis, title: { text: `${view} magnitude` }, autorange: "reversed" },
-      uirevision: view,
+      xaxis: { ...axis, title: { text: "MJD (UTC)" }, tickformat: "~f" },
+      yaxis: { ...axis, title: { text: `${view()} magnitude` }, autorange: "reversed" },
+      uirevision: view(),
     };
   }
 
   function draw() {
-    note.hidden = controls.elements.view.value !== "total";
+    note.hidden = view() !== "total";
     Plotly.react(place, traces(), layout(), { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] });
   }
 

@@ -9,6 +9,7 @@ const aladin = A.aladin(place, {
   fov: 2 / 60,
   cooFrame: "ICRSd",
   showShareControl: false,
+  log: false,
 });
 const marker = A.catalog({ name, color: "#f08138", sourceSize: 18 });
 aladin.addCatalog(marker);
