@@ -39,6 +39,19 @@ from archive.errors import SchemaOutdated
 from archive.objects import open_store
 
 log = logging.getLogger(__name__)
+# The first that fits an address answers.
+ROUTES: Final = (
+    alerts,
+    nights,
+    names,
+    health,
+    docs,
+    static,
+    help,
+    object_page,
+    alert_page,
+    legacy,
+)
 EXPOSED: Final = ["ETag", "Link", "X-Request-ID", "RateLimit", "RateLimit-Policy", "Retry-After"]
 
 
@@ -60,18 +73,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     api = f"{settings.public_url}/api/v1"
     app.state.fragments = Fragments(alert_items, api)
     app.state.legacy_fragments, app.state.walks = Fragments(legacy_items, api), Walks()
-    for routes in (
-        alerts,
-        nights,
-        names,
-        health,
-        docs,
-        static,
-        help,
-        object_page,
-        alert_page,
-        legacy,
-    ):
+    for routes in ROUTES:
         app.include_router(routes.router)
     add_error_handlers(app)
     app.add_middleware(RateLimit, settings=settings)

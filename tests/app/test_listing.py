@@ -63,9 +63,7 @@ def test_headers_turn_the_order_round() -> None:
     assert {title: h.sorted for title, h in shown.items() if h.sorted} == {"time": "descending"}
     assert shown["time"].href == "/?rb__gte=0.5&sort_value=jd&sort_order=asc"
     assert shown["rb"].href == "/?rb__gte=0.5&sort_value=rb&sort_order=desc"
-    shown = {
-        h.column.title: h for h in listing.headers({"sort_value": "rb", "sort_order": "asc"})
-    }
+    shown = {h.column.title: h for h in listing.headers({"sort_value": "rb", "sort_order": "asc"})}
     assert {title: h.sorted for title, h in shown.items() if h.sorted} == {"rb": "ascending"}
     assert shown["rb"].href == "/?sort_value=rb&sort_order=desc"
 
@@ -139,9 +137,7 @@ def test_a_time_is_cut_to_the_second() -> None:
         ({"nbad__lte": "0.5"}, None),
     ],
 )
-def test_the_same_search_in_the_typed_api(
-    parameters: dict[str, str], address: str | None
-) -> None:
+def test_the_same_search_in_the_typed_api(parameters: dict[str, str], address: str | None) -> None:
     found = listing.typed_address(parameters)
     assert found == address or (address and found and found.endswith(address))
 
