@@ -18,7 +18,19 @@ from app.middleware import Surroundings
 from app.openapi import describe
 from app.queries import Archive, check
 from app.ratelimit import RateLimit
-from app.routes import alert_page, alerts, docs, health, legacy, nights, object_page, static
+from app.resolver import open_names
+from app.routes import (
+    alert_page,
+    alerts,
+    docs,
+    health,
+    help,
+    legacy,
+    names,
+    nights,
+    object_page,
+    static,
+)
 from app.settings import Settings
 from app.walks import Walks
 from archive import logs
@@ -27,6 +39,19 @@ from archive.errors import SchemaOutdated
 from archive.objects import open_store
 
 log = logging.getLogger(__name__)
+# The first that fits an address answers.
+ROUTES: Final = (
+    alerts,
+    nights,
+    names,
+    health,
+    docs,
+    static,
+    help,
+    object_page,
+    alert_page,
+    legacy,
+)
 EXPOSED: Final = ["ETag", "Link", "X-Request-ID", "RateLimit", "RateLimit-Policy", "Retry-After"]
 
 
@@ -48,7 +73,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     api = f"{settings.public_url}/api/v1"
     app.state.fragments = Fragments(alert_items, api)
     app.state.legacy_fragments, app.state.walks = Fragments(legacy_items, api), Walks()
-    for routes in (alerts, nights, health, docs, static, object_page, alert_page, legacy):
+    for routes in ROUTES:
         app.include_router(routes.router)
     add_error_handlers(app)
     app.add_middleware(RateLimit, settings=settings)
@@ -73,8 +98,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     archive = Archive(engine, settings.statement_timeout_s, settings.database_timeout_s)
     app.state.archive, app.state.metrics = archive, Metrics(engine)
     try:
-        async with open_store(settings) as store:
-            app.state.store = store
+        async with open_store(settings) as store, open_names(settings, archive) as resolver:
+            app.state.store, app.state.names = store, resolver
             try:
                 await check(archive)
                 app.state.schema_is_current = True

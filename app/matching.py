@@ -252,3 +252,17 @@ def matching(shape: Shape) -> Statement:
         .order_by(*order_of(page.c, shape.sort))
     )
     return compiled(page_or_none)
+
+
+@lru_cache(maxsize=512)
+def counting(shape: Shape) -> Statement:
+    """How many alerts match; one that is counted up to the limit and no further."""
+    some = _page(shape).order_by(None).limit(literal_column(str(shape.limit + 1))).subquery("some")
+    return compiled(select(func.count()).select_from(some))
+
+
+@lru_cache(maxsize=512)
+def explaining(shape: Shape) -> Statement:
+    """What the planner expects of all that match, as JSON."""
+    rows = compiled(_page(shape).order_by(None))
+    return rows._replace(sql=f"EXPLAIN (FORMAT JSON) {rows.sql}")

@@ -5,6 +5,7 @@ An answer's rows and the number of the newest batch come from one statement, so 
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any, Final, NamedTuple
 
@@ -22,8 +23,18 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.errors import NotFound, TooDear
-from app.matching import ANSWERED, KEPT, LEGACY, Shape, Statement, compiled, matching
-from app.search import MAX_RADIUS, Search
+from app.matching import (
+    ANSWERED,
+    KEPT,
+    LEGACY,
+    Shape,
+    Statement,
+    compiled,
+    counting,
+    explaining,
+    matching,
+)
+from app.search import DEFAULT_SORT, MAX_RADIUS, Search
 from archive.database import check_schema
 from archive.tables import DETECTION, LIMIT, alert, bundle, counter, history, ledger
 
@@ -49,18 +60,15 @@ class Archive(NamedTuple):
                 rows: list[asyncpg.Record] = await driver.fetch(
                     statement.sql, *arguments, timeout=self.statement_timeout_s
                 )
-            except TimeoutError:
+            except (TimeoutError, asyncpg.QueryCanceledError):
                 raise TooDear from None
             return rows
 
 
-async def alerts(
-    archive: Archive, search: Search, more: tuple[str, ...] = (), skip: int = 0
-) -> tuple[int, list[asyncpg.Record]]:
-    """The newest batch, and the page with one row more where there is one.
-
-    `more` are columns in front of matching.ANSWERED; `skip` rows are left out at the start.
-    """
+def _asked(
+    search: Search, more: tuple[str, ...] = (), skip: int = 0
+) -> tuple[Shape, dict[str, Any]]:
+    """What decides a search's statement, and the values of its parameters."""
     cursor = search.cursor
     shape = Shape(
         search.cone is not None,
@@ -77,8 +85,47 @@ async def alerts(
     values |= search.cone._asdict() if search.cone else {}
     if cursor is not None:
         values |= {"after": cursor.value, "after_candid": cursor.candid}
-    rows = await archive.fetch(matching(shape), **values, as_of=search.as_of, skip=skip)
+    return shape, values | {"as_of": search.as_of, "skip": skip}
+
+
+async def alerts(
+    archive: Archive, search: Search, more: tuple[str, ...] = (), skip: int = 0
+) -> tuple[int, list[asyncpg.Record]]:
+    """The newest batch, and the page with one row more where there is one.
+
+    `more` are columns in front of matching.ANSWERED; `skip` rows are left out at the start.
+    """
+    shape, values = _asked(search, more, skip)
+    rows = await archive.fetch(matching(shape), **values)
     return rows[0][0], [row for row in rows if row["candid"] is not None]
+
+
+async def counted(archive: Archive, search: Search, most: int) -> int:
+    """How many alerts match; the count ends at one more than `most`."""
+    shape, values = _asked(replace(search, sort=DEFAULT_SORT, cursor=None, limit=most))
+    return int((await archive.fetch(counting(shape), **values))[0][0])
+
+
+async def estimated(archive: Archive, search: Search) -> int:
+    """How many alerts the planner expects to match. It knows nothing of cones."""
+    shape, values = _asked(replace(search, sort=DEFAULT_SORT, cursor=None, limit=1))
+    ((plans,),) = await archive.fetch(explaining(shape), **values)
+    return int(plans[0]["Plan"]["Plan Rows"])
+
+
+_STORED: Final = compiled(select(func.sum(ledger.c.stored)))
+_LATEST: Final = compiled(select(func.max(alert.c.jd)))
+
+
+async def stored(archive: Archive) -> int:
+    """How many alerts the archive holds, by its ledger."""
+    return int((await archive.fetch(_STORED))[0][0] or 0)
+
+
+async def latest(archive: Archive) -> float | None:
+    """jd of the newest exposure; None of an empty archive."""
+    jd: float | None = (await archive.fetch(_LATEST))[0][0]
+    return jd
 
 
 _AS_OF: Final = bindparam("as_of", type_=BigInteger())
@@ -169,6 +216,25 @@ async def limits(archive: Archive, object_id: str) -> list[asyncpg.Record]:
 async def histories(archive: Archive, object_id: str, as_of: int) -> list[asyncpg.Record]:
     """An object's alerts up to a batch, each with the history of its packet, by candid."""
     return await archive.fetch(HISTORIES_OF, object_id=object_id, as_of=as_of)
+
+
+_PLACE: Final = (alert.c.ra, alert.c.dec)
+_PLACES_BY: Final = {
+    "object_id": compiled(
+        select(*_PLACE).where(alert.c.object_id == bindparam("key", type_=Text()))
+    ),
+    "candid": compiled(
+        select(*_PLACE).where(alert.c.candid == bindparam("key", type_=BigInteger()))
+    ),
+    "lco_id": compiled(
+        select(*_PLACE).where(alert.c.lco_id == bindparam("key", type_=BigInteger()))
+    ),
+}
+
+
+async def positions(archive: Archive, by: str, key: str | int) -> list[tuple[float, float]]:
+    """(ra, dec) in degrees of each alert of one object_id, candid or lco_id; none if unknown."""
+    return [(row["ra"], row["dec"]) for row in await archive.fetch(_PLACES_BY[by], key=key)]
 
 
 OUTCOMES: Final = ("received", "stored", "duplicate", "private", "rejected")
