@@ -1,5 +1,6 @@
 """The page of an alert, and the frames that it opens on a click: JS9 and Aladin Lite."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -53,10 +54,11 @@ async def alert_page(request: Request, archive: queries.Archive, number: int, ke
     row = await queries.one_alert(archive, number, key)
     (alert,) = alert_items([row], API)
     ra, dec = alert["ra"], alert["dec"]
-    search = location(ra, dec, row["newest"], OTHERS + 1)
-    _, rows = await queries.alerts(archive, search)
+    (_, rows), histories = await asyncio.gather(
+        queries.alerts(archive, location(ra, dec, row["newest"], OTHERS + 1)),
+        queries.histories(archive, row["object_id"], row["newest"]),
+    )
     others = [other for other in alert_items(rows, API) if other["candid"] != alert["candid"]]
-    histories = await queries.histories(archive, row["object_id"], row["newest"])
     points = light_curve(histories)
     return render(
         request,
