@@ -13,8 +13,9 @@ from tests.mars.tally import Explained, Tally
 
 Rows = list[list[str]]
 PAGE_SIZE = 100
-MEANT = {"id": "objectId"}
-"""The original offered a sort by row number under the word objectId."""
+MEANT = {"id": ("id", "objectId"), "desc": ("desc", "")}
+"""What an option may send instead: the original sorted by row number under the word objectId, and
+descending is what no `sort_order` means."""
 
 
 async def page_of(ours: Ours, args: Arguments, page: int) -> Any:
@@ -77,11 +78,7 @@ def form_problems(tree: Any, entry: Any) -> list[str]:
     for name, options in entry.get("form_options", {}).items():
         found = tree.xpath("//form//select[@name=$name]/option", name=name)
         offered = [value_of(option) for option in found]
-        missing = [
-            MEANT.get(value, value)
-            for value, _ in options
-            if MEANT.get(value, value) not in offered
-        ]
+        missing = [value for value, _ in options if not {*MEANT.get(value, (value,))} & {*offered}]
         if missing:
             problems.append(f"{name} does not offer {missing}")
     return problems
