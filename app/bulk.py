@@ -108,9 +108,9 @@ async def answer(
                     found += fragments.of(rows[n : n + _AT_ONCE])
                     await asyncio.sleep(0)
                 echo = orjson.Fragment(json.dumps(query).encode())
-                results.append({"query": echo, "num_alerts": len(rows), "results": found})
+                results.append({"num_alerts": len(rows), "query": echo, "results": found})
     except TimeoutError:
         raise TooDear(
             f"the queries took more than {MAX_SECONDS:g} s together: {_INSTEAD}"
         ) from None
-    return {"total": total, "results": results}
+    return {"results": results, "total": total}
