@@ -13,9 +13,9 @@ from tests.mars.tally import Explained, Tally
 
 Rows = list[list[str]]
 PAGE_SIZE = 100
-MEANT = {"id": ("id", "objectId"), "desc": ("desc", "")}
+MEANT = {"id": ("id", "objectId"), "jd": ("jd", ""), "desc": ("desc", "")}
 """What an option may send instead: the original sorted by row number under the word objectId, and
-descending is what no `sort_order` means."""
+newest first is what no value means."""
 
 
 async def page_of(ours: Ours, args: Arguments, page: int) -> Any:
