@@ -10,6 +10,7 @@ import httpx
 import numpy as np
 import pytest
 
+from app import walks
 from app.bulk import MAX_ALERTS, MAX_BODY, MAX_QUERIES
 from app.form import FORM, PAGE_SIZE, SORTS
 from app.legacy import CANDIDATE_KEYS
@@ -160,7 +161,29 @@ async def test_a_walk_neither_repeats_nor_loses_alerts_while_more_come_in() -> N
             walked = [item["candid"] for body in (first, *rest) for item in body["results"]]
             assert sorted(walked) == [sky.BASE + n for n in range(250)]
             assert not rest[-1]["has_next"]
+            again = await page(client, page=3)
+            assert again["results"] == rest[-1]["results"]
             assert len(await candids(client)) == 300
+
+
+async def test_a_page_jumped_to_begins_where_it_began(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with fresh_archive() as settings:
+        old = [packets.packet(candid=sky.BASE + n, cutouts=None) for n in range(250)]
+        await take_in(settings, old, "ztf_20260131_programid1")
+        async with serving(settings) as client:
+            for order, ids in (("asc", range(250)), ("desc", range(249, -1, -1))):
+                for column in ("candid", "jd", "rb"):
+                    for number in (3, 3, 2, 2):
+                        given = {"page": number, "sort_value": column, "sort_order": order}
+                        found = (await page(client, **given))["results"]
+                        cut = ids[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+                        assert [item["candid"] for item in found] == [sky.BASE + n for n in cut]
+            late = [packets.packet(candid=sky.BASE + 10**13, cutouts=None)]
+            await take_in(settings, late, "ztf_20260131_programid1", 1000)
+            newest = {"page": 3, "sort_value": "jd", "sort_order": "desc"}
+            assert len((await page(client, **newest))["results"]) == 50
+            monkeypatch.setattr(walks, "KEPT_S", 0.0)
+            assert len((await page(client, **newest))["results"]) == 51
 
 
 @pytest.mark.parametrize("name", [*FORM, "sort_value"])
