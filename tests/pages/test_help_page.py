@@ -90,6 +90,14 @@ async def test_python_examples_run(real_sky: httpx.AsyncClient) -> None:
     assert "(17.28" in together
 
 
+async def test_what_cannot_run_here_is_python_at_least(served: Served) -> None:
+    page = await read(served.client)
+    blocks = page.xpath('//code[@class="language-python"][not(@data-runs)]')
+    (toolkit,) = (block.text_content() for block in blocks)
+    compile(toolkit, "/help/", "exec")
+    assert f'mars.MARS_URL = "{address(served).removesuffix("/help/")}"' in toolkit
+
+
 async def test_commands_run(real_sky: httpx.AsyncClient) -> None:
     commands = code_of(await read(real_sky), "sh")
     assert len(commands) == 2
