@@ -10,11 +10,12 @@ import orjson
 from fastapi import Request
 
 from app import queries
-from app.asking import Names, advising, placed
+from app.asking import advising, placed
 from app.errors import BadForm, BadParameter, TooDear
 from app.form import KNOWN, Form, read_form
 from app.fragments import Fragments
 from app.matching import LEGACY
+from app.resolver import Names
 
 MAX_BODY: Final = 1_000_000
 MAX_QUERIES: Final = 1000
@@ -85,7 +86,7 @@ def _text(name: str, value: Any) -> str:
 async def answer(
     archive: queries.Archive,
     fragments: Fragments,
-    names: Names | None,
+    names: Names,
     asked: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """The answer's body: each query in order, with all its alerts. Raises BadForm, TooDear."""
