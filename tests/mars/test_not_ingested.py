@@ -13,6 +13,8 @@ async def test_public_packets_are_here(
     assert {e["candid"] for e in public} == ours.ingested - ours.recorded
     for entry in public:
         alert = await ours.one(entry["candid"])
+        sent = everything.packets[int(entry["candid"])].record["candidate"]
+        assert {name: alert["candidate"][name] for name in sent} == sent
         number = alert["lco_id"]
         detail = await ours.json(f"/{number}/")
         assert {**detail, "prv_candidate": 0} == {**alert, "prv_candidate": 0}
