@@ -3,11 +3,13 @@
 All are coroutines: FastAPI sends a plain function to a thread, which costs 0.1 ms each.
 """
 
+from collections import Counter
 from typing import Annotated
 
 from fastapi import Depends, Request
 
-from app.errors import BadParameter, BadParameters
+from app.errors import BadParameter, BadParameters, NotFound
+from app.filters import integer
 from app.fragments import Fragments
 from app.queries import Archive, check
 from app.search import Search, parse_search
@@ -50,12 +52,27 @@ async def read_search(request: Request) -> Search:
     return parse_search(request.query_params.multi_items())
 
 
+def candid_of(text: str) -> int:
+    """A path's candid. Raises NotFound: what is no candid names no alert."""
+    try:
+        return integer(text)
+    except ValueError:
+        raise NotFound(f"there is no alert {text[:64]!r}") from None
+
+
 async def no_parameters(request: Request) -> None:
     """Refuse a query string where none is known."""
     if given := [name for name, value in request.query_params.multi_items() if value.strip()]:
         raise BadParameters(
             [BadParameter(name[:64], "no parameter of this name") for name in given]
         )
+
+
+async def no_repeats(request: Request) -> None:
+    """Refuse parameters that are given more than once: which of them is meant?"""
+    given = Counter(name for name, value in request.query_params.multi_items() if value.strip())
+    if again := [name for name, times in given.items() if times > 1]:
+        raise BadParameters([BadParameter(name[:64], "given more than once") for name in again])
 
 
 SettingsDependency = Annotated[Settings, Depends(get_settings)]

@@ -8,14 +8,14 @@ from datetime import date
 from typing import Any, Final, NamedTuple
 
 import asyncpg
-from sqlalchemy import BigInteger, Date, Text, bindparam, func, select
+from sqlalchemy import BigInteger, Date, Integer, Text, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.errors import NotFound, TooDear
 from app.matching import ANSWERED, KEPT, Shape, Statement, compiled, matching
 from app.search import Search
 from archive.database import check_schema
-from archive.tables import DETECTION, alert, bundle, counter, history, ledger
+from archive.tables import DETECTION, STAMPS, alert, bundle, counter, history, ledger
 
 
 class Archive(NamedTuple):
@@ -75,9 +75,24 @@ _PLACES: Final = compiled(
         bundle.c.key,
         alert.c.payload_hash,
         *(alert.c[f"{part}_{what}"] for part in KEPT for what in ("offset", "length")),
+        *(alert.c[name] for name in ("ra", "dec", "xpos", "ypos")),
     )
     .select_from(alert.outerjoin(bundle, alert.c.bundle == bundle.c.id))
     .where(alert.c.candid == _CANDID)
+)
+_STAMPS_OF: Final = compiled(
+    select(
+        bundle.c.key,
+        alert.c.payload_hash,
+        *(alert.c[f"{stamp}_{what}"] for stamp in STAMPS for what in ("offset", "length")),
+        *(alert.c[name] for name in ("candid", "object_id", "jd", "filter", "ra", "dec")),
+        *(alert.c[name] for name in ("xpos", "ypos", "magpsf", "isdiffpos")),
+        func.count().over().label("total"),
+    )
+    .select_from(alert.outerjoin(bundle, alert.c.bundle == bundle.c.id))
+    .where(alert.c.object_id == bindparam("object_id", type_=Text()))
+    .order_by(alert.c.jd.desc(), alert.c.candid.desc())
+    .limit(bindparam("limit", type_=Integer()))
 )
 HISTORIES_OF: Final = compiled(
     select(
@@ -99,11 +114,24 @@ async def one_alert(archive: Archive, candid: int) -> asyncpg.Record:
 
 
 async def places(archive: Archive, candid: int) -> asyncpg.Record:
-    """Bundle and byte ranges of an alert's packet and stamps. Raises NotFound."""
+    """Bundle and byte ranges of an alert's packet and stamps, its position. Raises NotFound."""
     rows = await archive.fetch(_PLACES, candid=candid)
     if not rows:
         raise NotFound(f"there is no alert {candid}")
     return rows[0]
+
+
+async def stamps(archive: Archive, object_id: str, limit: int) -> list[dict[str, Any]]:
+    """Where an object's newest stamps lie, alert by alert in time order; `total` counts its alerts.
+
+    Raises NotFound.
+    """
+    # PostgreSQL's text holds no NUL and no surrogates, so no object is named with one.
+    known = object_id.isprintable()
+    rows = await archive.fetch(_STAMPS_OF, object_id=object_id, limit=limit) if known else []
+    if not rows:
+        raise NotFound(f"there is no object {object_id[:64]!r}")
+    return [dict(row) for row in reversed(rows)]
 
 
 async def histories(archive: Archive, object_id: str, as_of: int) -> list[asyncpg.Record]:
