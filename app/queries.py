@@ -75,7 +75,7 @@ _PLACES: Final = compiled(
         bundle.c.key,
         alert.c.payload_hash,
         *(alert.c[f"{part}_{what}"] for part in KEPT for what in ("offset", "length")),
-        *(alert.c[name] for name in ("ra", "dec", "xpos", "ypos")),
+        *(alert.c[name] for name in ("ra", "dec", "xpos", "ypos", "pid")),
     )
     .select_from(alert.outerjoin(bundle, alert.c.bundle == bundle.c.id))
     .where(alert.c.candid == _CANDID)

@@ -15,7 +15,7 @@ from archive.tables import STAMPS
 ZIP: Final = "1"
 """Part of a file's ETag: to be raised when the same stamps give another file."""
 MANIFEST: Final = "manifest.csv"
-_DATED: Final = (2444239.5, 2490990.5)
+_DATED: Final = (2444239.5, 2490989.5)
 """Julian dates of 1980-01-01 and 2107-12-31, between which a zip file can date its members."""
 _COLUMNS: Final = ("candid", "object_id", "jd", "filter", "ra", "dec", "kind", "present", "file")
 

@@ -192,7 +192,7 @@ async def _piece(archive: queries.Archive, candid: int, part: str) -> tuple[Piec
     )
     content = f"{row['payload_hash'].hex()[:24]}-{part}"
     piece = Piece(row["key"], row[f"{part}_offset"], row[f"{part}_length"], content, missing)
-    return piece, Place(row["ra"], row["dec"], row["xpos"], row["ypos"])
+    return piece, Place(*(row[name] for name in Place._fields))
 
 
 def _of_object(

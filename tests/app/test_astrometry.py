@@ -1,19 +1,23 @@
 """The WCS of stamps, held against the sky on the real packets, read by astropy.wcs."""
 
 import io
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from astropy import units
+from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.wcs import WCS
 
-from app.astrometry import QUADRANT, Centre, Place, centre, with_wcs
+from app.astrometry import QUADRANT, Centre, Place, centre, turned, with_wcs
 from app.errors import NotFound
 from tests.app.stamps import Alert, Pixels, brightest, fits_of, pixels_of, real_alerts
 
+PID = 522193343315
 Found = list[tuple[Alert, str, fits.PrimaryHDU, WCS]]
 
 
@@ -26,7 +30,7 @@ def opened(image: bytes) -> fits.PrimaryHDU:
 
 
 def place_of(alert: Alert) -> Place:
-    return Place(*(alert.candidate[name] for name in ("ra", "dec", "xpos", "ypos")))
+    return Place(*(alert.candidate[name] for name in Place._fields))
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +125,62 @@ def test_other_sources_lie_where_the_catalogue_says(
     assert share[0] <= np.mean(hits) <= share[1]
 
 
+def test_north_is_turned_as_pairs_of_alerts_say(stamps: Found) -> None:
+    """Where an alert's WCS puts another alert of the same exposure, against its xpos and ypos."""
+    exposures: dict[int, dict[int, tuple[Alert, WCS]]] = defaultdict(dict)
+    for alert, kind, _, wcs in stamps:
+        if kind == "science":
+            exposures[alert.candidate["pid"]][alert.candid] = alert, wcs
+    angles, scales, plain = [], [], []
+    for one, *others in (list(alerts.values()) for alerts in exposures.values()):
+        for other, _ in others:
+            here, there = one[0].candidate, other.candidate
+            seen = complex(there["xpos"] - here["xpos"], there["ypos"] - here["ypos"])
+            if abs(seen) > 300:
+                x, y = one[1].all_world2pix(there["ra"], there["dec"], 1) - one[1].wcs.crpix
+                angles.append(np.degrees(np.angle(complex(x, y) / seen)))
+                scales.append(abs(complex(x, y) / seen))
+                plain.append(turned(place_of(one[0])) or 0.0)
+            assert here["rcid"] == here["pid"] % 10_000 // 100
+    assert len(angles) > 200
+    assert np.std(angles) < 0.16
+    assert np.abs(angles).max() < 0.4
+    assert np.std(plain) > 0.5
+    assert np.abs(np.array(scales) - 1).max() < 0.002
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        (Place(0, 0, 100.0, 100.0, PID), 0.0),
+        (Place(0, 89.0, 100.0, 100.0, PID), None),
+        (Place(0, -89.0, 100.0, 100.0, PID), None),
+        (Place(0, 30.0, None, 100.0, PID), None),
+        (Place(0, 30.0, 1e30, 100.0, PID), None),
+        (Place(0, 30.0, 100.0, 100.0, 9999), None),
+        (Place(0, 30.0, 100.0, 100.0, -1), None),
+    ],
+)
+def test_how_north_is_turned(place: Place, expected: float | None) -> None:
+    assert turned(place) == expected
+    header = opened(with_wcs(fits_of(np.ones((63, 63), dtype=np.float32)), place)).header
+    assert ("north ASSUMED" in str(header["COMMENT"])) == (expected is None)
+
+
+def test_the_turn_is_the_meridians() -> None:
+    """Against astropy: the direction to the pole at w west of the middle of a field."""
+    middle = SkyCoord(150 * units.deg, 60 * units.deg)
+    frame = middle.skyoffset_frame()
+    for quadrant, xpos in ((0, 1536.0), (3, 10.0), (13, 3000.0), (14, 1536.0)):
+        column, side = quadrant // 4 % 4 - 1.5, 0.5 if quadrant % 4 in (1, 2) else -0.5
+        west = column * 1.91 + side * 0.864 + (xpos - 1536) * 1.0126 / 3600
+        point = SkyCoord(-west * units.deg, 0 * units.deg, frame=frame).icrs
+        above = SkyCoord(-west * units.deg, 0.01 * units.deg, frame=frame).icrs
+        lean = -point.position_angle(above).wrap_at(180 * units.deg).deg
+        place = Place(point.ra.deg, point.dec.deg, xpos, 100.0, 10_000 + 100 * quadrant + 15)
+        assert turned(place) == pytest.approx(lean, abs=0.1)
+
+
 def test_stamps_that_an_edge_cut(stamps: Found) -> None:
     """All five alerts that are not square: right columns are missing, the alert keeps its place."""
     cut = [s for s in stamps if s[2].data.shape != (63, 63)]
@@ -163,7 +223,7 @@ def test_centre(size: int, position: float | None, edge: int, expected: Centre) 
 
 def test_what_is_not_known_is_said() -> None:
     image = fits_of(np.zeros((63, 40), dtype=np.float32))
-    header = opened(with_wcs(image, Place(10.0, 20.0, None, None))).header
+    header = opened(with_wcs(image, Place(10.0, 20.0, None, None, PID))).header
     assert "ASSUMED" in str(header["COMMENT"])
     assert (header["CRPIX1"], header["CRPIX2"]) == (20.5, 32.0)
 
@@ -171,7 +231,7 @@ def test_what_is_not_known_is_said() -> None:
 @pytest.mark.parametrize("position", [(0.0, 90.0), (359.999, -90.0), (180.0, 0.0)])
 def test_poles(position: tuple[float, float]) -> None:
     image = fits_of(np.zeros((63, 63), dtype=np.float32))
-    wcs = WCS(opened(with_wcs(image, Place(*position, 100.0, 100.0))).header)
+    wcs = WCS(opened(with_wcs(image, Place(*position, 100.0, 100.0, PID))).header)
     assert wcs.all_world2pix(*position, 1) == pytest.approx([32, 32], abs=1e-6)
     if abs(position[1]) < 90:
         north_east = wcs.all_pix2world(31, 31, 1)
@@ -181,8 +241,8 @@ def test_poles(position: tuple[float, float]) -> None:
 
 def test_a_wcs_of_its_own_is_replaced() -> None:
     image = fits_of(np.ones((63, 63), dtype=np.float32))
-    once = with_wcs(image, Place(10.0, 20.0, 100.0, 100.0))
-    header = opened(with_wcs(once, Place(11.0, 21.0, 100.0, 100.0))).header
+    once = with_wcs(image, Place(10.0, 20.0, 100.0, 100.0, PID))
+    header = opened(with_wcs(once, Place(11.0, 21.0, 100.0, 100.0, PID))).header
     assert (header.count("CRVAL1"), header["CRVAL1"]) == (1, 11.0)
 
 
@@ -201,12 +261,12 @@ def test_a_wcs_of_its_own_is_replaced() -> None:
 )
 def test_hostile_images(image: bytes) -> None:
     with pytest.raises(NotFound):
-        with_wcs(image, Place(10.0, 20.0, 100.0, 100.0))
+        with_wcs(image, Place(10.0, 20.0, 100.0, 100.0, PID))
 
 
 def test_pixels_of_reads_what_with_wcs_writes() -> None:
     pixels = np.arange(63 * 63, dtype=np.float32).reshape(63, 63)
     pixels[3, 4] = np.nan
-    made = with_wcs(fits_of(pixels), Place(10.0, 20.0, 100.0, 100.0))
+    made = with_wcs(fits_of(pixels), Place(10.0, 20.0, 100.0, 100.0, PID))
     np.testing.assert_array_equal(opened(made).data, pixels)
     np.testing.assert_array_equal(pixels_of(made), pixels)
