@@ -13,8 +13,8 @@ What is known, and from where:
   131, 018002).
 - The camera is lined up with north at the middle of its field, so to the west of it, at a distance
   w, north is turned by about w · tan(dec). The alert's CCD quadrant, which its pid holds, and xpos
-  give w. On the 244 pairs that are far enough apart this leaves 0.14° (at most 0.35°) of the 0.64°
-  (at most 1.7°) that they are turned by; they lie at declinations up to 35°, so what it gives
+  give w. On the 244 pairs that are far enough apart this leaves 0.14° (at most 0.33°) of the 0.64°
+  (at most 1.7°) that they are turned by; they lie at declinations of -28° to 31°, so what it gives
   further north is geometry, not measurement. Closer to the pole than w it gives nothing.
 """
 
@@ -129,17 +129,7 @@ def _size(cards: str) -> tuple[int, int]:
 def _wcs(width: int, height: int, place: Place) -> list[fits.Card]:
     x = centre(width, place.xpos, QUADRANT[0])
     y = centre(height, place.ypos, QUADRANT[1])
-    where = (
-        "CRPIX: the alert, from its xpos and ypos; good to 0.1 pixels."
-        if x.known and y.known
-        else "CRPIX: ASSUMED in the middle: xpos and ypos do not fit this stamp."
-    )
     angle = turned(place)
-    how = (
-        f"CD: 1.0126 arcsec a pixel, north turned by {angle:.2f} deg: from the CCD's place"
-        if angle is not None
-        else "CD: 1.0126 arcsec a pixel; north ASSUMED along y: how it is turned is not"
-    )
     sine = SCALE_DEG * math.sin(math.radians(angle or 0.0))
     cosine = SCALE_DEG * math.cos(math.radians(angle or 0.0))
     values = [
@@ -154,19 +144,31 @@ def _wcs(width: int, height: int, place: Place) -> list[fits.Card]:
         ("CRVAL2", place.dec, "declination of the alert [deg]"),
         ("CD1_1", -cosine, "x grows to the west [deg/pixel]"),
         ("CD1_2", sine, ""),
-        ("CD2_1", -sine, ""),
+        ("CD2_1", 0.0 - sine, ""),
         ("CD2_2", -cosine, "y grows to the south [deg/pixel]"),
         ("RADESYS", "ICRS", "calibrated on Gaia DR1"),
         ("EQUINOX", 2000.0, ""),
         ("COMMENT", "WCS added by MARS, computed from the alert; approximate. ZTF gives none.", ""),
-        ("COMMENT", where, ""),
-        ("COMMENT", how, ""),
-        ("COMMENT", _WHY[angle is not None], ""),
+        *(("COMMENT", line, "") for line in _said(x.known and y.known, angle)),
     ]
     return [fits.Card(*value) for value in values]
 
 
-_WHY: Final = {
-    True: "in the camera; seen to be right to 0.4 deg, checked for dec below 35 deg only.",
-    False: "known here. The error grows with the distance from the alert.",
-}
+def _said(placed: bool, angle: float | None) -> list[str]:
+    """How well CRPIX and CD are known, in lines that fit a card."""
+    lines = [
+        "CRPIX: the alert, from its xpos and ypos; good to 0.1 pixels."
+        if placed
+        else "CRPIX: ASSUMED in the middle: xpos and ypos do not fit this stamp."
+    ]
+    if angle is None:
+        return [
+            *lines,
+            "CD: 1.0126 arcsec a pixel; north ASSUMED along the columns: its turn is",
+            "not known here, an error that grows with the distance from the alert.",
+        ]
+    return [
+        *lines,
+        f"CD: 1.0126 arcsec a pixel, north turned by {angle:.2f} deg from the columns:",
+        "by the CCD's place in the camera; checked to 0.4 deg for abs(dec) < 31.",
+    ]

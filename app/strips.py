@@ -53,7 +53,7 @@ def draw_strip(
 
 def _label(row: Mapping[str, Any]) -> str:
     moment = times.datetime_of(row["jd"])
-    sign = {True: "+", False: "−", None: ""}[row["isdiffpos"]]
+    sign = {True: "pos", False: "neg", None: ""}[row["isdiffpos"]]
     return f"{moment:%Y-%m-%d}\n{moment:%H:%M:%S}\n{row['filter'] or '?'} {_magnitude(row)} {sign}"
 
 

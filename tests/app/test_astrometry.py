@@ -165,6 +165,7 @@ def test_how_north_is_turned(place: Place, expected: float | None) -> None:
     assert turned(place) == expected
     header = opened(with_wcs(fits_of(np.ones((63, 63), dtype=np.float32)), place)).header
     assert ("north ASSUMED" in str(header["COMMENT"])) == (expected is None)
+    assert len(header["COMMENT"]) == 4
 
 
 def test_the_turn_is_the_meridians() -> None:
