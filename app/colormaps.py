@@ -13,7 +13,7 @@ import numpy as np
 from app.options import ColorMap
 
 MISSING: Final = 0
-"""The index of pixels without a value; transparent."""
+"""The index of pixels without a value: blue among greys, grey among colours, so never in the map."""
 FIRST: Final = 1
 LAST: Final = 253
 INK: Final = 254
@@ -46,4 +46,5 @@ def palette(cmap: ColorMap) -> bytes:
     places = np.linspace(0, len(steps) - 1, LAST - FIRST + 1)
     colours = [np.interp(places, np.arange(len(steps)), channel) for channel in steps.T]
     levels: bytes = np.rint(np.transpose(colours)).astype(np.uint8).tobytes()
-    return bytes(3) + levels + bytes(3) + b"\xff" * 3
+    missing = bytes.fromhex("3f74b5" if cmap is ColorMap.GREY else "808080")
+    return missing + levels + bytes(3) + b"\xff" * 3

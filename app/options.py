@@ -84,7 +84,10 @@ class Look(Options):
         default=Stretch.ASINH, description=Stretch.__doc__, examples=[Stretch.ASINH]
     )
     cmap: ColorMap = Field(
-        default=ColorMap.GREY, description=ColorMap.__doc__, examples=[ColorMap.VIRIDIS]
+        default=ColorMap.GREY,
+        description=f"{ColorMap.__doc__} Pixels without a value are blue in grey pictures and grey "
+        "in coloured ones.",
+        examples=[ColorMap.VIRIDIS],
     )
     limits: Limits = Field(
         default=Limits.ZSCALE,

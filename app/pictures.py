@@ -1,4 +1,4 @@
-"""A FITS stamp as a PNG: limits, stretch, colours; missing pixels transparent."""
+"""A FITS stamp as a PNG: limits, stretch, colours, one of them for missing pixels."""
 
 import io
 import zlib
@@ -94,7 +94,7 @@ def png(picture: Image.Image, look: Look) -> bytes:
     """An image of levels as PNG, in the colours asked for."""
     picture.putpalette(palette(look.cmap))
     out = io.BytesIO()
-    picture.save(out, "PNG", transparency=MISSING)
+    picture.save(out, "PNG")
     return out.getvalue()
 
 

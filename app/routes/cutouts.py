@@ -116,7 +116,7 @@ async def get_cutout_png(
 ) -> Response:
     """A cutout as picture, north up and east left, to a few degrees; more near the pole.
 
-    Pixels without a value are transparent.
+    Pixels without a value are blue in grey pictures and grey in coloured ones.
     """
     number = candid_of(candid)
     piece, _ = await _piece(archive, number, kind)

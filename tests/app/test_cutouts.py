@@ -27,7 +27,7 @@ def picture(content: bytes) -> Image.Image:
     image = Image.open(io.BytesIO(content))
     image.load()
     assert (image.format, image.mode) == ("PNG", "P")
-    return image.convert("RGBA")
+    return image.convert("RGB")
 
 
 async def got(served: Served, path: str, **headers: str) -> httpx.Response:
@@ -157,17 +157,31 @@ def noise(shape: tuple[int, int] = (20, 30)) -> Pixels:
     return np.random.default_rng(1).normal(0, 1, shape).astype(np.float32)
 
 
-def test_the_first_row_is_on_top_and_gaps_are_transparent() -> None:
+@pytest.mark.parametrize(
+    ("cmap", "missing"),
+    [(cmap, (63, 116, 181) if cmap is ColorMap.GREY else (128, 128, 128)) for cmap in ColorMap],
+)
+def test_the_first_row_is_on_top_and_gaps_show(
+    cmap: ColorMap, missing: tuple[int, int, int]
+) -> None:
     """FITS's first row is the northernmost of ZTF's stamps."""
     pixels = noise()
     pixels[0, 0], pixels[19, 29], pixels[19, 0] = 1000, np.nan, np.inf
-    shown = picture(draw(gzip.compress(fits_of(pixels)), Look(size=90)))
+    shown = picture(draw(gzip.compress(fits_of(pixels)), Look(size=90, cmap=cmap)))
     assert shown.size == (90, 60)
-    assert shown.getpixel((0, 0)) == (255, 255, 255, 255)
+    brightest = tuple(palette(cmap)[3 * LAST : 3 * LAST + 3])
+    assert shown.getpixel((0, 0)) == brightest
     for gap in ((89, 59), (87, 57), (0, 59)):
-        assert shown.getpixel(gap) == (0, 0, 0, 0)
-    alpha = np.asarray(shown.getchannel("A"))
-    assert (alpha == 0).sum() == 2 * 9
+        assert shown.getpixel(gap) == missing
+    same = np.all(np.asarray(shown) == missing, axis=-1)
+    assert same.sum() == 2 * 9
+
+
+@pytest.mark.parametrize("cmap", list(ColorMap))
+def test_no_level_looks_like_a_gap(cmap: ColorMap) -> None:
+    colours = np.frombuffer(palette(cmap), dtype=np.uint8).reshape(256, 3).astype(float)
+    distances = np.linalg.norm(colours[1:] - colours[MISSING], axis=1)
+    assert distances.min() > 40
 
 
 @pytest.mark.parametrize(
