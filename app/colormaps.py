@@ -13,7 +13,7 @@ import numpy as np
 from app.options import ColorMap
 
 MISSING: Final = 0
-"""The index of pixels without a value: blue among greys, grey among colours, so never in the map."""
+"""The index of pixels without a value; its colour, blue or grey, is none of the map's."""
 FIRST: Final = 1
 LAST: Final = 253
 INK: Final = 254
