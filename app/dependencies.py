@@ -16,6 +16,7 @@ from app.queries import Archive, check
 from app.resolver import Names
 from app.search import Search, nearest, parse_search
 from app.settings import Settings
+from app.walks import Walks
 from archive.objects import ObjectStore
 
 
@@ -47,6 +48,18 @@ async def get_fragments(request: Request) -> Fragments:
     """The JSON of alerts, as far as it is kept."""
     fragments: Fragments = request.app.state.fragments
     return fragments
+
+
+async def get_legacy_fragments(request: Request) -> Fragments:
+    """The JSON of alerts in MARS's shape, as far as it is kept."""
+    fragments: Fragments = request.app.state.legacy_fragments
+    return fragments
+
+
+async def get_walks(request: Request) -> Walks:
+    """Where the next pages of walked lists begin."""
+    walks: Walks = request.app.state.walks
+    return walks
 
 
 async def get_names(request: Request) -> Names:
@@ -98,5 +111,7 @@ SettingsDependency = Annotated[Settings, Depends(get_settings)]
 ArchiveDependency = Annotated[Archive, Depends(get_archive)]
 StoreDependency = Annotated[ObjectStore, Depends(get_store)]
 FragmentsDependency = Annotated[Fragments, Depends(get_fragments)]
+LegacyFragmentsDependency = Annotated[Fragments, Depends(get_legacy_fragments)]
+WalksDependency = Annotated[Walks, Depends(get_walks)]
 SearchDependency = Annotated[Search, Depends(read_search)]
 NamesDependency = Annotated[Names, Depends(get_names)]

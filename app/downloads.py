@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
+import asyncpg
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 from isal import igzip
@@ -15,6 +16,7 @@ from app.errors import NotFound, RangeNotSatisfiable
 from app.options import Look
 from app.pictures import GZIP_MAGIC, RENDERER, draw, expanded
 from archive.objects import ObjectStore
+from archive.tables import STAMPS
 
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
 FITS: Final = "application/fits"
@@ -39,6 +41,18 @@ class Piece(NamedTuple):
         if self.key is None or self.offset is None or self.length is None:
             raise NotFound(self.missing)
         return self.key, self.offset, self.length
+
+
+def piece_of(row: asyncpg.Record, part: str) -> Piece:
+    """Where a part of an alert's packet lies, from a row of queries.places."""
+    missing = (
+        f"the packet of alert {row['candid']} has no {part} cutout"
+        if part in STAMPS
+        else f"the original packet of alert {row['candid']} is withheld: "
+        "it holds rows that are not public"
+    )
+    content = f"{row['payload_hash'].hex()[:24]}-{part}"
+    return Piece(row["key"], row[f"{part}_offset"], row[f"{part}_length"], content, missing)
 
 
 def not_modified(request: Request, etag: str) -> bool:

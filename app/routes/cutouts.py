@@ -23,6 +23,7 @@ from app.downloads import (
     GZIP,
     Piece,
     headers_of,
+    piece_of,
     send_file,
     send_fits,
     send_made,
@@ -36,7 +37,6 @@ from app.pictures import RENDERER
 from app.stamps import stamps_in_order
 from app.strips import STRIP, draw_strip
 from app.zips import ZIP, manifest, zipped
-from archive.tables import STAMPS
 
 router = APIRouter(prefix="/api/v1", tags=["cutouts"], responses=PROBLEMS)
 ONCE: Final = [Depends(no_repeats)]
@@ -184,15 +184,8 @@ async def get_object_cutouts_zip(
 
 async def _piece(archive: queries.Archive, candid: int, part: str) -> tuple[Piece, Place]:
     """Where a part of an alert's packet lies, what to say where it is not kept; its position."""
-    row: Any = await queries.places(archive, candid)
-    missing = (
-        f"the packet of alert {candid} has no {part} cutout"
-        if part in STAMPS
-        else f"the original packet of alert {candid} is withheld: it holds rows that are not public"
-    )
-    content = f"{row['payload_hash'].hex()[:24]}-{part}"
-    piece = Piece(row["key"], row[f"{part}_offset"], row[f"{part}_length"], content, missing)
-    return piece, Place(*(row[name] for name in Place._fields))
+    row = await queries.places(archive, candid)
+    return piece_of(row, part), Place(*(row[name] for name in Place._fields))
 
 
 def _of_object(
