@@ -1,11 +1,13 @@
 """Between MARS's form and its rows: its name resolved, a query that is too dear explained."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
 from app.errors import BadForm, BadParameters, TooDear
+from app.filters import FIELDS, Clause, Filter
 from app.form import Form
 from app.resolver import Names, resolve
 from app.search import Cone, Search
@@ -14,7 +16,7 @@ _NARROWING: Final = ("cone", "objectcone", "objectId", "candid")
 
 
 async def placed(form: Form, names: Names) -> Search:
-    """The form's search, its objectcone as a cone.
+    """The form's search, its objectcone as a cone; beside another cone both must hold an alert.
 
     Raises BadForm, NotFound or ResolversSilent where the name cannot be read, is unknown, or nobody
     could be asked.
@@ -25,7 +27,12 @@ async def placed(form: Form, names: Names) -> Search:
         place = await resolve(names, form.named.name, "objectcone")
     except BadParameters as bad:
         raise BadForm(bad.errors) from None
-    return replace(form.search, cone=Cone(place.ra, place.dec, form.named.radius))
+    cone = Cone(place.ra, place.dec, form.named.radius)
+    if form.search.cone is None:
+        return replace(form.search, cone=cone)
+    edge = math.sin(math.radians(cone.radius) / 2) ** 2
+    beside = Clause(Filter(FIELDS["ra"], "within"), [cone.ra, cone.dec, edge])
+    return replace(form.search, clauses=(*form.search.clauses, beside))
 
 
 @contextmanager

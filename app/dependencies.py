@@ -3,12 +3,14 @@
 All are coroutines: FastAPI sends a plain function to a thread, which costs 0.1 ms each.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Final
 
 from fastapi import Depends, Request
 
-from app.errors import BadParameter, BadParameters
+from app.errors import BadParameter, BadParameters, NotFound
+from app.filters import integer
 from app.fragments import Fragments
 from app.queries import Archive, check
 from app.resolver import Names
@@ -71,6 +73,14 @@ async def read_search(request: Request) -> Search:
     return parse_search(request.query_params.multi_items())
 
 
+def candid_of(text: str) -> int:
+    """A path's candid. Raises NotFound: what is no candid names no alert."""
+    try:
+        return integer(text)
+    except ValueError:
+        raise NotFound(f"there is no alert {text[:64]!r}") from None
+
+
 def only(*known: str) -> Callable[[Request], Awaitable[None]]:
     """A dependency that refuses every query parameter but these; blank ones are absent."""
 
@@ -88,6 +98,14 @@ def only(*known: str) -> Callable[[Request], Awaitable[None]]:
 
 
 no_parameters: Final = only()
+
+
+async def no_repeats(request: Request) -> None:
+    """Refuse parameters that are given more than once: which of them is meant?"""
+    given = Counter(name for name, value in request.query_params.multi_items() if value.strip())
+    if again := [name for name, times in given.items() if times > 1]:
+        raise BadParameters([BadParameter(name[:64], "given more than once") for name in again])
+
 
 SettingsDependency = Annotated[Settings, Depends(get_settings)]
 ArchiveDependency = Annotated[Archive, Depends(get_archive)]

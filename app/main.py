@@ -22,6 +22,7 @@ from app.resolver import open_names
 from app.routes import (
     alert_page,
     alerts,
+    cutouts,
     docs,
     health,
     help,
@@ -42,6 +43,7 @@ log = logging.getLogger(__name__)
 # The first that fits an address answers.
 ROUTES: Final = (
     alerts,
+    cutouts,
     nights,
     names,
     health,
@@ -52,7 +54,9 @@ ROUTES: Final = (
     alert_page,
     legacy,
 )
-EXPOSED: Final = ["ETag", "Link", "X-Request-ID", "RateLimit", "RateLimit-Policy", "Retry-After"]
+EXPOSED: Final = (
+    "ETag Link X-Request-ID X-Alerts-Shown X-Alerts-Total RateLimit RateLimit-Policy Retry-After"
+).split()
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:

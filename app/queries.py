@@ -15,6 +15,7 @@ from sqlalchemy import (
     ColumnElement,
     Date,
     FromClause,
+    Integer,
     Text,
     bindparam,
     func,
@@ -36,7 +37,7 @@ from app.matching import (
 )
 from app.search import DEFAULT_SORT, MAX_RADIUS, Search
 from archive.database import check_schema
-from archive.tables import DETECTION, LIMIT, alert, bundle, counter, history, ledger
+from archive.tables import DETECTION, LIMIT, STAMPS, alert, bundle, counter, history, ledger
 
 
 class Archive(NamedTuple):
@@ -143,10 +144,25 @@ _LEGACY_ALERT: Final = _by_either([*(alert.c[name] for name in LEGACY), *ANSWERE
 _PLACES: Final = _by_either(
     [
         *(alert.c[name] for name in ("candid", "pid", "isdiffpos", "payload_hash")),
+        *(alert.c[name] for name in ("ra", "dec", "xpos", "ypos")),
         bundle.c.key,
         *(alert.c[f"{part}_{what}"] for part in KEPT for what in ("offset", "length")),
     ],
     alert.outerjoin(bundle, alert.c.bundle == bundle.c.id),
+)
+_STAMPS_OF: Final = compiled(
+    select(
+        bundle.c.key,
+        alert.c.payload_hash,
+        *(alert.c[f"{stamp}_{what}"] for stamp in STAMPS for what in ("offset", "length")),
+        *(alert.c[name] for name in ("candid", "object_id", "jd", "filter", "ra", "dec")),
+        *(alert.c[name] for name in ("xpos", "ypos", "magpsf", "isdiffpos")),
+        func.count().over().label("total"),
+    )
+    .select_from(alert.outerjoin(bundle, alert.c.bundle == bundle.c.id))
+    .where(alert.c.object_id == bindparam("object_id", type_=Text()))
+    .order_by(alert.c.jd.desc(), alert.c.candid.desc())
+    .limit(bindparam("limit", type_=Integer()))
 )
 HISTORIES_OF: Final = compiled(
     select(
@@ -196,7 +212,7 @@ async def one_object(archive: Archive, object_id: str) -> list[asyncpg.Record]:
 
 
 async def places(archive: Archive, number: int, key: str = "candid") -> asyncpg.Record:
-    """Bundle and byte ranges of an alert's packet and stamps, by candid or lco_id.
+    """Bundle and byte ranges of an alert's packet and stamps, its position; by candid or lco_id.
 
     Raises NotFound.
     """
@@ -211,6 +227,19 @@ async def legacy_alert(archive: Archive, number: int, key: str) -> asyncpg.Recor
 async def limits(archive: Archive, object_id: str) -> list[asyncpg.Record]:
     """Exposures of an object's packets in which it was or was not seen, by candid."""
     return await archive.fetch(_LIMITS_OF, object_id=object_id)
+
+
+async def stamps(archive: Archive, object_id: str, limit: int) -> list[dict[str, Any]]:
+    """Where an object's newest stamps lie, alert by alert in time order; `total` counts its alerts.
+
+    Raises NotFound.
+    """
+    # PostgreSQL's text holds no NUL and no surrogates, so no object is named with one.
+    known = object_id.isprintable()
+    rows = await archive.fetch(_STAMPS_OF, object_id=object_id, limit=limit) if known else []
+    if not rows:
+        raise NotFound(f"there is no object {object_id[:64]!r}")
+    return [dict(row) for row in reversed(rows)]
 
 
 async def histories(archive: Archive, object_id: str, as_of: int) -> list[asyncpg.Record]:

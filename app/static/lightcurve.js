@@ -37,8 +37,20 @@
           meta: one.kind,
           hovertemplate: "%{text}<extra></extra>",
           opacity: one.kind === "forced" ? 0.55 : 1,
-          marker: { symbol: one.symbol, size: one.size, color: own, line: { width: 1.5, color: own } },
-          error_y: { type: "data", array: one.error, visible: !one.limit, color: own, thickness: 1, width: 0 },
+          marker: {
+            symbol: one.symbol,
+            size: one.size,
+            color: own,
+            line: { width: 1.5, color: own },
+          },
+          error_y: {
+            type: "data",
+            array: one.error,
+            visible: !one.limit,
+            color: own,
+            thickness: 1,
+            width: 0,
+          },
         };
       });
     return [...ring(drawn), ...drawn];
@@ -51,20 +63,27 @@
       if (n >= 0) {
         const line = { width: 2, color: colour("ink") };
         const marker = { symbol: "circle-open", size: 20, color: line.color, line };
-        return [{ type: "scatter", mode: "markers", x: [trace.x[n]], y: [trace.y[n]], meta: "marked", hoverinfo: "skip", marker }];
+        const at = { x: [trace.x[n]], y: [trace.y[n]] };
+        const kind = { type: "scatter", mode: "markers", meta: "marked", hoverinfo: "skip" };
+        return [{ ...kind, ...at, marker }];
       }
     }
     return [];
   }
 
   function layout() {
-    const axis = { gridcolor: colour("line"), zeroline: false, linecolor: colour("line"), exponentformat: "none" };
+    const line = colour("line");
+    const axis = { gridcolor: line, zeroline: false, linecolor: line, exponentformat: "none" };
     return {
       height: 420,
       margin: { l: 56, r: 12, t: 8, b: 44 },
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
-      font: { color: colour("ink"), size: 12, family: getComputedStyle(document.body).fontFamily },
+      font: {
+        color: colour("ink"),
+        size: 12,
+        family: getComputedStyle(document.body).fontFamily,
+      },
       showlegend: false,
       hovermode: "closest",
       dragmode: "zoom",
@@ -76,7 +95,11 @@
 
   function draw() {
     note.hidden = view() !== "total";
-    Plotly.react(place, traces(), layout(), { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] });
+    Plotly.react(place, traces(), layout(), {
+      responsive: true,
+      displaylogo: false,
+      modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+    });
   }
 
   place.replaceChildren();
@@ -86,6 +109,7 @@
   document.addEventListener("themechange", draw);
   place.on("plotly_click", ({ points: [point] }) => {
     // Histories tell of detections that never came as alerts: those have no page.
-    if (point.data.meta === "detection" && point.customdata !== marked) location.assign(`/${point.customdata}/`);
+    if (point.data.meta !== "detection" || point.customdata === marked) return;
+    location.assign(`/${point.customdata}/`);
   });
 })();

@@ -13,4 +13,5 @@ const aladin = A.aladin(place, {
 });
 const marker = A.catalog({ name, color: "#f08138", sourceSize: 18 });
 aladin.addCatalog(marker);
-marker.addSources([A.marker(Number(ra), Number(dec), { popupTitle: name, popupDesc: `${ra}, ${dec}` })]);
+const popup = { popupTitle: name, popupDesc: `${ra}, ${dec}` };
+marker.addSources([A.marker(Number(ra), Number(dec), popup)]);

@@ -103,6 +103,27 @@ async def test_views_and_kinds_can_be_switched(
     assert title == "total magnitude"
 
 
+async def test_a_point_leads_to_its_alert(page: Page, served: Served) -> None:
+    await opened_alert(page, served.client, MIDDLE)
+    place = await page.evaluate(
+        """candid => {
+          const plot = document.querySelector('[data-curve]');
+          const n = plot.data.findIndex(t => t.customdata?.includes(candid));
+          const trace = document.querySelectorAll('.scatterlayer .trace')[n];
+          const points = trace.querySelectorAll('.points path');
+          const box = points[plot.data[n].customdata.indexOf(candid)].getBoundingClientRect();
+          return [box.x + box.width / 2, box.y + box.height / 2];
+        }""",
+        str(sky.THIRD),
+    )
+    await page.mouse.move(*place)
+    hover = page.locator(".hoverlayer")
+    await hover.get_by_text("UTC").wait_for()
+    assert "g detection, fainter than the reference" in (await hover.text_content() or "")
+    await page.mouse.click(*place)
+    await page.wait_for_url(f"**/{sky.THIRD}/")
+
+
 async def test_faded_detections_are_open(page: Page, real_sky: httpx.AsyncClient) -> None:
     listed = (await real_sky.get("/api/v1/alerts?isdiffpos=false&limit=1")).json()
     await opened_alert(page, real_sky, listed["items"][0]["candid"])
