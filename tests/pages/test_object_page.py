@@ -31,6 +31,11 @@ async def test_summary_curve_and_alerts(page: Page, served: Served) -> None:
     assert summary[0].split("\t")[1] == "3"
     assert await page.locator("img.stamp").first.evaluate("i => i.naturalWidth") == 189
     assert await page.get_by_text("100.000000, -20.000000°").count() == 1
+    for name, kind in (("one picture", "image/png"), ("FITS files (zip)", "application/zip")):
+        address = await page.get_by_role("link", name=name).get_attribute("href")
+        assert address is not None
+        answer = await served.client.get(address)
+        assert answer.headers["content-type"] == kind
 
 
 async def test_two_names_of_one_star_find_each_other() -> None:
