@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from fastapi import Request, Response
 
 from app import listing, queries, totals
-from app.asking import placed
+from app.asking import around, position
 from app.errors import (
     RETRY_AFTER_S,
     BadParameters,
@@ -19,10 +19,11 @@ from app.errors import (
 )
 from app.form import FORM, PAGE_SIZE, SORTS_OFFERED, Form, read_form
 from app.pages import render
-from app.resolver import Names
-from app.search import Search
+from app.resolver import Names, Place
 from app.walks import Listed, Walks
 
+STAMP_PIXELS: Final = 63
+"""One for each of the stamp's own: enough for the height of a row, and the least bytes."""
 _BUSY: Final = HTTPStatus.SERVICE_UNAVAILABLE
 _UNKNOWN: Final = totals.Total("Alerts")
 _NO_BLAME: Final = totals.Blame([], 0)
@@ -47,7 +48,7 @@ async def front_page(
     latest = await latest_time(archive)
     try:
         form = read_form(parameters.items())
-        search = await placed(form, names)
+        place = await position(form, names)
     except BadParameters as error:
         faults = {e.parameter: e.reason for e in error.errors}
         return _page(request, parameters, latest, error.status, faults=faults)
@@ -57,13 +58,14 @@ async def front_page(
     except ResolversSilent as error:
         faults = {"objectcone": reason_of(error)}
         return _page(request, parameters, latest, _BUSY, faults=faults)
+    search = around(form, place)
     try:
         listed = await walks.page(archive, client, form, search)
     except TooDear as error:
         return _page(request, parameters, latest, _BUSY, dear=str(error))
     seen = (form.page - 1) * PAGE_SIZE + len(listed.rows)
     total = await totals.total(archive, search, seen, listed.has_next)
-    blame = _NO_BLAME if listed.rows else await _blame(archive, parameters, search)
+    blame = _NO_BLAME if listed.rows else await _blame(archive, parameters, place)
     return _page(request, parameters, latest, form=form, listed=listed, total=total, blame=blame)
 
 
@@ -77,17 +79,16 @@ async def latest_time(archive: queries.Archive) -> str | None:
 
 
 async def _blame(
-    archive: queries.Archive, parameters: listing.Parameters, search: Search
+    archive: queries.Archive, parameters: listing.Parameters, place: Place | None
 ) -> totals.Blame:
     """Which filter leaves nothing: the search is made again without each of them."""
     hasty = archive._replace(statement_timeout_s=totals.PROBE_S)
 
     async def any_without(name: str) -> bool:
         rest = [(n, v) for n, v in parameters.items() if n not in (name, *listing.ORDER)]
-        form = read_form(rest)
         # The name has been resolved: nobody is asked again.
-        cone = search.cone if form.named else form.search.cone
-        _, rows = await queries.alerts(hasty, replace(form.search, cone=cone, limit=1))
+        search = around(read_form(rest), place)
+        _, rows = await queries.alerts(hasty, replace(search, limit=1))
         return bool(rows)
 
     return await totals.blame([n for n in parameters if n in FORM], any_without)
@@ -160,5 +161,5 @@ def _elsewhere(parameters: listing.Parameters, url: str) -> dict[str, Any]:
 
 
 def _shown(row: listing.Row, heads: list[listing.Header]) -> Shown:
-    stamp = f"/api/v1/alerts/{row['candid']}/cutouts/difference.png"
+    stamp = f"/api/v1/alerts/{row['candid']}/cutouts/difference.png?size={STAMP_PIXELS}"
     return Shown([(h.column.cell(row), h) for h in heads], stamp if row["has_difference"] else "")

@@ -133,6 +133,12 @@ async def test_the_filter_that_excludes_everything_is_named(served: Served) -> N
     assert rows(page) == []
 
 
+async def test_two_cones_that_do_not_meet_are_both_to_blame(served: Served) -> None:
+    page = await read(served.client, f"/?cone=150,30,1&objectcone={sky.OBJECT},0.1&rb__gte=0")
+    names = [text.split()[0] for text in texts(page, '//*[@id="empty"]//li/span')]
+    assert names == ["cone", "objectcone"]
+
+
 async def test_filters_that_only_together_exclude_everything(served: Served) -> None:
     # Each of three is too much, so to take one away is not enough.
     page = await read(served.client, "/?magpsf__lte=2&magpsf__gte=30&rb__gte=2")

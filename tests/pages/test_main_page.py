@@ -236,7 +236,7 @@ async def test_the_code_of_a_search_runs(real_sky: httpx.AsyncClient, page: Page
 async def test_stamps_are_drawn_in_the_rows(real_sky: httpx.AsyncClient, page: Page) -> None:
     await page.goto(at(real_sky, "/?objectId=ZTF21abiuvdk"), wait_until="networkidle")
     widths = "[...document.querySelectorAll('td.thumb img')].slice(0, 10).map(i => i.naturalWidth)"
-    assert await page.evaluate(widths) == [189] * 10
+    assert await page.evaluate(widths) == [63] * 10
 
 
 async def test_without_scripts(real_sky: httpx.AsyncClient, browser: Browser) -> None:
