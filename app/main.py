@@ -30,6 +30,7 @@ from app.routes import (
     names,
     nights,
     object_page,
+    objects,
     static,
 )
 from app.settings import Settings
@@ -44,6 +45,7 @@ log = logging.getLogger(__name__)
 ROUTES: Final = (
     alerts,
     cutouts,
+    objects,
     nights,
     names,
     health,

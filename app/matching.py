@@ -112,7 +112,7 @@ _RADIUS: Final[BindParameter[float]] = bindparam("radius", type_=Double())
 _SKIP: Final[BindParameter[int]] = bindparam("skip", type_=BigInteger())
 
 
-def _within(rows: FromClause) -> ColumnElement[bool]:
+def within(rows: FromClause) -> ColumnElement[bool]:
     """The exact test, as q3c_radial_query makes it: sin²(d/2) < sin²(r/2)."""
     half = func.radians(_RADIUS, type_=Double()) / literal_column("2.0", Double())
     most: ColumnElement[float] = func.power(func.sin(half), literal_column("2"), type_=Double())
@@ -153,7 +153,7 @@ def _pixel_ranges() -> CTE:
     )
 
 
-def _in_cone(clauses: Sequence[ColumnElement[bool]]) -> Select[Any]:
+def in_cone(clauses: Sequence[ColumnElement[bool]]) -> Select[Any]:
     """candid and jd of the alerts in the cone, from the index alert_sky alone."""
     covering = _pixel_ranges()
     pixel = func.q3c_ang2ipix(alert.c.ra, alert.c.dec)
@@ -166,7 +166,7 @@ def _in_cone(clauses: Sequence[ColumnElement[bool]]) -> Select[Any]:
     return (
         select(near.c.candid, near.c.jd)
         .select_from(covering.join(near, true()))
-        .where(_within(near))
+        .where(within(near))
     )
 
 
@@ -193,14 +193,14 @@ def _page(shape: Shape) -> Select[Any]:
     narrow = [pair for pair in named if pair[0].narrow]
     if not narrow and (shape.wide or not shape.cone):
         where = [*batch, *(wanted.sql(key) for wanted, key in named)]
-        return _walked([*where, _within(alert)] if shape.cone else where, shape)
+        return _walked([*where, within(alert)] if shape.cone else where, shape)
     covered = [pair for pair in named if set(pair[0].field.columns) <= set(_COVERED)]
     early = narrow or covered
     clauses = [*batch, *(wanted.sql(key) for wanted, key in early)]
     if not narrow:
-        picked = _in_cone(clauses)
+        picked = in_cone(clauses)
     else:
-        cone = [_within(alert)] if shape.cone else []
+        cone = [within(alert)] if shape.cone else []
         picked = select(alert.c.candid, alert.c.jd).where(*clauses, *cone)
     late = [wanted.sql(key) for wanted, key in named if (wanted, key) not in early]
     return _fetched(picked.cte("picked").prefix_with("MATERIALIZED"), late, shape)

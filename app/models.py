@@ -65,7 +65,8 @@ _OWN: Final[dict[str, Any]] = {
 }
 
 
-def _field(column: Column) -> tuple[Any, Any]:
+def field_of(column: Column) -> tuple[Any, Any]:
+    """A column as pydantic has it: its type, and what is told of it."""
     kind = str if column.name in AS_TEXT else _TYPES[column.kind]
     unit = f" [{column.unit}]" if column.unit else ""
     missing = "" if column.sentinel is None else "; null where ZTF has none"
@@ -74,7 +75,7 @@ def _field(column: Column) -> tuple[Any, Any]:
 
 
 def _alert_fields() -> dict[str, Any]:
-    return {n: _OWN[n] if n in _OWN else _field(_COLUMNS[n]) for n in ALERT_KEYS}
+    return {n: _OWN[n] if n in _OWN else field_of(_COLUMNS[n]) for n in ALERT_KEYS}
 
 
 Alert = create_model(
@@ -94,6 +95,9 @@ class Point(Model):
     time: str = Field(description="start of exposure, RFC 3339, UTC")
     filter: Band | None
     pid: int = Field(description="processing id of the exposure's quadrant")
+    object_id: str | None = Field(
+        default=None, description="the object whose point it is; only in merged light curves"
+    )
 
 
 class _Detected(Point):
