@@ -11,6 +11,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic.json_schema import SkipJsonSchema
 
 from app.errors import BadParameter, BadParameters
 from app.filters import integer
@@ -75,9 +76,10 @@ class Options(BaseModel):
 class AsOf(Options):
     """How much of the archive is to be seen."""
 
-    as_of: Annotated[int | None, BeforeValidator(_batch)] = Field(
+    as_of: Annotated[int | SkipJsonSchema[None], BeforeValidator(_batch)] = Field(
         default=None,
         ge=0,
+        json_schema_extra={"format": "int64"},
         description="Batch number: the archive as it was after it. Every answer says its own.",
     )
 
