@@ -50,9 +50,11 @@ class Limits(StrEnum):
     PERCENTILE = "percentile"
 
 
-def _batch(given: Any) -> Any:
+def _batch(given: str) -> int:
     """As in a search: pydantic's own reading knows more spellings of an integer."""
-    return integer(given) if isinstance(given, str) else given
+    if (value := integer(given)) < 0:
+        raise ValueError("not a batch number")
+    return value
 
 
 class Options(BaseModel):
@@ -78,8 +80,7 @@ class AsOf(Options):
 
     as_of: Annotated[int | SkipJsonSchema[None], BeforeValidator(_batch)] = Field(
         default=None,
-        ge=0,
-        json_schema_extra={"format": "int64"},
+        json_schema_extra={"format": "int64", "minimum": 0},
         description="Batch number: the archive as it was after it. Every answer says its own.",
     )
 
