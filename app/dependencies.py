@@ -46,8 +46,9 @@ async def get_fragments(request: Request) -> Fragments:
 
 
 async def read_search(request: Request) -> Search:
-    """The search in the query string."""
-    return parse_search(request.query_params.multi_items())
+    """The search in the query string; without `format` Accept says in which."""
+    accept = request.headers.get("accept", "")
+    return parse_search(request.query_params.multi_items(), accept)
 
 
 async def no_parameters(request: Request) -> None:

@@ -18,7 +18,7 @@ from app.middleware import Surroundings
 from app.openapi import describe
 from app.queries import Archive, check
 from app.ratelimit import RateLimit
-from app.routes import alerts, docs, health, nights
+from app.routes import alerts, docs, fields, health, nights
 from app.settings import Settings
 from archive import logs
 from archive.database import make_engine
@@ -27,7 +27,10 @@ from archive.objects import open_store
 
 log = logging.getLogger(__name__)
 STATIC: Final = Path(__file__).parent / "static"
-EXPOSED: Final = ["ETag", "Link", "X-Request-ID", "RateLimit", "RateLimit-Policy", "Retry-After"]
+EXPOSED: Final = [
+    *("ETag", "Link", "X-Request-ID", "RateLimit", "RateLimit-Policy", "Retry-After"),
+    *("Content-Disposition", "X-As-Of", "X-Truncated", "X-Next-Cursor"),
+]
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -46,7 +49,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.schema_is_current = False
     app.state.fragments = Fragments(f"{settings.public_url}/api/v1")
-    for routes in (alerts, nights, health, docs):
+    for routes in (alerts, fields, nights, health, docs):
         app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=STATIC), "static")
     add_error_handlers(app)

@@ -62,6 +62,9 @@ ANSWERED: Final = (
     *(alert.c[f"{part}_offset"].is_not(None).label(f"has_{part}") for part in KEPT),
     *(alert.c[name] for name in REALS),
 )
+_READ: Final[dict[str, ColumnElement[Any]]] = {
+    c.name: c for c in (*alert.c, *ANSWERED[len(PLAIN) : len(PLAIN) + len(KEPT)])
+}
 _COVERED: Final = ("jd", "candid", "ra", "dec", "batch")
 """Columns of the index alert_sky: filters on them are applied before the row itself is fetched."""
 
@@ -76,6 +79,8 @@ class Shape(NamedTuple):
     """Where the page begins: "" at the start, "value" after a value, "null" among the nulls."""
     as_of: bool
     limit: int
+    columns: tuple[str, ...] = ()
+    """What to read, by name; without any ANSWERED."""
 
 
 class Statement(NamedTuple):
@@ -167,10 +172,13 @@ def _in_cone(clauses: Sequence[ColumnElement[bool]]) -> Select[Any]:
 # -------------------------------------------------------------------------------------------------
 
 
-def _columns(sort: Sort) -> tuple[ColumnElement[Any], ...]:
+def _columns(shape: Shape) -> tuple[ColumnElement[Any], ...]:
     """What is answered, behind the sort column where that is not among it."""
-    answered = sort.column in PLAIN or sort.column in REALS
-    return ANSWERED if answered else (alert.c[sort.column], *ANSWERED)
+    sorted_by = shape.sort.column
+    if shape.columns:
+        return tuple(_READ[n] for n in dict.fromkeys((sorted_by, "candid", *shape.columns)))
+    answered = sorted_by in PLAIN or sorted_by in REALS
+    return ANSWERED if answered else (alert.c[sorted_by], *ANSWERED)
 
 
 def _order(columns: Any, sort: Sort) -> list[ColumnElement[Any]]:
@@ -213,7 +221,7 @@ def _page(shape: Shape) -> Select[Any]:
         where = [*batch, *(wanted.sql(key) for wanted, key in named)]
         if shape.after:
             where.append(_beyond(alert.c, shape.sort, shape.after))
-        return select(*_columns(shape.sort)).where(*where).order_by(*_order(alert.c, shape.sort))
+        return select(*_columns(shape)).where(*where).order_by(*_order(alert.c, shape.sort))
     covered = [pair for pair in named if set(pair[0].field.columns) <= set(_COVERED)]
     early = narrow or covered
     clauses = [*batch, *(wanted.sql(key) for wanted, key in early)]
@@ -238,7 +246,7 @@ def _fetched(picked: CTE, late: list[ColumnElement[bool]], shape: Shape) -> Sele
     where = [alert.c.candid == keys.c.candid, *late]
     if shape.after and not by_key:
         where.append(_beyond(alert.c, shape.sort, shape.after))
-    row = select(*_columns(shape.sort)).where(*where).limit(literal_column("1")).lateral("row")
+    row = select(*_columns(shape)).where(*where).limit(literal_column("1")).lateral("row")
     order = _order(keys.c if by_key else row.c, shape.sort)
     return select(row).select_from(keys.join(row, true())).order_by(*order)
 
