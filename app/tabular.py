@@ -10,6 +10,7 @@ ended by them: only `end` writes the last one, so a file without it is not whole
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
@@ -116,6 +117,7 @@ _CRLF: Final = "\r\n"
 _SPECIAL: Final = re.compile(r'[,"\r\n]|^\s|\s$|^$')
 
 
+@lru_cache(maxsize=4096)
 def _quoted(text: str | None) -> str:
     """A CSV cell; empty in quotes is the empty string, and without them missing."""
     if text is None:
@@ -134,7 +136,7 @@ class Csv:
 
     def rows(self, values: Values) -> bytes:
         cells = [
-            [_quoted(v) for v in column_values]
+            list(map(_quoted, column_values))
             if column.kind in (TEXT, TIME)
             else tokens(column, column_values)
             for column, column_values in zip(self._columns, values, strict=True)
