@@ -21,11 +21,24 @@ _GZIP: Final = 31
 
 
 class Compressor(Protocol):
-    """Compresses a stream piece by piece."""
+    """Compresses a stream piece by piece; what `compress` gives can be expanded at once."""
 
     def compress(self, data: bytes) -> bytes: ...
 
     def flush(self) -> bytes: ...
+
+
+class _Gzip:
+    """gzip that gives each piece at once: a client sees rows as they are made."""
+
+    def __init__(self) -> None:
+        self._compressor = isal_zlib.compressobj(_LEVEL, wbits=_GZIP)
+
+    def compress(self, data: bytes) -> bytes:
+        return self._compressor.compress(data) + self._compressor.flush(isal_zlib.Z_SYNC_FLUSH)
+
+    def flush(self) -> bytes:
+        return self._compressor.flush()
 
 
 class _Cramjam:
@@ -59,7 +72,7 @@ CODINGS: Final = (
     Coding(
         "gzip",
         lambda data: igzip.compress(data, _LEVEL, mtime=0),
-        lambda: isal_zlib.compressobj(_LEVEL, wbits=_GZIP),
+        _Gzip,
     ),
     Coding(
         "br",
