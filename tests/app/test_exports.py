@@ -236,4 +236,4 @@ async def test_a_client_that_goes_away_ends_the_reading(
         await anext(answer.aiter_raw())
     gone.set()
     await asyncio.sleep(0.6)
-    assert asked == 3
+    assert asked <= 3  # of sixteen
