@@ -5,6 +5,7 @@ zstd and brotli.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, Protocol
 
 import cramjam
@@ -89,7 +90,12 @@ def coding_of(request: Request) -> Coding | None:
 
     A client that says nothing of codings may not know them.
     """
-    given = weights(request.headers.get("accept-encoding", ""))
+    return _best(request.headers.get("accept-encoding", ""))
+
+
+@lru_cache(maxsize=64)
+def _best(accepted: str) -> Coding | None:
+    given = weights(accepted)
     known = {_ALIASES.get(name, name): q for name, q in given.items()}
     best = max(CODINGS, key=lambda coding: weight(known, coding.name))
     liked = weight(known, best.name)

@@ -18,7 +18,8 @@ from app.middleware import Surroundings
 from app.openapi import describe
 from app.queries import Archive, check
 from app.ratelimit import RateLimit
-from app.routes import alerts, docs, fields, health, nights
+from app.resolver import open_names
+from app.routes import alerts, docs, fields, health, names, nights
 from app.settings import Settings
 from archive import logs
 from archive.database import make_engine
@@ -49,7 +50,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.schema_is_current = False
     app.state.fragments = Fragments(f"{settings.public_url}/api/v1")
-    for routes in (alerts, fields, nights, health, docs):
+    for routes in (alerts, fields, nights, names, health, docs):
         app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=STATIC), "static")
     add_error_handlers(app)
@@ -75,8 +76,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     archive = Archive(engine, settings.statement_timeout_s, settings.database_timeout_s)
     app.state.archive, app.state.metrics = archive, Metrics(engine)
     try:
-        async with open_store(settings) as store:
-            app.state.store = store
+        async with open_store(settings) as store, open_names(settings, archive) as resolver:
+            app.state.store, app.state.names = store, resolver
             try:
                 await check(archive)
                 app.state.schema_is_current = True

@@ -22,6 +22,19 @@ from faults.feed import make_feed
 from faults.kinds import KINDS, RANDOM, SHORT
 from faults.run import Kind, Result, Stage, calm_contents, run_fault
 
+PAGE = Path(__file__).parents[1] / "docs" / "faults.md"
+INTRODUCTION = """# Faults
+
+Written by `make faults` on {day}, seed {seed}. Each row is a feed of its own through real Kafka,
+PostgreSQL and S3 server, broken `runs` times at moments drawn from the seed (`seen`: so often the
+fault did happen), then drained and checked: every packet that was sent ended as stored, duplicate,
+private or rejected; the rows equal those of an undisturbed feed; each row's bytes have the
+packet's sha256; the ledger ends where Kafka ends. Recovery is the time from the fault to the next
+durable batch (Kafka gives a dead consumer's partitions away after 10 s); SIGTERM the longest time
+to a clean end. Processes and servers die here, not the machine: the local S3 server promises no
+fsync.
+
+"""
 HEAD = "fault|runs|seen|packets|lost|doubled|without bytes|recovery s: median, longest|SIGTERM s"
 
 
@@ -48,7 +61,7 @@ def _chosen(options: argparse.Namespace) -> list[Kind]:
 
 
 async def _run(state: State, options: argparse.Namespace, kinds: Sequence[Kind]) -> list[Result]:
-    seed = random.randrange(10**6) if options.seed is None else options.seed
+    seed = options.seed
     feed = make_feed(options.messages or (500 if options.short else 4000), seed)
     folder = state.folder / "runs" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-seed-{seed}"
     print(f"seed {seed}: {len(feed.messages)} messages, {feed.packets} packets; logs in {folder}")
@@ -106,6 +119,8 @@ def _report(results: Sequence[Result]) -> str:
 def main() -> int:
     """Run the suite; 1 where anything was lost, doubled, without bytes, or not seen to happen."""
     options = _arguments()
+    if options.seed is None:
+        options.seed = random.randrange(10**6)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # its servers are broken on purpose
     end_on_signals()
     try:
@@ -123,6 +138,9 @@ def main() -> int:
         print(f"faults: {error or 'stopped'}", file=sys.stderr)
         return 1
     print("\n" + table(results))
+    if kinds == list(KINDS):
+        day = f"{datetime.now(UTC):%Y-%m-%d}"
+        PAGE.write_text(INTRODUCTION.format(day=day, seed=options.seed) + table(results) + "\n")
     if options.report:
         options.report.write_text(_report(results))
     return 0 if results and all(result.sound for result in results) else 1

@@ -170,6 +170,26 @@ class Supernova:
 
 
 @dataclass(frozen=True, slots=True)
+class Recurrent:
+    """The same supernova again and again: whatever the night, one rises or fades."""
+
+    first: Supernova
+    every: float
+    """Days."""
+    lead = 15.0
+    """Days before an epoch at which its rise is still too faint to be seen."""
+    steady = None
+    kind = "supernova"
+
+    def flux(self, jd: np.ndarray, fid: np.ndarray) -> np.ndarray:
+        """That of the latest one, and what is left of the one before."""
+        start = self.first.epoch - self.lead
+        since = start + (jd - start) % self.every
+        both: np.ndarray = self.first.flux(since, fid) + self.first.flux(since + self.every, fid)
+        return both
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """A body of the solar system: at this position in one exposure only."""
 

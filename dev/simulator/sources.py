@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import asin, cos, degrees, hypot, radians, sin
 from typing import Any, Final
 
@@ -11,7 +11,16 @@ import numpy as np
 from numpy.random import Generator
 
 from dev.simulator.catalogues import NO_VALUE, Reference, neighbours, references_of
-from dev.simulator.ephemeris import orbits
+from dev.simulator.ephemeris import Orbit, orbits
+from dev.simulator.landmarks import (
+    BODY,
+    LANDMARKS,
+    YEAR,
+    designation,
+    light_of_landmark,
+    orbit,
+    rng_of,
+)
 from dev.simulator.lights import (
     SHAPES,
     ActiveNucleus,
@@ -36,7 +45,8 @@ from dev.simulator.survey import (
 
 SOUTHERNMOST: Final = -31.0
 # The first sources of every seed: in turn a star by the pole, one across RA 0, and one of these,
-# far in the north. The Sun hides none of them, and all are bright: also a small run shows them.
+# far in the north (three are landmarks). The Sun hides none of them, and all are bright: also a
+# small run shows them.
 SHOWN: Final = ("supernova", "body", "nucleus", "irregular", "supernova", "body")
 AT_THE_EDGES: Final = 3 * len(SHOWN)
 LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
@@ -68,13 +78,16 @@ class Source:
     """The candidate's fields about catalogues: Pan-STARRS, Gaia, bodies of the solar system."""
 
 
-def name_of(run: Run, number: int, year: int) -> str:
+def row_of(run: Run) -> int:
+    """Where the names of a run begin in the row of all names."""
+    return run.seed * 20_000_003 + run.last_nid * 1_300_021 + run.nights * 100_003
+
+
+def name_of(place_in_row: int, year: int) -> str:
     """An object name like ZTF's, two digits of the year and seven letters.
 
-    Runs and sources are counted in one row of numbers; multiplying by a prime that does not
-    divide 26^7 only permutes the names.
+    Multiplying by a prime that does not divide 26^7 only permutes the names.
     """
-    place_in_row = run.seed * 20_000_003 + run.last_nid * 1_300_021 + run.nights * 100_003 + number
     left = place_in_row * 1_000_000_007 % 26**7
     letters = ""
     for _ in range(7):
@@ -124,20 +137,36 @@ class Sky:
 
     def sources(self, number: int) -> list[Source]:
         """Those with this number. Outbursts lie within the run's nights, or just before."""
+        if number in LANDMARKS:
+            return self._landmark(number)
         rng = self.run.rng(number, 7)
         first = number < AT_THE_EDGES
         kind = KINDS[int(rng.integers(len(KINDS)))]
         if first:
             kind = SHOWN[number // 3] if number % 3 == 2 else "periodic"
         if kind == "body":
-            return [
-                self._source(number, (ra, dec), passage, rng)
-                for ra, dec, passage in self._passages(rng)
-            ]
+            middle = (self.run.start + self.run.end) / 2
+            return self._body(number, orbits(rng, middle), str(rng.integers(1_000, 600_000)), rng)
         start, end = self.run.start, self.run.end
         outbursts = ((2 * start + end) / 3, (start + end) / 2) if first else (start - 15, end)
         light = light_of(kind, rng, outbursts, surely=first)
         return [self._source(number, somewhere(number, rng), light, rng)]
+
+    def _landmark(self, number: int) -> list[Source]:
+        rng = rng_of(self.run.seed, number)
+        if number == BODY:
+            seed = self.run.seed
+            return self._body(number, orbit(seed), designation(seed), self.run.rng(number, 7))
+        source = self._source(number, somewhere(number, rng), light_of_landmark(number), rng)
+        # Names of runs begin far behind: their nights are counted from 2017 in steps of a million.
+        return [replace(source, object_id=name_of(self.run.seed * 20_000_003 + number, YEAR))]
+
+    def _body(self, number: int, orbit: Orbit, name: str, rng: Generator) -> list[Source]:
+        """One source for each exposure in which a body is seen."""
+        return [
+            self._source(number, (ra, dec), passage, rng)
+            for ra, dec, passage in self._passages(orbit, name, rng)
+        ]
 
     def _source(
         self, number: int, where: tuple[float, float], light: Light, rng: Generator
@@ -154,7 +183,7 @@ class Sky:
             year = night_of(int(since - JD_OF_FIRST_NIGHT)).year
         self.names += 1
         return Source(
-            object_id=name_of(self.run, self.names, year),
+            object_id=name_of(row_of(self.run) + self.names, year),
             ra=where[0],
             dec=where[1],
             place=place(*where),
@@ -167,11 +196,11 @@ class Sky:
             neighbours=neighbours(light, magnitudes[1], rng),
         )
 
-    def _passages(self, rng: Generator) -> Iterator[tuple[float, float, Passage]]:
-        """Where, and in which exposures, a body is seen that stands opposite the Sun in mid-run."""
+    def _passages(
+        self, orbit: Orbit, name: str, rng: Generator
+    ) -> Iterator[tuple[float, float, Passage]]:
+        """Where, and in which exposures, a body is seen."""
         run = self.run
-        orbit = orbits(rng, (run.start + run.end) / 2)
-        name = str(rng.integers(1_000, 600_000))
         nids = np.arange(run.first_nid, run.last_nid + 1)
         ra, dec, _ = orbit.seen(JD_OF_FIRST_NIGHT + nids + 0.3)
         seen = dec > SOUTHERN_LIMIT

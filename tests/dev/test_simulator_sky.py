@@ -29,6 +29,7 @@ from dev.simulator.lights import (
     IrregularStar,
     Passage,
     PeriodicStar,
+    Recurrent,
     Supernova,
 )
 from dev.simulator.sources import arcseconds, offset
@@ -290,3 +291,34 @@ def test_oddities_come_now_and_then(packets: list[Packet]) -> None:
         assert latest["jd"] - JD_OF_FIRST_NIGHT >= latest["nid"]
         assert latest["scorr"] > 4.5
         assert latest["magpsf"] < latest["diffmaglim"] + 0.01
+
+
+@pytest.mark.parametrize("night", [date(2026, 2, 1), date(2026, 8, 1), date(2027, 11, 1)])
+def test_landmarks_are_the_same_whatever_the_night(night: date) -> None:
+    found: dict[str, list[Packet]] = defaultdict(list)
+    for one in simulate(300, 1, night):
+        found[one.record["objectId"]].append(one)
+        found[one.record["candidate"]["ssnamenr"]].append(one)
+    star, burst, body = (found[name] for name in ("ZTF18olghcjf", "ZTF18hkapgpi", "2018 YZ901"))
+    kinds = [{one.kind for one in seen} for seen in (star, burst, body)]
+    assert kinds == [{"periodic star"}, {"supernova"}, {"moving body"}]
+    for seen, where in ((star, (0.068, 63.139)), (burst, (1.772, 78.880))):
+        assert len(seen) >= 20
+        latest = seen[-1].record["candidate"]
+        assert arcseconds(latest["ra"], latest["dec"], *where) < 5
+        assert latest["jd"] > JD_OF_FIRST_NIGHT + nid_of(night) - 3
+    assert len(body) >= 20
+    ends = [one.record["candidate"] for one in (body[0], body[-1])]
+    moved = arcseconds(ends[0]["ra"], ends[0]["dec"], ends[1]["ra"], ends[1]["dec"]) / 3600
+    assert 0.3 < moved < 5
+
+
+def test_a_supernova_comes_again_after_sixty_days() -> None:
+    burst = Recurrent(Supernova(DAYS[100], 3.0, 18.0, 16.3), 60.0)
+    flux = burst.flux(DAYS, G)
+    assert flux[DAYS[100] - 20 > DAYS].max() > 0
+    tops = [n for n in range(1, len(flux) - 1) if flux[n - 1] < flux[n] >= flux[n + 1]]
+    assert np.diff(DAYS[tops]) == pytest.approx(60.0, abs=0.5)
+    assert flux.max() == pytest.approx(microjansky(16.3), rel=0.05)
+    # A new one begins while the old one is still fading: no step is larger than a supernova's own.
+    assert np.abs(np.diff(flux)).max() < 0.2 * flux.max()
