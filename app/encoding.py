@@ -1,6 +1,6 @@
 """Compression of answers: zstd, gzip or br, whichever the client likes best.
 
-Levels are by measurement (docs/decisions/0007). cramjam, which Kafka's codecs need anyway, brings
+Levels are by measurement (docs/decisions/0008). cramjam, which Kafka's codecs need anyway, brings
 zstd and brotli.
 """
 
