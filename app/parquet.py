@@ -9,8 +9,8 @@ from pyarrow import parquet
 from app.tabular import Ending, Table, Values
 from archive.columns import TEXT, TIME, Column, Kind
 
-ROW_GROUP: Final = 20_000
-"""Rows that are held until they are written: some 10 MB of alerts."""
+ROW_GROUP: Final = 10_000
+"""Rows that are held until they are written: some 6 MB of alerts."""
 _TYPES: Final[dict[Kind, pa.DataType]] = {
     Kind.INTEGER: pa.int32(),
     Kind.BIGINT: pa.int64(),
