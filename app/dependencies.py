@@ -3,17 +3,20 @@
 All are coroutines: FastAPI sends a plain function to a thread, which costs 0.1 ms each.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Final
 
 from fastapi import Depends, Request
 
-from app.errors import BadParameter, BadParameters
+from app.errors import BadParameter, BadParameters, NotFound
+from app.filters import integer
 from app.fragments import Fragments
 from app.queries import Archive, check
 from app.resolver import Names
 from app.search import Search, nearest, parse_search
 from app.settings import Settings
+from app.walks import Walks
 from archive.objects import ObjectStore
 
 
@@ -47,6 +50,18 @@ async def get_fragments(request: Request) -> Fragments:
     return fragments
 
 
+async def get_legacy_fragments(request: Request) -> Fragments:
+    """The JSON of alerts in MARS's shape, as far as it is kept."""
+    fragments: Fragments = request.app.state.legacy_fragments
+    return fragments
+
+
+async def get_walks(request: Request) -> Walks:
+    """Where the next pages of walked lists begin."""
+    walks: Walks = request.app.state.walks
+    return walks
+
+
 async def get_names(request: Request) -> Names:
     """The resolver of names."""
     names: Names = request.app.state.names
@@ -57,6 +72,14 @@ async def read_search(request: Request) -> Search:
     """The search in the query string; without `format` Accept says in which."""
     accept = request.headers.get("accept", "")
     return parse_search(request.query_params.multi_items(), accept)
+
+
+def candid_of(text: str) -> int:
+    """A path's candid. Raises NotFound: what is no candid names no alert."""
+    try:
+        return integer(text)
+    except ValueError:
+        raise NotFound(f"there is no alert {text[:64]!r}") from None
 
 
 def only(*known: str) -> Callable[[Request], Awaitable[None]]:
@@ -77,9 +100,19 @@ def only(*known: str) -> Callable[[Request], Awaitable[None]]:
 
 no_parameters: Final = only()
 
+
+async def no_repeats(request: Request) -> None:
+    """Refuse parameters that are given more than once: which of them is meant?"""
+    given = Counter(name for name, value in request.query_params.multi_items() if value.strip())
+    if again := [name for name, times in given.items() if times > 1]:
+        raise BadParameters([BadParameter(name[:64], "given more than once") for name in again])
+
+
 SettingsDependency = Annotated[Settings, Depends(get_settings)]
 ArchiveDependency = Annotated[Archive, Depends(get_archive)]
 StoreDependency = Annotated[ObjectStore, Depends(get_store)]
 FragmentsDependency = Annotated[Fragments, Depends(get_fragments)]
+LegacyFragmentsDependency = Annotated[Fragments, Depends(get_legacy_fragments)]
+WalksDependency = Annotated[Walks, Depends(get_walks)]
 SearchDependency = Annotated[Search, Depends(read_search)]
 NamesDependency = Annotated[Names, Depends(get_names)]

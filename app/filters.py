@@ -21,8 +21,11 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
+    func,
+    literal_column,
     or_,
 )
+from sqlalchemy.sql.elements import Grouping
 from sqlalchemy.types import TypeEngine
 
 from archive import times
@@ -116,6 +119,13 @@ class Operator(NamedTuple):
     many: bool = False
 
 
+def _within(circle: ColumnElement[Any]) -> ColumnElement[bool]:
+    # Without parentheses PostgreSQL takes the subscript for part of the parameter's type.
+    ra, dec, edge = (Grouping(circle)[literal_column(str(n))] for n in (1, 2, 3))
+    near: ColumnElement[bool] = func.q3c_sindist(alert.c.ra, alert.c.dec, ra, dec) < edge
+    return near
+
+
 OPERATORS: Final[dict[str, Operator]] = {
     "": Operator("equal to", lambda column, value: column == value),
     "gt": Operator("greater than", lambda column, value: column > value),
@@ -124,6 +134,11 @@ OPERATORS: Final[dict[str, Operator]] = {
     "lte": Operator("less than or equal to", lambda column, value: column <= value),
     "in": Operator("one of", lambda column, value: column == any_(value), many=True),
     "isnull": Operator("without a value", lambda column, value: column.is_(None) == value),
+    # Of [upper, lower]: 0 below the first threshold, 2 from the second on.
+    "outside": Operator("outside", lambda c, value: func.width_bucket(c, value) != 1, many=True),
+    # Of [ra, dec, sin²(radius / 2)], as the cone's exact test: for a cone beside the first.
+    "within": Operator("closer than a radius to", lambda _, circle: _within(circle), many=True),
+    "bits": Operator("with a bit of", lambda column, value: column.bitwise_and(value) != 0),
 }
 _UNORDERED: Final = ("", "in", "isnull")
 
@@ -204,7 +219,7 @@ _KINDS: Final[dict[Kind, tuple[Parse, TypeEngine[Any], type, str, str]]] = {
     Kind.TEXT: (plain_text, Text(), str, "string", "ZTF"),
     Kind.BOOLEAN: (truth, Boolean(), bool, "boolean", "true"),
 }
-_ORDERED: Final = tuple(OPERATORS)
+_ORDERED: Final = ("", "gt", "gte", "lt", "lte", "in", "isnull")
 
 
 def _field(column: Column) -> Field:

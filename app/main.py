@@ -4,34 +4,62 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
-from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
-from starlette.staticfiles import StaticFiles
 
 from app.errors import DATABASE_ERRORS, add_error_handlers, reason_of
+from app.formats import alert_items
 from app.fragments import Fragments
+from app.legacy import legacy_items
 from app.metrics import Metrics
 from app.middleware import Surroundings
 from app.openapi import describe
 from app.queries import Archive, check
 from app.ratelimit import RateLimit
 from app.resolver import open_names
-from app.routes import alerts, docs, fields, health, names, nights
+from app.routes import (
+    alert_page,
+    alerts,
+    cutouts,
+    docs,
+    fields,
+    health,
+    help,
+    legacy,
+    names,
+    nights,
+    object_page,
+    static,
+)
 from app.settings import Settings
+from app.walks import Walks
 from archive import logs
 from archive.database import make_engine
 from archive.errors import SchemaOutdated
 from archive.objects import open_store
 
 log = logging.getLogger(__name__)
-STATIC: Final = Path(__file__).parent / "static"
-EXPOSED: Final = [
-    *("ETag", "Link", "X-Request-ID", "RateLimit", "RateLimit-Policy", "Retry-After"),
-    *("Content-Disposition", "X-As-Of", "X-Truncated", "X-Next-Cursor"),
-]
+# The first that fits an address answers.
+ROUTES: Final = (
+    alerts,
+    cutouts,
+    fields,
+    nights,
+    names,
+    health,
+    docs,
+    static,
+    help,
+    object_page,
+    alert_page,
+    legacy,
+)
+EXPOSED: Final = (
+    "ETag Link X-Request-ID X-Alerts-Shown X-Alerts-Total RateLimit RateLimit-Policy Retry-After "
+    "Content-Disposition X-As-Of X-Truncated X-Next-Cursor"
+).split()
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -49,17 +77,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.state.schema_is_current = False
-    app.state.fragments = Fragments(f"{settings.public_url}/api/v1")
-    for routes in (alerts, fields, nights, names, health, docs):
+    api = f"{settings.public_url}/api/v1"
+    app.state.fragments = Fragments(alert_items, api)
+    app.state.legacy_fragments, app.state.walks = Fragments(legacy_items, api), Walks()
+    for routes in ROUTES:
         app.include_router(routes.router)
-    app.mount("/static", StaticFiles(directory=STATIC), "static")
     add_error_handlers(app)
     app.add_middleware(RateLimit, settings=settings)
     app.add_middleware(Surroundings)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
-        allow_methods=["GET", "HEAD"],
+        allow_methods=["GET", "HEAD", "POST"],
         allow_headers=["*"],
         expose_headers=EXPOSED,
     )

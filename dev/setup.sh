@@ -3,7 +3,7 @@
 # and the page assets. Each part is finished under another name or gets its stamp
 # last, so a set-up that was killed is simply run again.
 #
-#   dev/setup.sh [--tests]     --tests: also the browser and stilts, which the tests drive
+#   dev/setup.sh [--tests]     --tests: also the browser, axe, stilts and the client that the tests use
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -58,6 +58,7 @@ missing_packages() {
         [ -x /usr/bin/chromium ] || echo chromium
         have stilts || echo stilts
     fi
+    [ "${1:-}" != --tests ] || stamped "$lib/axe/.stamp" "$axe_key" || have npm || echo nodejs npm
 }
 
 install_packages() {
@@ -76,9 +77,11 @@ install_packages() {
 }
 
 # A .venv knows its own path and Python, so both belong to its key. One without a
-# stamp was left half-made; one with an older stamp is brought up to date.
+# stamp was left half-made; one with an older stamp is brought up to date. A link leads
+# to another checkout's, which keeps it: `venv --clear` here would empty it there.
 make_venv() {
     local python key
+    if [ -L .venv ]; then return; fi
     python=$(find_python)
     key=$(printf '%s %s %s' "$PWD" "$("$python" -V)" "$(digest requirements-dev.txt)")
     if stamped .venv/.stamp "$key" && [ -x .venv/bin/python ]; then return; fi
@@ -94,6 +97,18 @@ make_venv() {
     printf '%s' "$key" >.venv/.stamp
 }
 
+# TOM Toolkit, which is a client of MARS, in an environment of its own: its pins are not ours.
+make_tom() {
+    local tom="$lib/tom" key
+    key=$(printf '%s %s %s' "$PWD" "$(.venv/bin/python -V)" "$(digest "$tom_lock")")
+    if stamped "$tom/.stamp" "$key"; then return; fi
+    say "installing TOM Toolkit, a client to test with"
+    rm -rf "$tom"
+    logged .venv/bin/python -m venv --without-pip "$tom"
+    logged .venv/bin/uv pip install --quiet --python "$tom/bin/python" --require-hashes -r "$tom_lock"
+    printf '%s' "$key" >"$tom/.stamp"
+}
+
 fetch_java() {
     if stamped "$lib/java/.stamp" "$java_key"; then return; fi
     say "fetching Kafka and S3Proxy"
@@ -107,21 +122,28 @@ fetch_java() {
     mv "$lib/java.new" "$lib/java"
 }
 
+# Lay out the npm packages' files of a list (dev/assets) in a folder.
 fetch_assets() {
-    if stamped "$vendor/.stamp" "$assets_key"; then return; fi
-    say "fetching page assets"
-    local work="$lib/assets"
-    rm -rf "$work" "$vendor.new"
-    dev/assets/install.sh "$work" "$vendor.new"
-    printf '%s' "$assets_key" >"$vendor.new/.stamp"
-    rm -rf "$vendor" "$work"
-    mv "$vendor.new" "$vendor"
+    local folder=$1 list=$2 key=$3 work="$lib/assets"
+    if stamped "$folder/.stamp" "$key"; then return; fi
+    say "fetching page assets ($list)"
+    rm -rf "$work" "$folder.new"
+    dev/assets/install.sh "$work" "$folder.new" "$list"
+    printf '%s' "$key" >"$folder.new/.stamp"
+    rm -rf "$folder" "$work"
+    mv "$folder.new" "$folder"
 }
 
+tom_lock=tests/clients/tom/requirements.txt
 java_key=$(digest dev/pom.xml dev/jars.sha256)
 assets_key=$(digest dev/assets/package-lock.json dev/assets/files.txt)
+axe_key=$(digest dev/assets/package-lock.json dev/assets/tests.txt)
 read -ra missing <<<"$(missing_packages "${1:-}" | tr '\n' ' ')"
 if [ "${#missing[@]}" -gt 0 ]; then install_packages "${missing[@]}"; fi
 make_venv
 fetch_java
-fetch_assets
+fetch_assets "$vendor" files.txt "$assets_key"
+if [ "${1:-}" = --tests ]; then
+    fetch_assets "$lib/axe" tests.txt "$axe_key"
+    make_tom
+fi
