@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
+from urllib.parse import quote_plus
 
 import httpx
 
@@ -16,6 +17,8 @@ from dev.account import Account
 from dev.children import Children, Stopped, end_on_signals, ignore_signals, own_terminal
 from dev.processes import StackError, require_free, tail
 from dev.produce import topic_of_tonight
+from dev.simulator.landmarks import STAR, SUPERNOVA, designation
+from dev.simulator.sources import landmark_name
 from dev.state import State, open_state
 
 SIMULATED = 1000
@@ -53,8 +56,11 @@ def demonstrate(state: State, children: Children, data: Path | None, clock: Cloc
     report(state, topic, before, after)
     spent = [f"{phase} {seconds:.1f} s" for phase, seconds in clock.phases]
     say("time: " + " · ".join(spent))
-    show_query(f"http://127.0.0.1:{state.ports.app}")
-    say(f"MARS answers at http://127.0.0.1:{state.ports.app}/docs — Ctrl-C stops it")
+    site = f"http://127.0.0.1:{state.ports.app}"
+    show_query(site)
+    if data is None:
+        show_landmarks(site)
+    say(f"MARS answers at {site}/ — Ctrl-C stops it")
     while True:
         children.check("app", "consumer")
         time.sleep(0.5)
@@ -161,6 +167,14 @@ def show_query(site: str) -> None:
         + json.dumps(shortened(answer), indent=2, ensure_ascii=False).replace("\n", "\n  ")
         + "\n"
     )
+
+
+def show_landmarks(site: str) -> None:
+    """Say where the objects are that the simulated sky always shows."""
+    objects = {"a supernova": SUPERNOVA, "a variable star": STAR}
+    for what, number in objects.items():
+        say(f"{what}: {site}/objects/{landmark_name(SEED, number)}/")
+    say(f"a body that moves: {site}/?ssnamenr={quote_plus(designation(SEED))}")
 
 
 def shortened(answer: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,11 @@ $(document).on("JS9:ready", () => {
   for (const display of document.querySelectorAll("[data-fits]")) {
     // Stamps never change; without allowCache JS9 adds a parameter that our API does not know. A
     // zoom given here would cut the image down to a part.
-    const onload = (image) => JS9.SetZoom(zoom, { display: image });
+    const onload = (image) => {
+      JS9.SetZoom(zoom, { display: image });
+      // North is then up, as in the pictures of the page (app/astrometry.py).
+      JS9.SetFlip("y", { display: image });
+    };
     JS9.Load(display.dataset.fits, { allowCache: true, onload }, { display: display.id });
   }
 });

@@ -19,7 +19,7 @@ STAR, SUPERNOVA, BODY = 1, 2, 5
 LANDMARKS: Final = (STAR, SUPERNOVA, BODY)
 YEAR: Final = 2018
 EPOCH: Final = 2461000.5
-DAYS_BETWEEN_SUPERNOVAE: Final = 60.0
+DAYS_BETWEEN_SUPERNOVAE: Final = 90.0
 
 
 def rng_of(seed: int, number: int) -> Generator:

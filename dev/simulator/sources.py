@@ -96,6 +96,11 @@ def name_of(place_in_row: int, year: int) -> str:
     return f"ZTF{year % 100:02d}{letters}"
 
 
+def landmark_name(seed: int, number: int) -> str:
+    """The name of a landmark; those of runs begin millions behind, with the nights since 2017."""
+    return name_of(seed * 20_000_003 + number, YEAR)
+
+
 def somewhere(number: int, rng: Generator) -> tuple[float, float]:
     """Where source `number` lies: uniform over the sky, but for the first ones. Degrees."""
     ra, height = rng.uniform(0, 360), rng.uniform(sin(radians(SOUTHERNMOST)), 1)
@@ -158,8 +163,7 @@ class Sky:
             seed = self.run.seed
             return self._body(number, orbit(seed), designation(seed), self.run.rng(number, 7))
         source = self._source(number, somewhere(number, rng), light_of_landmark(number), rng)
-        # Names of runs begin far behind: their nights are counted from 2017 in steps of a million.
-        return [replace(source, object_id=name_of(self.run.seed * 20_000_003 + number, YEAR))]
+        return [replace(source, object_id=landmark_name(self.run.seed, number))]
 
     def _body(self, number: int, orbit: Orbit, name: str, rng: Generator) -> list[Source]:
         """One source for each exposure in which a body is seen."""

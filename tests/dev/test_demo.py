@@ -78,6 +78,12 @@ def test_every_real_packet_is_accounted_for_twice(local: Path, real: Path) -> No
 def test_simulated_alerts_without_data(local: Path) -> None:
     with demo(local) as (said, process):
         assert told(said)["stored"] == told(said)["fed"] == 1000
+        named = dict(re.findall(r"^demo: (a [a-z ]+): (http\S+)$", said, re.M))
+        assert set(named) == {"a supernova", "a variable star", "a body that moves"}
+        for address in named.values():
+            page = httpx.get(address, headers={"Accept": "text/html"})
+            assert page.status_code == 200
+            assert "ZTF" in page.text
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
 

@@ -20,8 +20,8 @@ from astropy.io import fits
 from consumer.backfill import messages
 from dev.simulate import to_folder, to_tarball
 from dev.simulator import Packet, schema, simulate
-from dev.simulator.landmarks import STAR, SUPERNOVA, YEAR
-from dev.simulator.sources import name_of
+from dev.simulator.landmarks import STAR, SUPERNOVA
+from dev.simulator.sources import landmark_name
 from dev.simulator.survey import JD_OF_FIRST_NIGHT
 from tests.packets import alert, detection, forced, limit, packet
 
@@ -86,7 +86,7 @@ def test_same_seed_same_bytes(packets: list[Packet]) -> None:
 
 def test_other_seeds_and_nights_share_no_candid_and_no_name(packets: list[Packet]) -> None:
     mine = {one.candid for one in packets} | {one.record["objectId"] for one in packets}
-    landmarks = {name_of(SEED * 20_000_003 + number, YEAR) for number in (STAR, SUPERNOVA)}
+    landmarks = {landmark_name(SEED, number) for number in (STAR, SUPERNOVA)}
     assert landmarks < mine
     for seed, night in ((SEED + 1, NIGHT), (SEED + 100, NIGHT), (SEED, date(2026, 11, 21))):
         others = list(simulate(200, seed, night))

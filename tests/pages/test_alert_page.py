@@ -132,7 +132,9 @@ async def test_faded_detections_are_open(page: Page, real_sky: httpx.AsyncClient
     assert await page.get_by_text("open: fainter than the reference").count() == 1
 
 
-async def test_js9_opens_the_stamps_from_our_own_address(page: Page, served: Served) -> None:
+async def test_js9_opens_the_stamps_from_our_own_address(
+    page: Page, served: Served, alert: dict[str, Any]
+) -> None:
     await opened_alert(page, served.client, MIDDLE)
     assert await page.locator("iframe").count() == 0
     link = page.get_by_role("link", name="Open in JS9")
@@ -142,7 +144,8 @@ async def test_js9_opens_the_stamps_from_our_own_address(page: Page, served: Ser
     await frame.locator("#difference canvas").first.wait_for()
     inside = page.frames[1]
     # Not wait_for_function: what it evaluates in the page, the page's policy forbids.
-    while await inside.evaluate("JS9.images.length") < 3:
+    flipped = "JS9.images.filter(image => JS9.GetFlip({display: image}) === 'y').length"
+    while await inside.evaluate(flipped) < 3:
         await page.wait_for_timeout(100)
     for kind in ("science", "template", "difference"):
         answer = await served.client.get(f"/api/v1/alerts/{MIDDLE}/cutouts/{kind}.fits")
@@ -156,6 +159,14 @@ async def test_js9_opens_the_stamps_from_our_own_address(page: Page, served: Ser
             kind,
         )
         assert loaded == [width, height, pytest.approx(pixel)]
+    top, bottom = await inside.evaluate(
+        """() => {
+          const on = {display: 'science'};
+          return [20, 200].map(y => JS9.DisplayToImagePos({x: 100, y}, on))
+            .map(({x, y}) => JS9.PixToWCS(x, y, on).dec);
+        }"""
+    )
+    assert alert["dec"] + 0.01 > top > bottom > alert["dec"] - 0.01, "north is up"
     menu = frame.get_by_text("Analysis")
     assert await menu.is_visible()
     await frame.get_by_role("button", name="Toggle JS9 menu").click()
