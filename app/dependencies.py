@@ -7,11 +7,13 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from app.asking import Names
 from app.errors import BadParameter, BadParameters
 from app.fragments import Fragments
 from app.queries import Archive, check
 from app.search import Search, parse_search
 from app.settings import Settings
+from app.walks import Walks
 from archive.objects import ObjectStore
 
 
@@ -45,6 +47,24 @@ async def get_fragments(request: Request) -> Fragments:
     return fragments
 
 
+async def get_legacy_fragments(request: Request) -> Fragments:
+    """The JSON of alerts in MARS's shape, as far as it is kept."""
+    fragments: Fragments = request.app.state.legacy_fragments
+    return fragments
+
+
+async def get_walks(request: Request) -> Walks:
+    """Where the next pages of walked lists begin."""
+    walks: Walks = request.app.state.walks
+    return walks
+
+
+async def get_names(request: Request) -> Names | None:
+    """What finds an object's position by its name; None where there is no such thing."""
+    names: Names | None = getattr(request.app.state, "names", None)
+    return names
+
+
 async def read_search(request: Request) -> Search:
     """The search in the query string."""
     return parse_search(request.query_params.multi_items())
@@ -62,4 +82,7 @@ SettingsDependency = Annotated[Settings, Depends(get_settings)]
 ArchiveDependency = Annotated[Archive, Depends(get_archive)]
 StoreDependency = Annotated[ObjectStore, Depends(get_store)]
 FragmentsDependency = Annotated[Fragments, Depends(get_fragments)]
+LegacyFragmentsDependency = Annotated[Fragments, Depends(get_legacy_fragments)]
+WalksDependency = Annotated[Walks, Depends(get_walks)]
+NamesDependency = Annotated[Names | None, Depends(get_names)]
 SearchDependency = Annotated[Search, Depends(read_search)]

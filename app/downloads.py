@@ -6,12 +6,14 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
+import asyncpg
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
 from app.errors import NotFound, RangeNotSatisfiable
 from app.pictures import GZIP_MAGIC, RENDERER, draw, expanded
 from archive.objects import ObjectStore
+from archive.tables import STAMPS
 
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
 FITS: Final = "application/fits"
@@ -33,6 +35,18 @@ class Piece(NamedTuple):
         if self.key is None or self.offset is None or self.length is None:
             raise NotFound(self.missing)
         return self.key, self.offset, self.length
+
+
+def piece_of(row: asyncpg.Record, part: str) -> Piece:
+    """Where a part of an alert's packet lies, from a row of queries.places."""
+    missing = (
+        f"the packet of alert {row['candid']} has no {part} cutout"
+        if part in STAMPS
+        else f"the original packet of alert {row['candid']} is withheld: "
+        "it holds rows that are not public"
+    )
+    content = f"{row['payload_hash'].hex()[:24]}-{part}"
+    return Piece(row["key"], row[f"{part}_offset"], row[f"{part}_length"], content, missing)
 
 
 def not_modified(request: Request, etag: str) -> bool:

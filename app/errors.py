@@ -3,6 +3,7 @@
 archive.errors.MarsError
 ├── RequestError              the client's part: status, title and detail are for its eyes
 │   ├── BadParameters         422, each parameter named with what was wrong
+│   │   └── BadForm           400, the same at MARS's own addresses
 │   ├── NotFound              404: no such alert, night, stamp or address
 │   └── RangeNotSatisfiable   416: bytes beyond the end
 └── TooDear                   503: the query did not end in time; asking for less may help
@@ -21,7 +22,10 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
+from app.negotiation import wants_page
+from app.plain import plain_page
 from archive.database import is_passing
 from archive.errors import MarsError, ObjectMissing, SchemaOutdated, StoreUnavailable
 
@@ -30,6 +34,7 @@ log = logging.getLogger(__name__)
 PROBLEM: Final = "application/problem+json"
 RETRY_AFTER_S: Final = "5"
 _NOTHING: Final = "there is nothing at this address; /docs lists those that there are"
+_METHODS: Final = ("GET", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 _READ_ONLY: Final = "this address cannot be used with this method"
 
 
@@ -61,6 +66,12 @@ class BadParameters(RequestError):
         self.errors = tuple(errors)
 
 
+class BadForm(BadParameters):
+    """Parameters of MARS's form with values that cannot be used."""
+
+    status = HTTPStatus.BAD_REQUEST
+
+
 class NotFound(RequestError):
     """There is no such thing; the text says what was looked for."""
 
@@ -78,7 +89,7 @@ class RangeNotSatisfiable(RequestError):
 
 
 class TooDear(MarsError):
-    """A query that ran into the statement timeout."""
+    """A query that ran into the statement timeout. Its text, if any, says what would be cheaper."""
 
 
 _DEAR: Final = "the query took too long: narrow it by a cone, an object or a shorter time"
@@ -107,7 +118,9 @@ def problem(
     headers: dict[str, str] | None = None,
     **more: Any,
 ) -> Response:
-    """A problem document; `more` are extension members."""
+    """A problem document, or a page with the same words; `more` are extension members."""
+    if wants_page(request):
+        return plain_page(f"{status} {HTTPStatus(status).phrase}", detail, status, headers)
     body = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -142,11 +155,27 @@ async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     known = {HTTPStatus.NOT_FOUND: _NOTHING, HTTPStatus.METHOD_NOT_ALLOWED: _READ_ONLY}
     detail = known.get(HTTPStatus(error.status_code), str(error.detail))
-    return problem(request, error.status_code, detail, dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = allowed(request)
+    return problem(request, error.status_code, detail, headers)
+
+
+def allowed(request: Request) -> str:
+    """The methods of an address, for `Allow`: Starlette names those of its first route only."""
+    scopes = [{**request.scope, "method": method} for method in _METHODS]
+    found = {
+        scope["method"]
+        for scope in scopes
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
+    }
+    return ", ".join(sorted(found | ({"HEAD"} if "GET" in found else set())))
 
 
 def reason_of(error: Exception) -> str:
     """What a client is told of an error that is not its own; the error's words stay in the log."""
+    if isinstance(error, TooDear) and error.args:
+        return str(error)
     text = next((t for kind, t in _UNAVAILABLE.items() if isinstance(error, kind)), _SILENT)
     return f"{text}: {error}" if isinstance(error, SchemaOutdated) else text
 

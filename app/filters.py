@@ -21,6 +21,7 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
+    func,
     or_,
 )
 from sqlalchemy.types import TypeEngine
@@ -124,6 +125,9 @@ OPERATORS: Final[dict[str, Operator]] = {
     "lte": Operator("less than or equal to", lambda column, value: column <= value),
     "in": Operator("one of", lambda column, value: column == any_(value), many=True),
     "isnull": Operator("without a value", lambda column, value: column.is_(None) == value),
+    # Of [upper, lower]: 0 below the first threshold, 2 from the second on.
+    "outside": Operator("outside", lambda c, value: func.width_bucket(c, value) != 1, many=True),
+    "bits": Operator("with a bit of", lambda column, value: column.bitwise_and(value) != 0),
 }
 _UNORDERED: Final = ("", "in", "isnull")
 
@@ -204,7 +208,7 @@ _KINDS: Final[dict[Kind, tuple[Parse, TypeEngine[Any], type, str, str]]] = {
     Kind.TEXT: (plain_text, Text(), str, "string", "ZTF"),
     Kind.BOOLEAN: (truth, Boolean(), bool, "boolean", "true"),
 }
-_ORDERED: Final = tuple(OPERATORS)
+_ORDERED: Final = ("", "gt", "gte", "lt", "lte", "in", "isnull")
 
 
 def _field(column: Column) -> Field:

@@ -5,16 +5,17 @@ takes to find them (measured); to look them up takes 0.03 ms.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 import asyncpg
 import orjson
 
-from app.formats import alert_items
-
 MOST: Final = 10_000
 """Alerts kept: at 2.7 kB each 27 MB, a hundred pages."""
+
+
+Items = Callable[[Sequence[asyncpg.Record], str], list[Any]]
 
 
 class Fragments:
@@ -24,16 +25,16 @@ class Fragments:
     the restore of a backup the same alert comes again under another batch.
     """
 
-    def __init__(self, api: str) -> None:
-        """`api` is the address of the typed API, with which links begin."""
-        self._api = api
+    def __init__(self, items: Items, api: str) -> None:
+        """`items` makes alerts from rows, with links that begin with `api`."""
+        self._items, self._api = items, api
         self._texts: OrderedDict[tuple[int, int], orjson.Fragment] = OrderedDict()
 
     def of(self, rows: Sequence[asyncpg.Record]) -> list[orjson.Fragment]:
-        """Each row's alert (formats.alert_items), ready to stand in a body."""
+        """Each row's alert, ready to stand in a body."""
         keys = [(row["candid"], row["batch"]) for row in rows]
         new = [n for n, key in enumerate(keys) if key not in self._texts]
-        for n, item in zip(new, alert_items([rows[n] for n in new], self._api), strict=True):
+        for n, item in zip(new, self._items([rows[n] for n in new], self._api), strict=True):
             self._texts[keys[n]] = orjson.Fragment(orjson.dumps(item))
         for key in keys:
             self._texts.move_to_end(key)

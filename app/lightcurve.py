@@ -36,11 +36,11 @@ def light_curve(rows: Sequence[Row]) -> list[Point]:
     `rows` are its alerts by candid, each with the history of its packet (queries.histories).
     """
     alerts = {row["candid"]: row for row in rows}
-    earlier = _latest(rows, "detection", "candid")
+    earlier = latest(rows, "detection", "candid")
     known = [e for candid, e in earlier.items() if candid not in alerts]
     pids = {row["pid"] for row in (*alerts.values(), *known)}
-    limits = [e for pid, e in _latest(rows, "limit", "pid").items() if pid not in pids]
-    forced = _latest(rows, "forced", "pid").values()
+    limits = [e for pid, e in latest(rows, "limit", "pid").items() if pid not in pids]
+    forced = latest(rows, "forced", "pid").values()
     first = _first_corrected([*alerts.values(), *known])
     points = [
         *(_detection("detection", row, first) for row in alerts.values()),
@@ -51,7 +51,7 @@ def light_curve(rows: Sequence[Row]) -> list[Point]:
     return sorted(points, key=lambda p: (p["jd"], p["kind"], p["pid"], int(p.get("candid") or 0)))
 
 
-def _latest(rows: Sequence[Row], kind: str, key: str) -> dict[int, Row]:
+def latest(rows: Sequence[Row], kind: str, key: str) -> dict[int, Row]:
     """The entries of one list of all packets by their key; among repeats the last row's stands."""
     entries: dict[int, Row] = {}
     fields = tuple(HISTORIES[kind])

@@ -12,14 +12,17 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 
 from app.errors import DATABASE_ERRORS, add_error_handlers, reason_of
+from app.formats import alert_items
 from app.fragments import Fragments
+from app.legacy import legacy_items
 from app.metrics import Metrics
 from app.middleware import Surroundings
 from app.openapi import describe
 from app.queries import Archive, check
 from app.ratelimit import RateLimit
-from app.routes import alerts, docs, health, nights
+from app.routes import alerts, docs, health, legacy, nights
 from app.settings import Settings
+from app.walks import Walks
 from archive import logs
 from archive.database import make_engine
 from archive.errors import SchemaOutdated
@@ -45,8 +48,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.state.schema_is_current = False
-    app.state.fragments = Fragments(f"{settings.public_url}/api/v1")
-    for routes in (alerts, nights, health, docs):
+    api = f"{settings.public_url}/api/v1"
+    app.state.fragments = Fragments(alert_items, api)
+    app.state.legacy_fragments, app.state.walks = Fragments(legacy_items, api), Walks()
+    for routes in (alerts, nights, health, docs, legacy):
         app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=STATIC), "static")
     add_error_handlers(app)
@@ -55,7 +60,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
-        allow_methods=["GET", "HEAD"],
+        allow_methods=["GET", "HEAD", "POST"],
         allow_headers=["*"],
         expose_headers=EXPOSED,
     )

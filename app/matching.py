@@ -18,17 +18,16 @@ from sqlalchemy import (
     FromClause,
     Select,
     TableValuedAlias,
-    and_,
     bindparam,
     func,
     literal_column,
     select,
     true,
-    tuple_,
 )
 from sqlalchemy.dialects.postgresql import asyncpg
 
-from app.filters import FIELDS, Filter
+from app.filters import Filter
+from app.ordering import beyond, order_of
 from app.search import Sort
 from archive.columns import CANDIDATE, Kind
 from archive.tables import STAMPS, alert, counter
@@ -62,6 +61,8 @@ ANSWERED: Final = (
     *(alert.c[f"{part}_offset"].is_not(None).label(f"has_{part}") for part in KEPT),
     *(alert.c[name] for name in REALS),
 )
+LEGACY: Final = ("lco_id", "publisher", "sentinels")
+"""What MARS's answers, and its orders, need beside ANSWERED; it stands before that."""
 _COVERED: Final = ("jd", "candid", "ra", "dec", "batch")
 """Columns of the index alert_sky: filters on them are applied before the row itself is fetched."""
 
@@ -76,6 +77,12 @@ class Shape(NamedTuple):
     """Where the page begins: "" at the start, "value" after a value, "null" among the nulls."""
     as_of: bool
     limit: int
+    wide: bool = False
+    """Whether the cone holds so much of the sky that it is no way to its alerts."""
+    skip: bool = False
+    """Whether `skip` rows are left out at the start."""
+    more: tuple[str, ...] = ()
+    """Columns in front of ANSWERED."""
 
 
 class Statement(NamedTuple):
@@ -102,6 +109,7 @@ def compiled(statement: Select[Any]) -> Statement:
 _RA: Final[BindParameter[float]] = bindparam("ra", type_=Double())
 _DEC: Final[BindParameter[float]] = bindparam("dec", type_=Double())
 _RADIUS: Final[BindParameter[float]] = bindparam("radius", type_=Double())
+_SKIP: Final[BindParameter[int]] = bindparam("skip", type_=BigInteger())
 
 
 def _within(rows: FromClause) -> ColumnElement[bool]:
@@ -167,37 +175,11 @@ def _in_cone(clauses: Sequence[ColumnElement[bool]]) -> Select[Any]:
 # -------------------------------------------------------------------------------------------------
 
 
-def _columns(sort: Sort) -> tuple[ColumnElement[Any], ...]:
-    """What is answered, behind the sort column where that is not among it."""
-    answered = sort.column in PLAIN or sort.column in REALS
-    return ANSWERED if answered else (alert.c[sort.column], *ANSWERED)
-
-
-def _order(columns: Any, sort: Sort) -> list[ColumnElement[Any]]:
-    """The sort column, then candid; nulls last in both directions."""
-    keys: list[ColumnElement[Any]] = [columns.candid]
-    if sort.column != "candid":
-        keys.insert(0, columns[sort.column])
-    turned: list[ColumnElement[Any]] = [
-        key.desc() if sort.descending else key.asc() for key in keys
-    ]
-    if alert.c[sort.column].nullable:
-        # Only here: on a column that cannot be null the words would keep its index from use.
-        turned[0] = turned[0].nulls_last()
-    return turned
-
-
-def _beyond(columns: Any, sort: Sort, after: str) -> ColumnElement[bool]:
-    """Rows that come after the cursor's."""
-    candid = bindparam("after_candid", type_=BigInteger())
-    value = bindparam("after", type_=FIELDS[sort.column].bound)
-    key: ColumnElement[Any] = columns[sort.column]
-    if after == "null":
-        beyond = columns.candid < candid if sort.descending else columns.candid > candid
-        return and_(key.is_(None), beyond)
-    row, last = tuple_(key, columns.candid), tuple_(value, candid)
-    later: ColumnElement[bool] = row < last if sort.descending else row > last
-    return later | key.is_(None) if alert.c[sort.column].nullable else later
+def _columns(shape: Shape) -> tuple[ColumnElement[Any], ...]:
+    """What is answered, behind what else is asked for and the sort column if it is not there."""
+    answered = {*shape.more, *PLAIN, *REALS}
+    first = (shape.sort.column,) if shape.sort.column not in answered else ()
+    return (*(alert.c[name] for name in (*first, *shape.more)), *ANSWERED)
 
 
 def _page(shape: Shape) -> Select[Any]:
@@ -209,11 +191,9 @@ def _page(shape: Shape) -> Select[Any]:
     named = [(wanted, f"value{n}") for n, wanted in enumerate(shape.filters)]
     batch = [alert.c.batch <= bindparam("as_of", type_=BigInteger())] if shape.as_of else []
     narrow = [pair for pair in named if pair[0].narrow]
-    if not shape.cone and not narrow:
+    if not narrow and (shape.wide or not shape.cone):
         where = [*batch, *(wanted.sql(key) for wanted, key in named)]
-        if shape.after:
-            where.append(_beyond(alert.c, shape.sort, shape.after))
-        return select(*_columns(shape.sort)).where(*where).order_by(*_order(alert.c, shape.sort))
+        return _walked([*where, _within(alert)] if shape.cone else where, shape)
     covered = [pair for pair in named if set(pair[0].field.columns) <= set(_COVERED)]
     early = narrow or covered
     clauses = [*batch, *(wanted.sql(key) for wanted, key in early)]
@@ -226,21 +206,39 @@ def _page(shape: Shape) -> Select[Any]:
     return _fetched(picked.cte("picked").prefix_with("MATERIALIZED"), late, shape)
 
 
+def _walked(where: list[ColumnElement[bool]], shape: Shape) -> Select[Any]:
+    """The rows of the whole table that pass; those to skip are skipped as keys, by the index."""
+    order = order_of(alert.c, shape.sort)
+    if shape.after:
+        where.append(beyond(alert.c, shape.sort, shape.after))
+    if not shape.skip:
+        return select(*_columns(shape)).where(*where).order_by(*order)
+    kept: ColumnElement[int] = literal_column(str(shape.limit + 1))
+    found = select(alert.c.candid).where(*where).order_by(*order).offset(_SKIP).limit(kept)
+    keys = found.subquery("keys")
+    rows = alert.join(keys, alert.c.candid == keys.c.candid)
+    return select(*_columns(shape)).select_from(rows).order_by(*order)
+
+
 def _fetched(picked: CTE, late: list[ColumnElement[bool]], shape: Shape) -> Select[Any]:
     """The rows of picked candids, those that pass the late filters, in order."""
     by_key = shape.sort.column in picked.c
     ordered = select(picked)
     if by_key:
         if shape.after:
-            ordered = ordered.where(_beyond(picked.c, shape.sort, shape.after))
-        ordered = ordered.order_by(*_order(picked.c, shape.sort))
+            ordered = ordered.where(beyond(picked.c, shape.sort, shape.after))
+        ordered = ordered.order_by(*order_of(picked.c, shape.sort))
+    by_index = shape.skip and by_key and not late
+    if by_index:
+        ordered = ordered.offset(_SKIP)
     keys = ordered.subquery("ordered")
     where = [alert.c.candid == keys.c.candid, *late]
     if shape.after and not by_key:
-        where.append(_beyond(alert.c, shape.sort, shape.after))
-    row = select(*_columns(shape.sort)).where(*where).limit(literal_column("1")).lateral("row")
-    order = _order(keys.c if by_key else row.c, shape.sort)
-    return select(row).select_from(keys.join(row, true())).order_by(*order)
+        where.append(beyond(alert.c, shape.sort, shape.after))
+    row = select(*_columns(shape)).where(*where).limit(literal_column("1")).lateral("row")
+    order = order_of(keys.c if by_key else row.c, shape.sort)
+    rows = select(row).select_from(keys.join(row, true())).order_by(*order)
+    return rows.offset(_SKIP) if shape.skip and not by_index else rows
 
 
 @lru_cache(maxsize=512)
@@ -251,6 +249,6 @@ def matching(shape: Shape) -> Statement:
     page_or_none = (
         select(counter.c.batch.label("newest"), *page.c)
         .select_from(counter.join(page, true(), isouter=True))
-        .order_by(*_order(page.c, shape.sort))
+        .order_by(*order_of(page.c, shape.sort))
     )
     return compiled(page_or_none)

@@ -4,18 +4,28 @@ An answer's rows and the number of the newest batch come from one statement, so 
 """
 
 import asyncio
+from collections.abc import Sequence
 from datetime import date
 from typing import Any, Final, NamedTuple
 
 import asyncpg
-from sqlalchemy import BigInteger, Date, Text, bindparam, func, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Date,
+    FromClause,
+    Text,
+    bindparam,
+    func,
+    select,
+)
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.errors import NotFound, TooDear
-from app.matching import ANSWERED, KEPT, Shape, Statement, compiled, matching
-from app.search import Search
+from app.matching import ANSWERED, KEPT, LEGACY, Shape, Statement, compiled, matching
+from app.search import MAX_RADIUS, Search
 from archive.database import check_schema
-from archive.tables import DETECTION, alert, bundle, counter, history, ledger
+from archive.tables import DETECTION, LIMIT, alert, bundle, counter, history, ledger
 
 
 class Archive(NamedTuple):
@@ -44,8 +54,13 @@ class Archive(NamedTuple):
             return rows
 
 
-async def alerts(archive: Archive, search: Search) -> tuple[int, list[asyncpg.Record]]:
-    """The newest batch, and the page with one row more where there is one."""
+async def alerts(
+    archive: Archive, search: Search, more: tuple[str, ...] = (), skip: int = 0
+) -> tuple[int, list[asyncpg.Record]]:
+    """The newest batch, and the page with one row more where there is one.
+
+    `more` are columns in front of matching.ANSWERED; `skip` rows are left out at the start.
+    """
     cursor = search.cursor
     shape = Shape(
         search.cone is not None,
@@ -54,12 +69,15 @@ async def alerts(archive: Archive, search: Search) -> tuple[int, list[asyncpg.Re
         "" if cursor is None else "null" if cursor.value is None else "value",
         search.as_of is not None,
         search.limit,
+        search.cone is not None and search.cone.radius > MAX_RADIUS,
+        skip > 0,
+        more,
     )
     values: dict[str, Any] = {f"value{n}": clause.value for n, clause in enumerate(search.clauses)}
     values |= search.cone._asdict() if search.cone else {}
     if cursor is not None:
         values |= {"after": cursor.value, "after_candid": cursor.candid}
-    rows = await archive.fetch(matching(shape), **values, as_of=search.as_of)
+    rows = await archive.fetch(matching(shape), **values, as_of=search.as_of, skip=skip)
     return rows[0][0], [row for row in rows if row["candid"] is not None]
 
 
@@ -70,14 +88,22 @@ _NEWEST: Final = select(counter.c.batch).scalar_subquery()
 ONE_ALERT: Final = compiled(
     select(_NEWEST.label("newest"), *ANSWERED).where(alert.c.candid == _CANDID)
 )
-_PLACES: Final = compiled(
-    select(
+
+
+def _by_either(columns: Sequence[ColumnElement[Any]], rows: FromClause) -> dict[str, Statement]:
+    """One alert's columns, by candid or by lco_id."""
+    statement, number = select(*columns).select_from(rows), bindparam("number", type_=BigInteger())
+    return {key: compiled(statement.where(alert.c[key] == number)) for key in ("candid", "lco_id")}
+
+
+_LEGACY_ALERT: Final = _by_either([*(alert.c[name] for name in LEGACY), *ANSWERED], alert)
+_PLACES: Final = _by_either(
+    [
+        *(alert.c[name] for name in ("candid", "pid", "isdiffpos", "payload_hash")),
         bundle.c.key,
-        alert.c.payload_hash,
         *(alert.c[f"{part}_{what}"] for part in KEPT for what in ("offset", "length")),
-    )
-    .select_from(alert.outerjoin(bundle, alert.c.bundle == bundle.c.id))
-    .where(alert.c.candid == _CANDID)
+    ],
+    alert.outerjoin(bundle, alert.c.bundle == bundle.c.id),
 )
 HISTORIES_OF: Final = compiled(
     select(
@@ -88,22 +114,45 @@ HISTORIES_OF: Final = compiled(
     .where(alert.c.object_id == bindparam("object_id", type_=Text()), alert.c.batch <= _AS_OF)
     .order_by(alert.c.candid)
 )
+_LIMITS_OF: Final = compiled(
+    select(
+        *(alert.c[name] for name in ("candid", "object_id", "pid")),
+        *(history.c[f"limit_{name}"] for name in LIMIT),
+        history.c.detection_pid,
+    )
+    .select_from(alert.outerjoin(history, alert.c.candid == history.c.candid))
+    .where(alert.c.object_id == bindparam("object_id", type_=Text()))
+    .order_by(alert.c.candid)
+)
 
 
 async def one_alert(archive: Archive, candid: int) -> asyncpg.Record:
     """The newest batch and the columns ANSWERED of one alert. Raises NotFound."""
-    rows = await archive.fetch(ONE_ALERT, candid=candid)
+    return _one(await archive.fetch(ONE_ALERT, candid=candid), candid)
+
+
+def _one(rows: list[asyncpg.Record], number: int) -> asyncpg.Record:
     if not rows:
-        raise NotFound(f"there is no alert {candid}")
+        raise NotFound(f"there is no alert {number}")
     return rows[0]
 
 
-async def places(archive: Archive, candid: int) -> asyncpg.Record:
-    """Bundle and byte ranges of an alert's packet and stamps. Raises NotFound."""
-    rows = await archive.fetch(_PLACES, candid=candid)
-    if not rows:
-        raise NotFound(f"there is no alert {candid}")
-    return rows[0]
+async def places(archive: Archive, number: int, key: str = "candid") -> asyncpg.Record:
+    """Bundle and byte ranges of an alert's packet and stamps, by candid or lco_id.
+
+    Raises NotFound.
+    """
+    return _one(await archive.fetch(_PLACES[key], number=number), number)
+
+
+async def legacy_alert(archive: Archive, number: int, key: str) -> asyncpg.Record:
+    """The columns LEGACY and ANSWERED of one alert, by candid or lco_id. Raises NotFound."""
+    return _one(await archive.fetch(_LEGACY_ALERT[key], number=number), number)
+
+
+async def limits(archive: Archive, object_id: str) -> list[asyncpg.Record]:
+    """Exposures of an object's packets in which it was or was not seen, by candid."""
+    return await archive.fetch(_LIMITS_OF, object_id=object_id)
 
 
 async def histories(archive: Archive, object_id: str, as_of: int) -> list[asyncpg.Record]:

@@ -48,6 +48,8 @@ class Sort(NamedTuple):
 
     column: str = "jd"
     descending: bool = True
+    as_mars: bool = False
+    """By the values that MARS held, nulls above all: sentinels are numbers, missing texts empty."""
 
 
 DEFAULT_SORT: Final = Sort()

@@ -1,6 +1,6 @@
 """Alerts of the typed API: lists, one alert, its bytes."""
 
-from typing import Any, Final
+from typing import Final
 
 from fastapi import APIRouter, Depends, Request, Response
 
@@ -14,7 +14,7 @@ from app.dependencies import (
     StoreDependency,
     no_parameters,
 )
-from app.downloads import FITS, Piece, send_file, send_fits, send_picture
+from app.downloads import FITS, Piece, piece_of, send_file, send_fits, send_picture
 from app.errors import NotFound
 from app.filters import integer
 from app.formats import alert_items
@@ -22,7 +22,6 @@ from app.lightcurve import light_curve
 from app.models import AlertList, AlertWithHistory
 from app.openapi import PROBLEMS, CandidPath, StampPath, bytes_of, search_parameters
 from app.paging import page_of
-from archive.tables import STAMPS
 
 router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"], responses=PROBLEMS)
 ALONE: Final = [Depends(no_parameters)]
@@ -145,12 +144,5 @@ async def get_cutout_png(
 
 
 async def _piece(archive: queries.Archive, candid: int, part: str) -> Piece:
-    """Where a part of an alert's packet lies, and what to say where it is not kept."""
-    row: Any = await queries.places(archive, candid)
-    missing = (
-        f"the packet of alert {candid} has no {part} cutout"
-        if part in STAMPS
-        else f"the original packet of alert {candid} is withheld: it holds rows that are not public"
-    )
-    content = f"{row['payload_hash'].hex()[:24]}-{part}"
-    return Piece(row["key"], row[f"{part}_offset"], row[f"{part}_length"], content, missing)
+    """Where a part of an alert's packet lies."""
+    return piece_of(await queries.places(archive, candid), part)

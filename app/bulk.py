@@ -1,0 +1,116 @@
+"""MARS's bulk search: many queries in one body, within bounds that are told."""
+
+import asyncio
+import json
+import math
+from dataclasses import replace
+from typing import Any, Final
+
+import orjson
+from fastapi import Request
+
+from app import queries
+from app.asking import Names, advising, placed
+from app.errors import BadForm, BadParameter, TooDear
+from app.form import Form, read_form
+from app.fragments import Fragments
+from app.matching import LEGACY
+
+MAX_BODY: Final = 1_000_000
+MAX_QUERIES: Final = 1000
+MAX_ALERTS: Final = 10_000
+MAX_SECONDS: Final = 60.0
+_AT_ONCE: Final = 500
+"""Alerts that are made into JSON before other requests have their turn."""
+_INSTEAD: Final = "send several requests, or ask /api/v1/match"
+
+
+def _refused(reason: str, name: str = "queries") -> BadForm:
+    return BadForm([BadParameter(name, reason)])
+
+
+async def read_queries(request: Request) -> list[dict[str, Any]]:
+    """The queries of a POST. Raises BadForm: not JSON, another shape, or beyond the bounds."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json" and not kind.endswith("+json"):
+        raise _refused("the body must be JSON, sent with Content-Type: application/json", "body")
+    try:
+        # Not orjson: it has no integers beyond 64 bits, and a query is echoed as it came.
+        body = json.loads(await _bounded(request), parse_constant=_no_number, parse_float=_finite)
+    except (ValueError, RecursionError) as error:
+        raise _refused(f"the body is not JSON: {str(error)[:200]}", "body") from None
+    asked = body.get("queries") if isinstance(body, dict) else None
+    if not isinstance(asked, list) or not all(isinstance(query, dict) for query in asked):
+        raise _refused('the body must be {"queries": [{…}, …]}, each query an object')
+    if len(asked) > MAX_QUERIES:
+        raise _refused(f"more than {MAX_QUERIES:,} queries in one request: {_INSTEAD}")
+    return asked
+
+
+async def _bounded(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise _refused(f"more than {MAX_BODY:,} bytes in one request: {_INSTEAD}", "body")
+    return bytes(body)
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(value := float(text)):
+        raise ValueError("a number beyond double precision")
+    return value
+
+
+def read_query(number: int, query: dict[str, Any]) -> Form:
+    """The form of the n-th query. Raises BadForm; names begin with the query's own."""
+    try:
+        return read_form((name, _text(name, value)) for name, value in query.items())
+    except BadForm as bad:
+        errors = [e._replace(parameter=f"queries[{number}].{e.parameter}") for e in bad.errors]
+        raise BadForm(errors) from None
+
+
+def _text(name: str, value: Any) -> str:
+    """A value as the query string would hold it; null is absent."""
+    if isinstance(value, dict | list):
+        raise _refused("neither a text nor a number", name[:64])
+    return "" if value is None else value if isinstance(value, str) else str(value)
+
+
+async def answer(
+    archive: queries.Archive,
+    fragments: Fragments,
+    names: Names | None,
+    asked: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """The answer's body: each query in order, with all its alerts. Raises BadForm, TooDear."""
+    forms = [read_query(n, query) for n, query in enumerate(asked)]
+    results, total = [], 0
+    try:
+        async with asyncio.timeout(MAX_SECONDS):
+            for query, form in zip(asked, forms, strict=True):
+                search = replace(await placed(form, names), limit=MAX_ALERTS)
+                with advising(form):
+                    _, rows = await queries.alerts(archive, search, LEGACY)
+                total += len(rows)
+                if total > MAX_ALERTS:
+                    raise _refused(
+                        f"more than {MAX_ALERTS:,} alerts in one answer: narrow the queries, "
+                        f"{_INSTEAD}"
+                    )
+                found = []
+                for n in range(0, len(rows), _AT_ONCE):
+                    found += fragments.of(rows[n : n + _AT_ONCE])
+                    await asyncio.sleep(0)
+                echo = orjson.Fragment(json.dumps(query).encode())
+                results.append({"query": echo, "num_alerts": len(rows), "results": found})
+    except TimeoutError:
+        raise TooDear(
+            f"the queries took more than {MAX_SECONDS:g} s together: {_INSTEAD}"
+        ) from None
+    return {"total": total, "results": results}

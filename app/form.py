@@ -1,0 +1,295 @@
+"""MARS's form as data: its parameters, what each means in the vocabulary, and how they are read.
+
+The rules are the original's, for its unmodified clients: a blank value is absent, an unknown name
+is ignored, the first of a repeated name counts, and a bound is compared as the double that was
+given (the typed API rounds it to float32 first). What cannot be read is refused, all of it at once.
+"""
+
+import hashlib
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import BigInteger, Double
+
+from app.errors import BadForm, BadParameter
+from app.filters import FILTERS, Clause, Filter, number, plain_text
+from app.search import Cone, Search, Sort
+from archive import times
+from archive.columns import CANDIDATE, DERIVED, NONE, SENTINELS
+
+PAGE_SIZE: Final = 100
+MAX_RADIUS: Final = 180.0
+GROUPS: Final = ("object", "position", "time", "photometry", "reference", "quality")
+_INFINITY: Final = re.compile(r"[+-]?inf(inity)?", re.ASCII | re.IGNORECASE)
+_DIGITS: Final = re.compile(r"[+-]?\d+", re.ASCII)
+_SECONDS_PER_DAY: Final = 86_400.0
+_NO_ID: Final = -(2**63)
+"""Stands for every id beyond 64 bits: no source has it."""
+
+
+class Named(NamedTuple):
+    """A cone around a named object, whose position is still to be found; degrees."""
+
+    name: str
+    radius: float
+
+
+def _bound(text: str) -> float:
+    """A number or an infinity."""
+    return float(text) if _INFINITY.fullmatch(text.strip()) else number(text)
+
+
+def _ago(text: str) -> float:
+    """Julian date of so many seconds before now."""
+    return times.jd_of(datetime.now(UTC)) - _bound(text) / _SECONDS_PER_DAY
+
+
+def _source(text: str) -> int:
+    """A Pan-STARRS1 id; one beyond 64 bits is a number that no source has."""
+    if not _DIGITS.fullmatch(digits := plain_text(text)):
+        raise ValueError("not an integer")
+    return value if -_NO_ID > (value := int(digits)) > _NO_ID else _NO_ID
+
+
+def _radius(text: str) -> float:
+    if not 0 <= (degrees := number(text)) <= MAX_RADIUS:
+        raise ValueError(f"the radius is not within 0 to {MAX_RADIUS:g} degrees")
+    return degrees
+
+
+def read_cone(text: str) -> Cone:
+    """`ra,dec,radius` in degrees, RA folded into 0 to 360. Raises ValueError."""
+    parts = text.split(",")
+    if len(parts) != len(Cone._fields):
+        raise ValueError("not ra,dec,radius: three numbers in degrees")
+    ra, dec = number(parts[0]), number(parts[1])
+    if not -90 <= dec <= 90:
+        raise ValueError("the declination is not within -90 to 90 degrees")
+    # The remainder of a tiny negative number rounds to 360 itself.
+    return Cone(ra % 360 % 360, dec, _radius(parts[2]))
+
+
+def read_named(text: str) -> Named:
+    """`name,radius`, the radius in degrees. Raises ValueError."""
+    name, _, radius = text.rpartition(",")
+    if not name.strip():
+        raise ValueError("not name,radius: an object's name and a number of degrees")
+    return Named(plain_text(name), _radius(radius))
+
+
+class Entry(NamedTuple):
+    """One parameter of the form that narrows a search."""
+
+    name: str
+    filter: Filter | None
+    """What it means; None for the two cones, which are more than a column."""
+    label: str
+    group: str
+    example: str
+
+
+_READ: Final[dict[str, Callable[[str], Any]]] = {"objectidps": _source, "time__since": _ago}
+"""Values that are read in a way of their own."""
+
+
+def _entry(name: str, meaning: str, group: str, example: str, label: str) -> Entry:
+    """The filter of the vocabulary; bounds are doubles here, also on an integer column."""
+    wanted = FILTERS.get(meaning)
+    if wanted is not None and wanted.field.kind in ("number", "integer"):
+        bare = wanted.field._replace(parse=_bound, bound=Double())
+        wanted = wanted._replace(field=bare)
+    if wanted is not None and name in _READ:
+        wanted = wanted._replace(field=wanted.field._replace(parse=_READ[name]))
+    return Entry(name, wanted, label, group, example)
+
+
+# fmt: off
+FORM: Final[dict[str, Entry]] = {row[0]: _entry(*row) for row in (
+    # parameter, filter of the vocabulary, group, example, label
+    ("objectId", "object_id", "object", "ZTF21abiuvdk", "ZTF object"),
+    ("candid", "candid", "object", "1707409520815015012", "Candidate id"),
+    ("ssnamenr", "ssnamenr", "object", "433", "Solar-system body"),
+    ("objectidps", "objectidps", "object", "127370008133564418", "Pan-STARRS1 source nearby"),
+    ("cone", "", "position", "0.8143,16.1457,0.01", "Cone: RA, Dec, radius"),
+    ("objectcone", "", "position", "M31, 0.5", "Cone: object name, radius"),
+    ("ra__gt", "ra__gt", "position", "10", "RA above"),
+    ("ra__lt", "ra__lt", "position", "20", "RA below"),
+    ("dec__gt", "dec__gt", "position", "-10", "Dec above"),
+    ("dec__lt", "dec__lt", "position", "10", "Dec below"),
+    ("l__gt", "l__gt", "position", "100", "Galactic l above"),
+    ("l__lt", "l__lt", "position", "130", "Galactic l below"),
+    ("b__gt", "b__gt", "position", "-20", "Galactic b above"),
+    ("b__lt", "b__lt", "position", "20", "Galactic b below"),
+    ("time__gt", "time__gt", "time", "2018-07-17", "Time after"),
+    ("time__lt", "time__lt", "time", "2018-07-18T06:30", "Time before"),
+    ("time__since", "time__gte", "time", "86400", "Not older than"),
+    ("jd__gt", "jd__gt", "time", "2458316.5", "Julian date above"),
+    ("jd__lt", "jd__lt", "time", "2458317.5", "Julian date below"),
+    ("filter", "filter", "photometry", "g", "Filter"),
+    ("magpsf__gte", "magpsf__gte", "photometry", "16", "PSF magnitude from"),
+    ("magpsf__lte", "magpsf__lte", "photometry", "18", "PSF magnitude to"),
+    ("sigmapsf__lte", "sigmapsf__lte", "photometry", "0.1", "PSF magnitude error to"),
+    ("magap__gte", "magap__gte", "photometry", "16", "Aperture magnitude from"),
+    ("magap__lte", "magap__lte", "photometry", "18", "Aperture magnitude to"),
+    ("deltamaglatest__gte", "deltamaglatest__gte", "photometry", "-0.5", "Δmaglatest from"),
+    ("deltamaglatest__lte", "deltamaglatest__lte", "photometry", "0.5", "Δmaglatest to"),
+    ("distnr__gte", "distnr__gte", "reference", "0.5", "Distance to the reference source from"),
+    ("distnr__lte", "distnr__lte", "reference", "2", "Distance to the reference source to"),
+    ("deltamagref__gte", "deltamagref__gte", "reference", "-1", "Δmagref from"),
+    ("deltamagref__lte", "deltamagref__lte", "reference", "1", "Δmagref to"),
+    ("rb__gte", "rb__gte", "quality", "0.65", "Real/bogus from"),
+    ("drb__gte", "drb__gte", "quality", "0.9", "Deep-learning real/bogus from"),
+    ("classtar__gte", "classtar__gte", "quality", "0.5", "Star/galaxy from"),
+    ("classtar__lte", "classtar__lte", "quality", "0.9", "Star/galaxy to"),
+    ("fwhm__lte", "fwhm__lte", "quality", "5", "FWHM to"),
+    ("elong__lte", "elong__lte", "quality", "1.2", "Elongation to"),
+    ("nbad__lte", "nbad__lte", "quality", "0", "Bad pixels to"),
+)}
+# fmt: on
+
+SORTS: Final[dict[str, str]] = {c.name: c.name for c in (*CANDIDATE, *DERIVED)} | {
+    "id": "lco_id",
+    "objectId": "object_id",
+    "alert_candid": "candid",
+    "wall_time": "jd",
+    "gal_l": "l",
+    "gal_b": "b",
+}
+"""Every `sort_value` and the column that it means."""
+
+SORTS_OFFERED: Final = {
+    "jd": "time",
+    "objectId": "objectId",
+    "filter": "filter",
+    "magpsf": "magpsf",
+    "magap": "magap",
+    "distnr": "distnr",
+    "deltamaglatest": "Δmaglatest",
+    "deltamagref": "Δmagref",
+    "rb": "rb",
+}
+"""Those that the form offers, with their words."""
+
+_PAGE: Final = ("sort_value", "sort_order", "page", "format")
+_SOURCES: Final = FILTERS["objectidps"].field
+WITHOUT_SOURCE: Final = Clause(
+    Filter(_SOURCES._replace(columns=("sentinels",), bound=BigInteger()), "bits"),
+    sum(1 << bit for bit, c in enumerate(SENTINELS) if c.name in _SOURCES.columns),
+)
+"""Alerts that lack one of three Pan-STARRS1 sources: ZTF writes -999 there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A request in MARS's words, read and validated."""
+
+    search: Search
+    page: int
+    """Counted from 1; what is smaller names no page."""
+    given: Mapping[str, str]
+    """The known parameters that were given, as text, by name."""
+    named: Named | None = None
+    """A cone of the search that has still to be resolved (objectcone)."""
+
+
+def read_form(parameters: Iterable[tuple[str, str]]) -> Form:
+    """The form that a query string or a bulk query holds. Raises BadForm with every error."""
+    given: dict[str, str] = {}
+    for name, text in parameters:
+        if name in FORM or name in _PAGE:
+            given.setdefault(name, text)
+    given = {name: text for name, text in given.items() if text.strip()}
+    errors: list[BadParameter] = []
+    clauses: dict[str, Clause] = {}
+    cones: dict[str, Cone | Named] = {}
+    for name in given.keys() & FORM.keys():
+        try:
+            if name in _CONES:
+                cones[name] = _CONES[name](given[name])
+            else:
+                clauses[name] = _clause(name, given[name])
+        except ValueError as error:
+            errors.append(BadParameter(name, f"{error}; an example is {FORM[name].example}"))
+    if (sort := _sort(given)) is None:
+        errors.append(BadParameter("sort_value", _UNSORTABLE))
+    if len(cones) > 1:
+        errors.append(BadParameter("objectcone", "give either this or cone, not both"))
+    if errors or sort is None:
+        raise BadForm(sorted(errors))
+    for circle in ("ra", "l"):
+        _bend(clauses, circle)
+    cone = next(iter(cones.values()), None)
+    return Form(
+        Search(
+            cone if isinstance(cone, Cone) else None,
+            tuple(sorted(clauses.values(), key=lambda c: (c.filter.name, repr(c.value)))),
+            sort,
+            PAGE_SIZE,
+            digest=_digest(given),
+        ),
+        _page(given.get("page", "")),
+        given,
+        cone if isinstance(cone, Named) else None,
+    )
+
+
+_CONES: Final[dict[str, Callable[[str], Cone | Named]]] = {
+    "cone": read_cone,
+    "objectcone": read_named,
+}
+
+
+def _clause(name: str, text: str) -> Clause:
+    wanted = FORM[name].filter
+    assert wanted is not None
+    value = wanted.field.parse(text)
+    return WITHOUT_SOURCE if name == "objectidps" and value == NONE else Clause(wanted, value)
+
+
+def _bend(clauses: dict[str, Clause], circle: str) -> None:
+    """Make two limits of a longitude an arc of the circle, eastwards from the lower one.
+
+    Limits within 0 to 360 and in order stay as they are, and so does one limit alone.
+    """
+    above, below = f"{circle}__gt", f"{circle}__lt"
+    if not {above, below} <= clauses.keys():
+        return
+    low, high = (float(clauses[name].value) for name in (above, below))  # type: ignore[arg-type]
+    if 0 <= low <= high <= 360 or not math.isfinite(high - low):
+        return
+    wanted, other = clauses.pop(above).filter, clauses.pop(below).filter
+    if high - low >= 360:
+        return
+    low, high = (x if 0 <= x <= 360 else x % 360 for x in (low, high))
+    if low <= high:
+        clauses |= {above: Clause(wanted, low), below: Clause(other, high)}
+    else:
+        # Thresholds belong to the arc beyond them, limits do not: hence the next double.
+        around = wanted._replace(operator="outside")
+        clauses[above] = Clause(around, [high, math.nextafter(low, math.inf)])
+
+
+_UNSORTABLE: Final = "no column of this name; it can be any field of the candidate, or id"
+
+
+def _sort(given: Mapping[str, str]) -> Sort | None:
+    """The order; None where there is no such column."""
+    column = SORTS.get(given.get("sort_value", "jd").strip())
+    descending = given.get("sort_order") != "asc"
+    return None if column is None else Sort(column, descending, as_mars=True)
+
+
+def _page(text: str) -> int:
+    """A page that is no integer counts as the first."""
+    digits = text.strip()[:20]
+    return int(digits) if _DIGITS.fullmatch(digits) else 1
+
+
+def _digest(given: Mapping[str, str]) -> str:
+    """A hash of all that decides which alerts match and in which order."""
+    kept = sorted(item for item in given.items() if item[0] not in ("page", "format"))
+    return hashlib.sha256(repr(kept).encode(errors="surrogatepass")).hexdigest()[:16]

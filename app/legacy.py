@@ -1,0 +1,151 @@
+"""Rows -> MARS's JSON: alerts, the history of one, its photometry.
+
+Made from the one list of columns, with the few places where MARS differed from it as data. Values
+are what the packet held: sentinels come back, float32 values are widened to double as they are.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any, Final
+
+import asyncpg
+
+from app.lightcurve import latest
+from app.matching import KEPT, LEGACY, PLAIN, REALS
+from app.ordering import EMPTY_TEXTS
+from archive import times
+from archive.columns import CANDIDATE, NONE, SENTINELS
+from archive.tables import FILTER_OF_FID
+
+Alert = dict[str, Any]
+
+_BEHIND: Final = {
+    "jd": ("wall_time",),
+    "fid": ("filter",),
+    "dec": ("l", "b"),
+    "sigmapsf": ("deltamaglatest", "deltamagref"),
+    "rb": ("rbversion", "drb", "drbversion"),
+    "objectidps1": ("sgmag1", "srmag1", "simag1", "szmag1", "sgscore1", "distpsnr1"),
+}
+"""What stands behind a field of the candidate in MARS and not in ZTF's schema."""
+_MOVED: Final = {name for names in _BEHIND.values() for name in names}
+CANDIDATE_KEYS: Final = tuple(
+    name
+    for column in CANDIDATE
+    if column.name not in _MOVED
+    for name in (column.name, *_BEHIND.get(column.name, ()))
+)
+"""The keys of `candidate`, in MARS's order."""
+
+_SOURCE: Final = (*LEGACY, *PLAIN, *KEPT, *REALS, "wall_time")
+_AT: Final = {name: n for n, name in enumerate(_SOURCE)}
+_IN_ORDER: Final = itemgetter(*(_AT[name] for name in CANDIDATE_KEYS))
+_EMPTY_TEXTS: Final = tuple(_AT[name] for name in EMPTY_TEXTS)
+_SIGN: Final = {True: "t", False: "f", None: None}
+_LCO_ID, _PUBLISHER, _BITS = (_AT[name] for name in LEGACY)
+_CANDID, _OBJECT, _JD, _ISDIFFPOS, _PACKET = (
+    _AT[name] for name in ("candid", "object_id", "jd", "isdiffpos", "packet")
+)
+_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS: Final = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+
+
+def http_date(jd: float) -> str:
+    """UTC of a Julian date as RFC 1123 writes it, truncated to the second."""
+    t = times.datetime_of(jd)
+    day, month = _DAYS[t.weekday()], _MONTHS[t.month - 1]
+    return f"{day}, {t.day:02} {month} {t.year:04} {t.hour:02}:{t.minute:02}:{t.second:02} GMT"
+
+
+@lru_cache(maxsize=4096)
+def _sentinels(bits: int) -> tuple[tuple[int, Any], ...]:
+    """Where the sentinels of a row stand, and how the packet wrote each."""
+    held = [c for bit, c in enumerate(SENTINELS) if bits >> bit & 1]
+    return tuple((_AT[c.name], float(NONE) if c.name in REALS else c.sentinel) for c in held)
+
+
+def legacy_items(rows: Sequence[asyncpg.Record], api: str) -> list[Alert]:
+    """Alerts as MARS shaped them, from rows that end in matching.LEGACY and matching.ANSWERED.
+
+    `api` is the address of the typed API: the original packet is there.
+    """
+    items = []
+    for row in rows:
+        values = [*tuple(row)[1 - len(_SOURCE) :], http_date(row["jd"])]
+        values[_ISDIFFPOS] = _SIGN[values[_ISDIFFPOS]]
+        for at in _EMPTY_TEXTS:
+            values[at] = values[at] or ""
+        for at, sentinel in _sentinels(values[_BITS]):
+            values[at] = sentinel
+        candid = values[_CANDID]
+        items.append(
+            {
+                "lco_id": values[_LCO_ID],
+                "objectId": values[_OBJECT],
+                "publisher": values[_PUBLISHER],
+                "candid": candid,
+                "avro": f"{api}/alerts/{candid}/avro" if values[_PACKET] else None,
+                "candidate": dict(zip(CANDIDATE_KEYS, _IN_ORDER(values), strict=True)),
+            }
+        )
+    return items
+
+
+def non_detections(rows: Sequence[asyncpg.Record]) -> list[Alert]:
+    """An object's upper limits in jd order, from all its packets (queries.limits).
+
+    Each exposure counts once, and not at all where the object was seen in it.
+    """
+    seen = {row["pid"] for row in rows}
+    for row in rows:
+        seen.update(row["detection_pid"] or ())
+    limits = [e for pid, e in latest(rows, "limit", "pid").items() if pid not in seen]
+    return [
+        {
+            "candidate": {
+                "id": entry["pid"],
+                "objectId": rows[0]["object_id"],
+                "diffmaglim": entry["diffmaglim"],
+                "jd": entry["jd"],
+                "fid": entry["fid"],
+            }
+        }
+        for entry in sorted(limits, key=itemgetter("jd", "pid"))
+    ]
+
+
+def _jd(item: Alert) -> float:
+    jd: float = item["candidate"]["jd"]
+    return jd
+
+
+def with_history(alert: Alert, nearby: Sequence[Alert], limits: Sequence[Alert]) -> Alert:
+    """The single alert: with the others at its position and its object's limits, newest first."""
+    others = [other for other in nearby if other["candid"] != alert["candid"]]
+    return alert | {"prv_candidate": sorted((*others, *limits), key=_jd, reverse=True)}
+
+
+_POINT: Final = ("jd", "filter", "diffmaglim", "magpsf", "sigmapsf")
+
+
+def photometry(alert: Alert) -> dict[str, Any]:
+    """The points of a single alert (with_history) by their number, oldest first, its own last."""
+    points = [*reversed(alert["prv_candidate"]), alert]
+    return {str(n): _point(item["candidate"]) for n, item in enumerate(points)}
+
+
+def _point(candidate: Mapping[str, Any]) -> dict[str, Any]:
+    known = {"filter": FILTER_OF_FID.get(candidate["fid"]), **candidate}
+    return {name: known[name] for name in _POINT if name in known}
+
+
+def cutout_names(row: asyncpg.Record) -> dict[str, str]:
+    """The file names of the cutouts of an alert (queries.places), as its packet has them."""
+    candid = f"candid{row['candid']}"
+    target = f"{candid}_pid{row['pid']}_targ"
+    return {
+        "science": f"{target}_sci.fits.gz",
+        "template": f"{candid}_ref.fits.gz",
+        "difference": f"{target}_{'refmsci' if row['isdiffpos'] is False else 'scimref'}.fits.gz",
+    }

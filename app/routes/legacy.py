@@ -1,0 +1,163 @@
+"""MARS's own addresses, for its unmodified clients: `/`, `/<id>/` and what lies below."""
+
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import orjson
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+from starlette.convertors import Convertor, register_url_convertor
+
+from app import bulk, legacy, queries
+from app.answers import send_json
+from app.asking import placed
+from app.dependencies import (
+    ArchiveDependency,
+    LegacyFragmentsDependency,
+    NamesDependency,
+    SettingsDependency,
+    StoreDependency,
+    WalksDependency,
+)
+from app.downloads import piece_of, send_file
+from app.errors import NotFound, allowed
+from app.filters import integer
+from app.form import read_form
+from app.matching import LEGACY
+from app.negotiation import wants_json
+from app.plain import plain_page
+from app.ratelimit import client_of
+from app.search import Cone, Search
+
+CANDID_DIGITS: Final = 15
+"""An id so long is a candid; a shorter one is an lco_id."""
+NEARBY: Final = 1.5 / 3600
+MAX_NEARBY: Final = 10_000
+KINDS: Final = {"Science": "science", "Template": "template", "Difference": "difference"}
+NEGOTIATED: Final = {"Vary": "Accept, Accept-Encoding"}
+
+
+class Digits(Convertor[str]):
+    """A path's number, as text: what is no number is another address."""
+
+    regex = "[0-9]{1,30}"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("digits", Digits())
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+async def list_legacy_alerts(
+    request: Request,
+    *,
+    archive: ArchiveDependency,
+    fragments: LegacyFragmentsDependency,
+    names: NamesDependency,
+    walks: WalksDependency,
+    settings: SettingsDependency,
+) -> Response:
+    """A page of the alerts that match the form."""
+    form = read_form(request.query_params.multi_items())
+    client = client_of(request.scope, frozenset(settings.trusted_proxies))
+    listed = await walks.page(archive, client, form, await placed(form, names))
+    body = {
+        "has_next": listed.has_next,
+        "has_prev": form.page > 1,
+        "results": fragments.of(listed.rows),
+    }
+    return _answer(request, "Alerts", body)
+
+
+@router.post("/")
+async def search_in_bulk(
+    request: Request,
+    archive: ArchiveDependency,
+    fragments: LegacyFragmentsDependency,
+    names: NamesDependency,
+) -> Response:
+    """Every alert that each of many queries finds."""
+    asked = await bulk.read_queries(request)
+    body = await bulk.answer(archive, fragments, names, asked)
+    return send_json(request, body, {"Cache-Control": "no-store"})
+
+
+@router.options("/")
+@router.options("/{number:digits}/")
+@router.options("/{number:digits}/photometry/")
+@router.options("/{number:digits}/cutout/{kind}/")
+async def tell_methods(request: Request) -> Response:
+    """What can be done here."""
+    return Response(headers={"Allow": allowed(request)})
+
+
+@router.get("/{number:digits}/")
+async def get_legacy_alert(
+    request: Request, number: str, archive: ArchiveDependency, settings: SettingsDependency
+) -> Response:
+    """One alert with what else is known of its place."""
+    alert = await _alert(archive, settings.public_url, number)
+    return _answer(request, f"Alert {alert['candid']}", alert)
+
+
+@router.get("/{number:digits}/photometry/")
+async def get_photometry(
+    request: Request, number: str, archive: ArchiveDependency, settings: SettingsDependency
+) -> Response:
+    """The light curve of one alert; always JSON."""
+    alert = await _alert(archive, settings.public_url, number)
+    return send_json(request, legacy.photometry(alert))
+
+
+@router.get("/{number:digits}/cutout/{kind}/")
+async def get_cutout(
+    request: Request, number: str, kind: str, archive: ArchiveDependency, store: StoreDependency
+) -> Response:
+    """A cutout as the packet holds it: gzipped FITS."""
+    if kind not in KINDS:
+        raise NotFound(f"there is no such cutout; there are {', '.join(KINDS)}")
+    row = await queries.places(archive, *_key(number))
+    name = legacy.cutout_names(row)[KINDS[kind]]
+    return await send_file(request, store, piece_of(row, KINDS[kind]), name, "image/fits")
+
+
+@router.get("/{number:digits}")
+@router.get("/{number:digits}/photometry")
+@router.get("/{number:digits}/cutout/{kind}")
+async def add_slash(request: Request, settings: SettingsDependency) -> Response:
+    """Lead to the address that ends in a slash."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    place = f"{urlsplit(settings.public_url).path}{request.url.path}/{query}"
+    return RedirectResponse(place, HTTPStatus.PERMANENT_REDIRECT)
+
+
+def _key(number: str) -> tuple[int, str]:
+    """The number and the column that it is one of. Raises NotFound for one beyond 64 bits."""
+    try:
+        return integer(number), "candid" if len(number) >= CANDID_DIGITS else "lco_id"
+    except ValueError:
+        raise NotFound(f"there is no alert {number}") from None
+
+
+async def _alert(archive: queries.Archive, public_url: str, number: str) -> legacy.Alert:
+    """The alert with its history."""
+    row = await queries.legacy_alert(archive, *_key(number))
+    around = Search(Cone(row["ra"], row["dec"], NEARBY), limit=MAX_NEARBY)
+    _, near = await queries.alerts(archive, around, LEGACY)
+    limits = await queries.limits(archive, row["object_id"])
+    alert, *nearby = legacy.legacy_items([row, *near], f"{public_url}/api/v1")
+    return legacy.with_history(alert, nearby, legacy.non_detections(limits))
+
+
+def _answer(request: Request, title: str, body: dict[str, Any]) -> Response:
+    """JSON, or a page for a browser."""
+    if wants_json(request):
+        return send_json(request, body, NEGOTIATED)
+    return plain_page(title, orjson.dumps(body, option=orjson.OPT_INDENT_2).decode())
