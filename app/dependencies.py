@@ -3,15 +3,16 @@
 All are coroutines: FastAPI sends a plain function to a thread, which costs 0.1 ms each.
 """
 
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Final
 
 from fastapi import Depends, Request
 
-from app.asking import Names
 from app.errors import BadParameter, BadParameters
 from app.fragments import Fragments
 from app.queries import Archive, check
-from app.search import Search, parse_search
+from app.resolver import Names
+from app.search import Search, nearest, parse_search
 from app.settings import Settings
 from app.walks import Walks
 from archive.objects import ObjectStore
@@ -59,9 +60,9 @@ async def get_walks(request: Request) -> Walks:
     return walks
 
 
-async def get_names(request: Request) -> Names | None:
-    """What finds an object's position by its name; None where there is no such thing."""
-    names: Names | None = getattr(request.app.state, "names", None)
+async def get_names(request: Request) -> Names:
+    """The resolver of names."""
+    names: Names = request.app.state.names
     return names
 
 
@@ -70,13 +71,23 @@ async def read_search(request: Request) -> Search:
     return parse_search(request.query_params.multi_items())
 
 
-async def no_parameters(request: Request) -> None:
-    """Refuse a query string where none is known."""
-    if given := [name for name, value in request.query_params.multi_items() if value.strip()]:
-        raise BadParameters(
-            [BadParameter(name[:64], "no parameter of this name") for name in given]
-        )
+def only(*known: str) -> Callable[[Request], Awaitable[None]]:
+    """A dependency that refuses every query parameter but these; blank ones are absent."""
 
+    async def check_parameters(request: Request) -> None:
+        given = [name for name, value in request.query_params.multi_items() if value.strip()]
+        if unknown := [name for name in given if name not in known]:
+            raise BadParameters(
+                [
+                    BadParameter(name[:64], "no parameter of this name", nearest(name, known))
+                    for name in unknown
+                ]
+            )
+
+    return check_parameters
+
+
+no_parameters: Final = only()
 
 SettingsDependency = Annotated[Settings, Depends(get_settings)]
 ArchiveDependency = Annotated[Archive, Depends(get_archive)]
@@ -84,5 +95,5 @@ StoreDependency = Annotated[ObjectStore, Depends(get_store)]
 FragmentsDependency = Annotated[Fragments, Depends(get_fragments)]
 LegacyFragmentsDependency = Annotated[Fragments, Depends(get_legacy_fragments)]
 WalksDependency = Annotated[Walks, Depends(get_walks)]
-NamesDependency = Annotated[Names | None, Depends(get_names)]
 SearchDependency = Annotated[Search, Depends(read_search)]
+NamesDependency = Annotated[Names, Depends(get_names)]

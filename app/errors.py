@@ -5,8 +5,10 @@ archive.errors.MarsError
 │   ├── BadParameters         422, each parameter named with what was wrong
 │   │   └── BadForm           400, the same at MARS's own addresses
 │   ├── NotFound              404: no such alert, night, stamp or address
+│   │   └── UnknownName       404: nobody knows this name; with names that are near
 │   └── RangeNotSatisfiable   416: bytes beyond the end
-└── TooDear                   503: the query did not end in time; asking for less may help
+├── TooDear                   503: the query did not end in time; asking for less may help
+└── ResolversSilent           503: no name resolver answered; for this request alone
 
 Nothing below the routes raises an HTTP error.
 """
@@ -78,6 +80,14 @@ class NotFound(RequestError):
     status = HTTPStatus.NOT_FOUND
 
 
+class UnknownName(NotFound):
+    """Nobody who was asked knows this name; `suggestions` are known ones that are near."""
+
+    def __init__(self, text: str, suggestions: Sequence[str]) -> None:
+        super().__init__(text)
+        self.suggestions = tuple(suggestions)
+
+
 class RangeNotSatisfiable(RequestError):
     """A Range that begins beyond the end."""
 
@@ -92,10 +102,15 @@ class TooDear(MarsError):
     """A query that ran into the statement timeout. Its text, if any, says what would be cheaper."""
 
 
+class ResolversSilent(MarsError):
+    """No remote resolver could answer; the text says who did not, and why."""
+
+
 _DEAR: Final = "the query took too long: narrow it by a cone, an object or a shorter time"
 _SILENT: Final = "the database does not answer"
 _UNAVAILABLE: Final[dict[type[Exception], str]] = {
     TooDear: _DEAR,
+    ResolversSilent: "no name resolver answered, and the name is none that is known here",
     asyncpg.QueryCanceledError: _DEAR,
     SchemaOutdated: "the database's schema is not the one of this program",
     ObjectMissing: "the object store does not have these bytes",
@@ -135,11 +150,14 @@ def problem(
 
 async def _request_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestError)
-    headers, more = {}, {}
+    headers: dict[str, str] = {}
+    more: dict[str, Any] = {}
     if isinstance(error, RangeNotSatisfiable):
         headers["Content-Range"] = f"bytes */{error.length}"
     if isinstance(error, BadParameters):
         more["errors"] = [e._asdict() for e in error.errors]
+    if isinstance(error, UnknownName):
+        more["suggestions"] = error.suggestions
     return problem(request, error.status, str(error), headers, **more)
 
 
@@ -177,7 +195,7 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, TooDear) and error.args:
         return str(error)
     text = next((t for kind, t in _UNAVAILABLE.items() if isinstance(error, kind)), _SILENT)
-    return f"{text}: {error}" if isinstance(error, SchemaOutdated) else text
+    return f"{text}: {error}" if isinstance(error, SchemaOutdated | ResolversSilent) else text
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:

@@ -20,7 +20,8 @@ from app.middleware import Surroundings
 from app.openapi import describe
 from app.queries import Archive, check
 from app.ratelimit import RateLimit
-from app.routes import alerts, docs, health, legacy, nights
+from app.resolver import open_names
+from app.routes import alerts, docs, health, legacy, names, nights
 from app.settings import Settings
 from app.walks import Walks
 from archive import logs
@@ -51,7 +52,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     api = f"{settings.public_url}/api/v1"
     app.state.fragments = Fragments(alert_items, api)
     app.state.legacy_fragments, app.state.walks = Fragments(legacy_items, api), Walks()
-    for routes in (alerts, nights, health, docs, legacy):
+    for routes in (alerts, nights, names, health, docs, legacy):
         app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=STATIC), "static")
     add_error_handlers(app)
@@ -77,8 +78,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     archive = Archive(engine, settings.statement_timeout_s, settings.database_timeout_s)
     app.state.archive, app.state.metrics = archive, Metrics(engine)
     try:
-        async with open_store(settings) as store:
-            app.state.store = store
+        async with open_store(settings) as store, open_names(settings, archive) as resolver:
+            app.state.store, app.state.names = store, resolver
             try:
                 await check(archive)
                 app.state.schema_is_current = True

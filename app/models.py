@@ -210,6 +210,19 @@ class Problem(BaseModel):
     detail: str
     instance: str
     errors: list[ParameterError] | None = None
+    suggestions: list[str] | None = Field(default=None, description="known names that are near")
+
+
+class Place(Model):
+    """Where a name is."""
+
+    name: str = Field(description="the object's own name at its source", examples=["M 101"])
+    ra: float = Field(description="right ascension, ICRS [deg]", examples=[210.80225])
+    dec: float = Field(description="declination, ICRS [deg]", examples=[54.348944])
+    radius: float = Field(description="radius that a search around it should have [deg]")
+    source: str = Field(
+        description="who says so: coordinates, MARS (its own alerts), OpenNGC, CDS Sesame or SIMBAD"
+    )
 
 
 class Health(Model):

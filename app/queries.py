@@ -160,6 +160,25 @@ async def histories(archive: Archive, object_id: str, as_of: int) -> list[asyncp
     return await archive.fetch(HISTORIES_OF, object_id=object_id, as_of=as_of)
 
 
+_PLACE: Final = (alert.c.ra, alert.c.dec)
+_PLACES_BY: Final = {
+    "object_id": compiled(
+        select(*_PLACE).where(alert.c.object_id == bindparam("key", type_=Text()))
+    ),
+    "candid": compiled(
+        select(*_PLACE).where(alert.c.candid == bindparam("key", type_=BigInteger()))
+    ),
+    "lco_id": compiled(
+        select(*_PLACE).where(alert.c.lco_id == bindparam("key", type_=BigInteger()))
+    ),
+}
+
+
+async def positions(archive: Archive, by: str, key: str | int) -> list[tuple[float, float]]:
+    """(ra, dec) in degrees of each alert of one object_id, candid or lco_id; none if unknown."""
+    return [(row["ra"], row["dec"]) for row in await archive.fetch(_PLACES_BY[by], key=key)]
+
+
 OUTCOMES: Final = ("received", "stored", "duplicate", "private", "rejected")
 _PER_TOPIC: Final = (
     select(

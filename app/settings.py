@@ -1,6 +1,6 @@
 """Settings of the app, read from the environment (prefix MARS_)."""
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from archive.settings import ArchiveSettings
 
@@ -41,4 +41,26 @@ class Settings(ArchiveSettings):
     trusted_proxies: list[str] = Field(
         default=[],
         description="Addresses of proxies (JSON list) whose X-Forwarded-For is believed.",
+    )
+    app_database_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="The same database for mars_app, who writes what the app keeps for itself "
+        "(resolved names); empty: nothing is kept.",
+    )
+    sesame_url: str = Field(
+        default="https://cds.unistra.fr/cgi-bin/nph-sesame",
+        pattern=r"^(https?://[^\s?#]*[^\s?#/])?$",
+        description="CDS Sesame, which is asked for names not known here; empty: it is not asked.",
+    )
+    simbad_tap_url: str = Field(
+        default="https://simbad.cds.unistra.fr/simbad/sim-tap",
+        pattern=r"^(https?://[^\s?#]*[^\s?#/])?$",
+        description="SIMBAD's TAP service, asked where Sesame does not answer; empty: it is not "
+        "asked.",
+    )
+    resolve_timeout_s: float = Field(
+        default=3.0,
+        gt=0,
+        le=30,
+        description="Seconds for all remote resolvers together; then a 503.",
     )

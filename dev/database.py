@@ -8,7 +8,7 @@ import asyncpg
 from dev.processes import StackError, run
 from dev.state import CHECKOUT, State
 
-ROLES = ("owner", "writer", "reader")
+ROLES = ("owner", "writer", "reader", "app")
 # Of one source, or of all when the source is null.
 SUMS = """
 SELECT coalesce(sum(received), 0)::bigint AS received, coalesce(sum(stored), 0)::bigint AS stored,

@@ -10,7 +10,8 @@ from dev.processes import StackError
 CHECKOUT = Path(__file__).resolve().parent.parent
 JAVA = CHECKOUT / ".local" / "lib" / "java"
 BUCKET = "mars"
-SECRETS = ("admin", "owner", "writer", "reader", "s3_key_id", "s3_key")
+ROLES = ("admin", "owner", "writer", "reader", "app")
+SECRETS = (*ROLES, "s3_key_id", "s3_key")
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,7 @@ class State:
 
     def env(self) -> dict[str, str]:
         """Return the settings of the programs that work on this stack."""
-        urls = {
-            f"MARS_{role.upper()}_DATABASE_URL": self.database_url(role)
-            for role in ("admin", "owner", "writer", "reader")
-        }
+        urls = {f"MARS_{role.upper()}_DATABASE_URL": self.database_url(role) for role in ROLES}
         return urls | {
             "MARS_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{self.ports.kafka}",
             "MARS_S3_ENDPOINT_URL": f"http://127.0.0.1:{self.ports.s3}",

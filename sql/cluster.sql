@@ -5,7 +5,7 @@ DO $$
 DECLARE
     role text;
 BEGIN
-    FOREACH role IN ARRAY ARRAY['mars_owner', 'mars_writer', 'mars_reader'] LOOP
+    FOREACH role IN ARRAY ARRAY['mars_owner', 'mars_writer', 'mars_reader', 'mars_app'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
             EXECUTE format('CREATE ROLE %I LOGIN', role);
         END IF;
@@ -17,11 +17,14 @@ $$;
 COMMENT ON ROLE mars_owner IS 'owns the tables; migrations';
 COMMENT ON ROLE mars_writer IS 'the consumer: inserts';
 COMMENT ON ROLE mars_reader IS 'the app: reads, and nothing else';
+COMMENT ON ROLE mars_app IS 'the app: writes what it keeps for itself, in schema app, and nothing else';
 
 -- A reader cannot write even by mistake, and a dear query cannot hold the server.
 ALTER ROLE mars_reader SET default_transaction_read_only = on;
 ALTER ROLE mars_reader SET statement_timeout = '10s';
 ALTER ROLE mars_reader SET idle_in_transaction_session_timeout = '30s';
+ALTER ROLE mars_app SET statement_timeout = '5s';
+ALTER ROLE mars_app SET idle_in_transaction_session_timeout = '30s';
 -- Histories compress to two thirds of their size, faster than with pglz.
 ALTER ROLE mars_writer SET default_toast_compression = 'lz4';
 ALTER ROLE mars_writer SET idle_in_transaction_session_timeout = '60s';

@@ -28,8 +28,15 @@ NIGHT = date(2026, 1, 31)
 
 def app_settings(place: Place) -> Settings:
     """The settings of an app that reads the archive at a place."""
-    url = SecretStr(url_of("reader", place.database))
-    return Settings(database_url=url, s3_bucket=place.bucket, log_level="error")
+    return Settings(
+        database_url=SecretStr(url_of("reader", place.database)),
+        app_database_url=SecretStr(url_of("app", place.database)),
+        s3_bucket=place.bucket,
+        log_level="error",
+        # No test asks the real ones.
+        sesame_url="",
+        simbad_tap_url="",
+    )
 
 
 def database_of(settings: Settings) -> str:

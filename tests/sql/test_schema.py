@@ -8,6 +8,7 @@ from sqlalchemy import MetaData, Table, inspect
 from sqlalchemy.dialects.postgresql import dialect
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app import tables as app_tables
 from archive.columns import CANDIDATE, DERIVED, SENTINELS
 from archive.database import SQL, check_schema, make_engine, migrations
 from archive.errors import SchemaOutdated
@@ -50,7 +51,8 @@ async def test_a_half_migrated_database_is_refused() -> None:
 
 async def reflected(connection: AsyncConnection) -> MetaData:
     there = MetaData()
-    await connection.run_sync(there.reflect)
+    for schema in (None, "app"):
+        await connection.run_sync(there.reflect, schema=schema)
     return there
 
 
@@ -65,8 +67,9 @@ async def test_tables_equal_the_schema(place: Place) -> None:
     async with engine.connect() as connection:
         there = await reflected(connection)
     await engine.dispose()
-    assert there.tables.keys() == metadata.tables.keys()
-    for name, table in metadata.tables.items():
+    ours = {**metadata.tables, **app_tables.metadata.tables}
+    assert there.tables.keys() == ours.keys()
+    for name, table in ours.items():
         assert told(table) == told(there.tables[name]), name
         keys = {c.name for c in there.tables[name].primary_key}
         assert {c.name for c in table.primary_key} == keys, name
@@ -78,9 +81,9 @@ async def test_every_table_column_and_index_is_commented(place: Place) -> None:
         there = await reflected(connection)
         indexes = await connection.run_sync(
             lambda sync: {
-                index["name"]
-                for table in there.tables
-                for index in inspect(sync).get_indexes(table)
+                f"{table.schema}.{index['name']}" if table.schema else index["name"]
+                for table in there.tables.values()
+                for index in inspect(sync).get_indexes(table.name, table.schema)
             }
         )
     await engine.dispose()
@@ -123,6 +126,17 @@ def test_bits_of_sentinels_never_move() -> None:
         ("writer", "UPDATE alert SET magpsf = 1"),
         ("writer", "DELETE FROM ledger"),
         ("writer", "DROP TABLE history"),
+        ("reader", "INSERT INTO app.name (name, source) VALUES ('x', 'x')"),
+        ("reader", "SELECT * FROM app.name"),
+        ("writer", "INSERT INTO app.name (name, source) VALUES ('x', 'x')"),
+        ("app", "INSERT INTO counter VALUES (1, 1)"),
+        ("app", "UPDATE alert SET magpsf = 1"),
+        ("app", "DELETE FROM ledger"),
+        ("app", "SELECT * FROM alert"),
+        ("app", "CREATE TABLE mine (n int)"),
+        ("app", "CREATE TABLE app.mine (n int)"),
+        ("app", "DROP TABLE app.name"),
+        ("app", "SELECT skip_batches(1)"),
     ],
 )
 async def test_roles_cannot_do_more_than_their_work(
@@ -131,6 +145,20 @@ async def test_roles_cannot_do_more_than_their_work(
     connection = await asyncpg.connect(url_of(role, place.database).replace("+asyncpg", ""))
     with pytest.raises((asyncpg.InsufficientPrivilegeError, asyncpg.ReadOnlySQLTransactionError)):
         await connection.execute(statement)
+    await connection.close()
+
+
+async def test_the_app_writes_what_is_its_own(place: Place) -> None:
+    connection = await asyncpg.connect(url_of("app", place.database).replace("+asyncpg", ""))
+    await connection.execute("INSERT INTO app.name (name, source) VALUES ('x', 'CDS Sesame')")
+    await connection.execute("UPDATE app.name SET resolved = now()")
+    await connection.execute("DELETE FROM app.name")
+    assert await connection.fetchval("SHOW statement_timeout") == "5s"
+    for broken in ("'x', 1, NULL, NULL", "'x', 360, 0, 'x'", "'', NULL, NULL, NULL"):
+        with pytest.raises(asyncpg.CheckViolationError):
+            await connection.execute(
+                f"INSERT INTO app.name (name, ra, dec, canonical, source) VALUES ({broken}, 'x')"
+            )
     await connection.close()
 
 

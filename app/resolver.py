@@ -1,0 +1,177 @@
+"""A name -> a place on the sky: what is known here first, then what was said before, then CDS."""
+
+import asyncio
+import difflib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Final, NamedTuple
+
+import httpx
+
+from app import catalogue, queries
+from app.designations import FORMS, Kind, Reading, interpret
+from app.errors import BadParameter, BadParameters, NotFound, ResolversSilent, UnknownName
+from app.namecache import Answer, Found, NameCache
+from app.positions import mean_position
+from app.remotes import Failed, Remote, sesame, simbad
+from app.settings import Settings
+from archive.database import make_engine
+
+ARCHIVE_ARCSEC: Final = 2.0
+"""Radius around a place of our own: an object's alerts scatter by a few tenths."""
+NAMED_ARCSEC: Final = 10.0
+"""Radius around a named object: its position may be its host's. A catalogued one has its size."""
+_USER_AGENT: Final = "MARS (alert archive; names that its users search for)"
+
+
+class Place(NamedTuple):
+    """A name resolved: ICRS degrees, the radius a search around it should have, and who says so."""
+
+    name: str
+    ra: float
+    dec: float
+    radius: float
+    source: str
+
+
+class Names:
+    """Everything that is asked for names, and the questions to CDS that are under way."""
+
+    def __init__(
+        self,
+        archive: queries.Archive,
+        cache: NameCache | None,
+        client: httpx.AsyncClient,
+        remotes: Sequence[Remote],
+        timeout_s: float,
+    ) -> None:
+        self.archive = archive
+        self.remotes = tuple(remotes)
+        self._cache, self._client, self._timeout_s = cache, client, timeout_s
+        self._asked: dict[str, asyncio.Task[Found | None]] = {}
+
+    async def look_up(self, name: str) -> Found | None:
+        """What the cache or a remote resolver says of a name; None if it is unknown to them.
+
+        Raises ResolversSilent where neither says anything.
+        """
+        # Blanks do not count in names; letters' case does: V* b Per and V* B Per are two stars.
+        name = " ".join(name.split())
+        held = await self._cache.get(name) if self._cache else None
+        if held is not None and held.fresh:
+            return held.found
+        task = self._asked.get(name)
+        if task is None:
+            task = self._asked[name] = asyncio.create_task(self._ask(name, held))
+            task.add_done_callback(lambda _: self._asked.pop(name, None))
+        # One client that goes away must not take the answer from the others.
+        return await asyncio.shield(task)
+
+    async def _ask(self, name: str, held: Answer | None) -> Found | None:
+        """Ask one resolver after the other, until one answers, in the time for all of them."""
+        failures: list[str] = []
+        deadline = asyncio.get_running_loop().time() + self._timeout_s
+        for n, remote in enumerate(self.remotes):
+            left = deadline - asyncio.get_running_loop().time()
+            # The last may take what is left; another leaves a third of it.
+            share = left if n + 1 == len(self.remotes) else left * 2 / 3
+            try:
+                found = await remote.ask(self._client, name, share)
+            except Failed as failed:
+                failures.append(f"{remote.name}: {failed}")
+                continue
+            if self._cache:
+                await self._cache.put(name, found, remote.name)
+            return found
+        if held is not None:
+            return held.found
+        raise ResolversSilent("; ".join(failures) or "none is asked here")
+
+    async def close(self) -> None:
+        """End the questions under way."""
+        tasks = list(self._asked.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def open_names(settings: Settings, archive: queries.Archive) -> AsyncIterator[Names]:
+    """A resolver with connections of its own; without a database for mars_app it keeps nothing."""
+    engine = None
+    if settings.app_database_url.get_secret_value():
+        own = settings.model_copy(update={"database_url": settings.app_database_url})
+        engine = make_engine(own, "app-names", pool_size=2)
+    kinds = ((sesame, settings.sesame_url), (simbad, settings.simbad_tap_url))
+    remotes = [kind(address) for kind, address in kinds if address]
+    headers = {"User-Agent": _USER_AGENT, "Accept-Encoding": "identity"}
+    timeout = httpx.Timeout(settings.resolve_timeout_s)
+    async with httpx.AsyncClient(headers=headers, timeout=timeout) as client:
+        cache = NameCache(engine) if engine else None
+        names = Names(archive, cache, client, remotes, settings.resolve_timeout_s)
+        try:
+            yield names
+        finally:
+            await names.close()
+            if engine:
+                await engine.dispose()
+
+
+def read_name(parameter: str, text: str) -> Reading:
+    """What was typed into a parameter (designations.interpret). Raises BadParameters."""
+    try:
+        return interpret(text)
+    except ValueError as error:
+        raise BadParameters([BadParameter(parameter, str(error))]) from None
+
+
+async def resolve(names: Names, name: str, parameter: str = "name") -> Place:
+    """The place of a name, as a person or a script wrote it.
+
+    Raises BadParameters (naming `parameter`) for coordinates off the sky, NotFound for an object or
+    alert that is not in the archive and for a body that moves, UnknownName with suggestions,
+    ResolversSilent where nobody could be asked.
+    """
+    return await place_of(names, read_name(parameter, name))
+
+
+async def place_of(names: Names, reading: Reading) -> Place:
+    """The place of what was typed; its radius is the one typed with it, if there was one."""
+    if reading.kind is Kind.BODY:
+        raise NotFound(
+            f"the solar-system body {reading.text} moves and has no one position: its alerts are "
+            f"those with ssnamenr={reading.text}"
+        )
+    if reading.kind is Kind.POSITION:
+        assert reading.ra is not None
+        assert reading.dec is not None
+        assert reading.radius is not None
+        return Place(reading.text, reading.ra, reading.dec, reading.radius, "coordinates")
+    if reading.kind is Kind.NAME:
+        place = await _named(names, reading.text)
+    else:
+        place = await _archived(names, reading)
+    return place._replace(radius=reading.radius or place.radius)
+
+
+async def _archived(names: Names, reading: Reading) -> Place:
+    """The mean position of an object's alerts, or that of one alert."""
+    by = {Kind.OBJECT: "object_id", Kind.CANDID: "candid", Kind.LCO_ID: "lco_id"}[reading.kind]
+    key = reading.text if reading.kind is Kind.OBJECT else int(reading.text)
+    positions = await queries.positions(names.archive, by, key)
+    if not positions:
+        raise NotFound(f"the archive has no alert with {by} {reading.text}")
+    return Place(reading.text, *mean_position(positions), ARCHIVE_ARCSEC / 3600, "MARS")
+
+
+async def _named(names: Names, name: str) -> Place:
+    """The place of a named object: by the catalogue that is here, else by the cache or CDS."""
+    least = NAMED_ARCSEC / 3600
+    if entry := await catalogue.look_up(name):
+        return Place(entry.name, entry.ra, entry.dec, max(entry.half_axis or 0.0, least), "OpenNGC")
+    if found := await names.look_up(name):
+        return Place(found.name or name, found.ra, found.dec, least, found.source)
+    known = await catalogue.common_names()
+    near = difflib.get_close_matches(name.lower(), known, 3, 0.6)
+    hint = f"; did you mean {', '.join(map(repr, near))}?" if near else ""
+    raise UnknownName(f"nobody knows the name {name!r}{hint} What is understood: {FORMS}", near)

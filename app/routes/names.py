@@ -1,0 +1,73 @@
+"""Names: where they are, and where the search box leads."""
+
+from http import HTTPStatus
+from typing import Annotated, Final
+from urllib.parse import quote, urlencode, urlsplit
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from app.answers import send_json
+from app.dependencies import NamesDependency, SettingsDependency, only
+from app.designations import Kind
+from app.filters import MAX_TEXT
+from app.models import Place
+from app.openapi import PROBLEMS
+from app.resolver import place_of, read_name, resolve
+
+router = APIRouter()
+
+_NAME: Final = Query(
+    description="Coordinates (`10.68 41.27`, `00:42:44.3 +41:16:09`, `J004244.3+411609`), an "
+    "object id, a candid, an lco_id, a Messier, NGC or IC number, or any name that SIMBAD, NED or "
+    "VizieR knows; `r=` and a radius may follow.",
+    min_length=1,
+    max_length=MAX_TEXT,
+    openapi_examples={"galaxy": {"value": "m101"}},
+)
+
+
+@router.get(
+    "/api/v1/resolve",
+    response_model=Place,
+    tags=["names"],
+    responses=PROBLEMS,
+    dependencies=[Depends(only("name"))],
+)
+async def resolve_name(
+    request: Request, names: NamesDependency, name: Annotated[str, _NAME]
+) -> Response:
+    """Where a name is.
+
+    An object id is at the mean of its alerts. A body of the solar system has no position: a 404
+    that says how to find its alerts.
+    """
+    place = await resolve(names, name)
+    return send_json(request, place._asdict())
+
+
+@router.get("/search", include_in_schema=False, dependencies=[Depends(only("q"))])
+async def search_box(names: NamesDependency, settings: SettingsDependency, q: str = "") -> Response:
+    """Lead on to the page of what was typed: an alert, an object, or a list of alerts."""
+    return Response(
+        status_code=HTTPStatus.SEE_OTHER,
+        headers={
+            "Location": urlsplit(settings.public_url).path + await _page(names, q),
+            "Cache-Control": "no-store",
+        },
+    )
+
+
+async def _page(names: NamesDependency, typed: str) -> str:
+    """The path and query of that page."""
+    if not typed.strip():
+        return "/"
+    reading = read_name("q", typed)
+    if reading.kind is Kind.OBJECT:
+        return f"/objects/{quote(reading.text)}/"
+    if reading.kind in (Kind.CANDID, Kind.LCO_ID):
+        return f"/{reading.text}/"
+    if reading.kind is Kind.BODY:
+        return "/?" + urlencode({"ssnamenr": reading.text})
+    place = await place_of(names, reading)
+    cone = f"{place.ra:.7g},{place.dec:.7g},{place.radius:.6g}"
+    return "/?" + urlencode({"cone": cone}, safe=",")

@@ -1,0 +1,175 @@
+"""What people type, and how it is read."""
+
+import math
+
+import pytest
+
+from app.designations import Kind, interpret
+from app.positions import mean_position, read_position
+
+M31 = (10.684583, 41.269167)
+ARCSEC = 1 / 3600
+
+
+@pytest.mark.parametrize(
+    ("text", "ra", "dec", "radius_arcsec"),
+    [
+        ("10.68 41.27", 10.68, 41.27, 36),
+        ("10.684583 +41.269167", *M31, 2),
+        ("10.684583,+41.269167", *M31, 2),
+        (" 10.684583 , 41.269167 ", *M31, 2),
+        ("10.684583d 41.269167d", *M31, 2),
+        (".5 -.5", 0.5, -0.5, 360),
+        ("10 41", 10.0, 41.0, 3600),
+        ("360.0 0.0", 0.0, 0.0, 360),
+        ("00:42:44.3 +41:16:09", *M31, 2),
+        ("00:42:44.3 41:16:09", *M31, 2),
+        ("00:42:44.3+41:16:09", *M31, 2),
+        ("0:42:44.3, 41:16:09", *M31, 2),
+        ("00:42:44.30 −41:16:09.0", M31[0], -M31[1], 2),
+        ("00 42 44.3 +41 16 09", *M31, 2),
+        ("00 42 44.3 -41 16 09", M31[0], -M31[1], 2),
+        ("00h42m44.3s +41d16m09s", *M31, 2),
+        ("00h42m44.3s+41°16′09″", *M31, 2),
+        ("00H 42M 44.3S +41D 16M 09S", *M31, 2),
+        ("10d41m04.5s +41d16m09s", 10.684583, 41.269167, 2),
+        ("00:42:44 +41:16:09", 10.683333, 41.269167, 15),
+        ("00:42 +41:16", 10.5, 41.266667, 900),
+        ("00:00:00.0 -00:00:36.0", 0.0, -0.01, 2),
+        ("J004244.3+411609", *M31, 2),
+        ("SDSS J004244.3+411609", *M31, 2),
+        ("SDSSJ004244.30-411609.0", M31[0], -M31[1], 2),
+        ("10.684583,41.269167,0.1", *M31, 360),
+        ('10.684583, 41.269167, 5"', *M31, 5),
+        ('10.68 41.27 r=5"', 10.68, 41.27, 5),
+        ("10.68 41.27 r=0.1", 10.68, 41.27, 360),
+        ("10.68 41.27, R = 2'", 10.68, 41.27, 120),
+        ("10.68 41.27 r=2 arcmin", 10.68, 41.27, 120),
+        ("00:42:44.3 +41:16:09 r=1d", *M31, 3600),
+    ],
+)
+def test_positions(text: str, ra: float, dec: float, radius_arcsec: float) -> None:
+    reading = interpret(text)
+    assert reading.kind is Kind.POSITION
+    assert reading.ra == pytest.approx(ra, abs=1e-6)
+    assert reading.dec == pytest.approx(dec, abs=1e-6)
+    assert reading.radius == pytest.approx(radius_arcsec * ARCSEC, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "proper"),
+    [
+        ("ZTF18abcdxyz", Kind.OBJECT, "ZTF18abcdxyz"),
+        (" ztf18ABCDXYZ ", Kind.OBJECT, "ZTF18abcdxyz"),
+        ("433", Kind.LCO_ID, "433"),
+        ("007", Kind.LCO_ID, "7"),
+        ("123456789012345", Kind.CANDID, "123456789012345"),
+        ("1612255840315010001", Kind.CANDID, "1612255840315010001"),
+        # The forms of ssnamenr in the real packets: 8467, 2010CG48.
+        ("(433)", Kind.BODY, "433"),
+        ("433 Eros", Kind.BODY, "433"),
+        ("(433) Eros", Kind.BODY, "433"),
+        ("(97125) 1999 VG102", Kind.BODY, "97125"),
+        ("85 Io", Kind.BODY, "85"),
+        ("2010 CG48", Kind.BODY, "2010CG48"),
+        ("2010CG48", Kind.BODY, "2010CG48"),
+        ("2010cg48", Kind.BODY, "2010CG48"),
+        ("2019 AB", Kind.BODY, "2019AB"),
+        ("2040 P-L", Kind.BODY, "2040P-L"),
+        ("C/2020 F3", Kind.BODY, "C/2020F3"),
+        ("c/2020 f3 (NEOWISE)", Kind.BODY, "C/2020F3"),
+        ("67P", Kind.BODY, "67P"),
+        ("67P/Churyumov-Gerasimenko", Kind.BODY, "67P"),
+        # Stars and supernovae are none.
+        ("51 Peg", Kind.NAME, "51 Peg"),
+        ("61 Cygni", Kind.NAME, "61 Cygni"),
+        ("47 Tuc", Kind.NAME, "47 Tuc"),
+        ("30 Doradus", Kind.NAME, "30 Doradus"),
+        ("2011fe", Kind.NAME, "2011fe"),
+        ("2018 cow", Kind.NAME, "2018 cow"),
+        ("SN 2018cow", Kind.NAME, "SN 2018cow"),
+        ("1987A", Kind.NAME, "1987A"),
+        # Names that look like something else.
+        ("m101", Kind.NAME, "m101"),
+        ("3C 273", Kind.NAME, "3C 273"),
+        ("2MASX J00424433+4116074", Kind.NAME, "2MASX J00424433+4116074"),
+        ("PSR J0534+2200", Kind.NAME, "PSR J0534+2200"),
+        ("  Andromeda   Galaxy ", Kind.NAME, "Andromeda Galaxy"),
+        ("ZTF18", Kind.NAME, "ZTF18"),
+        ("Barnard's star", Kind.NAME, "Barnard's star"),
+        ("٤٣٣", Kind.NAME, "٤٣٣"),
+    ],
+)
+def test_designations(text: str, kind: Kind, proper: str) -> None:
+    reading = interpret(text)
+    assert (reading.kind, reading.text, reading.ra, reading.radius) == (kind, proper, None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "radius_arcsec"),
+    [("m31 r=2'", 120), ("m31 r = 1.5", 5400), ('ZTF18abcdxyz r=10"', 10), ("m31;r=3arcsec", 3)],
+)
+def test_a_radius_of_ones_own(text: str, radius_arcsec: float) -> None:
+    reading = interpret(text)
+    assert reading.text in ("m31", "ZTF18abcdxyz")
+    assert reading.radius == pytest.approx(radius_arcsec * ARCSEC)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "empty"),
+        (" \t ", "empty"),
+        ("400 41", "ra is not within 0 to 360"),
+        ("-10 41", "ra is not within 0 to 360"),
+        ("10 91", "dec is not within"),
+        ("10 -90.1", "dec is not within"),
+        ("24:00:00 +10:00:00", "0 to 24 hours"),
+        ("00:61:00 +10:00:00", "less than 60"),
+        ("00:10:00 +10:00:60.0", "less than 60"),
+        ("J256000.0+000000", "less than 60"),
+        ("400,41,0.1", "ra is not within"),
+        ("10,41,50", "radius is not within"),
+        ("10 41 r=50", "radius is not within"),
+        ("10 41 r=0", "radius is not within"),
+        ("10 41 r=-5", "radius is not within"),
+        ("10 41 r=1e999", "double precision"),
+        ("10 41 r=nan", "not a number"),
+        ("m31 r=x", "not a number"),
+        ("m31 r=5 parsec", "unit"),
+        ("r=5", "nothing stands before"),
+        ("9" * 19, "64 bits"),
+        ("9" * 30, "not an integer"),
+        ("x" * 201, "longer than 200"),
+        ("m\0001", "cannot be printed"),
+        ("m\u202e1", "cannot be printed"),
+    ],
+)
+def test_what_cannot_be_meant(text: str, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        interpret(text)
+
+
+def test_a_long_text_is_read_in_no_time() -> None:
+    """No form backtracks: each is tried on the worst text of its kind."""
+    for text in ("1 " * 90, "1:" * 90, "r=" * 90, "00h" * 60, "(1)" + "(" * 190, "9" * 200):
+        try:
+            interpret(text)
+        except ValueError as error:
+            assert str(error)
+
+
+def test_no_position() -> None:
+    for text in ("m31", "10", "1 2 3", "1 2 3 4 5", "nan nan", "inf 0", "1e1 2e1", "10,20,30,40"):
+        assert read_position(text) is None
+
+
+def test_the_middle_of_positions() -> None:
+    assert mean_position([(10.0, 20.0)]) == pytest.approx((10.0, 20.0))
+    ra, dec = mean_position([(359.9999, 0.0), (0.0001, 0.0)])
+    assert min(ra, 360 - ra) == pytest.approx(0, abs=1e-9)
+    assert dec == pytest.approx(0)
+    ra, dec = mean_position([(0.0, 89.9), (180.0, 89.9)])
+    assert dec == pytest.approx(90)
+    assert all(map(math.isfinite, (ra, dec)))
+    assert 0 <= mean_position([(0.0, 0.0), (-1e-20, 0.0)])[0] < 360
