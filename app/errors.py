@@ -6,6 +6,10 @@ archive.errors.MarsError
 │   │   └── BadForm           400, the same at MARS's own addresses
 │   ├── NotFound              404: no such alert, night, stamp or address
 │   │   └── UnknownName       404: nobody knows this name; with names that are near
+│   ├── BadBody               400: a body that cannot be read; says where
+│   ├── BodyTooSlow           408: a body that does not come
+│   ├── BodyTooLarge          413: a body beyond the bound
+│   ├── UnknownMedia          415: a body of a kind that is not read here
 │   └── RangeNotSatisfiable   416: bytes beyond the end
 ├── TooDear                   503: the query did not end in time; asking for less may help
 └── ResolversSilent           503: no name resolver answered; for this request alone
@@ -96,6 +100,28 @@ class RangeNotSatisfiable(RequestError):
     def __init__(self, length: int) -> None:
         super().__init__(f"the answer has {length} bytes")
         self.length = length
+
+
+class BadBody(RequestError):
+    """A body that cannot be read; the text says where and why."""
+
+
+class BodyTooSlow(RequestError):
+    """A body that did not come in time."""
+
+    status = HTTPStatus.REQUEST_TIMEOUT
+
+
+class BodyTooLarge(RequestError):
+    """A body beyond the bound."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class UnknownMedia(RequestError):
+    """A body whose Content-Type is not read here; the text lists those that are."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
 
 class TooDear(MarsError):
