@@ -21,7 +21,7 @@ from app.openapi import describe
 from app.queries import Archive, check
 from app.ratelimit import RateLimit
 from app.resolver import open_names
-from app.routes import alerts, docs, health, legacy, names, nights
+from app.routes import alerts, docs, fields, health, legacy, names, nights
 from app.settings import Settings
 from app.walks import Walks
 from archive import logs
@@ -31,7 +31,10 @@ from archive.objects import open_store
 
 log = logging.getLogger(__name__)
 STATIC: Final = Path(__file__).parent / "static"
-EXPOSED: Final = ["ETag", "Link", "X-Request-ID", "RateLimit", "RateLimit-Policy", "Retry-After"]
+EXPOSED: Final = [
+    *("ETag", "Link", "X-Request-ID", "RateLimit", "RateLimit-Policy", "Retry-After"),
+    *("Content-Disposition", "X-As-Of", "X-Truncated", "X-Next-Cursor"),
+]
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -52,7 +55,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     api = f"{settings.public_url}/api/v1"
     app.state.fragments = Fragments(alert_items, api)
     app.state.legacy_fragments, app.state.walks = Fragments(legacy_items, api), Walks()
-    for routes in (alerts, nights, names, health, docs, legacy):
+    for routes in (alerts, fields, nights, names, health, docs, legacy):
         app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=STATIC), "static")
     add_error_handlers(app)

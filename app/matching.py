@@ -63,6 +63,9 @@ ANSWERED: Final = (
 )
 LEGACY: Final = ("lco_id", "publisher", "sentinels")
 """What MARS's answers, and its orders, need beside ANSWERED; it stands before that."""
+_READ: Final[dict[str, ColumnElement[Any]]] = {
+    c.name: c for c in (*alert.c, *ANSWERED[len(PLAIN) : len(PLAIN) + len(KEPT)])
+}
 _COVERED: Final = ("jd", "candid", "ra", "dec", "batch")
 """Columns of the index alert_sky: filters on them are applied before the row itself is fetched."""
 
@@ -83,6 +86,8 @@ class Shape(NamedTuple):
     """Whether `skip` rows are left out at the start."""
     more: tuple[str, ...] = ()
     """Columns in front of ANSWERED."""
+    columns: tuple[str, ...] = ()
+    """What to read, by name; without any ANSWERED."""
 
 
 class Statement(NamedTuple):
@@ -198,8 +203,10 @@ def in_cone(
 
 def _columns(shape: Shape) -> tuple[ColumnElement[Any], ...]:
     """What is answered, behind what else is asked for and the sort column if it is not there."""
-    answered = {*shape.more, *PLAIN, *REALS}
-    first = (shape.sort.column,) if shape.sort.column not in answered else ()
+    sorted_by = shape.sort.column
+    if shape.columns:
+        return tuple(_READ[n] for n in dict.fromkeys((sorted_by, "candid", *shape.columns)))
+    first = (sorted_by,) if sorted_by not in {*shape.more, *PLAIN, *REALS} else ()
     return (*(alert.c[name] for name in (*first, *shape.more)), *ANSWERED)
 
 

@@ -14,8 +14,13 @@ class Page(NamedTuple):
     """One page: its rows, the cursor of the next, the batch up to which it saw the archive."""
 
     rows: Sequence[asyncpg.Record]
-    next: str | None
+    cursor: Cursor | None
     as_of: int
+
+    @property
+    def next(self) -> str | None:
+        """The cursor as a client gets it."""
+        return None if self.cursor is None else self.cursor.token()
 
 
 def seen_up_to(asked: int | None, newest: int) -> int:
@@ -34,4 +39,4 @@ def page_of(search: Search, newest: int, rows: Sequence[asyncpg.Record]) -> Page
         return Page(kept, None, as_of)
     last = kept[-1]
     cursor = Cursor(search.digest, as_of, last[search.sort.column], last["candid"])
-    return Page(kept, cursor.token(), as_of)
+    return Page(kept, cursor, as_of)

@@ -5,7 +5,9 @@ An answer's rows and the number of the newest batch come from one statement, so 
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import asyncpg
@@ -21,9 +23,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.errors import NotFound, TooDear
+from app.cursor import Cursor
+from app.errors import BadParameter, BadParameters, NotFound, TooDear
 from app.matching import ANSWERED, KEPT, LEGACY, Shape, Statement, compiled, matching
 from app.search import MAX_RADIUS, Search
+from app.selection import stored
 from archive.database import check_schema
 from archive.tables import DETECTION, LIMIT, alert, bundle, counter, history, ledger
 
@@ -72,6 +76,7 @@ async def alerts(
         search.cone is not None and search.cone.radius > MAX_RADIUS,
         skip > 0,
         more,
+        stored(search.fields),
     )
     values: dict[str, Any] = {f"value{n}": clause.value for n, clause in enumerate(search.clauses)}
     values |= search.cone._asdict() if search.cone else {}
@@ -79,6 +84,20 @@ async def alerts(
         values |= {"after": cursor.value, "after_candid": cursor.candid}
     rows = await archive.fetch(matching(shape), **values, as_of=search.as_of, skip=skip)
     return rows[0][0], [row for row in rows if row["candid"] is not None]
+
+
+@lru_cache(maxsize=64)
+def _sort_value(column: str) -> Statement:
+    return compiled(select(alert.c[column], alert.c.batch).where(alert.c.candid == _CANDID))
+
+
+async def alert_after(archive: Archive, search: Search, candid: int) -> Search:
+    """The search from behind an alert on. Raises BadParameters if the archive has not got it."""
+    rows = await archive.fetch(_sort_value(search.sort.column), candid=candid)
+    if not rows or (search.as_of is not None and rows[0]["batch"] > search.as_of):
+        raise BadParameters([BadParameter("after", f"there is no alert {candid}")])
+    cursor = Cursor(search.digest, rows[0]["batch"], rows[0][0], candid)
+    return replace(search, cursor=cursor)
 
 
 _CANDID: Final = bindparam("candid", type_=BigInteger())

@@ -1,0 +1,83 @@
+"""Compression of answers: zstd, gzip or br, whichever the client likes best.
+
+Levels are by measurement (docs/decisions/0007). cramjam, which Kafka's codecs need anyway, brings
+zstd and brotli.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, Protocol
+
+import cramjam
+from fastapi import Request
+from isal import igzip, isal_zlib
+
+from app.accepting import weight, weights
+
+WORTH_COMPRESSING: Final = 1000
+"""Bytes; a smaller answer fits into one packet anyway."""
+_LEVEL: Final = 1
+_GZIP: Final = 31
+"""zlib's window of 2^15 bytes in a gzip file."""
+
+
+class Compressor(Protocol):
+    """Compresses a stream piece by piece."""
+
+    def compress(self, data: bytes) -> bytes: ...
+
+    def flush(self) -> bytes: ...
+
+
+class _Cramjam:
+    """A compressor of cramjam's, which gives what it has only when it is flushed."""
+
+    def __init__(self, compressor: Any) -> None:
+        self._compressor = compressor
+
+    def compress(self, data: bytes) -> bytes:
+        self._compressor.compress(data)
+        return bytes(self._compressor.flush())
+
+    def flush(self) -> bytes:
+        return bytes(self._compressor.finish())
+
+
+class Coding(NamedTuple):
+    """A content coding: a whole body at once, or a stream."""
+
+    name: str
+    whole: Callable[[bytes], bytes]
+    stream: Callable[[], Compressor]
+
+
+CODINGS: Final = (
+    Coding(
+        "zstd",
+        lambda data: bytes(cramjam.zstd.compress(data, _LEVEL)),
+        lambda: _Cramjam(cramjam.zstd.Compressor(_LEVEL)),
+    ),
+    Coding(
+        "gzip",
+        lambda data: igzip.compress(data, _LEVEL, mtime=0),
+        lambda: isal_zlib.compressobj(_LEVEL, wbits=_GZIP),
+    ),
+    Coding(
+        "br",
+        lambda data: bytes(cramjam.brotli.compress(data, _LEVEL)),
+        lambda: _Cramjam(cramjam.brotli.Compressor(_LEVEL)),
+    ),
+)
+"""Those that a client likes equally well are taken in this order."""
+_ALIASES: Final = {"x-gzip": "gzip"}
+
+
+def coding_of(request: Request) -> Coding | None:
+    """How to compress the answer; None where the client takes none, or likes it plain best.
+
+    A client that says nothing of codings may not know them.
+    """
+    given = weights(request.headers.get("accept-encoding", ""))
+    known = {_ALIASES.get(name, name): q for name, q in given.items()}
+    best = max(CODINGS, key=lambda coding: weight(known, coding.name))
+    liked = weight(known, best.name)
+    return best if liked > 0 and liked >= known.get("identity", 0.0) else None
