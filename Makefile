@@ -18,7 +18,7 @@ python := .venv/bin/python
 stack := --local '$(LOCAL)' $(if $(PORT),--port '$(PORT)')
 packages = $(wildcard archive app consumer dev tests bench faults)
 pin := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
-	--generate-hashes --no-header pyproject.toml
+	--generate-hashes --no-header
 
 help: ## list what make can do
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -68,8 +68,9 @@ openapi: setup ## write openapi.json anew
 	@$(python) -m app.openapi > openapi.json.new && mv openapi.json.new openapi.json
 
 lock: setup ## pin every dependency anew, with hashes
-	$(pin) --output-file requirements.txt
-	$(pin) --extra dev --constraint requirements.txt --output-file requirements-dev.txt
+	$(pin) pyproject.toml --output-file requirements.txt
+	$(pin) pyproject.toml --extra dev --constraint requirements.txt --output-file requirements-dev.txt
+	$(pin) tests/clients/tom/requirements.in --output-file tests/clients/tom/requirements.txt
 
 image: ## build the container images with docker, podman or buildah (PIP_CERT: certificates to trust)
 	@dev/image.sh build

@@ -3,39 +3,28 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Final, Protocol
+from typing import Final
 
-from app.errors import BadForm, BadParameter, TooDear
+from app.errors import BadForm, BadParameters, TooDear
 from app.form import Form
+from app.resolver import Names, resolve
 from app.search import Cone, Search
 
 _NARROWING: Final = ("cone", "objectcone", "objectId", "candid")
 
 
-class Place(Protocol):
-    """A position, in degrees (ICRS)."""
+async def placed(form: Form, names: Names) -> Search:
+    """The form's search, its objectcone as a cone.
 
-    @property
-    def ra(self) -> float: ...
-    @property
-    def dec(self) -> float: ...
-
-
-class Names(Protocol):
-    """What finds an object's position."""
-
-    async def resolve(self, name: str) -> Place:
-        """The position of a named object. Raises a RequestError where there is none."""
-
-
-async def placed(form: Form, names: Names | None) -> Search:
-    """The form's search, its objectcone as a cone. Raises BadForm where names are not resolved."""
+    Raises BadForm, NotFound or ResolversSilent where the name cannot be read, is unknown, or nobody
+    could be asked.
+    """
     if form.named is None:
         return form.search
-    if names is None:
-        reason = "this server resolves no names; give cone=ra,dec,radius in degrees"
-        raise BadForm([BadParameter("objectcone", reason)])
-    place = await names.resolve(form.named.name)
+    try:
+        place = await resolve(names, form.named.name, "objectcone")
+    except BadParameters as bad:
+        raise BadForm(bad.errors) from None
     return replace(form.search, cone=Cone(place.ra, place.dec, form.named.radius))
 
 

@@ -10,11 +10,12 @@ import orjson
 from fastapi import Request
 
 from app import queries
-from app.asking import Names, advising, placed
+from app.asking import advising, placed
 from app.errors import BadForm, BadParameter, TooDear
-from app.form import Form, read_form
+from app.form import KNOWN, Form, read_form
 from app.fragments import Fragments
 from app.matching import LEGACY
+from app.resolver import Names
 
 MAX_BODY: Final = 1_000_000
 MAX_QUERIES: Final = 1000
@@ -69,7 +70,7 @@ def _finite(text: str) -> float:
 def read_query(number: int, query: dict[str, Any]) -> Form:
     """The form of the n-th query. Raises BadForm; names begin with the query's own."""
     try:
-        return read_form((name, _text(name, value)) for name, value in query.items())
+        return read_form((name, _text(name, query[name])) for name in query if name in KNOWN)
     except BadForm as bad:
         errors = [e._replace(parameter=f"queries[{number}].{e.parameter}") for e in bad.errors]
         raise BadForm(errors) from None
@@ -85,7 +86,7 @@ def _text(name: str, value: Any) -> str:
 async def answer(
     archive: queries.Archive,
     fragments: Fragments,
-    names: Names | None,
+    names: Names,
     asked: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """The answer's body: each query in order, with all its alerts. Raises BadForm, TooDear."""
@@ -108,9 +109,9 @@ async def answer(
                     found += fragments.of(rows[n : n + _AT_ONCE])
                     await asyncio.sleep(0)
                 echo = orjson.Fragment(json.dumps(query).encode())
-                results.append({"query": echo, "num_alerts": len(rows), "results": found})
+                results.append({"num_alerts": len(rows), "query": echo, "results": found})
     except TimeoutError:
         raise TooDear(
             f"the queries took more than {MAX_SECONDS:g} s together: {_INSTEAD}"
         ) from None
-    return {"total": total, "results": results}
+    return {"results": results, "total": total}

@@ -28,9 +28,10 @@ from sqlalchemy import (
 )
 
 from app.filters import Filter
-from app.matching import ANSWERED, Circle, Statement, compiled, in_cone
+from app.matching import ANSWERED, READ, Circle, Statement, compiled, in_cone
 from app.queries import Archive
 from app.search import Cone, Search
+from app.selection import stored
 from app.targets import Target
 from archive.tables import alert, counter
 
@@ -56,23 +57,28 @@ class Found(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """Some positions with their matches, and the rows (matching.ANSWERED) of these by candid."""
+    """Some positions with their matches, and the rows of these by candid."""
 
     found: Sequence[Found]
     rows: Mapping[int, asyncpg.Record]
 
 
 _NEWEST: Final = compiled(select(counter.c.batch))
-_ROWS_OF: Final = compiled(
-    select(*ANSWERED).where(alert.c.candid == any_(bindparam("candids", type_=ARRAY(BigInteger()))))
-)
+_CANDIDS: Final = bindparam("candids", type_=ARRAY(BigInteger()))
+
+
+@lru_cache(maxsize=128)
+def _rows_of(columns: tuple[str, ...]) -> Statement:
+    """Alerts by candid: these columns, or matching.ANSWERED without any."""
+    read = [READ[name] for name in dict.fromkeys(("candid", *columns))] if columns else ANSWERED
+    return compiled(select(*read).where(alert.c.candid == any_(_CANDIDS)))
 
 
 @lru_cache(maxsize=128)
 def _picking(filters: tuple[Filter, ...]) -> Statement:
     """Number of the position (from 1), candid and sin²(d/2) of the nearest alerts of each."""
-    arrays = (bindparam(name, type_=ARRAY(Double())) for name in Cone._fields)
-    columns = (column(name, Double()) for name in Cone._fields)
+    arrays: list[Any] = [bindparam(name, type_=ARRAY(Double())) for name in Cone._fields]
+    columns: list[Any] = [column(name, Double()) for name in Cone._fields]
     place = (
         func.unnest(*arrays)
         .table_valued(*columns, with_ordinality="n")
@@ -119,12 +125,13 @@ class Matcher:
         for chunk in chunks(targets, search.limit):
             for found in _gathered(await self._pick(chunk, search, as_of)):
                 candids = {candid for one in found for candid, _ in one.matches}
-                rows = await self._rows(candids) if candids else []
+                rows = await self._rows(search, candids) if candids else []
                 yield Piece(found, {row["candid"]: row for row in rows})
 
-    async def _rows(self, candids: Collection[int]) -> list[asyncpg.Record]:
+    async def _rows(self, search: Search, candids: Collection[int]) -> list[asyncpg.Record]:
+        statement = _rows_of(stored(search.fields))
         async with self._turn:
-            return await self._archive.fetch(_ROWS_OF, candids=list(candids))
+            return await self._archive.fetch(statement, candids=list(candids))
 
     async def _pick(self, chunk: Sequence[Target], search: Search, as_of: int) -> list[Found]:
         """The nearest alerts of each position of a chunk."""

@@ -55,8 +55,8 @@ async def send_alerts(request: Request, archive: queries.Archive, search: Search
         return Response(headers=headers, media_type=wanted.media_type)
     writer = wanted.writer(table, first.as_of)
     pieces = _pieces(writer, first, pages, lambda page: writer.rows(values(page)))
-    body = pieces if coding is None else _compressed(pieces, coding)
-    return _Breakable(body, headers=headers, media_type=wanted.media_type)
+    body = pieces if coding is None else compressed(pieces, coding)
+    return Breakable(body, headers=headers, media_type=wanted.media_type)
 
 
 async def pages_of(archive: queries.Archive, search: Search) -> AsyncIterator[Page]:
@@ -85,14 +85,15 @@ async def _pieces(
     yield await asyncio.to_thread(writer.end, Ending(last.next, last.as_of, told=False))
 
 
-async def _compressed(pieces: AsyncIterator[bytes], coding: Coding) -> AsyncIterator[bytes]:
+async def compressed(pieces: AsyncIterator[bytes], coding: Coding) -> AsyncIterator[bytes]:
+    """The same bytes in a content coding, made in a thread."""
     compressor = coding.stream()
     async for piece in pieces:
         yield await asyncio.to_thread(compressor.compress, piece)
     yield compressor.flush()
 
 
-class _Breakable(StreamingResponse):
+class Breakable(StreamingResponse):
     """A stream that ends without its last chunk when the database fails in its midst.
 
     Nothing but that tells a client that what it got is not whole: the status is long sent.

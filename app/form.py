@@ -17,7 +17,7 @@ from sqlalchemy import BigInteger, Double
 
 from app.errors import BadForm, BadParameter
 from app.filters import FILTERS, Clause, Filter, number, plain_text
-from app.search import Cone, Search, Sort
+from app.search import MIN_RADIUS, Cone, Search, Sort
 from archive import times
 from archive.columns import CANDIDATE, DERIVED, NONE, SENTINELS
 
@@ -56,9 +56,10 @@ def _source(text: str) -> int:
 
 
 def _radius(text: str) -> float:
+    """Degrees; one so small that PostgreSQL cannot square its sine holds nothing, as 0 does."""
     if not 0 <= (degrees := number(text)) <= MAX_RADIUS:
         raise ValueError(f"the radius is not within 0 to {MAX_RADIUS:g} degrees")
-    return degrees
+    return degrees if degrees >= MIN_RADIUS else 0.0
 
 
 def read_cone(text: str) -> Cone:
@@ -174,7 +175,7 @@ SORTS_OFFERED: Final = {
 }
 """Those that the form offers, with their words."""
 
-_PAGE: Final = ("sort_value", "sort_order", "page", "format")
+KNOWN: Final = frozenset({*FORM, "sort_value", "sort_order", "page", "format"})
 _SOURCES: Final = FILTERS["objectidps"].field
 WITHOUT_SOURCE: Final = Clause(
     Filter(_SOURCES._replace(columns=("sentinels",), bound=BigInteger()), "bits"),
@@ -200,7 +201,7 @@ def read_form(parameters: Iterable[tuple[str, str]]) -> Form:
     """The form that a query string or a bulk query holds. Raises BadForm with every error."""
     given: dict[str, str] = {}
     for name, text in parameters:
-        if name in FORM or name in _PAGE:
+        if name in KNOWN:
             given.setdefault(name, text)
     given = {name: text for name, text in given.items() if text.strip()}
     errors: list[BadParameter] = []
@@ -285,8 +286,9 @@ def _sort(given: Mapping[str, str]) -> Sort | None:
 
 def _page(text: str) -> int:
     """A page that is no integer counts as the first."""
-    digits = text.strip()[:20]
-    return int(digits) if _DIGITS.fullmatch(digits) else 1
+    digits = text.strip()
+    # Twenty digits are beyond every last page, and int() takes no more than 4,300.
+    return int(digits[:20]) if _DIGITS.fullmatch(digits) else 1
 
 
 def _digest(given: Mapping[str, str]) -> str:

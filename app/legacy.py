@@ -1,7 +1,7 @@
 """Rows -> MARS's JSON: alerts, the history of one, its photometry.
 
-Made from the one list of columns, with the few places where MARS differed from it as data. Values
-are what the packet held: sentinels come back, float32 values are widened to double as they are.
+Made from the one list of columns. Values are what the packet held: sentinels come back, float32
+values are widened to double as they are.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,23 +20,13 @@ from archive.tables import FILTER_OF_FID
 
 Alert = dict[str, Any]
 
-_BEHIND: Final = {
-    "jd": ("wall_time",),
-    "fid": ("filter",),
-    "dec": ("l", "b"),
-    "sigmapsf": ("deltamaglatest", "deltamagref"),
-    "rb": ("rbversion", "drb", "drbversion"),
-    "objectidps1": ("sgmag1", "srmag1", "simag1", "szmag1", "sgscore1", "distpsnr1"),
-}
-"""What stands behind a field of the candidate in MARS and not in ZTF's schema."""
-_MOVED: Final = {name for names in _BEHIND.values() for name in names}
 CANDIDATE_KEYS: Final = tuple(
-    name
-    for column in CANDIDATE
-    if column.name not in _MOVED
-    for name in (column.name, *_BEHIND.get(column.name, ()))
+    sorted(
+        {c.name for c in CANDIDATE}
+        | {"wall_time", "filter", "l", "b", "deltamaglatest", "deltamagref"}
+    )
 )
-"""The keys of `candidate`, in MARS's order."""
+"""The keys of `candidate`; MARS sorted the keys of all its objects."""
 
 _SOURCE: Final = (*LEGACY, *PLAIN, *KEPT, *REALS, "wall_time")
 _AT: Final = {name: n for n, name in enumerate(_SOURCE)}
@@ -81,12 +71,12 @@ def legacy_items(rows: Sequence[asyncpg.Record], api: str) -> list[Alert]:
         candid = values[_CANDID]
         items.append(
             {
+                "avro": f"{api}/alerts/{candid}/avro" if values[_PACKET] else None,
+                "candid": candid,
+                "candidate": dict(zip(CANDIDATE_KEYS, _IN_ORDER(values), strict=True)),
                 "lco_id": values[_LCO_ID],
                 "objectId": values[_OBJECT],
                 "publisher": values[_PUBLISHER],
-                "candid": candid,
-                "avro": f"{api}/alerts/{candid}/avro" if values[_PACKET] else None,
-                "candidate": dict(zip(CANDIDATE_KEYS, _IN_ORDER(values), strict=True)),
             }
         )
     return items
@@ -104,11 +94,11 @@ def non_detections(rows: Sequence[asyncpg.Record]) -> list[Alert]:
     return [
         {
             "candidate": {
-                "id": entry["pid"],
-                "objectId": rows[0]["object_id"],
                 "diffmaglim": entry["diffmaglim"],
-                "jd": entry["jd"],
                 "fid": entry["fid"],
+                "id": entry["pid"],
+                "jd": entry["jd"],
+                "objectId": rows[0]["object_id"],
             }
         }
         for entry in sorted(limits, key=itemgetter("jd", "pid"))
@@ -123,16 +113,17 @@ def _jd(item: Alert) -> float:
 def with_history(alert: Alert, nearby: Sequence[Alert], limits: Sequence[Alert]) -> Alert:
     """The single alert: with the others at its position and its object's limits, newest first."""
     others = [other for other in nearby if other["candid"] != alert["candid"]]
-    return alert | {"prv_candidate": sorted((*others, *limits), key=_jd, reverse=True)}
+    history = sorted((*others, *limits), key=_jd, reverse=True)
+    return dict(sorted((alert | {"prv_candidate": history}).items()))
 
 
-_POINT: Final = ("jd", "filter", "diffmaglim", "magpsf", "sigmapsf")
+_POINT: Final = ("diffmaglim", "filter", "jd", "magpsf", "sigmapsf")
 
 
 def photometry(alert: Alert) -> dict[str, Any]:
-    """The points of a single alert (with_history) by their number, oldest first, its own last."""
+    """The points of a single alert (with_history) by their number: oldest first, its own last."""
     points = [*reversed(alert["prv_candidate"]), alert]
-    return {str(n): _point(item["candidate"]) for n, item in enumerate(points)}
+    return dict(sorted((str(n), _point(item["candidate"])) for n, item in enumerate(points)))
 
 
 def _point(candidate: Mapping[str, Any]) -> dict[str, Any]:

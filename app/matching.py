@@ -63,7 +63,7 @@ ANSWERED: Final = (
 )
 LEGACY: Final = ("lco_id", "publisher", "sentinels")
 """What MARS's answers, and its orders, need beside ANSWERED; it stands before that."""
-_READ: Final[dict[str, ColumnElement[Any]]] = {
+READ: Final[dict[str, ColumnElement[Any]]] = {
     c.name: c for c in (*alert.c, *ANSWERED[len(PLAIN) : len(PLAIN) + len(KEPT)])
 }
 _COVERED: Final = ("jd", "candid", "ra", "dec", "batch")
@@ -205,7 +205,7 @@ def _columns(shape: Shape) -> tuple[ColumnElement[Any], ...]:
     """What is answered, behind what else is asked for and the sort column if it is not there."""
     sorted_by = shape.sort.column
     if shape.columns:
-        return tuple(_READ[n] for n in dict.fromkeys((sorted_by, "candid", *shape.columns)))
+        return tuple(READ[n] for n in dict.fromkeys((sorted_by, "candid", *shape.columns)))
     first = (sorted_by,) if sorted_by not in {*shape.more, *PLAIN, *REALS} else ()
     return (*(alert.c[name] for name in (*first, *shape.more)), *ANSWERED)
 

@@ -16,7 +16,7 @@ MAX_TOLD: Final = 100
 class Target(NamedTuple):
     """A position to be matched: its place in the list, the client's name for it, its cone."""
 
-    index: int
+    place: int
     id: str
     cone: Cone
 

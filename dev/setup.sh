@@ -3,7 +3,7 @@
 # and the page assets. Each part is finished under another name or gets its stamp
 # last, so a set-up that was killed is simply run again.
 #
-#   dev/setup.sh [--tests]     --tests: also the browser that the tests drive
+#   dev/setup.sh [--tests]     --tests: also the browser and the client that the tests drive
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -73,9 +73,11 @@ install_packages() {
 }
 
 # A .venv knows its own path and Python, so both belong to its key. One without a
-# stamp was left half-made; one with an older stamp is brought up to date.
+# stamp was left half-made; one with an older stamp is brought up to date. A link leads
+# to another checkout's, which keeps it: `venv --clear` here would empty it there.
 make_venv() {
     local python key
+    if [ -L .venv ]; then return; fi
     python=$(find_python)
     key=$(printf '%s %s %s' "$PWD" "$("$python" -V)" "$(digest requirements-dev.txt)")
     if stamped .venv/.stamp "$key" && [ -x .venv/bin/python ]; then return; fi
@@ -89,6 +91,18 @@ make_venv() {
     logged .venv/bin/python -m pip --quiet --disable-pip-version-check install \
         --require-hashes -r requirements-dev.txt
     printf '%s' "$key" >.venv/.stamp
+}
+
+# TOM Toolkit, which is a client of MARS, in an environment of its own: its pins are not ours.
+make_tom() {
+    local tom="$lib/tom" key
+    key=$(printf '%s %s %s' "$PWD" "$(.venv/bin/python -V)" "$(digest "$tom_lock")")
+    if stamped "$tom/.stamp" "$key"; then return; fi
+    say "installing TOM Toolkit, a client to test with"
+    rm -rf "$tom"
+    logged .venv/bin/python -m venv --without-pip "$tom"
+    logged .venv/bin/uv pip install --quiet --python "$tom/bin/python" --require-hashes -r "$tom_lock"
+    printf '%s' "$key" >"$tom/.stamp"
 }
 
 fetch_java() {
@@ -115,6 +129,7 @@ fetch_assets() {
     mv "$vendor.new" "$vendor"
 }
 
+tom_lock=tests/clients/tom/requirements.txt
 java_key=$(digest dev/pom.xml dev/jars.sha256)
 assets_key=$(digest dev/assets/package-lock.json dev/assets/files.txt)
 read -ra missing <<<"$(missing_packages "${1:-}" | tr '\n' ' ')"
@@ -122,3 +137,4 @@ if [ "${#missing[@]}" -gt 0 ]; then install_packages "${missing[@]}"; fi
 make_venv
 fetch_java
 fetch_assets
+if [ "${1:-}" = --tests ]; then make_tom; fi

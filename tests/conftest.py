@@ -23,6 +23,8 @@ from archive.objects import open_store
 from consumer.ingest import Archive
 from consumer.settings import Settings
 
+pytest_plugins = ["tests.real_archive"]
+
 DATA = Path(os.environ.get("MARS_TEST_DATA", "../shared/data"))
 PUBLISHED = "https://ztf.uw.edu/alerts/public/"
 _left_out: list[str] = []

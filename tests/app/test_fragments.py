@@ -26,7 +26,7 @@ async def rows_of(served: Served, limit: int) -> Any:
 async def test_kept_texts_equal_new_ones(served: Served) -> None:
     rows = await rows_of(served, 20)
     made = alert_items(rows, API)
-    kept = Fragments(API)
+    kept = Fragments(alert_items, API)
     for part in (rows[:5], rows, list(reversed(rows)), [*rows, *rows[:3]]):
         wanted = [made[list(rows).index(row)] for row in part]
         assert orjson.loads(orjson.dumps(kept.of(part))) == wanted
@@ -37,7 +37,7 @@ async def test_only_those_asked_for_last_are_kept(
 ) -> None:
     monkeypatch.setattr(fragments, "MOST", 6)
     rows = await rows_of(served, 20)
-    kept = Fragments(API)
+    kept = Fragments(alert_items, API)
     first = kept.of(rows[:2])
     kept.of(rows[2:6])
     kept.of(rows[:2])
@@ -50,7 +50,7 @@ async def test_only_those_asked_for_last_are_kept(
 
 async def test_an_alert_of_another_batch_is_another(served: Served) -> None:
     (row,) = await rows_of(served, 1)
-    kept = Fragments(API)
+    kept = Fragments(alert_items, API)
     (before,) = kept.of([row])
 
     class Restored(dict[str, Any]):

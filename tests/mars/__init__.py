@@ -1,0 +1,1 @@
+"""Our answers against what the original MARS answered on the same packets."""
