@@ -8,8 +8,10 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Request
 
+from app.crossmatch import Matcher
 from app.errors import BadParameter, BadParameters
 from app.fragments import Fragments
+from app.matchquery import MatchQuery, parse_match
 from app.queries import Archive, check
 from app.resolver import Names
 from app.search import Search, nearest, parse_search
@@ -72,6 +74,19 @@ async def read_search(request: Request) -> Search:
     return parse_search(request.query_params.multi_items(), accept)
 
 
+async def get_matcher(request: Request) -> Matcher:
+    """What matches positions with the archive. Raises as get_archive does."""
+    await get_archive(request)
+    matcher: Matcher = request.app.state.matcher
+    return matcher
+
+
+async def read_match(request: Request) -> MatchQuery:
+    """The filters, columns, format and radius of a match, in the query string."""
+    accept = request.headers.get("accept", "")
+    return parse_match(request.query_params.multi_items(), accept)
+
+
 def only(*known: str) -> Callable[[Request], Awaitable[None]]:
     """A dependency that refuses every query parameter but these; blank ones are absent."""
 
@@ -98,3 +113,5 @@ LegacyFragmentsDependency = Annotated[Fragments, Depends(get_legacy_fragments)]
 WalksDependency = Annotated[Walks, Depends(get_walks)]
 SearchDependency = Annotated[Search, Depends(read_search)]
 NamesDependency = Annotated[Names, Depends(get_names)]
+MatcherDependency = Annotated[Matcher, Depends(get_matcher)]
+MatchQueryDependency = Annotated[MatchQuery, Depends(read_match)]

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 
+from app.crossmatch import Matcher
 from app.errors import DATABASE_ERRORS, add_error_handlers, reason_of
 from app.formats import alert_items
 from app.fragments import Fragments
@@ -21,7 +22,7 @@ from app.openapi import describe
 from app.queries import Archive, check
 from app.ratelimit import RateLimit
 from app.resolver import open_names
-from app.routes import alerts, docs, fields, health, legacy, names, nights
+from app.routes import alerts, docs, fields, health, legacy, match, names, nights
 from app.settings import Settings
 from app.walks import Walks
 from archive import logs
@@ -55,7 +56,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     api = f"{settings.public_url}/api/v1"
     app.state.fragments = Fragments(alert_items, api)
     app.state.legacy_fragments, app.state.walks = Fragments(legacy_items, api), Walks()
-    for routes in (alerts, fields, nights, names, health, docs, legacy):
+    for routes in (alerts, fields, match, nights, names, health, docs, legacy):
         app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=STATIC), "static")
     add_error_handlers(app)
@@ -80,6 +81,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     engine = make_engine(settings, "app", settings.database_pool_size, ping=False)
     archive = Archive(engine, settings.statement_timeout_s, settings.database_timeout_s)
     app.state.archive, app.state.metrics = archive, Metrics(engine)
+    app.state.matcher = Matcher(archive)
     try:
         async with open_store(settings) as store, open_names(settings, archive) as resolver:
             app.state.store, app.state.names = store, resolver

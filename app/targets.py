@@ -9,6 +9,7 @@ from app.filters import number, plain_text
 from app.rows import Row
 from app.search import Cone, cone_of, parse_radius
 
+MAX_POSITIONS: Final = 10_000
 MAX_TOLD: Final = 100
 """Bad positions that an answer names; how many more there are it says too."""
 
