@@ -9,8 +9,9 @@ from typing import Annotated, Final
 from fastapi import Depends, Request
 
 from app.crossmatch import Matcher
-from app.errors import BadParameter, BadParameters
+from app.errors import BadParameter, BadParameters, NoJobs
 from app.fragments import Fragments
+from app.jobs import Jobs
 from app.matchquery import MatchQuery, parse_match
 from app.queries import Archive, check
 from app.resolver import Names
@@ -81,6 +82,15 @@ async def get_matcher(request: Request) -> Matcher:
     return matcher
 
 
+async def get_jobs(request: Request) -> Jobs:
+    """The jobs. Raises NoJobs, or SchemaOutdated as get_archive does."""
+    await get_archive(request)
+    jobs: Jobs | None = request.app.state.jobs
+    if jobs is None:
+        raise NoJobs
+    return jobs
+
+
 async def read_match(request: Request) -> MatchQuery:
     """The filters, columns, format and radius of a match, in the query string."""
     accept = request.headers.get("accept", "")
@@ -115,3 +125,4 @@ SearchDependency = Annotated[Search, Depends(read_search)]
 NamesDependency = Annotated[Names, Depends(get_names)]
 MatcherDependency = Annotated[Matcher, Depends(get_matcher)]
 MatchQueryDependency = Annotated[MatchQuery, Depends(read_match)]
+JobsDependency = Annotated[Jobs, Depends(get_jobs)]

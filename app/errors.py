@@ -10,8 +10,10 @@ archive.errors.MarsError
 │   ├── BodyTooSlow           408: a body that does not come
 │   ├── BodyTooLarge          413: a body beyond the bound
 │   ├── UnknownMedia          415: a body of a kind that is not read here
+│   ├── TooManyJobs           429: a client that has as many jobs as it may
 │   └── RangeNotSatisfiable   416: bytes beyond the end
 ├── TooDear                   503: the query did not end in time; asking for less may help
+├── NoJobs                    503: an app without a database for what it keeps itself
 └── ResolversSilent           503: no name resolver answered; for this request alone
 
 Nothing below the routes raises an HTTP error.
@@ -124,6 +126,16 @@ class UnknownMedia(RequestError):
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
 
+class TooManyJobs(RequestError):
+    """A client that has as many jobs as it may have at a time."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+
+class NoJobs(MarsError):
+    """This app has no database to keep jobs in."""
+
+
 class TooDear(MarsError):
     """A query that ran into the statement timeout. Its text, if any, says what would be cheaper."""
 
@@ -137,6 +149,7 @@ _SILENT: Final = "the database does not answer"
 _UNAVAILABLE: Final[dict[type[Exception], str]] = {
     TooDear: _DEAR,
     ResolversSilent: "no name resolver answered, and the name is none that is known here",
+    NoJobs: "this server runs no jobs: it has no MARS_APP_DATABASE_URL",
     asyncpg.QueryCanceledError: _DEAR,
     SchemaOutdated: "the database's schema is not the one of this program",
     ObjectMissing: "the object store does not have these bytes",

@@ -15,6 +15,7 @@ from app.crossmatch import Matcher
 from app.errors import DATABASE_ERRORS, add_error_handlers, reason_of
 from app.formats import alert_items
 from app.fragments import Fragments
+from app.jobs import open_jobs
 from app.legacy import legacy_items
 from app.metrics import Metrics
 from app.middleware import Surroundings
@@ -22,9 +23,10 @@ from app.openapi import describe
 from app.queries import Archive, check
 from app.ratelimit import RateLimit
 from app.resolver import open_names
-from app.routes import alerts, docs, fields, health, legacy, match, names, nights
+from app.routes import alerts, docs, fields, health, jobs, legacy, match, names, nights
 from app.settings import Settings
 from app.walks import Walks
+from app.worker import working
 from archive import logs
 from archive.database import make_engine
 from archive.errors import SchemaOutdated
@@ -34,7 +36,7 @@ log = logging.getLogger(__name__)
 STATIC: Final = Path(__file__).parent / "static"
 EXPOSED: Final = [
     *("ETag", "Link", "X-Request-ID", "RateLimit", "RateLimit-Policy", "Retry-After"),
-    *("Content-Disposition", "X-As-Of", "X-Truncated", "X-Next-Cursor"),
+    *("Location", "Content-Disposition", "X-As-Of", "X-Truncated", "X-Next-Cursor"),
 ]
 
 
@@ -56,7 +58,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     api = f"{settings.public_url}/api/v1"
     app.state.fragments = Fragments(alert_items, api)
     app.state.legacy_fragments, app.state.walks = Fragments(legacy_items, api), Walks()
-    for routes in (alerts, fields, match, nights, names, health, docs, legacy):
+    for routes in (alerts, fields, match, jobs, nights, names, health, docs, legacy):
         app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=STATIC), "static")
     add_error_handlers(app)
@@ -65,7 +67,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
-        allow_methods=["GET", "HEAD", "POST"],
+        allow_methods=["GET", "HEAD", "POST", "DELETE"],
         allow_headers=["*"],
         expose_headers=EXPOSED,
     )
@@ -81,10 +83,15 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     engine = make_engine(settings, "app", settings.database_pool_size, ping=False)
     archive = Archive(engine, settings.statement_timeout_s, settings.database_timeout_s)
     app.state.archive, app.state.metrics = archive, Metrics(engine)
-    app.state.matcher = Matcher(archive)
+    app.state.matcher = matcher = Matcher(archive)
     try:
-        async with open_store(settings) as store, open_names(settings, archive) as resolver:
-            app.state.store, app.state.names = store, resolver
+        async with (
+            open_store(settings) as store,
+            open_names(settings, archive) as resolver,
+            open_jobs(settings) as made,
+            working(made, matcher, store, settings),
+        ):
+            app.state.store, app.state.names, app.state.jobs = store, resolver, made
             try:
                 await check(archive)
                 app.state.schema_is_current = True

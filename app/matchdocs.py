@@ -41,7 +41,7 @@ _VOTABLE: Final = (
 )
 
 
-def match_parameters(without: tuple[str, ...] = ()) -> list[Json]:
+def match_parameters(*without: str) -> list[Json]:
     """The query parameters of a match: those of a search that make sense, and the radius."""
     of_search = [p for p in search_parameters() if p["name"] not in (*_NOT_HERE, *without)]
     return [_RADIUS, *(_LIMIT if p["name"] == "limit" else p for p in of_search)]

@@ -75,10 +75,10 @@ _LIST_HEADERS: Final = {
     "X-Truncated": "whether more matched, true or false; not with JSON, nor beyond 1,000 alerts",
     "X-Next-Cursor": "cursor of what follows; where X-Truncated is true",
 }
-_RANGED: Final = ("application/avro", "application/gzip")
+_RANGED: Final = ("application/avro", "application/gzip", FORMATS["parquet"].media_type)
 
 
-def _path(description: str, pattern: str, example: str) -> Any:
+def path(description: str, pattern: str, example: str) -> Any:
     """A path's parameter as text: what does not fit the pattern names nothing: a 404."""
     extra: Json = {"pattern": pattern} if pattern else {}
     examples: Any = {"one": {"value": example}}
@@ -86,10 +86,10 @@ def _path(description: str, pattern: str, example: str) -> Any:
 
 
 CandidPath = Annotated[
-    str, _path("candidate id of the alert", "^[0-9]{1,19}$", "1612255840315010001")
+    str, path("candidate id of the alert", "^[0-9]{1,19}$", "1612255840315010001")
 ]
-NightPath = Annotated[str, _path("the night, YYYYMMDD in UTC", "^[0-9]{8}$", "20261123")]
-StampPath = Annotated[Stamp, _path("which of the three cutouts", "", Stamp.SCIENCE)]
+NightPath = Annotated[str, path("the night, YYYYMMDD in UTC", "^[0-9]{8}$", "20261123")]
+StampPath = Annotated[Stamp, path("which of the three cutouts", "", Stamp.SCIENCE)]
 
 _SCHEMAS: Final[dict[str, Json]] = {
     "number": {"type": "number"},

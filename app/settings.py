@@ -64,3 +64,14 @@ class Settings(ArchiveSettings):
         le=30,
         description="Seconds for all remote resolvers together; then a 503.",
     )
+    jobs_run: bool = Field(
+        default=True,
+        description="Whether this process runs jobs beside answering; all together run one at a "
+        "time.",
+    )
+    jobs_per_client: int = Field(
+        default=5, ge=1, description="Jobs that one client may have at a time, ended ones included."
+    )
+    job_days: float = Field(
+        default=7.0, gt=0, description="Days after which a job and its result are deleted."
+    )
