@@ -35,14 +35,15 @@ from app.selection import stored
 from app.targets import Target
 from archive.tables import alert, counter
 
-_CHUNK: Final = 300
+CHUNK: Final = 300
+"""Most positions that one statement answers."""
 _PICKS: Final = 50_000
 """Most candids that one statement may pick."""
 _AREA: Final = 100.0
 """Most that the squared radii of a chunk sum up to [deg²]: one cone of 10°, which any search may
 ask for."""
-_ROWS: Final = 250
-"""Alerts that are fetched, made into text and sent at a time: 5 ms of this process."""
+_ROWS: Final = 500
+"""Alerts that are fetched, made into text and sent at a time: 10 ms of this process."""
 _AT_ONCE: Final = 4
 """Statements of matches that may run at once: other requests need connections too."""
 
@@ -156,7 +157,7 @@ def _found(target: Target, picked: Sequence[Any], limit: int) -> Found:
 def chunks(targets: Iterable[Target], limit: int) -> Iterator[list[Target]]:
     """Positions in pieces that one statement can answer in time and memory."""
     chunk: list[Target] = []
-    area, most = 0.0, max(1, min(_CHUNK, _PICKS // (limit + 1)))
+    area, most = 0.0, max(1, min(CHUNK, _PICKS // (limit + 1)))
     for target in targets:
         more = target.cone.radius**2
         if chunk and (len(chunk) == most or area + more > _AREA):

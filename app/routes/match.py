@@ -17,7 +17,7 @@ from app.openapi import PROBLEMS
 from app.paging import seen_up_to
 from app.tagged import as_json, as_json_lines, as_table
 from app.targets import MAX_POSITIONS, Targets
-from app.uploads import rows_of
+from app.uploads import targets_of
 
 router = APIRouter(prefix="/api/v1/match", tags=["match"], responses=PROBLEMS)
 MAX_BODY: Final = 5_000_000
@@ -47,9 +47,8 @@ async def match_positions(
     """
     search, targets = query.search, Targets(query.radius, MAX_POSITIONS, _INSTEAD)
     asked = []
-    async for rows in rows_of(request, MAX_BODY, MAX_SECONDS):
-        asked += targets.take(rows)
-    targets.check()
+    async for some in targets_of(request, targets, MAX_BODY, MAX_SECONDS):
+        asked += some
     as_of = seen_up_to(search.as_of, await matcher.newest_batch())
     pieces = await _begun(matcher.pieces(asked, search, as_of))
     wanted = FORMATS[search.format]
