@@ -153,7 +153,7 @@ class ObjectStore:
 
     async def drop_upload(self, key: str, upload: str) -> None:
         """Forget the parts of one. Raises StoreUnavailable."""
-        place = {"Bucket": self._bucket, "Key": key, "UploadId": upload}
+        place: Any = {"Bucket": self._bucket, "Key": key, "UploadId": upload}
         try:
             await self._bounded(self._client.abort_multipart_upload(**place))
         except _FAILURES as error:

@@ -1,6 +1,7 @@
 """Readers of positions: the same rows however the body is cut, and errors that say where."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -144,7 +145,7 @@ def test_what_cannot_be_read_is_refused_with_its_place(
         read(kind, data, 1000, radius=1.0)
 
 
-BAD_ROWS = [
+BAD_ROWS: list[tuple[dict[str, Any], str]] = [
     ({"dec": 1}, "no ra"),
     ({"ra": None, "dec": 1}, "no ra"),
     ({"ra": 361, "dec": 1}, "ra is not within 0 to 360"),
