@@ -93,7 +93,7 @@ async def answer(
     forms = [read_query(n, query) for n, query in enumerate(asked)]
     results, total = [], 0
     try:
-        async with asyncio.timeout(MAX_SECONDS):
+        async with asyncio.timeout(MAX_SECONDS) as together:
             for query, form in zip(asked, forms, strict=True):
                 search = replace(await placed(form, names), limit=MAX_ALERTS)
                 with advising(form):
@@ -111,6 +111,8 @@ async def answer(
                 echo = orjson.Fragment(json.dumps(query).encode())
                 results.append({"num_alerts": len(rows), "query": echo, "results": found})
     except TimeoutError:
+        if not together.expired():
+            raise
         raise TooDear(
             f"the queries took more than {MAX_SECONDS:g} s together: {_INSTEAD}"
         ) from None

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 HIT_LASTS: Final = timedelta(days=30)
 MISS_LASTS: Final = timedelta(hours=1)
-_PATIENCE_S: Final = 1.0
+_PATIENCE_S: Final = 0.5
 """The cache saves time: it is not waited for longer than that."""
 
 

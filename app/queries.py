@@ -53,7 +53,7 @@ class Archive(NamedTuple):
                 rows: list[asyncpg.Record] = await driver.fetch(
                     statement.sql, *arguments, timeout=self.statement_timeout_s
                 )
-            except TimeoutError:
+            except (TimeoutError, asyncpg.QueryCanceledError):
                 raise TooDear from None
             return rows
 

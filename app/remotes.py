@@ -26,7 +26,8 @@ log = logging.getLogger(__name__)
 MAX_BYTES: Final = 65_536
 FAILURES_TO_BREAK: Final = 3
 REST_S: Final = 30.0
-PACE_S: Final = 0.2
+PACE_S: Final = 0.4
+"""Between two questions to one service: five a second to both."""
 _ADQL: Final = (SQL / "simbad.adql").read_text().strip()
 _POSITION: Final = re.compile(r"^%J\s+(\S+)\s+(\S+)", re.MULTILINE)
 _MAIN_NAME: Final = re.compile(r"^%I\.0\s+(.+?)(?:\s+=.*)?$", re.MULTILINE)

@@ -63,9 +63,15 @@ class Names:
         task = self._asked.get(name)
         if task is None:
             task = self._asked[name] = asyncio.create_task(self._ask(name, held))
-            task.add_done_callback(lambda _: self._asked.pop(name, None))
+            task.add_done_callback(lambda done: self._answered(name, done))
         # One client that goes away must not take the answer from the others.
         return await asyncio.shield(task)
+
+    def _answered(self, name: str, task: asyncio.Task[Found | None]) -> None:
+        del self._asked[name]
+        if not task.cancelled():
+            # Marks a failure as seen where every client has gone: else asyncio logs it.
+            task.exception()
 
     async def _ask(self, name: str, held: Answer | None) -> Found | None:
         """Ask one resolver after the other, until one answers, in the time for all of them."""
@@ -158,6 +164,8 @@ async def _archived(names: Names, reading: Reading) -> Place:
     """The mean position of an object's alerts, or that of one alert."""
     by = {Kind.OBJECT: "object_id", Kind.CANDID: "candid", Kind.LCO_ID: "lco_id"}[reading.kind]
     key = reading.text if reading.kind is Kind.OBJECT else int(reading.text)
+    # Coordinates and names need no archive, so the routes do not check its schema.
+    await queries.check(names.archive)
     positions = await queries.positions(names.archive, by, key)
     if not positions:
         raise NotFound(f"the archive has no alert with {by} {reading.text}")

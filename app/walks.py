@@ -1,13 +1,14 @@
 """Pages of MARS's list: numbered, and as quick at page 350 as at page 1.
 
-A page by number alone costs all the rows before it. Clients walk from page to page, so where a
-page ended is remembered for the client that got it: its next page begins right there, whatever has
-come since, so nothing is repeated or lost. A page that was not walked to skips rows instead.
+A page by its number alone costs all the rows before it. Clients walk from page to page, so where a
+page begins is remembered for the client that got the one before: it begins right there, whatever
+has come since, so nothing is repeated or lost. Any other page skips rows, once in a while.
 """
 
+import time
 from collections import OrderedDict
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import asyncpg
 
@@ -22,6 +23,8 @@ from archive.tables import alert
 
 MOST: Final = 10_000
 """Pages remembered, by each process; the one unused for longest is forgotten first."""
+KEPT_S: Final = 600.0
+"""How long: a client may do much between two pages, but a page must not be of another day."""
 _MAX_PAGE: Final = 2**63 // PAGE_SIZE
 
 
@@ -33,10 +36,10 @@ class Listed(NamedTuple):
 
 
 class Walks:
-    """Where the next page of each walk begins, by client, search and page number."""
+    """Where pages begin, by client, search and number."""
 
     def __init__(self) -> None:
-        self._starts: OrderedDict[tuple[str, str, int], Cursor] = OrderedDict()
+        self._starts: OrderedDict[tuple[str, str, int], tuple[Cursor, float]] = OrderedDict()
 
     async def page(
         self, archive: queries.Archive, client: str, form: Form, search: Search
@@ -47,21 +50,36 @@ class Walks:
         """
         if not 1 <= form.page < _MAX_PAGE:
             raise NotFound("there is no such page: pages count from 1 to the last that has alerts")
-        start = self._starts.get((client, search.digest, form.page))
+        walk = client, search.digest
+        start = self._start(*walk, form.page) if form.page > 1 else None
         skip = 0 if start else (form.page - 1) * PAGE_SIZE
         with advising(form):
             _, rows = await queries.alerts(archive, replace(search, cursor=start), LEGACY, skip)
         if not rows and form.page > 1:
             raise NotFound(f"there is no page {form.page}: the search finds fewer alerts")
         listed = Listed(rows[:PAGE_SIZE], len(rows) > PAGE_SIZE)
-        if listed.has_next and not alert.c[search.sort.column].nullable:
-            last = listed.rows[-1]
-            cursor = Cursor(search.digest, 0, last[search.sort.column], last["candid"])
-            self._remember((client, search.digest, form.page + 1), cursor)
+        if not alert.c[search.sort.column].nullable:
+            if skip:
+                self._remember(*walk, form.page, _before(search, rows[0]))
+            if listed.has_next:
+                self._remember(*walk, form.page + 1, _after(search, listed.rows[-1]))
         return listed
 
-    def _remember(self, key: tuple[str, str, int], start: Cursor) -> None:
-        self._starts[key] = start
-        self._starts.move_to_end(key)
+    def _start(self, client: str, digest: str, page: int) -> Cursor | None:
+        start, since = self._starts.get((client, digest, page), (None, 0.0))
+        return start if time.monotonic() - since < KEPT_S else None
+
+    def _remember(self, client: str, digest: str, page: int, start: Cursor) -> None:
+        self._starts[client, digest, page] = start, time.monotonic()
+        self._starts.move_to_end((client, digest, page))
         if len(self._starts) > MOST:
             self._starts.popitem(last=False)
+
+
+def _after(search: Search, row: Any, step: int = 0) -> Cursor:
+    return Cursor(search.digest, 0, row[search.sort.column], row["candid"] + step)
+
+
+def _before(search: Search, row: Any) -> Cursor:
+    """Where a page begins whose first row this is: candids are whole, none lies between."""
+    return _after(search, row, 1 if search.sort.descending else -1)

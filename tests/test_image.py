@@ -184,6 +184,8 @@ def test_each_program_has_the_role_that_make_gives_it() -> None:
         secret = f"${{MARS_{role.upper()}_PASSWORD:?see .env.example}}"
         url = f"postgresql+asyncpg://mars_{role}:{secret}@database:5432/mars"
         assert environment(name)["MARS_DATABASE_URL"] == url
+    own = "postgresql+asyncpg://mars_app:${MARS_APP_PASSWORD:?see .env.example}@database:5432/mars"
+    assert environment("app")["MARS_APP_DATABASE_URL"] == own
     passwords = (CHECKOUT / "sql" / "passwords.sql").read_text()
     given = dict(re.findall(r"ALTER ROLE mars_(\w+) LOGIN PASSWORD :'(\w+)';", passwords))
     assert given == {role: role for role in database.ROLES}

@@ -7,6 +7,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app.answers import send_json
+from app.catalogue import CREDIT
 from app.dependencies import NamesDependency, SettingsDependency, only
 from app.designations import Kind
 from app.filters import MAX_TEXT
@@ -29,6 +30,7 @@ _NAME: Final = Query(
 @router.get(
     "/api/v1/resolve",
     response_model=Place,
+    response_description=f"The place. ({CREDIT}.)",
     tags=["names"],
     responses=PROBLEMS,
     dependencies=[Depends(only("name"))],
@@ -69,5 +71,5 @@ async def _page(names: NamesDependency, typed: str) -> str:
     if reading.kind is Kind.BODY:
         return "/?" + urlencode({"ssnamenr": reading.text})
     place = await place_of(names, reading)
-    cone = f"{place.ra:.7g},{place.dec:.7g},{place.radius:.6g}"
+    cone = f"{round(place.ra, 7)},{round(place.dec, 7)},{place.radius:.6g}"
     return "/?" + urlencode({"cone": cone}, safe=",")

@@ -60,6 +60,10 @@ def knows_simbad(name: str) -> bytes:
     return answer(simbad_json(name, *SKY.get(name, ())))
 
 
+def nobody(name: str) -> bytes:
+    return answer("", "500 Internal Server Error")
+
+
 @dataclass
 class Cds:
     """The server: what it was asked, and how its two services reply now (None: never)."""

@@ -1,6 +1,8 @@
 """What people type, and how it is read."""
 
 import math
+import time
+from contextlib import suppress
 
 import pytest
 
@@ -153,10 +155,10 @@ def test_what_cannot_be_meant(text: str, told: str) -> None:
 def test_a_long_text_is_read_in_no_time() -> None:
     """No form backtracks: each is tried on the worst text of its kind."""
     for text in ("1 " * 90, "1:" * 90, "r=" * 90, "00h" * 60, "(1)" + "(" * 190, "9" * 200):
-        try:
+        began = time.perf_counter()
+        with suppress(ValueError):
             interpret(text)
-        except ValueError as error:
-            assert str(error)
+        assert time.perf_counter() - began < 0.02
 
 
 def test_no_position() -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from app.asking import placed
 from app.errors import BadForm
 from app.filters import FILTERS
 from app.form import FORM, GROUPS, SORTS, SORTS_OFFERED, WITHOUT_SOURCE, Form, Named, read_form
@@ -132,12 +131,6 @@ def test_cones() -> None:
     for text in ("m31", ",1", "m31,", "m31,200", "m31,x", "a\0b,1", "x" * 300 + ",1"):
         assert "objectcone" in refusal(objectcone=text)
     assert "objectcone" in refusal(cone="1,2,3", objectcone="m31,1")
-
-
-async def test_a_name_without_a_resolver_is_refused() -> None:
-    with pytest.raises(BadForm, match="objectcone"):
-        await placed(form(objectcone="m31,1"), None)
-    assert await placed(form(cone="1,2,3"), None) == form(cone="1,2,3").search
 
 
 def test_ids() -> None:

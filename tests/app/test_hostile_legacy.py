@@ -39,7 +39,9 @@ RAW = ["%ff", "%ed%a0%80", "%c0%80", "%", "%zz", "%00", "+", "%2B", "%E2%80%AE",
 
 def check(answer: httpx.Response, what: Any, name: str | None = None) -> None:
     """A clear answer; a 400 names the parameter and never carries what was sent as HTML."""
-    assert answer.status_code in (200, 400, 404), (what, answer.status_code, answer.text[:300])
+    # Names that are not known here would be asked elsewhere, and no test asks there.
+    allowed = (200, 400, 404, 503) if name == "objectcone" else (200, 400, 404)
+    assert answer.status_code in allowed, (what, answer.status_code, answer.text[:300])
     if answer.status_code == 400 and name:
         assert name in answer.text, (what, answer.text[:300])
     if answer.headers["content-type"].startswith("text/html"):
@@ -53,7 +55,7 @@ async def test_parameters(served: Served, name: str) -> None:
         answer = await served.client.get("/", params={"format": "json"} | {name: value})
         check(answer, (name, value), name)
         if answer.status_code == 404:
-            assert name == "page", (value, answer.text)
+            assert name in ("page", "objectcone"), (value, answer.text)
     for value in RAW:
         check(await served.client.get(f"/?format=json&{name}={value}"), (name, value), name)
 
@@ -78,7 +80,8 @@ async def test_parameters_of_a_bulk_query(served: Served, name: str) -> None:
         body = json.dumps({"queries": [{name: value}]})
         headers = {"Content-Type": "application/json"}
         answer = await served.client.post("/", content=body, headers=headers)
-        assert answer.status_code in (200, 400), (name, value, answer.text[:300])
+        allowed = (200, 400, 404, 503) if name == "objectcone" else (200, 400)
+        assert answer.status_code in allowed, (name, value, answer.text[:300])
         assert "json" in answer.headers["content-type"]
         # A number that JSON cannot hold is a fault of the body, not of a parameter.
         if answer.status_code == 400 and value != 10**400:
@@ -139,14 +142,21 @@ IDS = [
 LEGACY_PATHS = ["/{}/", "/{}", "/{}/photometry/", "/{}/photometry", "/{}/cutout/Science/"]
 
 
+def check_location(served: Served, answer: httpx.Response) -> None:
+    """A redirect stays here."""
+    location = answer.headers["location"].removeprefix(str(served.client.base_url).rstrip("/"))
+    assert location.startswith("/")
+    assert not location.startswith(("//", "/\\"))
+    assert "\n" not in location
+
+
 @pytest.mark.parametrize("path", [*LEGACY_PATHS, "/1/cutout/{}/", "/1/{}/", "/help/{}/"])
 @pytest.mark.parametrize("accept", ["application/json", "text/html"])
 async def test_paths(served: Served, path: str, accept: str) -> None:
     for value in [*(quote(value, safe="") for value in IDS), *RAW]:
         answer = await served.client.get(path.format(value), headers={"Accept": accept})
-        if answer.status_code == 308:
-            assert "\n" not in answer.headers["location"]
-            assert not answer.headers["location"].startswith("//")
+        if answer.status_code in (307, 308):
+            check_location(served, answer)
             continue
         check(answer, (path, value))
 
@@ -163,10 +173,9 @@ async def test_long_addresses(served: Served, length: int, format: str) -> None:
 async def test_no_redirect_leads_away(served: Served, start: str) -> None:
     base = str(served.client.base_url).rstrip("/")
     answer = await served.client.get(base + start)
-    assert answer.status_code in (200, 308, 307, 404)
-    location = answer.headers.get("location", "/")
-    assert location.startswith(("/", base))
-    assert not location.startswith(("//", "/\\"))
+    assert answer.status_code in (200, 307, 308, 404)
+    if answer.has_redirect_location:
+        check_location(served, answer)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import hashlib
 import io
 import time
 from collections.abc import Callable
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -177,7 +178,8 @@ async def test_html_scrapers(everything: Everything, steps: list[str], given: An
     for n, alert in enumerate(answer["results"]):
         row, candidate = table.iloc[n], alert["candidate"]
         assert row["objectId"] == alert["objectId"]
-        assert row["time"] == Time(candidate["jd"], format="jd").strftime("%Y-%m-%d %H:%M:%S")
+        taken = parsedate_to_datetime(candidate["wall_time"])
+        assert row["time"] == taken.strftime("%Y-%m-%d %H:%M:%S")
         assert row["magpsf"] == pytest.approx(candidate["magpsf"], abs=0.0051)
         assert row["ra"] == pytest.approx(candidate["ra"], abs=0.0000051)
     steps.append(f"HTML scrapers: pandas.read_html over the whole form, {len(table)} rows")

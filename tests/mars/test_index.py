@@ -13,6 +13,9 @@ from tests.mars.tally import Explained, Tally
 
 Rows = list[list[str]]
 PAGE_SIZE = 100
+MEANT = {"id": ("id", "objectId"), "jd": ("jd", ""), "desc": ("desc", "")}
+"""What an option may send instead: the original sorted by row number under the word objectId, and
+newest first is what no value means."""
 
 
 async def page_of(ours: Ours, args: Arguments, page: int) -> Any:
@@ -53,6 +56,11 @@ async def rows_of_all_pages(ours: Ours, args: Arguments, known: dict[str, str]) 
     return [row for row in named if row[0] in ours.recorded]
 
 
+def value_of(option: Any) -> str:
+    """What an option sends."""
+    return str(option.get("value", text_of(option)))
+
+
 def form_problems(tree: Any, entry: Any) -> list[str]:
     """Every field of the original's form is there and shows what was asked for."""
     problems = []
@@ -62,11 +70,15 @@ def form_problems(tree: Any, entry: Any) -> list[str]:
             problems.append(f"the form has no {kind} {name}")
         elif kind == "input" and (found[0].get("value") or "") != value:
             problems.append(f"{name} shows {found[0].get('value')!r}, not {value!r}")
-        elif kind == "select" and value not in ("", *found[0].xpath("option[@selected]/@value")):
+        elif kind == "select" and value not in (
+            "",
+            *map(value_of, found[0].xpath("option[@selected]")),
+        ):
             problems.append(f"{name} does not show {value!r}")
     for name, options in entry.get("form_options", {}).items():
-        offered = tree.xpath("//form//select[@name=$name]/option/@value", name=name)
-        missing = [value for value, _ in options if value not in offered]
+        found = tree.xpath("//form//select[@name=$name]/option", name=name)
+        offered = [value_of(option) for option in found]
+        missing = [value for value, _ in options if not {*MEANT.get(value, (value,))} & {*offered}]
         if missing:
             problems.append(f"{name} does not offer {missing}")
     return problems

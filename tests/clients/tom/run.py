@@ -93,6 +93,18 @@ def follow(broker: Any, number: str) -> None:
     report("process_reduced_data again", points=data.count())
 
 
+def show(broker: Any, fields: dict[str, Any]) -> None:
+    """The TOM's own page of a stored query."""
+    from django.test import RequestFactory  # noqa: PLC0415
+    from tom_alerts.models import BrokerQuery  # noqa: PLC0415
+    from tom_alerts.views import RunQueryView  # noqa: PLC0415
+
+    query = BrokerQuery.objects.create(name="page", broker=broker.name, parameters=fields)
+    view = RunQueryView()
+    view.setup(RequestFactory().get("/"), pk=query.pk)
+    report("RunQueryView", numbers=[one.id for one in view.get_context_data()["alerts"]])
+
+
 def main(address: str, fields: str, number: str) -> None:
     start()
     from tom_alerts.brokers import mars  # noqa: PLC0415
@@ -104,6 +116,7 @@ def main(address: str, fields: str, number: str) -> None:
     candids = [alert["candid"] for alert in flat(alerts)]
     report("fetch_alerts", candids=candids, feedback=feedback)
     follow(broker, number)
+    show(broker, {"rb__gte": 0.95})
 
 
 if __name__ == "__main__":
