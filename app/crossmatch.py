@@ -42,8 +42,8 @@ _PICKS: Final = 50_000
 _AREA: Final = 100.0
 """Most that the squared radii of a chunk sum up to [deg²]: one cone of 10°, which any search may
 ask for."""
-_ROWS: Final = 500
-"""Alerts that are fetched, made into text and sent at a time: 10 ms of this process."""
+_ROWS: Final = 250
+"""Alerts that are fetched, made into text and sent at a time: 5 ms of this process."""
 _AT_ONCE: Final = 4
 """Statements of matches that may run at once: other requests need connections too."""
 

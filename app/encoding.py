@@ -1,10 +1,11 @@
 """Compression of answers: zstd, gzip or br, whichever the client likes best.
 
-Levels are by measurement (docs/decisions/0007). cramjam, which Kafka's codecs need anyway, brings
+Levels are by measurement (docs/decisions/0008). cramjam, which Kafka's codecs need anyway, brings
 zstd and brotli.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, Protocol
 
 import cramjam
@@ -21,11 +22,24 @@ _GZIP: Final = 31
 
 
 class Compressor(Protocol):
-    """Compresses a stream piece by piece."""
+    """Compresses a stream piece by piece; what `compress` gives can be expanded at once."""
 
     def compress(self, data: bytes) -> bytes: ...
 
     def flush(self) -> bytes: ...
+
+
+class _Gzip:
+    """gzip that gives each piece at once: a client sees rows as they are made."""
+
+    def __init__(self) -> None:
+        self._compressor = isal_zlib.compressobj(_LEVEL, wbits=_GZIP)
+
+    def compress(self, data: bytes) -> bytes:
+        return self._compressor.compress(data) + self._compressor.flush(isal_zlib.Z_SYNC_FLUSH)
+
+    def flush(self) -> bytes:
+        return self._compressor.flush()
 
 
 class _Cramjam:
@@ -59,7 +73,7 @@ CODINGS: Final = (
     Coding(
         "gzip",
         lambda data: igzip.compress(data, _LEVEL, mtime=0),
-        lambda: isal_zlib.compressobj(_LEVEL, wbits=_GZIP),
+        _Gzip,
     ),
     Coding(
         "br",
@@ -76,7 +90,12 @@ def coding_of(request: Request) -> Coding | None:
 
     A client that says nothing of codings may not know them.
     """
-    given = weights(request.headers.get("accept-encoding", ""))
+    return _best(request.headers.get("accept-encoding", ""))
+
+
+@lru_cache(maxsize=64)
+def _best(accepted: str) -> Coding | None:
+    given = weights(accepted)
     known = {_ALIASES.get(name, name): q for name, q in given.items()}
     best = max(CODINGS, key=lambda coding: weight(known, coding.name))
     liked = weight(known, best.name)

@@ -6,10 +6,12 @@ stays open and no connection is held while a client takes its time.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final, TypeVar
 
+import asyncpg
 from fastapi import Request, Response
 from starlette.responses import StreamingResponse
 from starlette.types import Send
@@ -29,6 +31,12 @@ log = logging.getLogger(__name__)
 
 CHUNK: Final = MAX_LIMIT
 """Alerts read at once: an export asks nothing of the database that a page could not."""
+PIECE: Final = 250
+"""Alerts written at once: with 1,000 the process grew by 90 MB and not by 20, for no more speed."""
+_THREAD: Final = ThreadPoolExecutor(1, "export")
+"""One, so that exports share half of the interpreter and the memory of one page between them."""
+Rows = Sequence[asyncpg.Record]
+Made = TypeVar("Made")
 _MEANING: Final = "Alerts of the Zwicky Transient Facility, as the MARS archive holds them"
 
 
@@ -40,13 +48,13 @@ async def send_alerts(request: Request, archive: queries.Archive, search: Search
     pages = pages_of(archive, search)
     first = await anext(pages)
 
-    def values(page: Page) -> Values:
-        return alert_values(search.fields, page.rows, f"{public_url}/api/v1")
+    def values(rows: Rows) -> Values:
+        return alert_values(search.fields, rows, f"{public_url}/api/v1")
 
     if first.cursor is None or len(first.rows) == search.limit:
         link = next_link(request, public_url, first.next)
         ending = Ending(first.next, first.as_of)
-        return send_table(request, wanted, table, values(first), ending, headers=link)
+        return send_table(request, wanted, table, values(first.rows), ending, headers=link)
     headers = table_headers(wanted, table, first.as_of) | {"Cache-Control": "no-store"}
     coding = None if wanted.squeezed else coding_of(request)
     if coding:
@@ -54,7 +62,7 @@ async def send_alerts(request: Request, archive: queries.Archive, search: Search
     if request.scope.get("head"):
         return Response(headers=headers, media_type=wanted.media_type)
     writer = wanted.writer(table, first.as_of)
-    pieces = _pieces(writer, first, pages, lambda page: writer.rows(values(page)))
+    pieces = _pieces(writer, first, pages, lambda rows: writer.rows(values(rows)))
     body = pieces if coding is None else compressed(pieces, coding)
     return Breakable(body, headers=headers, media_type=wanted.media_type)
 
@@ -73,23 +81,30 @@ async def pages_of(archive: queries.Archive, search: Search) -> AsyncIterator[Pa
         search = replace(search, as_of=page.as_of, cursor=page.cursor)
 
 
+async def apart(make: Callable[..., Made], *of: Any) -> Made:
+    """What is made in the thread of exports, while the loop answers other requests."""
+    return await asyncio.get_running_loop().run_in_executor(_THREAD, make, *of)
+
+
 async def _pieces(
-    writer: Writer, first: Page, pages: AsyncIterator[Page], rows: Callable[[Page], bytes]
+    writer: Writer, first: Page, later: AsyncIterator[Page], written: Callable[[Rows], bytes]
 ) -> AsyncIterator[bytes]:
-    """The bytes of a table. Each page is made in a thread, so that other requests go on."""
+    """The bytes of a table."""
     yield writer.begin()
-    last = first
-    yield await asyncio.to_thread(rows, first)
-    async for last in pages:
-        yield await asyncio.to_thread(rows, last)
-    yield await asyncio.to_thread(writer.end, Ending(last.next, last.as_of, told=False))
+    page: Page | None = first
+    while page is not None:
+        last = page
+        for n in range(0, len(page.rows), PIECE):
+            yield await apart(written, page.rows[n : n + PIECE])
+        page = await anext(later, None)
+    yield await apart(writer.end, Ending(last.next, last.as_of, told=False))
 
 
 async def compressed(pieces: AsyncIterator[bytes], coding: Coding) -> AsyncIterator[bytes]:
     """The same bytes in a content coding, made in a thread."""
     compressor = coding.stream()
     async for piece in pieces:
-        yield await asyncio.to_thread(compressor.compress, piece)
+        yield await apart(compressor.compress, piece)
     yield compressor.flush()
 
 

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, Field
 
-from app.models import ListedAlert, Model
+from app.models import Alert, Model
 
 
 class Position(BaseModel):
@@ -29,7 +29,7 @@ class MatchRequest(BaseModel):
     positions: list[Position] = Field(min_length=1)
 
 
-class Match(ListedAlert):
+class Match(Alert):
     """An alert near a position."""
 
     separation_arcsec: float = Field(description="distance from the position [arcsec]")

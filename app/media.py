@@ -1,5 +1,6 @@
 """The formats of an answer, by name: `format=` names one, else Accept chooses."""
 
+from functools import lru_cache
 from typing import Final
 
 from app.accepting import weight, weights
@@ -30,6 +31,7 @@ FORMATS: Final[dict[str, Format]] = {
 }
 
 
+@lru_cache(maxsize=64)
 def negotiated(accept: str) -> str:
     """The name of the format that Accept likes best; JSON among equals and where it knows none."""
     given = weights(accept)

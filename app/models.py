@@ -92,15 +92,15 @@ def _none_required(schema: dict[str, Any]) -> None:
     schema.pop("required")
 
 
-Alert = create_model(
-    "Alert",
+WholeAlert = create_model(
+    "WholeAlert",
     __base__=Model,
     __doc__="One alert: a detection on a difference image, every key always there.",
     **_alert_fields(),
 )
-ListedAlert = create_model(
-    "ListedAlert",
-    __base__=Alert,
+Alert = create_model(
+    "Alert",
+    __base__=WholeAlert,
     __doc__="An alert of a list: every key is there, unless `fields` chose some.",
     __cls_kwargs__={"json_schema_extra": _none_required},
     **_on_request(),
@@ -171,7 +171,7 @@ LightCurvePoint = Annotated[
 ]
 
 
-class AlertWithHistory(Alert):
+class AlertWithHistory(WholeAlert):
     """One alert and the light curve of its object up to now."""
 
     history: list[LightCurvePoint]
@@ -180,7 +180,7 @@ class AlertWithHistory(Alert):
 class AlertList(Model):
     """A page of alerts."""
 
-    items: list[ListedAlert]
+    items: list[Alert]
     next: str | None = Field(description="cursor of the next page; null on the last")
     truncated: bool = Field(description="whether more matched than this answer holds")
     as_of: int = Field(description="number of the batch up to which the archive was seen")

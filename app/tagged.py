@@ -4,13 +4,13 @@ JSON and JSON Lines hold an object for each position, its matches in it; the tab
 Parquet) a row for each match. All are written piece by piece.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import orjson
 
 from app.crossmatch import Found, Piece
+from app.exports import apart
 from app.formats import alert_columns, alert_items, alert_values, some_of_alerts
 from app.media import FORMATS
 from app.search import Search
@@ -71,7 +71,7 @@ async def as_json(
     """`{"items", "truncated", "as_of"}`: a body that breaks off is not JSON."""
     before, truncated = b'{"items":[', False
     async for piece in pieces:
-        items = await asyncio.to_thread(position_items, piece, search, api)
+        items = await apart(position_items, piece, search, api)
         truncated |= any(one.truncated for one in piece.found)
         yield before + orjson.dumps(items)[1:-1]
         before = b","
@@ -85,7 +85,7 @@ async def as_json_lines(
     """A line for each position; only the end of the last says that nothing is missing."""
     before = b""
     async for piece in pieces:
-        items = await asyncio.to_thread(position_items, piece, search, api)
+        items = await apart(position_items, piece, search, api)
         lines = [orjson.dumps({**item, "as_of": as_of}) for item in items]
         yield before + b"\n".join(lines)
         before = b"\n"
@@ -101,6 +101,6 @@ async def as_table(
     writer = make(table_of(search), as_of)
     yield writer.begin()
     async for piece in pieces:
-        values = await asyncio.to_thread(table_values, piece, search, api)
-        yield await asyncio.to_thread(writer.rows, values)
-    yield await asyncio.to_thread(writer.end, Ending(None, as_of))
+        values = await apart(table_values, piece, search, api)
+        yield await apart(writer.rows, values)
+    yield await apart(writer.end, Ending(None, as_of))

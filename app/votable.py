@@ -5,6 +5,7 @@ cell has the digits of the JSON. An empty cell is a missing value, of any type (
 """
 
 import re
+from functools import lru_cache
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
@@ -46,6 +47,7 @@ _POWERS: Final = {"mag2": "mag**2"}
 """VOUnits spells a power so."""
 
 
+@lru_cache(maxsize=4096)
 def _cell(text: str | None) -> str:
     return "" if text is None else escape(_NO_XML.sub("\ufffd", text), _MARKS)
 
@@ -82,7 +84,7 @@ class VOTable:
 
     def rows(self, values: Values) -> bytes:
         cells = [
-            [_cell(v) for v in column_values]
+            list(map(_cell, column_values))
             if column.kind in (TEXT, TIME)
             else tokens(column, column_values)
             for column, column_values in zip(self._table.columns, values, strict=True)

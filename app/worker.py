@@ -23,6 +23,7 @@ from sqlalchemy import Row
 from app import results
 from app.crossmatch import Matcher
 from app.errors import DATABASE_ERRORS, TooDear
+from app.exports import apart
 from app.jobs import MATCH, Jobs, Progress, queue
 from app.matchquery import parse_match
 from app.parquet import Parquet
@@ -139,15 +140,15 @@ class Worker:
             async for piece in self._matcher.pieces(targets, search, row.as_of):
                 if self._stopping.is_set():
                     raise RetryRequested(timedelta(0), "the process ends")
-                values = await asyncio.to_thread(table_values, piece, search, api)
-                yield await asyncio.to_thread(writer.rows, values)
+                values = await apart(table_values, piece, search, api)
+                yield await apart(writer.rows, values)
                 counts["matches"] += len(values[0])
                 done += len(piece.found)
                 if time.monotonic() - noted >= _NOTE_EVERY_S:
                     noted = time.monotonic()
                     if not await self._jobs.note(progress, done=done):
                         raise Overtaken
-        yield await asyncio.to_thread(writer.end, Ending(None, row.as_of))
+        yield await apart(writer.end, Ending(None, row.as_of))
 
     async def _sweep_now_and_then(self) -> None:
         while True:
