@@ -7,7 +7,9 @@ reads.
 
 import asyncio
 import math
+from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
@@ -27,6 +29,7 @@ from sqlalchemy import (
     true,
 )
 
+from app.errors import TooMany
 from app.filters import Filter
 from app.matching import ANSWERED, READ, Circle, Statement, compiled, in_cone
 from app.queries import Archive
@@ -44,6 +47,8 @@ _AREA: Final = 100.0
 ask for."""
 _ROWS: Final = 250
 """Alerts that are fetched, made into text and sent at a time: 5 ms of this process."""
+MAX_OF_CLIENT: Final = 8
+"""Matches of one client at once: each may hold 10,000 positions in memory."""
 _AT_ONCE: Final = 4
 """Statements of matches that may run at once: other requests need connections too."""
 
@@ -110,6 +115,20 @@ class Matcher:
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
         self._turn = asyncio.Semaphore(_AT_ONCE)
+        self._clients: Counter[str] = Counter()
+
+    @contextmanager
+    def begun_by(self, client: str) -> Iterator[None]:
+        """Count a match of a client while it lasts. Raises TooMany."""
+        if self._clients[client] >= MAX_OF_CLIENT:
+            raise TooMany(f"you have {MAX_OF_CLIENT} matches under way: wait for one to end")
+        self._clients[client] += 1
+        try:
+            yield
+        finally:
+            self._clients[client] -= 1
+            if not self._clients[client]:
+                del self._clients[client]
 
     async def newest_batch(self) -> int:
         """The number of the newest batch."""

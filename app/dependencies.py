@@ -3,7 +3,7 @@
 All are coroutines: FastAPI sends a plain function to a thread, which costs 0.1 ms each.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated, Final
 
 from fastapi import Depends, Request
@@ -14,6 +14,7 @@ from app.fragments import Fragments
 from app.jobs import Jobs
 from app.matchquery import MatchQuery, parse_match
 from app.queries import Archive, check
+from app.ratelimit import client_of
 from app.resolver import Names
 from app.search import Search, nearest, parse_search
 from app.settings import Settings
@@ -80,6 +81,16 @@ async def get_matcher(request: Request) -> Matcher:
     await get_archive(request)
     matcher: Matcher = request.app.state.matcher
     return matcher
+
+
+async def count_match(
+    request: Request,
+    matcher: Annotated[Matcher, Depends(get_matcher)],
+    settings: Annotated[Settings, Depends(get_settings)],
+) -> AsyncIterator[None]:
+    """Count the match until its answer has been sent. Raises TooMany."""
+    with matcher.begun_by(client_of(request.scope, frozenset(settings.trusted_proxies))):
+        yield
 
 
 async def get_jobs(request: Request) -> Jobs:

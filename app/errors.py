@@ -10,7 +10,7 @@ archive.errors.MarsError
 │   ├── BodyTooSlow           408: a body that does not come
 │   ├── BodyTooLarge          413: a body beyond the bound
 │   ├── UnknownMedia          415: a body of a kind that is not read here
-│   ├── TooManyJobs           429: a client that has as many jobs as it may
+│   ├── TooMany               429: a client with as many matches or jobs as it may have
 │   └── RangeNotSatisfiable   416: bytes beyond the end
 ├── TooDear                   503: the query did not end in time; asking for less may help
 ├── NoJobs                    503: an app without a database for what it keeps itself
@@ -126,8 +126,8 @@ class UnknownMedia(RequestError):
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
 
-class TooManyJobs(RequestError):
-    """A client that has as many jobs as it may have at a time."""
+class TooMany(RequestError):
+    """A client that has as many matches or jobs as it may have at a time."""
 
     status = HTTPStatus.TOO_MANY_REQUESTS
 
@@ -193,6 +193,8 @@ async def _request_error(request: Request, error: Exception) -> Response:
     more: dict[str, Any] = {}
     if isinstance(error, RangeNotSatisfiable):
         headers["Content-Range"] = f"bytes */{error.length}"
+    if isinstance(error, TooMany):
+        headers["Retry-After"] = RETRY_AFTER_S
     if isinstance(error, BadParameters):
         more["errors"] = [e._asdict() for e in error.errors]
     if isinstance(error, UnknownName):

@@ -25,7 +25,7 @@ from sqlalchemy import Row, column, delete, func, insert, select, table, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import tables
-from app.errors import NotFound, TooManyJobs
+from app.errors import NotFound, TooMany
 from app.settings import Settings
 from archive.database import make_engine
 
@@ -64,7 +64,7 @@ class Jobs:
         self._engine, self._per_client, self._lasts = engine, per_client, lasts
 
     async def check_room(self, client: str) -> None:
-        """Raise TooManyJobs if the client has as many as it may."""
+        """Raise TooMany if the client has as many as it may."""
         async with self._engine.connect() as connection:
             await self._check_room(connection, client)
 
@@ -74,7 +74,7 @@ class Jobs:
             owned.where(_job.c.client == client, _job.c.expires > func.now())
         )
         if held >= self._per_client:
-            raise TooManyJobs(
+            raise TooMany(
                 f"you have {held} jobs, as many as one client may have at a time: DELETE one, or "
                 "wait until one expires"
             )
@@ -82,7 +82,7 @@ class Jobs:
     async def add(self, job: str, client: str, **told: Any) -> Row[Any]:
         """Make the row of a job and put it into the queue; `told` are columns of app.job.
 
-        Raises TooManyJobs.
+        Raises TooMany.
         """
         async with self._engine.begin() as connection:
             # Two of one client at once take turns here, or both would find room for one.

@@ -24,6 +24,7 @@ _LIMIT: Final[Json] = {
     "required": False,
     "description": "Most alerts for each position, nearest first.",
     "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+    "example": 10,
 }
 _EXAMPLE: Final[Json] = {
     "positions": [

@@ -45,7 +45,7 @@ class Settings(ArchiveSettings):
     app_database_url: SecretStr = Field(
         default=SecretStr(""),
         description="The same database for mars_app, who writes what the app keeps for itself "
-        "(resolved names); empty: nothing is kept.",
+        "(resolved names, jobs); empty: nothing is kept, and there are no jobs.",
     )
     sesame_url: str = Field(
         default="https://cds.unistra.fr/cgi-bin/nph-sesame",

@@ -3,11 +3,16 @@
 from collections.abc import AsyncIterator
 from typing import Final
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from app.answers import VARY
 from app.crossmatch import Piece
-from app.dependencies import MatcherDependency, MatchQueryDependency, SettingsDependency
+from app.dependencies import (
+    MatcherDependency,
+    MatchQueryDependency,
+    SettingsDependency,
+    count_match,
+)
 from app.encoding import coding_of
 from app.exports import Breakable, compressed
 from app.matchdocs import match_body, match_parameters, match_responses
@@ -29,6 +34,7 @@ _INSTEAD: Final = ": send them to /api/v1/match/jobs"
     "",
     response_model=MatchList,
     responses=match_responses(),
+    dependencies=[Depends(count_match)],
     openapi_extra={"parameters": match_parameters(), "requestBody": match_body()},
 )
 async def match_positions(

@@ -4,7 +4,7 @@ import asyncio
 import csv
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Awaitable, Iterable
 from typing import Any
 
 import asyncpg
@@ -320,6 +320,30 @@ async def test_clients_that_go_away_leave_no_connection_behind(served: Served) -
         await asyncio.sleep(0.05)
     assert "mars_database_connections_in_use 0.0" in metrics
     assert len(await items(served.client, [POSITION])) == 1
+
+
+async def test_a_client_has_only_so_many_under_way(served: Served) -> None:
+    begun, gate = asyncio.Semaphore(0), asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"ra,dec"
+        begun.release()
+        await gate.wait()
+        yield b"\n1,2\n"
+
+    def post(content: Any) -> Awaitable[httpx.Response]:
+        kind = {"Content-Type": "text/csv"}
+        return served.client.post(f"{MATCH}?radius=1", content=content, headers=kind)
+
+    many = [asyncio.ensure_future(post(slow())) for _ in range(crossmatch.MAX_OF_CLIENT)]
+    for _ in many:
+        await begun.acquire()
+    await asyncio.sleep(0.5)
+    refused = await post(b"ra,dec\n1,2")
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "5")
+    gate.set()
+    assert {(await one).status_code for one in many} == {200}
+    assert (await post(b"ra,dec\n1,2")).status_code == 200
 
 
 async def test_what_breaks_in_mid_stream_never_looks_whole(
