@@ -34,6 +34,7 @@ MATCH: Final = "match"
 _QUEUE: Final = DBSettings(db_schema="app", prefix="")
 _LOCK: Final = 7_062_019
 _job: Final = tables.job
+_UNFINISHED: Final = ("queued", "running")
 _said: Final = table(_QUEUE.queue_table_log, column("created"), schema=_QUEUE.db_schema)
 
 
@@ -95,8 +96,26 @@ class Jobs:
             row: Row[Any] = (await connection.execute(made.returning(_job))).one()
             driver = (await connection.get_raw_connection()).driver_connection
             assert driver is not None
-            await queue(driver).enqueue(MATCH, job.encode())
+            await queue(driver).enqueue(MATCH, job.encode(), dedupe_key=job)
         return row
+
+    async def requeue(self) -> int:
+        """Put into the queue what should be there and is not; returns how many jobs.
+
+        The queue forgets an id whose runner could not say what became of it.
+        """
+        unfinished = select(_job.c.id).where(_job.c.status.in_(_UNFINISHED))
+        async with self._engine.begin() as connection:
+            jobs = list((await connection.scalars(unfinished.order_by(_job.c.created))).all())
+            driver = (await connection.get_raw_connection()).driver_connection
+            assert driver is not None
+            if not jobs:
+                return 0
+            told: dict[str, Any] = {"dedupe_key": jobs, "on_conflict": "skip"}
+            payloads = [job.encode() for job in jobs]
+            names, same = [MATCH] * len(jobs), [0] * len(jobs)
+            put = await queue(driver).enqueue(names, payloads, same, **told)
+        return sum(one is not None for one in put)
 
     async def get(self, job: str) -> Row[Any]:
         """A job's row. Raises NotFound."""
@@ -120,9 +139,7 @@ class Jobs:
         """Begin a job anew; None if there is nothing to be done."""
         begun = {"status": "running", "done": 0, "starts": _job.c.starts + 1}
         return await self._update(
-            update(_job)
-            .where(_job.c.id == job, _job.c.status.in_(("queued", "running")))
-            .values(begun)
+            update(_job).where(_job.c.id == job, _job.c.status.in_(_UNFINISHED)).values(begun)
         )
 
     async def note(self, progress: Progress, **told: Any) -> bool:

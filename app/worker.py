@@ -7,6 +7,7 @@ its batch was fixed when it was sent, so the result is the same.
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -40,8 +41,9 @@ SILENCE: Final = timedelta(seconds=15)
 MAX_STARTS: Final = 10
 """A job that was begun so often and never ended kills its process, or never can be done."""
 _NOTE_EVERY_S: Final = 1.0
+LOOK_EVERY_S: Final = 60.0
 _SWEEP_EVERY_S: Final = 3600.0
-_PAUSE: Final = timedelta(seconds=20)
+PAUSE: Final = timedelta(seconds=20)
 _FAULT: Final = "an error that should not be: it has been logged"
 _GIVEN_UP: Final = f"given up after {MAX_STARTS} attempts: the archive did not answer for long"
 
@@ -61,7 +63,7 @@ class Worker:
 
     async def run(self) -> None:
         """Work until `stop`; what fails is logged and tried again."""
-        sweeping = asyncio.create_task(self._sweep_now_and_then())
+        sweeping = asyncio.create_task(self._keep_house())
         try:
             while not self._stopping.is_set():
                 try:
@@ -94,24 +96,30 @@ class Worker:
 
     async def _take(self, taken: Job) -> None:
         """One job from the queue. Raises RetryRequested where it should be begun again later."""
-        row = await self._jobs.start((taken.payload or b"").decode())
-        if row is None:
-            return
-        progress = Progress(row.id, row.starts)
+        job = (taken.payload or b"").decode()
         try:
-            if row.starts > MAX_STARTS:
-                await self._jobs.end(progress, "failed", error=_GIVEN_UP)
-                return
-            await self._match(row, progress)
+            row = await self._jobs.start(job)
+            if row is not None:
+                await self._run(row, Progress(row.id, row.starts))
+        except RetryRequested:
+            raise
         except Overtaken:
-            log.info("job overtaken", extra={"job": row.id[:6]})
+            log.info("job overtaken", extra={"job": job[:6]})
+        except (MarsError, *DATABASE_ERRORS) as error:
+            log.warning("job interrupted", extra={"job": job[:6], "error": repr(error)})
+            raise RetryRequested(PAUSE, "interrupted") from error
+
+    async def _run(self, row: Row[Any], progress: Progress) -> None:
+        """Do a job; what cannot be done is written into its row."""
+        if row.starts > MAX_STARTS:
+            await self._jobs.end(progress, "failed", error=_GIVEN_UP)
+            return
+        try:
+            await self._match(row, progress)
         except TooDear as error:
             reason = str(error) or "a query took too long: narrow the radius or the filters"
             await self._jobs.end(progress, "failed", error=reason)
-        except (MarsError, *DATABASE_ERRORS) as error:
-            log.warning("job interrupted", extra={"job": row.id[:6], "error": repr(error)})
-            raise RetryRequested(_PAUSE, "interrupted") from error
-        except RetryRequested:
+        except (RetryRequested, Overtaken, MarsError, *DATABASE_ERRORS):
             raise
         except Exception as error:
             log.error("job failed", exc_info=error, extra={"job": row.id[:6]})
@@ -150,14 +158,20 @@ class Worker:
                         raise Overtaken
         yield await apart(writer.end, Ending(None, row.as_of))
 
-    async def _sweep_now_and_then(self) -> None:
+    async def _keep_house(self) -> None:
+        """Put lost jobs back into the queue, and now and then sweep what expired."""
+        swept = -math.inf
         while True:
             try:
-                swept = await results.sweep(self._store, self._jobs.sweep)
-                log.info("results swept", extra={"objects": len(swept)})
+                if found := await self._jobs.requeue():
+                    log.warning("jobs put back into the queue", extra={"jobs": found})
+                if time.monotonic() - swept >= _SWEEP_EVERY_S:
+                    gone = await results.sweep(self._store, self._jobs.sweep)
+                    log.info("results swept", extra={"objects": len(gone)})
+                    swept = time.monotonic()
             except (MarsError, *DATABASE_ERRORS) as error:
-                log.warning("results not swept", extra={"error": repr(error)})
-            await asyncio.sleep(_SWEEP_EVERY_S)
+                log.warning("jobs not looked after", extra={"error": repr(error)})
+            await asyncio.sleep(LOOK_EVERY_S)
 
 
 @asynccontextmanager

@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
-from app import results
+from app import results, worker
 from app.crossmatch import Matcher, Piece
 from app.errors import TooDear
 from app.jobs import queue
@@ -247,6 +247,49 @@ async def test_a_deleted_job_ends_and_leaves_nothing(
         assert (await ended(client, after.id)).status == "done"
         assert await keys(served.settings, after.id) == [results.result_key(after.id)]
         assert await keys(served.settings, job.id) == []
+
+
+async def test_a_job_outlives_its_connections(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that the app has are cut in mid-job, as by a restart of PostgreSQL."""
+    monkeypatch.setattr(worker, "PAUSE", timedelta(seconds=0.1))
+    pieces, cut = Matcher.pieces, asyncio.Event()
+
+    async def waiting(self: Matcher, *args: Any) -> AsyncIterator[Piece]:
+        async for piece in pieces(self, *args):
+            yield piece
+            await cut.wait()
+
+    monkeypatch.setattr(Matcher, "pieces", waiting)
+    async with running(served) as client:
+        job = await send(client, body(2_000))
+        await until(client, job.id, lambda now: now.status == "running")
+        admin = await asyncpg.connect(admin_url(served.settings))
+        ended_now = await admin.fetchval(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND application_name LIKE 'mars-app%'"
+        )
+        await admin.close()
+        assert ended_now >= 3
+        cut.set()
+        async with asyncio.timeout(60):
+            while (await client.get(f"/api/v1/jobs/{job.id}")).status_code == 503:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+        done = await ended(client, job.id)
+        assert (done.status, done.done) == ("done", 2_000)
+        assert len(rows_of(await fetched(client, done))) == done.matches
+
+
+async def test_a_job_that_the_queue_forgot_is_found_again(served: Served) -> None:
+    async with running(served, jobs_run=False) as client:
+        job = await send(client, body(10))
+        admin = await asyncpg.connect(admin_url(served.settings))
+        assert await admin.execute("DELETE FROM app.pgqueuer") == "DELETE 1"
+        await admin.close()
+        settings = served.settings.model_copy(update={"jobs_run": True})
+        async with serving(settings) as other:
+            assert (await ended(other, job.id)).status == "done"
 
 
 async def test_a_client_has_only_so_many(served: Served) -> None:
