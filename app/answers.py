@@ -1,55 +1,29 @@
-"""An answer whose bytes are in hand: ETag, 304, compression, caching, Link."""
+"""Answers whose bytes are in hand, JSON or a table, and the link to the next page."""
 
-import hashlib
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from fastapi import Request, Response
 
-from app.downloads import not_modified
-from app.encoding import WORTH_COMPRESSING, coding_of
 from app.formats import json_bytes
+from app.negotiation import send
 from app.tabular import Ending, Format, Table, Values
 
 VARY: Final = "Accept, Accept-Encoding"
-
-
-def send(
-    request: Request,
-    content: bytes,
-    media_type: str,
-    headers: Mapping[str, str] | None = None,
-    squeezed: bool = False,
-) -> Response:
-    """The content under a strong ETag of its own for each encoding.
-
-    It is compressed as the client likes best, unless it is `squeezed` already.
-    """
-    tag = hashlib.sha256(content).hexdigest()[:24]
-    coding = coding_of(request) if len(content) >= WORTH_COMPRESSING and not squeezed else None
-    etag = f'"{tag}-{coding.name}"' if coding else f'"{tag}"'
-    age = request.app.state.settings.cache_max_age_s
-    sent = {
-        "ETag": etag,
-        "Cache-Control": f"public, max-age={age}",
-        "Vary": "Accept-Encoding",
-        **(headers or {}),
-    }
-    if not_modified(request, etag):
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=sent)
-    if coding:
-        sent["Content-Encoding"] = coding.name
-        content = coding.whole(content)
-    return Response(content, headers=sent, media_type=media_type)
 
 
 def send_json(
     request: Request, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
 ) -> Response:
     """The body as JSON."""
-    return send(request, json_bytes(body), "application/json", headers)
+    kept = {"Cache-Control": _kept(request), **(headers or {})}
+    return send(request, json_bytes(body), "application/json", kept)
+
+
+def _kept(request: Request) -> str:
+    """Clients may keep an answer for a moment."""
+    return f"public, max-age={request.app.state.settings.cache_max_age_s}"
 
 
 def send_table(
@@ -65,8 +39,9 @@ def send_table(
     assert wanted.writer is not None
     writer = wanted.writer(table, ending.as_of)
     content = writer.begin() + writer.rows(values) + writer.end(ending)
-    sent = {**table_headers(wanted, table, ending.as_of), **ending_headers(ending)}
-    return send(request, content, wanted.media_type, sent | dict(headers or {}), wanted.squeezed)
+    sent = table_headers(wanted, table, ending.as_of) | _ending_headers(ending)
+    sent |= {"Cache-Control": _kept(request), **(headers or {})}
+    return send(request, content, wanted.media_type, sent, squeezed=wanted.squeezed)
 
 
 def table_headers(wanted: Format, table: Table, as_of: int) -> dict[str, str]:
@@ -78,7 +53,7 @@ def table_headers(wanted: Format, table: Table, as_of: int) -> dict[str, str]:
     }
 
 
-def ending_headers(ending: Ending) -> dict[str, str]:
+def _ending_headers(ending: Ending) -> dict[str, str]:
     """What JSON has in its body: whether more matched, and the cursor that leads on."""
     cut = {} if ending.next is None else {"X-Next-Cursor": ending.next}
     return {"X-Truncated": "false" if ending.next is None else "true", **cut}

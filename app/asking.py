@@ -1,31 +1,49 @@
 """Between MARS's form and its rows: its name resolved, a query that is too dear explained."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
 from app.errors import BadForm, BadParameters, TooDear
+from app.filters import FIELDS, Clause, Filter
 from app.form import Form
-from app.resolver import Names, resolve
+from app.resolver import Names, Place, resolve
 from app.search import Cone, Search
 
 _NARROWING: Final = ("cone", "objectcone", "objectId", "candid")
 
 
 async def placed(form: Form, names: Names) -> Search:
-    """The form's search, its objectcone as a cone.
+    """The form's search, its objectcone as a cone; for what it raises see `position`."""
+    return around(form, await position(form, names))
+
+
+async def position(form: Form, names: Names) -> Place | None:
+    """Where the object of the form's objectcone is; None without one.
 
     Raises BadForm, NotFound or ResolversSilent where the name cannot be read, is unknown, or nobody
     could be asked.
     """
     if form.named is None:
-        return form.search
+        return None
     try:
-        place = await resolve(names, form.named.name, "objectcone")
+        return await resolve(names, form.named.name, "objectcone")
     except BadParameters as bad:
         raise BadForm(bad.errors) from None
-    return replace(form.search, cone=Cone(place.ra, place.dec, form.named.radius))
+
+
+def around(form: Form, place: Place | None) -> Search:
+    """The form's search, its objectcone at a place; beside another cone both must hold an alert."""
+    if form.named is None or place is None:
+        return form.search
+    cone = Cone(place.ra, place.dec, form.named.radius)
+    if form.search.cone is None:
+        return replace(form.search, cone=cone)
+    edge = math.sin(math.radians(cone.radius) / 2) ** 2
+    beside = Clause(Filter(FIELDS["ra"], "within"), [cone.ra, cone.dec, edge])
+    return replace(form.search, clauses=(*form.search.clauses, beside))
 
 
 @contextmanager

@@ -34,7 +34,7 @@ from app.filters import Filter
 from app.matching import ANSWERED, READ, Circle, Statement, compiled, in_cone
 from app.queries import Archive
 from app.search import Cone, Search
-from app.selection import stored
+from app.selection import columns_of
 from app.targets import Target
 from archive.tables import alert, counter
 
@@ -149,7 +149,7 @@ class Matcher:
                 yield Piece(found, {row["candid"]: row for row in rows})
 
     async def _rows(self, search: Search, candids: Collection[int]) -> list[asyncpg.Record]:
-        statement = _rows_of(stored(search.fields))
+        statement = _rows_of(columns_of(search.fields))
         async with self._turn:
             return await self._archive.fetch(statement, candids=list(candids))
 

@@ -3,13 +3,15 @@
 All are coroutines: FastAPI sends a plain function to a thread, which costs 0.1 ms each.
 """
 
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated, Final
 
 from fastapi import Depends, Request
 
 from app.crossmatch import Matcher
-from app.errors import BadParameter, BadParameters, NoJobs
+from app.errors import BadParameter, BadParameters, NoJobs, NotFound
+from app.filters import integer
 from app.fragments import Fragments
 from app.jobs import Jobs
 from app.matchquery import MatchQuery, parse_match
@@ -108,6 +110,14 @@ async def read_match(request: Request) -> MatchQuery:
     return parse_match(request.query_params.multi_items(), accept)
 
 
+def candid_of(text: str) -> int:
+    """A path's candid. Raises NotFound: what is no candid names no alert."""
+    try:
+        return integer(text)
+    except ValueError:
+        raise NotFound(f"there is no alert {text[:64]!r}") from None
+
+
 def only(*known: str) -> Callable[[Request], Awaitable[None]]:
     """A dependency that refuses every query parameter but these; blank ones are absent."""
 
@@ -125,6 +135,14 @@ def only(*known: str) -> Callable[[Request], Awaitable[None]]:
 
 
 no_parameters: Final = only()
+
+
+async def no_repeats(request: Request) -> None:
+    """Refuse parameters that are given more than once: which of them is meant?"""
+    given = Counter(name for name, value in request.query_params.multi_items() if value.strip())
+    if again := [name for name, times in given.items() if times > 1]:
+        raise BadParameters([BadParameter(name[:64], "given more than once") for name in again])
+
 
 SettingsDependency = Annotated[Settings, Depends(get_settings)]
 ArchiveDependency = Annotated[Archive, Depends(get_archive)]

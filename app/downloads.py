@@ -2,21 +2,28 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from http import HTTPStatus
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import asyncpg
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
+from isal import igzip
 
+from app.astrometry import WCS, Place, with_wcs
 from app.errors import NotFound, RangeNotSatisfiable
+from app.negotiation import accepts_gzip, not_modified
+from app.options import Look
 from app.pictures import GZIP_MAGIC, RENDERER, draw, expanded
 from archive.objects import ObjectStore
 from archive.tables import STAMPS
 
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
 FITS: Final = "application/fits"
+GZIP: Final = "application/gzip"
+_LEVEL: Final = 1
+"""Of ISA-L, as for JSON."""
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
@@ -47,22 +54,6 @@ def piece_of(row: asyncpg.Record, part: str) -> Piece:
     )
     content = f"{row['payload_hash'].hex()[:24]}-{part}"
     return Piece(row["key"], row[f"{part}_offset"], row[f"{part}_length"], content, missing)
-
-
-def not_modified(request: Request, etag: str) -> bool:
-    """Whether the client already holds this representation."""
-    held = request.headers.get("if-none-match", "")
-    tags = [tag.strip().removeprefix("W/") for tag in held.split(",")]
-    return "*" in tags or etag in tags
-
-
-def accepts_gzip(request: Request) -> bool:
-    """Whether the client says that it takes gzip; one that says nothing may not know it."""
-    for part in request.headers.get("accept-encoding", "").lower().split(","):
-        coding, _, weight = part.partition(";")
-        if coding.strip() in ("gzip", "x-gzip", "*"):
-            return re.fullmatch(r"\s*q\s*=\s*0(\.0*)?\s*", weight) is None
-    return False
 
 
 def _wanted(request: Request, etag: str, length: int) -> tuple[int, int] | None:
@@ -96,7 +87,7 @@ async def send_file(
     """The bytes as they are stored, as an attachment, whole or a range of them."""
     key, offset, length = piece.place()
     etag = f'"{piece.content}"'
-    headers = _headers(etag, name) | {"Accept-Ranges": "bytes"}
+    headers = headers_of(etag, name) | {"Accept-Ranges": "bytes"}
     if not_modified(request, etag):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     status, wanted = HTTPStatus.OK, _wanted(request, etag, length)
@@ -107,7 +98,7 @@ async def send_file(
     headers["Content-Length"] = str(length)
     if request.scope.get("head"):
         return Response(status_code=status, headers=headers, media_type=media_type)
-    _, body = await _begun(store.stream(key, offset, length))
+    _, body = await begun(store.stream(key, offset, length))
     return StreamingResponse(body, status, headers, media_type)
 
 
@@ -116,13 +107,13 @@ async def send_fits(request: Request, store: ObjectStore, piece: Piece, name: st
     key, offset, length = piece.place()
     gzipped = accepts_gzip(request)
     etag = f'"{piece.content}-fits{"-gzip" if gzipped else ""}"'
-    headers = _headers(etag, name) | {"Vary": "Accept-Encoding"}
+    headers = headers_of(etag, name) | {"Vary": "Accept-Encoding"}
     if not_modified(request, etag):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     if gzipped:
         # A HEAD, too, must know whether the stored bytes are gzip.
         asked = len(GZIP_MAGIC) if request.scope.get("head") else length
-        first, body = await _begun(store.stream(key, offset, asked))
+        first, body = await begun(store.stream(key, offset, asked))
         if first.startswith(GZIP_MAGIC):
             headers |= {"Content-Encoding": "gzip", "Content-Length": str(length)}
         return StreamingResponse(body, headers=headers, media_type=FITS)
@@ -130,19 +121,76 @@ async def send_fits(request: Request, store: ObjectStore, piece: Piece, name: st
     return Response(image, headers=headers, media_type=FITS)
 
 
-async def send_picture(request: Request, store: ObjectStore, piece: Piece, name: str) -> Response:
+async def send_with_wcs(
+    request: Request, store: ObjectStore, piece: Piece, place: Place, *, name: str, media_type: str
+) -> Response:
+    """The FITS image with a WCS in its header, or that file gzipped, as the media type says."""
+    key, offset, length = piece.place()
+    encoded = media_type == FITS and accepts_gzip(request)
+    gzipped = encoded or media_type == GZIP
+    form = "fits-gzip" if encoded else "gz" if gzipped else "fits"
+    headers = headers_of(f'"{piece.content}-wcs{WCS}-{form}"', name)
+    if media_type == FITS:
+        headers["Vary"] = "Accept-Encoding"
+    if encoded:
+        headers["Content-Encoding"] = "gzip"
+
+    def made(stamp: bytes) -> bytes:
+        image = with_wcs(expanded(stamp), place)
+        return igzip.compress(image, _LEVEL, mtime=0) if gzipped else image
+
+    async def make() -> bytes:
+        return await asyncio.to_thread(made, await store.get(key, offset, length))
+
+    return await send_made(request, make, headers, media_type)
+
+
+async def send_picture(
+    request: Request, store: ObjectStore, piece: Piece, name: str, look: Look
+) -> Response:
     """The stamp as PNG."""
     key, offset, length = piece.place()
-    etag = f'"{piece.content}-png{RENDERER}"'
-    headers = _headers(etag, name) | {"Content-Disposition": f'inline; filename="{name}"'}
+    headers = headers_of(f'"{piece.content}-png{RENDERER}-{look.tag}"', name, "inline")
+
+    async def make() -> bytes:
+        return await asyncio.to_thread(draw, await store.get(key, offset, length), look)
+
+    return await send_made(request, make, headers, "image/png")
+
+
+async def send_made(
+    request: Request,
+    make: Callable[[], Coroutine[Any, Any, bytes]],
+    headers: dict[str, str],
+    media_type: str,
+) -> Response:
+    """Bytes that are made to be sent, whole or a range of them; not made for a 304."""
+    etag = headers["ETag"]
+    headers = headers | {"Accept-Ranges": "bytes"}
     if not_modified(request, etag):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    stamp = await store.get(key, offset, length)
-    picture = await asyncio.to_thread(draw, stamp)
-    return Response(picture, headers=headers, media_type="image/png")
+    body, status = await make(), HTTPStatus.OK
+    wanted = _wanted(request, etag, len(body))
+    if wanted is not None:
+        start, count = wanted
+        headers["Content-Range"] = f"bytes {start}-{start + count - 1}/{len(body)}"
+        body, status = body[start : start + count], HTTPStatus.PARTIAL_CONTENT
+    return Response(body, status, headers, media_type)
 
 
-async def _begun(chunks: AsyncIterator[bytes]) -> tuple[bytes, AsyncIterator[bytes]]:
+async def send_stream(
+    request: Request, chunks: AsyncGenerator[bytes, None], headers: dict[str, str], media_type: str
+) -> Response:
+    """Bytes that are made while they are sent, from the beginning."""
+    if not_modified(request, headers["ETag"]):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    if request.scope.get("head"):
+        return Response(headers=headers, media_type=media_type)
+    _, body = await begun(chunks)
+    return StreamingResponse(body, headers=headers, media_type=media_type)
+
+
+async def begun(chunks: AsyncIterator[bytes]) -> tuple[bytes, AsyncIterator[bytes]]:
     """The first chunk, and all of them: what fails before it is still an error, not half a body."""
     first = await anext(chunks)
 
@@ -158,9 +206,10 @@ async def _begun(chunks: AsyncIterator[bytes]) -> tuple[bytes, AsyncIterator[byt
     return first, whole()
 
 
-def _headers(etag: str, name: str) -> dict[str, str]:
+def headers_of(etag: str, name: str, shown: str = "attachment") -> dict[str, str]:
+    """Of what never changes, `attachment` or `inline`, under this name."""
     return {
         "ETag": etag,
         "Cache-Control": IMMUTABLE,
-        "Content-Disposition": f'attachment; filename="{name}"',
+        "Content-Disposition": f'{shown}; filename="{name}"',
     }

@@ -1,6 +1,6 @@
 """Compression of answers: zstd, gzip or br, whichever the client likes best.
 
-Levels are by measurement (docs/decisions/0008). cramjam, which Kafka's codecs need anyway, brings
+Levels are by measurement (docs/decisions/0009). cramjam, which Kafka's codecs need anyway, brings
 zstd and brotli.
 """
 
@@ -14,8 +14,6 @@ from isal import igzip, isal_zlib
 
 from app.accepting import weight, weights
 
-WORTH_COMPRESSING: Final = 1000
-"""Bytes; a smaller answer fits into one packet anyway."""
 _LEVEL: Final = 1
 _GZIP: Final = 31
 """zlib's window of 2^15 bytes in a gzip file."""

@@ -33,7 +33,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from app.negotiation import wants_page
-from app.plain import plain_page
+from app.pages import error_page
 from archive.database import is_passing
 from archive.errors import MarsError, ObjectMissing, SchemaOutdated, StoreUnavailable
 
@@ -173,11 +173,13 @@ def problem(
     **more: Any,
 ) -> Response:
     """A problem document, or a page with the same words; `more` are extension members."""
+    title = HTTPStatus(status).phrase
     if wants_page(request):
-        return plain_page(f"{status} {HTTPStatus(status).phrase}", detail, status, headers)
+        errors = more.get("errors", ())
+        return error_page(request, status, title, detail, errors=errors, headers=headers)
     body = {
         "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
+        "title": title,
         "status": status,
         "detail": detail,
         "instance": request.url.path,

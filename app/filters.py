@@ -22,8 +22,10 @@ from sqlalchemy import (
     any_,
     bindparam,
     func,
+    literal_column,
     or_,
 )
+from sqlalchemy.sql.elements import Grouping
 from sqlalchemy.types import TypeEngine
 
 from archive import times
@@ -117,6 +119,13 @@ class Operator(NamedTuple):
     many: bool = False
 
 
+def _within(circle: ColumnElement[Any]) -> ColumnElement[bool]:
+    # Without parentheses PostgreSQL takes the subscript for part of the parameter's type.
+    ra, dec, edge = (Grouping(circle)[literal_column(str(n))] for n in (1, 2, 3))
+    near: ColumnElement[bool] = func.q3c_sindist(alert.c.ra, alert.c.dec, ra, dec) < edge
+    return near
+
+
 OPERATORS: Final[dict[str, Operator]] = {
     "": Operator("equal to", lambda column, value: column == value),
     "gt": Operator("greater than", lambda column, value: column > value),
@@ -127,6 +136,8 @@ OPERATORS: Final[dict[str, Operator]] = {
     "isnull": Operator("without a value", lambda column, value: column.is_(None) == value),
     # Of [upper, lower]: 0 below the first threshold, 2 from the second on.
     "outside": Operator("outside", lambda c, value: func.width_bucket(c, value) != 1, many=True),
+    # Of [ra, dec, sin²(radius / 2)], as the cone's exact test: for a cone beside the first.
+    "within": Operator("closer than a radius to", lambda _, circle: _within(circle), many=True),
     "bits": Operator("with a bit of", lambda column, value: column.bitwise_and(value) != 0),
 }
 _UNORDERED: Final = ("", "in", "isnull")

@@ -194,7 +194,7 @@ class Form:
     given: Mapping[str, str]
     """The known parameters that were given, as text, by name."""
     named: Named | None = None
-    """A cone of the search that has still to be resolved (objectcone)."""
+    """A cone that has still to be resolved (objectcone), beside that of the search."""
 
 
 def read_form(parameters: Iterable[tuple[str, str]]) -> Form:
@@ -206,27 +206,26 @@ def read_form(parameters: Iterable[tuple[str, str]]) -> Form:
     given = {name: text for name, text in given.items() if text.strip()}
     errors: list[BadParameter] = []
     clauses: dict[str, Clause] = {}
-    cones: dict[str, Cone | Named] = {}
+    cone: Cone | None = None
+    named: Named | None = None
     for name in given.keys() & FORM.keys():
         try:
-            if name in _CONES:
-                cones[name] = _CONES[name](given[name])
+            if name == "cone":
+                cone = read_cone(given[name])
+            elif name == "objectcone":
+                named = read_named(given[name])
             else:
                 clauses[name] = _clause(name, given[name])
         except ValueError as error:
             errors.append(BadParameter(name, f"{error}; an example is {FORM[name].example}"))
     if (sort := _sort(given)) is None:
         errors.append(BadParameter("sort_value", _UNSORTABLE))
-    if len(cones) > 1:
-        errors.append(BadParameter("objectcone", "give either this or cone, not both"))
     if errors or sort is None:
         raise BadForm(sorted(errors))
-    for circle in ("ra", "l"):
-        _bend(clauses, circle)
-    cone = next(iter(cones.values()), None)
+    _bend(clauses)
     return Form(
         Search(
-            cone if isinstance(cone, Cone) else None,
+            cone,
             tuple(sorted(clauses.values(), key=lambda c: (c.filter.name, repr(c.value)))),
             sort,
             PAGE_SIZE,
@@ -234,14 +233,8 @@ def read_form(parameters: Iterable[tuple[str, str]]) -> Form:
         ),
         _page(given.get("page", "")),
         given,
-        cone if isinstance(cone, Named) else None,
+        named,
     )
-
-
-_CONES: Final[dict[str, Callable[[str], Cone | Named]]] = {
-    "cone": read_cone,
-    "objectcone": read_named,
-}
 
 
 def _clause(name: str, text: str) -> Clause:
@@ -251,12 +244,12 @@ def _clause(name: str, text: str) -> Clause:
     return WITHOUT_SOURCE if name == "objectidps" and value == NONE else Clause(wanted, value)
 
 
-def _bend(clauses: dict[str, Clause], circle: str) -> None:
-    """Make two limits of a longitude an arc of the circle, eastwards from the lower one.
+def _bend(clauses: dict[str, Clause]) -> None:
+    """Make two limits of the right ascension an arc of the circle, eastwards from the lower one.
 
     Limits within 0 to 360 and in order stay as they are, and so does one limit alone.
     """
-    above, below = f"{circle}__gt", f"{circle}__lt"
+    above, below = "ra__gt", "ra__lt"
     if not {above, below} <= clauses.keys():
         return
     low, high = (float(clauses[name].value) for name in (above, below))  # type: ignore[arg-type]

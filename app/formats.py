@@ -85,7 +85,7 @@ _MADE: Final[dict[str, Callable[[asyncpg.Record, str], Any]]] = {
 
 
 def alert_values(names: Sequence[str], rows: Sequence[asyncpg.Record], api: str) -> Values:
-    """The chosen columns of alerts, from rows that hold selection.stored(names)."""
+    """The chosen columns of alerts, from rows that hold selection.columns_of(names)."""
     return [
         [_MADE[name](row, api) for row in rows] if name in _MADE else [row[name] for row in rows]
         for name in names

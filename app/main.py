@@ -4,12 +4,10 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
-from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
-from starlette.staticfiles import StaticFiles
 
 from app.crossmatch import Matcher
 from app.errors import DATABASE_ERRORS, add_error_handlers, reason_of
@@ -23,7 +21,22 @@ from app.openapi import describe
 from app.queries import Archive, check
 from app.ratelimit import RateLimit
 from app.resolver import open_names
-from app.routes import alerts, docs, fields, health, jobs, legacy, match, names, nights
+from app.routes import (
+    alert_page,
+    alerts,
+    cutouts,
+    docs,
+    fields,
+    health,
+    help,
+    jobs,
+    legacy,
+    match,
+    names,
+    nights,
+    object_page,
+    static,
+)
 from app.settings import Settings
 from app.walks import Walks
 from app.worker import working
@@ -33,11 +46,27 @@ from archive.errors import SchemaOutdated
 from archive.objects import open_store
 
 log = logging.getLogger(__name__)
-STATIC: Final = Path(__file__).parent / "static"
-EXPOSED: Final = [
-    *("ETag", "Link", "X-Request-ID", "RateLimit", "RateLimit-Policy", "Retry-After"),
-    *("Location", "Content-Disposition", "X-As-Of", "X-Truncated", "X-Next-Cursor"),
-]
+# The first that fits an address answers.
+ROUTES: Final = (
+    alerts,
+    cutouts,
+    fields,
+    match,
+    jobs,
+    nights,
+    names,
+    health,
+    docs,
+    static,
+    help,
+    object_page,
+    alert_page,
+    legacy,
+)
+EXPOSED: Final = (
+    "ETag Link X-Request-ID X-Alerts-Shown X-Alerts-Total RateLimit RateLimit-Policy Retry-After "
+    "Location Content-Disposition X-As-Of X-Truncated X-Next-Cursor"
+).split()
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -58,9 +87,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     api = f"{settings.public_url}/api/v1"
     app.state.fragments = Fragments(alert_items, api)
     app.state.legacy_fragments, app.state.walks = Fragments(legacy_items, api), Walks()
-    for routes in (alerts, fields, match, jobs, nights, names, health, docs, legacy):
+    for routes in ROUTES:
         app.include_router(routes.router)
-    app.mount("/static", StaticFiles(directory=STATIC), "static")
     add_error_handlers(app)
     app.add_middleware(RateLimit, settings=settings)
     app.add_middleware(Surroundings)

@@ -61,11 +61,11 @@ ANSWERED: Final = (
     *(alert.c[f"{part}_offset"].is_not(None).label(f"has_{part}") for part in KEPT),
     *(alert.c[name] for name in REALS),
 )
-LEGACY: Final = ("lco_id", "publisher", "sentinels")
-"""What MARS's answers, and its orders, need beside ANSWERED; it stands before that."""
 READ: Final[dict[str, ColumnElement[Any]]] = {
     c.name: c for c in (*alert.c, *ANSWERED[len(PLAIN) : len(PLAIN) + len(KEPT)])
 }
+LEGACY: Final = ("lco_id", "publisher", "sentinels")
+"""What MARS's answers, and its orders, need beside ANSWERED; it stands before that."""
 _COVERED: Final = ("jd", "candid", "ra", "dec", "batch")
 """Columns of the index alert_sky: filters on them are applied before the row itself is fetched."""
 
@@ -87,7 +87,7 @@ class Shape(NamedTuple):
     more: tuple[str, ...] = ()
     """Columns in front of ANSWERED."""
     columns: tuple[str, ...] = ()
-    """What to read, by name; without any ANSWERED."""
+    """What to read in place of ANSWERED, by name."""
 
 
 class Statement(NamedTuple):
@@ -203,10 +203,11 @@ def in_cone(
 
 def _columns(shape: Shape) -> tuple[ColumnElement[Any], ...]:
     """What is answered, behind what else is asked for and the sort column if it is not there."""
-    sorted_by = shape.sort.column
     if shape.columns:
-        return tuple(READ[n] for n in dict.fromkeys((sorted_by, "candid", *shape.columns)))
-    first = (sorted_by,) if sorted_by not in {*shape.more, *PLAIN, *REALS} else ()
+        names = (shape.sort.column, "candid", *shape.columns)
+        return tuple(READ[name] for name in dict.fromkeys(names))
+    answered = {*shape.more, *PLAIN, *REALS}
+    first = (shape.sort.column,) if shape.sort.column not in answered else ()
     return (*(alert.c[name] for name in (*first, *shape.more)), *ANSWERED)
 
 
@@ -280,3 +281,17 @@ def matching(shape: Shape) -> Statement:
         .order_by(*order_of(page.c, shape.sort))
     )
     return compiled(page_or_none)
+
+
+@lru_cache(maxsize=512)
+def counting(shape: Shape) -> Statement:
+    """How many alerts match; one that is counted up to the limit and no further."""
+    some = _page(shape).order_by(None).limit(literal_column(str(shape.limit + 1))).subquery("some")
+    return compiled(select(func.count()).select_from(some))
+
+
+@lru_cache(maxsize=512)
+def explaining(shape: Shape) -> Statement:
+    """What the planner expects of all that match, as JSON."""
+    rows = compiled(_page(shape).order_by(None))
+    return rows._replace(sql=f"EXPLAIN (FORMAT JSON) {rows.sql}")

@@ -75,7 +75,28 @@ _LIST_HEADERS: Final = {
     "X-Truncated": "whether more matched, true or false; not with JSON, nor beyond 1,000 alerts",
     "X-Next-Cursor": "cursor of what follows; where X-Truncated is true",
 }
-_RANGED: Final = ("application/avro", "application/gzip", FORMATS["parquet"].media_type)
+
+
+def counted(responses: dict[int | str, Json]) -> dict[int | str, Json]:
+    """The same, of a route that answers for the newest of an object's alerts."""
+    headers = {
+        "X-Alerts-Shown": _header("Alerts in the answer, the newest of the object's."),
+        "X-Alerts-Total": _header("Alerts of the object."),
+    }
+    bodies = (200, 206)
+    return {s: r | ({"headers": headers} if s in bodies else {}) for s, r in responses.items()}
+
+
+def _header(description: str) -> Json:
+    return {"description": description, "schema": {"type": "integer"}}
+
+
+_RANGED: Final = (
+    "application/avro",
+    "application/gzip",
+    "image/png",
+    FORMATS["parquet"].media_type,
+)
 
 
 def path(description: str, pattern: str, example: str) -> Any:
@@ -88,6 +109,7 @@ def path(description: str, pattern: str, example: str) -> Any:
 CandidPath = Annotated[
     str, path("candidate id of the alert", "^[0-9]{1,19}$", "1612255840315010001")
 ]
+ObjectPath = Annotated[str, path("name of the object", "^.{1,64}$", "ZTF18aagtxth")]
 NightPath = Annotated[str, path("the night, YYYYMMDD in UTC", "^[0-9]{8}$", "20261123")]
 StampPath = Annotated[Stamp, path("which of the three cutouts", "", Stamp.SCIENCE)]
 

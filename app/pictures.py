@@ -1,23 +1,49 @@
-"""A FITS stamp as a PNG: zscale limits, asinh stretch, missing pixels transparent."""
+"""A FITS stamp as a PNG: limits, stretch, colours, one of them for missing pixels."""
 
 import io
 import zlib
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 from astropy.io import fits
-from astropy.visualization import AsinhStretch, ManualInterval, ZScaleInterval
+from astropy.visualization import (
+    AsinhStretch,
+    LinearStretch,
+    LogStretch,
+    ManualInterval,
+    SqrtStretch,
+    ZScaleInterval,
+)
 from PIL import Image
 
+from app.colormaps import FIRST, LAST, MISSING, palette
 from app.errors import NotFound
+from app.options import Limits, Look, Stretch
+
+Pixels = npt.NDArray[np.float64]
+Levels = npt.NDArray[np.uint8]
 
 MAX_FITS: Final = 4 * 1024 * 1024
 """A stamp expands to 20 kB; a hostile megabyte of gzip expands to a thousand."""
-SCALE: Final = 3
-RENDERER: Final = "1"
+RENDERER: Final = "2"
 """Part of a picture's ETag: to be raised whenever the same stamp gives other pixels."""
 GZIP_MAGIC: Final = b"\x1f\x8b"
 _GZIP_WINDOW: Final = 31
+_NO_IMAGE: Final = "the stamp holds no image that can be drawn"
+
+_STRETCHES: Final[dict[Stretch, Any]] = {
+    Stretch.ASINH: AsinhStretch(0.1),
+    Stretch.LINEAR: LinearStretch(),
+    Stretch.SQRT: SqrtStretch(),
+    Stretch.LOG: LogStretch(1000),
+}
+_LIMITS: Final[dict[Limits, Callable[[Pixels], Any]]] = {
+    Limits.ZSCALE: ZScaleInterval().get_limits,
+    Limits.MINMAX: lambda values: (values.min(), values.max()),
+    Limits.PERCENTILE: lambda values: np.percentile(values, (0.5, 99.5)),
+}
 
 
 def expanded(stamp: bytes) -> bytes:
@@ -34,8 +60,8 @@ def expanded(stamp: bytes) -> bytes:
     return image
 
 
-def draw(stamp: bytes) -> bytes:
-    """PNG of a stamp, three screen pixels each, first row of the FITS image at the bottom.
+def levels(stamp: bytes, look: Look) -> Levels:
+    """A stamp's pixels as indices into a palette, FITS's first row first.
 
     Raises NotFound where there is no image in it.
     """
@@ -44,18 +70,38 @@ def draw(stamp: bytes) -> bytes:
         hdu = fits.PrimaryHDU.fromstring(expanded(stamp))
         pixels = np.asarray(hdu.data, dtype=np.float64)
     except (OSError, ValueError, TypeError, KeyError, fits.VerifyError):
-        raise NotFound("the stamp holds no image that can be drawn") from None
+        raise NotFound(_NO_IMAGE) from None
     if pixels.ndim != 2 or not pixels.size:
-        raise NotFound("the stamp holds no image that can be drawn")
+        raise NotFound(_NO_IMAGE)
     good = np.isfinite(pixels)
-    grey = np.zeros(pixels.shape, dtype=np.uint8)
+    drawn = np.full(pixels.shape, MISSING, dtype=np.uint8)
     if good.any():
-        within = ManualInterval(*ZScaleInterval().get_limits(pixels[good]))(pixels[good])
-        grey[good] = np.rint(255 * AsinhStretch(0.1)(within)).astype(np.uint8)
-    layers = np.dstack([grey, np.where(good, 255, 0).astype(np.uint8)])[::-1]
-    picture = Image.fromarray(np.ascontiguousarray(layers))
-    height, width = pixels.shape
-    picture = picture.resize((width * SCALE, height * SCALE), Image.Resampling.NEAREST)
+        values = pixels[good]
+        within = ManualInterval(*_LIMITS[look.limits](values))(values)
+        steps = np.rint((LAST - FIRST) * _STRETCHES[look.stretch](within))
+        drawn[good] = FIRST + steps.astype(np.uint8)
+    return drawn
+
+
+def scaled(drawn: Levels, factor: float) -> Image.Image:
+    """Levels as an image `factor` times as large, to the nearest pixel."""
+    height, width = (max(1, round(side * factor)) for side in drawn.shape)
+    picture = Image.fromarray(np.ascontiguousarray(drawn))
+    return picture.resize((width, height), Image.Resampling.NEAREST)
+
+
+def png(picture: Image.Image, look: Look) -> bytes:
+    """An image of levels as PNG, in the colours asked for."""
+    picture.putpalette(palette(look.cmap))
     out = io.BytesIO()
     picture.save(out, "PNG")
     return out.getvalue()
+
+
+def draw(stamp: bytes, look: Look) -> bytes:
+    """PNG of a stamp. FITS's first row is on top: so north is up and east left (astrometry.py).
+
+    Raises NotFound where there is no image in it.
+    """
+    drawn = levels(stamp, look)
+    return png(scaled(drawn, look.size / max(drawn.shape)), look)

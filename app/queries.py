@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
-from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import asyncpg
@@ -16,6 +15,7 @@ from sqlalchemy import (
     ColumnElement,
     Date,
     FromClause,
+    Integer,
     Text,
     bindparam,
     func,
@@ -23,13 +23,22 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.cursor import Cursor
-from app.errors import BadParameter, BadParameters, NotFound, TooDear
-from app.matching import ANSWERED, KEPT, LEGACY, Shape, Statement, compiled, matching
-from app.search import MAX_RADIUS, Search
-from app.selection import stored
+from app.errors import NotFound, TooDear
+from app.matching import (
+    ANSWERED,
+    KEPT,
+    LEGACY,
+    Shape,
+    Statement,
+    compiled,
+    counting,
+    explaining,
+    matching,
+)
+from app.search import DEFAULT_SORT, MAX_RADIUS, Search
+from app.selection import columns_of
 from archive.database import check_schema
-from archive.tables import DETECTION, LIMIT, alert, bundle, counter, history, ledger
+from archive.tables import DETECTION, LIMIT, STAMPS, alert, bundle, counter, history, ledger
 
 
 class Archive(NamedTuple):
@@ -58,13 +67,10 @@ class Archive(NamedTuple):
             return rows
 
 
-async def alerts(
-    archive: Archive, search: Search, more: tuple[str, ...] = (), skip: int = 0
-) -> tuple[int, list[asyncpg.Record]]:
-    """The newest batch, and the page with one row more where there is one.
-
-    `more` are columns in front of matching.ANSWERED; `skip` rows are left out at the start.
-    """
+def _asked(
+    search: Search, more: tuple[str, ...] = (), skip: int = 0
+) -> tuple[Shape, dict[str, Any]]:
+    """What decides a search's statement, and the values of its parameters."""
     cursor = search.cursor
     shape = Shape(
         search.cone is not None,
@@ -76,37 +82,57 @@ async def alerts(
         search.cone is not None and search.cone.radius > MAX_RADIUS,
         skip > 0,
         more,
-        stored(search.fields),
+        columns_of(search.fields),
     )
     values: dict[str, Any] = {f"value{n}": clause.value for n, clause in enumerate(search.clauses)}
     values |= search.cone._asdict() if search.cone else {}
     if cursor is not None:
         values |= {"after": cursor.value, "after_candid": cursor.candid}
-    rows = await archive.fetch(matching(shape), **values, as_of=search.as_of, skip=skip)
+    return shape, values | {"as_of": search.as_of, "skip": skip}
+
+
+async def alerts(
+    archive: Archive, search: Search, more: tuple[str, ...] = (), skip: int = 0
+) -> tuple[int, list[asyncpg.Record]]:
+    """The newest batch, and the page with one row more where there is one.
+
+    `more` are columns in front of matching.ANSWERED; `skip` rows are left out at the start.
+    """
+    shape, values = _asked(search, more, skip)
+    rows = await archive.fetch(matching(shape), **values)
     return rows[0][0], [row for row in rows if row["candid"] is not None]
 
 
-@lru_cache(maxsize=64)
-def _sort_value(column: str) -> Statement:
-    return compiled(select(alert.c[column], alert.c.batch).where(alert.c.candid == _CANDID))
+async def counted(archive: Archive, search: Search, most: int) -> int:
+    """How many alerts match; the count ends at one more than `most`."""
+    shape, values = _asked(replace(search, sort=DEFAULT_SORT, cursor=None, limit=most))
+    return int((await archive.fetch(counting(shape), **values))[0][0])
 
 
-async def alert_after(archive: Archive, search: Search, candid: int) -> Search:
-    """The search from behind an alert on. Raises BadParameters if the archive has not got it."""
-    rows = await archive.fetch(_sort_value(search.sort.column), candid=candid)
-    if not rows or (search.as_of is not None and rows[0]["batch"] > search.as_of):
-        raise BadParameters([BadParameter("after", f"there is no alert {candid}")])
-    cursor = Cursor(search.digest, rows[0]["batch"], rows[0][0], candid)
-    return replace(search, cursor=cursor)
+async def estimated(archive: Archive, search: Search) -> int:
+    """How many alerts the planner expects to match. It knows nothing of cones."""
+    shape, values = _asked(replace(search, sort=DEFAULT_SORT, cursor=None, limit=1))
+    ((plans,),) = await archive.fetch(explaining(shape), **values)
+    return int(plans[0]["Plan"]["Plan Rows"])
 
 
-_CANDID: Final = bindparam("candid", type_=BigInteger())
+_STORED: Final = compiled(select(func.sum(ledger.c.stored)))
+_LATEST: Final = compiled(select(func.max(alert.c.jd)))
+
+
+async def stored(archive: Archive) -> int:
+    """How many alerts the archive holds, by its ledger."""
+    return int((await archive.fetch(_STORED))[0][0] or 0)
+
+
+async def latest(archive: Archive) -> float | None:
+    """jd of the newest exposure; None of an empty archive."""
+    jd: float | None = (await archive.fetch(_LATEST))[0][0]
+    return jd
+
+
 _AS_OF: Final = bindparam("as_of", type_=BigInteger())
 _NEWEST: Final = select(counter.c.batch).scalar_subquery()
-
-ONE_ALERT: Final = compiled(
-    select(_NEWEST.label("newest"), *ANSWERED).where(alert.c.candid == _CANDID)
-)
 
 
 def _by_either(columns: Sequence[ColumnElement[Any]], rows: FromClause) -> dict[str, Statement]:
@@ -115,14 +141,30 @@ def _by_either(columns: Sequence[ColumnElement[Any]], rows: FromClause) -> dict[
     return {key: compiled(statement.where(alert.c[key] == number)) for key in ("candid", "lco_id")}
 
 
+ONE_ALERT: Final = _by_either([_NEWEST.label("newest"), alert.c.lco_id, *ANSWERED], alert)
 _LEGACY_ALERT: Final = _by_either([*(alert.c[name] for name in LEGACY), *ANSWERED], alert)
 _PLACES: Final = _by_either(
     [
         *(alert.c[name] for name in ("candid", "pid", "isdiffpos", "payload_hash")),
+        *(alert.c[name] for name in ("ra", "dec", "xpos", "ypos")),
         bundle.c.key,
         *(alert.c[f"{part}_{what}"] for part in KEPT for what in ("offset", "length")),
     ],
     alert.outerjoin(bundle, alert.c.bundle == bundle.c.id),
+)
+_STAMPS_OF: Final = compiled(
+    select(
+        bundle.c.key,
+        alert.c.payload_hash,
+        *(alert.c[f"{stamp}_{what}"] for stamp in STAMPS for what in ("offset", "length")),
+        *(alert.c[name] for name in ("candid", "object_id", "jd", "filter", "ra", "dec")),
+        *(alert.c[name] for name in ("xpos", "ypos", "magpsf", "isdiffpos")),
+        func.count().over().label("total"),
+    )
+    .select_from(alert.outerjoin(bundle, alert.c.bundle == bundle.c.id))
+    .where(alert.c.object_id == bindparam("object_id", type_=Text()))
+    .order_by(alert.c.jd.desc(), alert.c.candid.desc())
+    .limit(bindparam("limit", type_=Integer()))
 )
 HISTORIES_OF: Final = compiled(
     select(
@@ -145,9 +187,9 @@ _LIMITS_OF: Final = compiled(
 )
 
 
-async def one_alert(archive: Archive, candid: int) -> asyncpg.Record:
-    """The newest batch and the columns ANSWERED of one alert. Raises NotFound."""
-    return _one(await archive.fetch(ONE_ALERT, candid=candid), candid)
+async def one_alert(archive: Archive, number: int, key: str = "candid") -> asyncpg.Record:
+    """The newest batch, lco_id and ANSWERED of one alert, by candid or lco_id. Raises NotFound."""
+    return _one(await archive.fetch(ONE_ALERT[key], number=number), number)
 
 
 def _one(rows: list[asyncpg.Record], number: int) -> asyncpg.Record:
@@ -156,8 +198,23 @@ def _one(rows: list[asyncpg.Record], number: int) -> asyncpg.Record:
     return rows[0]
 
 
+OBJECT: Final = compiled(
+    select(_NEWEST.label("newest"), *ANSWERED)
+    .where(alert.c.object_id == bindparam("object_id", type_=Text()))
+    .order_by(alert.c.jd.desc(), alert.c.candid.desc())
+)
+
+
+async def one_object(archive: Archive, object_id: str) -> list[asyncpg.Record]:
+    """The newest batch, and ANSWERED of an object's alerts, newest first. Raises NotFound."""
+    rows = await archive.fetch(OBJECT, object_id=object_id)
+    if not rows:
+        raise NotFound(f"there is no object {object_id[:64]!r}")
+    return rows
+
+
 async def places(archive: Archive, number: int, key: str = "candid") -> asyncpg.Record:
-    """Bundle and byte ranges of an alert's packet and stamps, by candid or lco_id.
+    """Bundle and byte ranges of an alert's packet and stamps, its position; by candid or lco_id.
 
     Raises NotFound.
     """
@@ -172,6 +229,19 @@ async def legacy_alert(archive: Archive, number: int, key: str) -> asyncpg.Recor
 async def limits(archive: Archive, object_id: str) -> list[asyncpg.Record]:
     """Exposures of an object's packets in which it was or was not seen, by candid."""
     return await archive.fetch(_LIMITS_OF, object_id=object_id)
+
+
+async def stamps(archive: Archive, object_id: str, limit: int) -> list[dict[str, Any]]:
+    """Where an object's newest stamps lie, alert by alert in time order; `total` counts its alerts.
+
+    Raises NotFound.
+    """
+    # PostgreSQL's text holds no NUL and no surrogates, so no object is named with one.
+    known = object_id.isprintable()
+    rows = await archive.fetch(_STAMPS_OF, object_id=object_id, limit=limit) if known else []
+    if not rows:
+        raise NotFound(f"there is no object {object_id[:64]!r}")
+    return [dict(row) for row in reversed(rows)]
 
 
 async def histories(archive: Archive, object_id: str, as_of: int) -> list[asyncpg.Record]:

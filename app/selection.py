@@ -38,7 +38,7 @@ _NEEDS: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
-def stored(names: Iterable[str]) -> tuple[str, ...]:
+def columns_of(names: Iterable[str]) -> tuple[str, ...]:
     """The columns to read for these answered ones."""
     return tuple(dict.fromkeys(n for name in names for n in _NEEDS.get(name, (name,))))
 

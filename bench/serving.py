@@ -100,7 +100,7 @@ async def _questions(s: Served) -> dict[str, tuple[Ask, Ask, str]]:
     newest = await s.pool.fetchval("SELECT batch FROM counter")
 
     async def with_history(n: int) -> None:
-        await s.sql(ONE_ALERT, candid=s.pick(n).candid)
+        await s.sql(ONE_ALERT["candid"], number=s.pick(n).candid)
         await s.sql(HISTORIES_OF, object_id=s.pick(n).object_id, as_of=newest)
 
     def cone_of(radius: float) -> tuple[Ask, Ask]:

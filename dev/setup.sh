@@ -3,7 +3,7 @@
 # and the page assets. Each part is finished under another name or gets its stamp
 # last, so a set-up that was killed is simply run again.
 #
-#   dev/setup.sh [--tests]     --tests: also the browser, stilts and the client that the tests drive
+#   dev/setup.sh [--tests]     --tests: also the browser, axe, stilts and the client that the tests use
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -58,6 +58,7 @@ missing_packages() {
         [ -x /usr/bin/chromium ] || echo chromium
         have stilts || echo stilts
     fi
+    [ "${1:-}" != --tests ] || stamped "$lib/axe/.stamp" "$axe_key" || have npm || echo nodejs npm
 }
 
 install_packages() {
@@ -121,23 +122,28 @@ fetch_java() {
     mv "$lib/java.new" "$lib/java"
 }
 
+# Lay out the npm packages' files of a list (dev/assets) in a folder.
 fetch_assets() {
-    if stamped "$vendor/.stamp" "$assets_key"; then return; fi
-    say "fetching page assets"
-    local work="$lib/assets"
-    rm -rf "$work" "$vendor.new"
-    dev/assets/install.sh "$work" "$vendor.new"
-    printf '%s' "$assets_key" >"$vendor.new/.stamp"
-    rm -rf "$vendor" "$work"
-    mv "$vendor.new" "$vendor"
+    local folder=$1 list=$2 key=$3 work="$lib/assets"
+    if stamped "$folder/.stamp" "$key"; then return; fi
+    say "fetching page assets ($list)"
+    rm -rf "$work" "$folder.new"
+    dev/assets/install.sh "$work" "$folder.new" "$list"
+    printf '%s' "$key" >"$folder.new/.stamp"
+    rm -rf "$folder" "$work"
+    mv "$folder.new" "$folder"
 }
 
 tom_lock=tests/clients/tom/requirements.txt
 java_key=$(digest dev/pom.xml dev/jars.sha256)
 assets_key=$(digest dev/assets/package-lock.json dev/assets/files.txt)
+axe_key=$(digest dev/assets/package-lock.json dev/assets/tests.txt)
 read -ra missing <<<"$(missing_packages "${1:-}" | tr '\n' ' ')"
 if [ "${#missing[@]}" -gt 0 ]; then install_packages "${missing[@]}"; fi
 make_venv
 fetch_java
-fetch_assets
-if [ "${1:-}" = --tests ]; then make_tom; fi
+fetch_assets "$vendor" files.txt "$assets_key"
+if [ "${1:-}" = --tests ]; then
+    fetch_assets "$lib/axe" tests.txt "$axe_key"
+    make_tom
+fi

@@ -1,10 +1,9 @@
 """MARS's own addresses, for its unmodified clients: `/`, `/<id>/` and what lies below."""
 
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
-import orjson
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.convertors import Convertor, register_url_convertor
@@ -24,10 +23,12 @@ from app.downloads import piece_of, send_file
 from app.errors import NotFound, allowed
 from app.filters import integer
 from app.form import read_form
+from app.front import front_page, latest_time
 from app.matching import LEGACY
 from app.negotiation import wants_json
-from app.plain import plain_page
+from app.pages import render
 from app.ratelimit import client_of
+from app.routes.alert_page import alert_page
 from app.search import Cone, Search
 
 CANDID_DIGITS: Final = 15
@@ -65,15 +66,23 @@ async def list_legacy_alerts(
     settings: SettingsDependency,
 ) -> Response:
     """A page of the alerts that match the form."""
-    form = read_form(request.query_params.multi_items())
     client = client_of(request.scope, frozenset(settings.trusted_proxies))
+    if not wants_json(request):
+        return await front_page(request, archive, names, walks, client)
+    form = read_form(request.query_params.multi_items())
     listed = await walks.page(archive, client, form, await placed(form, names))
     body = {
         "has_next": listed.has_next,
         "has_prev": form.page > 1,
         "results": fragments.of(listed.rows),
     }
-    return _answer(request, "Alerts", body)
+    return send_json(request, body, NEGOTIATED)
+
+
+@router.get("/latest/")
+async def get_latest(request: Request, archive: ArchiveDependency) -> Response:
+    """When the newest alert was taken: the part of the main page that keeps itself up to date."""
+    return render(request, "latest.html", latest=await latest_time(archive))
 
 
 @router.post("/")
@@ -103,8 +112,9 @@ async def get_legacy_alert(
     request: Request, number: str, archive: ArchiveDependency, settings: SettingsDependency
 ) -> Response:
     """One alert with what else is known of its place."""
-    alert = await _alert(archive, settings.public_url, number)
-    return _answer(request, f"Alert {alert['candid']}", alert)
+    if not wants_json(request):
+        return await alert_page(request, archive, *_key(number))
+    return send_json(request, await _alert(archive, settings.public_url, number), NEGOTIATED)
 
 
 @router.get("/{number:digits}/photometry/")
@@ -154,10 +164,3 @@ async def _alert(archive: queries.Archive, public_url: str, number: str) -> lega
     limits = await queries.limits(archive, row["object_id"])
     alert, *nearby = legacy.legacy_items([row, *near], f"{public_url}/api/v1")
     return legacy.with_history(alert, nearby, legacy.non_detections(limits))
-
-
-def _answer(request: Request, title: str, body: dict[str, Any]) -> Response:
-    """JSON, or a page for a browser."""
-    if wants_json(request):
-        return send_json(request, body, NEGOTIATED)
-    return plain_page(title, orjson.dumps(body, option=orjson.OPT_INDENT_2).decode())

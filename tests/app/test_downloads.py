@@ -7,11 +7,11 @@ from typing import Any
 
 import fastavro
 import httpx
-import numpy as np
 import pytest
 from PIL import Image
 
 from app.errors import NotFound
+from app.options import Look
 from app.pictures import MAX_FITS, draw, expanded
 from tests.app import sky
 from tests.app.conftest import Served
@@ -129,25 +129,6 @@ async def test_withheld_and_missing(served: Served) -> None:
         assert "no template cutout" in missing.json()["detail"]
 
 
-def test_a_picture_keeps_the_rows_the_right_way_up() -> None:
-    pixels = np.zeros((20, 30), dtype=np.float32)
-    pixels += np.random.default_rng(1).normal(0, 1, pixels.shape).astype(np.float32)
-    pixels[0, 0], pixels[19, 29] = 1000, np.nan
-    picture = Image.open(io.BytesIO(draw(gzip.compress(fits_of(pixels)))))
-    assert picture.size == (90, 60)
-    assert picture.getpixel((0, 59)) == (255, 255)
-    assert picture.getpixel((89, 0)) == (0, 0)
-
-
-def fits_of(pixels: np.ndarray) -> bytes:
-    """The plainest FITS image."""
-    cards = ["SIMPLE  =  T", "BITPIX  =  -32", "NAXIS   =  2"]
-    cards += [f"NAXIS{n}  =  {size}" for n, size in ((1, pixels.shape[1]), (2, pixels.shape[0]))]
-    header = "".join(card.ljust(80) for card in [*cards, "END"]).ljust(2880).encode()
-    data = pixels.astype(">f4").tobytes()
-    return header + data.ljust(-(-len(data) // 2880) * 2880, b"\0")
-
-
 @pytest.mark.parametrize(
     "stamp",
     [
@@ -160,7 +141,7 @@ def fits_of(pixels: np.ndarray) -> bytes:
 )
 def test_hostile_stamps(stamp: bytes) -> None:
     with pytest.raises(NotFound):
-        draw(stamp)
+        draw(stamp, Look())
 
 
 def test_expanding_is_bounded() -> None:

@@ -439,3 +439,16 @@ async def test_a_query_too_dear_is_told_what_would_be_cheaper(locked: httpx.Asyn
             assert name in answer.json()["detail"]
     narrow = await locked.get("/?format=json&cone=1,2,3")
     assert "add one of" not in narrow.json()["detail"]
+
+
+async def test_two_cones_must_both_hold_an_alert(served: Served) -> None:
+    candid, ra, dec = next(iter(sky.positions()))
+    everything = await candids(served.client, cone="0,0,180")
+    ours = await candids(served.client, cone=f"{ra},{dec},0.001")
+    assert candid in ours
+    assert len(ours) < len(everything)
+    name = f"{ra} {dec:+}"
+    assert await candids(served.client, cone=f"{ra},{dec},170", objectcone=f"{name},0.001") == ours
+    assert await candids(served.client, cone=f"{ra},{dec},0.001", objectcone=f"{name},170") == ours
+    opposite = f"{(ra + 180) % 360},{-dec},1"
+    assert await candids(served.client, cone=opposite, objectcone=f"{name},1") == []

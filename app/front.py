@@ -1,0 +1,165 @@
+"""The main page: one search as a person reads it, with the form that it came from."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from http import HTTPStatus
+from typing import Any, Final, NamedTuple
+
+from fastapi import Request, Response
+
+from app import listing, queries, totals
+from app.asking import around, position
+from app.errors import (
+    RETRY_AFTER_S,
+    BadParameters,
+    NotFound,
+    ResolversSilent,
+    TooDear,
+    reason_of,
+)
+from app.form import FORM, PAGE_SIZE, SORTS_OFFERED, Form, read_form
+from app.pages import render
+from app.resolver import Names, Place
+from app.walks import Listed, Walks
+
+STAMP_PIXELS: Final = 63
+"""One for each of the stamp's own: enough for the height of a row, and the least bytes."""
+_BUSY: Final = HTTPStatus.SERVICE_UNAVAILABLE
+_UNKNOWN: Final = totals.Total("Alerts")
+_NO_BLAME: Final = totals.Blame([], 0)
+
+
+class Shown(NamedTuple):
+    """A row of the table: its cells, and the address of its difference image."""
+
+    cells: list[tuple[listing.Cell, listing.Header]]
+    stamp: str
+
+
+async def front_page(
+    request: Request,
+    archive: queries.Archive,
+    names: Names,
+    walks: Walks,
+    client: str,
+) -> Response:
+    """The alerts that the filters leave, or the form with what is wrong beside each field."""
+    parameters = listing.known(request.query_params.multi_items())
+    latest = await latest_time(archive)
+    try:
+        form = read_form(parameters.items())
+        place = await position(form, names)
+    except BadParameters as error:
+        faults = {e.parameter: e.reason for e in error.errors}
+        return _page(request, parameters, latest, error.status, faults=faults)
+    except NotFound as error:
+        faults = {"objectcone": str(error)}
+        return _page(request, parameters, latest, error.status, faults=faults)
+    except ResolversSilent as error:
+        faults = {"objectcone": reason_of(error)}
+        return _page(request, parameters, latest, _BUSY, faults=faults)
+    search = around(form, place)
+    try:
+        listed = await walks.page(archive, client, form, search)
+    except TooDear as error:
+        return _page(request, parameters, latest, _BUSY, dear=str(error))
+    seen = (form.page - 1) * PAGE_SIZE + len(listed.rows)
+    total = await totals.total(archive, search, seen, listed.has_next)
+    blame = _NO_BLAME if listed.rows else await _blame(archive, parameters, place)
+    return _page(request, parameters, latest, form=form, listed=listed, total=total, blame=blame)
+
+
+async def latest_time(archive: queries.Archive) -> str | None:
+    """When the newest alert was taken; empty while there is none, None where it takes too long."""
+    try:
+        jd = await queries.latest(archive._replace(statement_timeout_s=totals.COUNT_S))
+    except TooDear:
+        return None
+    return "" if jd is None else listing.clock(jd)
+
+
+async def _blame(
+    archive: queries.Archive, parameters: listing.Parameters, place: Place | None
+) -> totals.Blame:
+    """Which filter leaves nothing: the search is made again without each of them."""
+    hasty = archive._replace(statement_timeout_s=totals.PROBE_S)
+
+    async def any_without(name: str) -> bool:
+        rest = [(n, v) for n, v in parameters.items() if n not in (name, *listing.ORDER)]
+        # The name has been resolved: nobody is asked again.
+        search = around(read_form(rest), place)
+        _, rows = await queries.alerts(hasty, replace(search, limit=1))
+        return bool(rows)
+
+    return await totals.blame([n for n in parameters if n in FORM], any_without)
+
+
+def _page(
+    request: Request,
+    parameters: listing.Parameters,
+    latest: str | None,
+    status: int = HTTPStatus.OK,
+    *,
+    faults: Mapping[str, str] | None = None,
+    dear: str = "",
+    form: Form | None = None,
+    listed: Listed | None = None,
+    total: totals.Total = _UNKNOWN,
+    blame: totals.Blame = _NO_BLAME,
+) -> Response:
+    """The page; without `listed` it says what is wrong in the place of the table."""
+    heads = listing.headers(parameters)
+    return render(
+        request,
+        "list.html",
+        status=status,
+        headers=_headers(status),
+        latest=latest,
+        parameters=parameters,
+        groups=listing.groups(parameters, faults or {}),
+        sorts=SORTS_OFFERED.items(),
+        chips=listing.chips(parameters),
+        faults=faults or {},
+        dear=dear,
+        headers_of=heads,
+        rows=[_shown(row, heads) for row in listed.rows] if listed else [],
+        total=total,
+        blame=blame,
+        **_around(parameters, form, listed),
+        **_elsewhere(parameters, request.app.state.settings.public_url),
+    )
+
+
+def _headers(status: int) -> dict[str, str]:
+    if status == _BUSY:
+        return {"Cache-Control": "no-store", "Retry-After": RETRY_AFTER_S}
+    return {} if status == HTTPStatus.OK else {"Cache-Control": "no-store"}
+
+
+def _around(
+    parameters: listing.Parameters, form: Form | None, listed: Listed | None
+) -> dict[str, Any]:
+    """This page's number and the addresses of the pages before and after."""
+    page = form.page if form else 1
+    more = listed is not None and listed.has_next
+    return {
+        "page": page,
+        "first": (page - 1) * PAGE_SIZE + 1,
+        "previous": listing.address(parameters, page=str(page - 1)) if page > 1 else None,
+        "next": listing.address(parameters, page=str(page + 1)) if more else None,
+    }
+
+
+def _elsewhere(parameters: listing.Parameters, url: str) -> dict[str, Any]:
+    """The same search for programs."""
+    return {
+        "json_address": listing.address(parameters, format="json"),
+        "typed_address": listing.typed_address(parameters),
+        "curl": listing.curl(parameters, url),
+        "python": listing.python(parameters, url),
+    }
+
+
+def _shown(row: listing.Row, heads: list[listing.Header]) -> Shown:
+    stamp = f"/api/v1/alerts/{row['candid']}/cutouts/difference.png?size={STAMP_PIXELS}"
+    return Shown([(h.column.cell(row), h) for h in heads], stamp if row["has_difference"] else "")

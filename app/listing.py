@@ -1,0 +1,285 @@
+"""The main page: what its template shows of a search and of the alerts that it found.
+
+Everything here is a table or a plain function of the parameters and rows; nothing asks the archive.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlencode
+
+import asyncpg
+
+from app.errors import BadParameters
+from app.form import FORM, GROUPS, Entry
+from app.search import parse_search
+from archive import times
+from archive.tables import FILTER_OF_FID
+
+Parameters = Mapping[str, str]
+"""The known parameters of a request that are not blank, in the form's order."""
+Row = Mapping[str, Any] | asyncpg.Record
+
+ORDER: Final = ("sort_value", "sort_order")
+BANDS: Final = tuple(FILTER_OF_FID.values())
+SIGNS: Final = {True: "+", False: "−", None: ""}
+SYMBOLS: Final = {"gt": ">", "gte": "≥", "lt": "<", "lte": "≤", "": "="}
+_ENDS: Final = {"gt": "above", "gte": "from", "lt": "below", "lte": "to"}
+
+
+class Cell(NamedTuple):
+    """What stands in a cell, and where it leads."""
+
+    text: str
+    href: str = ""
+
+
+class Column(NamedTuple):
+    """A column of the results: its header is the original's word, which scrapers look for."""
+
+    title: str
+    sort: str
+    """What `sort_value` says of it."""
+    meaning: str
+    cell: Callable[[Row], Cell]
+    number: bool = True
+
+
+def clock(jd: float) -> str:
+    """`YYYY-MM-DD HH:MM:SS` of a Julian date, UTC, cut to the second as the original cut it."""
+    return times.datetime_of(jd).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _decimals(name: str, places: int) -> Callable[[Row], Cell]:
+    return lambda row: Cell("" if row[name] is None else f"{row[name]:.{places}f}")
+
+
+def _id(row: Row) -> Cell:
+    return Cell(str(row["lco_id"]), f"/{row['lco_id']}/")
+
+
+def _object(row: Row) -> Cell:
+    return Cell(row["object_id"], f"/objects/{row['object_id']}/")
+
+
+def _time(row: Row) -> Cell:
+    return Cell(clock(row["jd"]))
+
+
+# fmt: off
+COLUMNS: Final = (
+    # The original's twelve, and then ours.
+    Column("id", "id", "number of the alert in this archive", _id),
+    Column("objectId", "objectId", "ZTF's name of the object", _object, number=False),
+    Column("time", "jd", "start of exposure, UTC", _time, number=False),
+    Column("filter", "filter", "band", lambda row: Cell(row["filter"] or ""), number=False),
+    Column("ra", "ra", "right ascension, J2000 [deg]", _decimals("ra", 5)),
+    Column("dec", "dec", "declination, J2000 [deg]", _decimals("dec", 5)),
+    Column("magpsf", "magpsf", "magnitude of the difference, PSF fit", _decimals("magpsf", 2)),
+    Column("magap", "magap", "magnitude of the difference, aperture", _decimals("magap", 2)),
+    Column("distnr", "distnr", "distance to the reference source [pix]", _decimals("distnr", 3)),
+    Column("Δmaglatest", "deltamaglatest", "change since the latest detection, same filter and "
+           "sign [mag]", _decimals("deltamaglatest", 2)),
+    Column("Δmagref", "deltamagref", "reference source minus magpsf [mag]",
+           _decimals("deltamagref", 2)),
+    Column("rb", "rb", "real (1) or bogus (0), random forest", _decimals("rb", 3)),
+    Column("drb", "drb", "real (1) or bogus (0), deep learning", _decimals("drb", 3)),
+    Column("sign", "isdiffpos", "+ brighter than the reference, − fainter",
+           lambda row: Cell(SIGNS[row["isdiffpos"]]), number=False),
+)
+# fmt: on
+
+
+# -------------------------------------------------------------------------------------------------
+# Addresses
+# -------------------------------------------------------------------------------------------------
+
+
+def known(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The parameters that the form knows, those not blank, the first of each name, in its order."""
+    given: dict[str, str] = {}
+    for name, value in pairs:
+        given.setdefault(name, value)
+    names = (*FORM, *ORDER, "page")
+    return {name: given[name] for name in names if given.get(name, "").strip()}
+
+
+def address(parameters: Parameters, **changed: str | None) -> str:
+    """The main page with these parameters; None takes one away."""
+    kept = {n: v for n, v in {**parameters, **changed}.items() if v is not None}
+    return f"/?{urlencode(kept, safe=',:')}" if kept else "/"
+
+
+class Header(NamedTuple):
+    """A column's header: what a click on it asks for, and how the table is sorted now."""
+
+    column: Column
+    href: str
+    sorted: str
+    """`ascending`, `descending`, or empty: the value of aria-sort."""
+
+
+def headers(parameters: Parameters) -> list[Header]:
+    """The headers; a click on the one that sorts turns the order round."""
+    by = parameters.get("sort_value", "jd")
+    up = parameters.get("sort_order") == "asc"
+    shown = []
+    for column in COLUMNS:
+        current = column.sort == by
+        order = "asc" if current and not up else "desc"
+        href = address(parameters, sort_value=column.sort, sort_order=order, page=None)
+        words = ("ascending" if up else "descending") if current else ""
+        shown.append(Header(column, href, words))
+    return shown
+
+
+class Chip(NamedTuple):
+    """An active filter, and the search without it."""
+
+    text: str
+    name: str
+    without: str
+
+
+def chips(parameters: Parameters) -> list[Chip]:
+    """A chip for each filter that narrows the search."""
+    return [
+        Chip(sentence(FORM[name], value), name, address(parameters, **{name: None, "page": None}))
+        for name, value in parameters.items()
+        if name in FORM
+    ]
+
+
+def sentence(entry: Entry, value: str) -> str:
+    """`rb ≥ 0.5`: a filter and its value in the fewest words."""
+    stem, _, operator = entry.name.partition("__")
+    symbol = SYMBOLS.get(operator)
+    return f"{stem} {symbol} {value}" if symbol else f"{entry.label} {value} s"
+
+
+# -------------------------------------------------------------------------------------------------
+# The form
+# -------------------------------------------------------------------------------------------------
+
+
+class Input(NamedTuple):
+    """One input of the form, filled in with what was given."""
+
+    name: str
+    label: str
+    hint: str
+    value: str
+    error: str
+    choices: tuple[str, ...] = ()
+
+
+class Line(NamedTuple):
+    """Inputs that belong together: a value, or the two ends of a range."""
+
+    title: str
+    name: str
+    """The parameter's own name, with its sign where there is one bound alone."""
+    meaning: str
+    inputs: list[Input]
+
+
+class Group(NamedTuple):
+    """A labelled part of the form; open where something in it is filled in."""
+
+    title: str
+    lines: list[Line]
+    active: int
+    open: bool
+
+
+def groups(parameters: Parameters, faults: Mapping[str, str]) -> list[Group]:
+    """The form, from its table; `faults` say what was wrong with which parameter."""
+    made = []
+    for title in GROUPS:
+        by_line: dict[str, list[Entry]] = {}
+        for entry in (e for e in FORM.values() if e.group == title):
+            by_line.setdefault(_line_of(entry), []).append(entry)
+        lines = [_line(entries, parameters, faults) for entries in by_line.values()]
+        inputs = [i for line in lines for i in line.inputs]
+        active = sum(bool(i.value) for i in inputs)
+        made.append(Group(title, lines, active, active > 0 or any(i.error for i in inputs)))
+    return made
+
+
+def _line_of(entry: Entry) -> str:
+    stem, _, operator = entry.name.partition("__")
+    return stem if operator in _ENDS else entry.name
+
+
+def _line(entries: Sequence[Entry], parameters: Parameters, faults: Mapping[str, str]) -> Line:
+    first = entries[0]
+    stem, _, operator = first.name.partition("__")
+    ends = operator in _ENDS
+    inputs = []
+    for entry in entries:
+        hint = _ENDS[entry.name.partition("__")[2]] if ends else entry.example
+        value, fault = parameters.get(entry.name, ""), faults.get(entry.name, "")
+        choices = BANDS if entry.name == "filter" else ()
+        inputs.append(Input(entry.name, entry.label, hint, value, fault, choices))
+    title = first.label.rsplit(" ", 1)[0] if ends else first.label
+    name = f"{stem} {SYMBOLS[operator]}" if ends and len(entries) == 1 else _line_of(first)
+    return Line(title, name, meaning(first), inputs)
+
+
+def meaning(entry: Entry) -> str:
+    """What a filter's column holds, with its unit."""
+    if entry.filter is None:
+        return entry.label
+    field = entry.filter.field
+    return f"{field.meaning} [{field.unit}]" if field.unit else field.meaning
+
+
+# -------------------------------------------------------------------------------------------------
+# The same search elsewhere
+# -------------------------------------------------------------------------------------------------
+
+_TYPED: Final = {"objectId": "object_id"}
+_TYPED_SORT: Final = {"objectId": "object_id", "id": "lco_id", "alert_candid": "candid"}
+_ONLY_HERE: Final = ("objectcone", "time__since")
+
+
+def typed_address(parameters: Parameters) -> str | None:
+    """The search in the typed API; None where that has no such search."""
+    filters = {n: v for n, v in parameters.items() if n in FORM}
+    if any(name in filters for name in _ONLY_HERE) or {"ra__gt", "ra__lt"} <= filters.keys():
+        # Two limits on RA may wrap here, there they never do.
+        return None
+    query = {_TYPED.get(name, name): value for name, value in filters.items()}
+    if by := parameters.get("sort_value"):
+        minus = "" if parameters.get("sort_order") == "asc" else "-"
+        query["sort"] = minus + _TYPED_SORT.get(by, by)
+    try:
+        parse_search(query.items())
+    except BadParameters:
+        return None
+    return f"/api/v1/alerts?{urlencode(query, safe=',:')}" if query else "/api/v1/alerts"
+
+
+def curl(parameters: Parameters, url: str) -> str:
+    """The search as a command; urlencode writes %27, so no value can leave its quotes."""
+    return f"curl -fsS '{url}{address({**parameters, 'format': 'json'})}'"
+
+
+def python(parameters: Parameters, url: str) -> str:
+    """The search, all its pages, as a program."""
+    given = {n: v for n, v in parameters.items() if n != "page"} | {"format": "json"}
+    lines = "".join(
+        f"    {json.dumps(name)}: {json.dumps(value)},\n" for name, value in given.items()
+    )
+    return f"""import httpx
+
+search = {{
+{lines}}}
+page, alerts = 1, []
+while page:
+    answer = httpx.get({json.dumps(url + "/")}, params={{**search, "page": page}}, timeout=30)
+    answer.raise_for_status()
+    alerts += answer.json()["results"]
+    page = page + 1 if answer.json()["has_next"] else None
+print(len(alerts), "alerts")
+"""

@@ -1,0 +1,135 @@
+"""Pages: the Jinja environment, the policy that pages live under, and the error page.
+
+Nothing but `render` makes HTML. Templates escape everything and may use only what they are given.
+"""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+from fastapi import Request, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from app import assets
+from app.negotiation import send
+
+_TEMPLATES: Final = Path(__file__).parent / "templates"
+POLICY: Final[Mapping[str, str]] = {
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    # Bootstrap draws its arrows and ticks from data: addresses.
+    "img-src": "'self' data:",
+    "connect-src": "'self'",
+    "frame-src": "'self'",
+    "form-action": "'self'",
+    "base-uri": "'none'",
+    "frame-ancestors": "'none'",
+}
+"""Content-Security-Policy of a page; a route adds what its page needs beyond, and says why."""
+PLOTTED: Final[Mapping[str, str]] = {
+    **POLICY,
+    # Plotly makes an empty style element and fills it by script: this is the hash of no text.
+    "style-src": "'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='",
+}
+
+
+_UNSAFE: Final = {ord(c): f"\\u{ord(c):04x}" for c in "<>&"}
+
+
+def _json(value: Any) -> Markup:
+    """JSON for a `<script type="application/json">`: no character of it can end the element."""
+    return Markup(orjson.dumps(value).decode().translate(_UNSAFE))  # noqa: S704 - escaped here
+
+
+def fixed(value: float | None, digits: int) -> str:
+    """A number with so many decimals; nothing where there is none."""
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def _error(value: float | None, digits: int) -> str:
+    return "" if value is None else f"± {value:.{digits}f}"
+
+
+def _plain(value: Any) -> str:
+    """A value as the JSON of the typed API prints it, without quotes."""
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def _moment(time: str) -> str:
+    """An RFC 3339 time to the second, as MARS wrote it."""
+    return time[:19].replace("T", " ")
+
+
+def _day(time: str) -> str:
+    return time[:10]
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.globals["asset"] = assets.address
+    environment.filters |= {
+        "json": _json,
+        "fixed": fixed,
+        "error": _error,
+        "plain": _plain,
+        "moment": _moment,
+        "day": _day,
+    }
+    return environment
+
+
+ENVIRONMENT: Final = _environment()
+
+
+def render(
+    request: Request,
+    template: str,
+    *,
+    status: int = HTTPStatus.OK,
+    policy: Mapping[str, str] = POLICY,
+    headers: Mapping[str, str] | None = None,
+    **context: Any,
+) -> Response:
+    """A page. It may be kept as long as the JSON that it shows; `headers` beat the usual ones."""
+    html = ENVIRONMENT.get_template(template).render(path=request.url.path, **context)
+    sent = {
+        "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
+        "Cache-Control": f"public, max-age={request.app.state.settings.cache_max_age_s}",
+        "Vary": "Accept, Accept-Encoding",
+        **(headers or {}),
+    }
+    return send(request, html.encode(), "text/html; charset=utf-8", sent, status)
+
+
+def error_page(
+    request: Request,
+    status: int,
+    title: str,
+    detail: str,
+    *,
+    errors: Sequence[Mapping[str, str | None]] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """What a person reads where a program gets a problem document; `errors` name parameters."""
+    sent = {"Cache-Control": "no-store", **(headers or {})}
+    return render(
+        request,
+        "error.html",
+        status=status,
+        headers=sent,
+        code=status,
+        title=title,
+        detail=detail,
+        errors=errors,
+    )

@@ -1,0 +1,116 @@
+"""The page of an alert, and the frames that it opens on a click: JS9 and Aladin Lite."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from fastapi import APIRouter, Request, Response
+
+from app import elsewhere, fields, plot, queries
+from app.dependencies import ArchiveDependency
+from app.errors import NotFound
+from app.filters import integer
+from app.formats import alert_items
+from app.lightcurve import Point, light_curve
+from app.pages import PLOTTED, POLICY, render
+from app.search import parse_search
+from app.sky import separation_arcsec, sexagesimal
+from archive.tables import STAMPS
+
+router = APIRouter(include_in_schema=False)
+
+API: Final = "/api/v1"
+AT_THIS_LOCATION_ARCSEC: Final = 1.5
+OTHERS: Final = 100
+_FRAMED: Final = {**POLICY, "frame-src": "'none'", "frame-ancestors": "'self'"}
+JS9_POLICY: Final = _FRAMED | {
+    # It runs cfitsio as WebAssembly and writes styles as it builds its menus and windows.
+    "script-src": "'self' 'wasm-unsafe-eval'",
+    "style-src": "'self' 'unsafe-inline'",
+    "img-src": "'self' data: blob:",
+    "worker-src": "'self' blob:",
+    "font-src": "'self'",
+}
+_CDS: Final = "https://*.unistra.fr"
+SKY_POLICY: Final = _FRAMED | {
+    # Aladin Lite carries its WebAssembly and fonts as data: addresses, and its images are at CDS.
+    "script-src": "'self' 'wasm-unsafe-eval'",
+    "style-src": "'self' 'unsafe-inline'",
+    "img-src": f"'self' data: blob: {_CDS}",
+    "connect-src": f"'self' data: blob: {_CDS}",
+    "worker-src": "'self' blob:",
+    "font-src": "'self' data:",
+}
+
+
+def location(ra: float, dec: float, as_of: int, limit: int) -> Any:
+    """The search for alerts within 1.5 arcsec of a position, newest first."""
+    cone = f'{ra!r},{dec!r},{AT_THIS_LOCATION_ARCSEC}"'
+    return parse_search([("cone", cone), ("limit", str(limit)), ("as_of", str(as_of))])
+
+
+async def alert_page(request: Request, archive: queries.Archive, number: int, key: str) -> Response:
+    """The page of an alert, by candid or lco_id: what the typed API tells. Raises NotFound."""
+    row = await queries.one_alert(archive, number, key)
+    (alert,) = alert_items([row], API)
+    ra, dec = alert["ra"], alert["dec"]
+    (_, rows), histories = await asyncio.gather(
+        queries.alerts(archive, location(ra, dec, row["newest"], OTHERS + 1)),
+        queries.histories(archive, row["object_id"], row["newest"]),
+    )
+    others = [other for other in alert_items(rows, API) if other["candid"] != alert["candid"]]
+    points = light_curve(histories)
+    return render(
+        request,
+        "alert.html",
+        policy=PLOTTED,
+        alert=alert,
+        lco_id=row["lco_id"],
+        place={**alert, "sexagesimal": sexagesimal(ra, dec)},
+        others=[
+            {**other, "apart": separation_arcsec((ra, dec), (other["ra"], other["dec"]))}
+            for other in others[:OTHERS]
+        ],
+        more_others=len(others) > OTHERS,
+        links=elsewhere.links(alert["object_id"], ra, dec),
+        groups=fields.GROUPS,
+        **_neighbours(points, alert["candid"]),
+        **plot.drawn(points),
+    )
+
+
+def _neighbours(points: Sequence[Point], candid: str) -> dict[str, Any]:
+    """The alerts of the object before and after this one, and its place among them."""
+    candids = [point["candid"] for point in points if point["kind"] == "detection"]
+    n = candids.index(candid)
+    return {
+        "earlier": candids[n - 1] if n else None,
+        "later": candids[n + 1] if n + 1 < len(candids) else None,
+        "number": n + 1,
+        "of": len(candids),
+    }
+
+
+@router.get("/js9/{candid}/")
+async def get_js9(request: Request, candid: str, archive: ArchiveDependency) -> Response:
+    """JS9 with an alert's cutouts."""
+    alert = await _alert(archive, candid)
+    kinds = [kind for kind in STAMPS if alert["links"][kind]]
+    if not kinds:
+        raise NotFound(f"the packet of alert {alert['candid']} has no cutouts")
+    return render(request, "js9.html", policy=JS9_POLICY, candid=alert["candid"], kinds=kinds)
+
+
+@router.get("/sky/{candid}/")
+async def get_sky(request: Request, candid: str, archive: ArchiveDependency) -> Response:
+    """Aladin Lite around an alert."""
+    return render(request, "sky.html", policy=SKY_POLICY, alert=await _alert(archive, candid))
+
+
+async def _alert(archive: queries.Archive, text: str) -> Mapping[str, Any]:
+    try:
+        number = integer(text)
+    except ValueError:
+        raise NotFound(f"there is no alert {text[:64]!r}") from None
+    (alert,) = alert_items([await queries.one_alert(archive, number)], API)
+    return alert

@@ -1,0 +1,37 @@
+"""Positions for people: sexagesimal, mean, separation."""
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+_ARCSEC: Final = 3600.0
+
+
+def sexagesimal(ra: float, dec: float) -> str:
+    """`hh:mm:ss.ss ±dd:mm:ss.s` of a position [deg]; rounded once, so no field shows a 60."""
+    hundredths = round(ra / 15 * _ARCSEC * 100) % (24 * 3600 * 100)
+    hours, minutes, seconds = hundredths // 360_000, hundredths // 6000 % 60, hundredths % 6000
+    tenths = round(abs(dec) * _ARCSEC * 10)
+    sign = "-" if dec < 0 and tenths else "+"
+    degrees, arcmin, arcsec = tenths // 36_000, tenths // 600 % 60, tenths % 600
+    return (
+        f"{hours:02d}:{minutes:02d}:{seconds / 100:05.2f} "
+        f"{sign}{degrees:02d}:{arcmin:02d}:{arcsec / 10:04.1f}"
+    )
+
+
+def _vector(ra: float, dec: float) -> tuple[float, float, float]:
+    a, d = math.radians(ra), math.radians(dec)
+    return math.cos(d) * math.cos(a), math.cos(d) * math.sin(a), math.sin(d)
+
+
+def mean_position(positions: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """The direction [deg] of the sum of unit vectors: right across RA 0 and at the poles."""
+    x, y, z = (sum(axis) for axis in zip(*(_vector(*p) for p in positions), strict=True))
+    return math.degrees(math.atan2(y, x)) % 360, math.degrees(math.atan2(z, math.hypot(x, y)))
+
+
+def separation_arcsec(first: tuple[float, float], second: tuple[float, float]) -> float:
+    """Angle between two positions [deg], in arcsec; exact for small ones."""
+    chord = math.dist(_vector(*first), _vector(*second))
+    return math.degrees(2 * math.asin(min(1.0, chord / 2))) * _ARCSEC

@@ -1,0 +1,83 @@
+"""All stamps of an object as one picture: a row for each alert, a column for each kind."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from app.astrometry import QUADRANT, SIDE, centre
+from app.colormaps import INK, MISSING, PAPER
+from app.errors import NotFound
+from app.options import StripLook
+from app.pictures import Levels, levels, png, scaled
+from archive import times
+from archive.tables import STAMPS
+
+STRIP: Final = "1"
+"""Part of a strip's ETag, beside the renderer's: to be raised when its layout changes."""
+_FONT_SIZE: Final = 12
+_LABELS: Final = 84
+_HEAD: Final = 20
+_GAP: Final = 4
+
+
+def draw_strip(
+    alerts: Sequence[tuple[Mapping[str, Any], Mapping[str, bytes]]], look: StripLook
+) -> bytes:
+    """PNG of alerts from top to bottom, each with the stamps it has.
+
+    Beside each: date, time and band, magnitude and sign of the difference. Stamps are placed so
+    that their alert lies in the middle of its cell.
+    """
+    pitch = look.size + _GAP
+    size = (_LABELS + len(STAMPS) * pitch, _HEAD + len(alerts) * pitch)
+    strip = Image.new("L", size, PAPER)
+    pen, font = ImageDraw.Draw(strip), ImageFont.load_default(_FONT_SIZE)
+    pen.fontmode = "1"  # levels are indices: a blend of two of them is some other colour
+    for column, kind in enumerate(STAMPS):
+        pen.text((_LABELS + column * pitch, 2), kind, fill=INK, font=font)
+    for line, (row, stamps) in enumerate(alerts):
+        top = _HEAD + line * pitch
+        pen.multiline_text((4, top), _label(row), fill=INK, font=font)
+        for column, kind in enumerate(STAMPS):
+            left = _LABELS + column * pitch
+            cell = _cell(stamps.get(kind), row, look)
+            if cell is None:
+                pen.rectangle((left, top, left + look.size - 1, top + look.size - 1), outline=INK)
+                pen.text((left + 4, top + 2), "none", fill=INK, font=font)
+            else:
+                strip.paste(cell, (left, top))
+    return png(strip, look)
+
+
+def _label(row: Mapping[str, Any]) -> str:
+    moment = times.datetime_of(row["jd"])
+    sign = {True: "pos", False: "neg", None: ""}[row["isdiffpos"]]
+    return f"{moment:%Y-%m-%d}\n{moment:%H:%M:%S}\n{row['filter'] or '?'} {_magnitude(row)} {sign}"
+
+
+def _magnitude(row: Mapping[str, Any]) -> str:
+    return "" if row["magpsf"] is None else f"{row['magpsf']:.2f}"
+
+
+def _cell(stamp: bytes | None, row: Mapping[str, Any], look: StripLook) -> Image.Image | None:
+    """A stamp as a square with the alert in its middle; None where there is no picture."""
+    if stamp is None:
+        return None
+    try:
+        drawn = levels(stamp, look)
+    except NotFound:
+        return None
+    square = _squared(drawn, row)
+    return scaled(square, look.size / len(square))
+
+
+def _squared(drawn: Levels, row: Mapping[str, Any]) -> Levels:
+    height, width = drawn.shape
+    left = centre(width, row["xpos"], QUADRANT[0]).lost
+    low = centre(height, row["ypos"], QUADRANT[1]).lost
+    side = max(SIDE, left + width, low + height)
+    square = np.full((side, side), MISSING, dtype=np.uint8)
+    square[low : low + height, left : left + width] = drawn
+    return square
