@@ -80,18 +80,15 @@ class Search:
     """A hash of all that decides which alerts match and in which order."""
 
 
-def parse_cone(text: str) -> Cone:
-    """`ra,dec,radius` in degrees; the radius may end in `d`, `'` or `"`. Raises ValueError."""
-    parts = text.split(",")
-    if len(parts) != len(Cone._fields):
-        raise ValueError("not ra,dec,radius")
-    radius_text = parts[2].strip()
-    unit = _UNITS.get(radius_text[-1:])
-    try:
-        ra, dec = number(parts[0]), number(parts[1])
-        radius = number(radius_text[:-1]) * unit if unit else number(radius_text)
-    except ValueError as error:
-        raise ValueError(f"{error} in ra,dec,radius") from None
+def parse_radius(text: str) -> float:
+    """Degrees, or a number that ends in `d`, `'` or `"`. Raises ValueError."""
+    text = text.strip()
+    unit = _UNITS.get(text[-1:])
+    return number(text[:-1]) * unit if unit else number(text)
+
+
+def cone_of(ra: float, dec: float, radius: float) -> Cone:
+    """The cone, if it is within bounds [deg]. Raises ValueError."""
     if not 0 <= ra <= 360:
         raise ValueError("ra is not within 0 to 360 degrees")
     if not -90 <= dec <= 90:
@@ -99,6 +96,18 @@ def parse_cone(text: str) -> Cone:
     if not MIN_RADIUS <= radius <= MAX_RADIUS:
         raise ValueError(f"the radius is not within {MIN_RADIUS:g} to {MAX_RADIUS:g} degrees")
     return Cone(ra % 360, dec, radius)
+
+
+def parse_cone(text: str) -> Cone:
+    """`ra,dec,radius` in degrees; the radius may end in `d`, `'` or `"`. Raises ValueError."""
+    parts = text.split(",")
+    if len(parts) != len(Cone._fields):
+        raise ValueError("not ra,dec,radius")
+    try:
+        ra, dec, radius = number(parts[0]), number(parts[1]), parse_radius(parts[2])
+    except ValueError as error:
+        raise ValueError(f"{error} in ra,dec,radius") from None
+    return cone_of(ra, dec, radius)
 
 
 def _parse_sort(text: str) -> Sort:
