@@ -61,6 +61,9 @@ ANSWERED: Final = (
     *(alert.c[f"{part}_offset"].is_not(None).label(f"has_{part}") for part in KEPT),
     *(alert.c[name] for name in REALS),
 )
+READ: Final[dict[str, ColumnElement[Any]]] = {
+    c.name: c for c in (*alert.c, *ANSWERED[len(PLAIN) : len(PLAIN) + len(KEPT)])
+}
 LEGACY: Final = ("lco_id", "publisher", "sentinels")
 """What MARS's answers, and its orders, need beside ANSWERED; it stands before that."""
 _COVERED: Final = ("jd", "candid", "ra", "dec", "batch")
@@ -83,6 +86,8 @@ class Shape(NamedTuple):
     """Whether `skip` rows are left out at the start."""
     more: tuple[str, ...] = ()
     """Columns in front of ANSWERED."""
+    columns: tuple[str, ...] = ()
+    """What to read in place of ANSWERED, by name."""
 
 
 class Statement(NamedTuple):
@@ -112,14 +117,29 @@ _RADIUS: Final[BindParameter[float]] = bindparam("radius", type_=Double())
 _SKIP: Final[BindParameter[int]] = bindparam("skip", type_=BigInteger())
 
 
-def within(rows: FromClause) -> ColumnElement[bool]:
+class Circle(NamedTuple):
+    """A circle on the sky as SQL: parameters, or columns of the row that is matched [deg]."""
+
+    ra: ColumnElement[float]
+    dec: ColumnElement[float]
+    radius: ColumnElement[float]
+
+    def separation(self, rows: FromClause) -> ColumnElement[float]:
+        """sin²(d/2) of the distance d from the centre: grows with it, exact also for small ones."""
+        return func.q3c_sindist(rows.c.ra, rows.c.dec, self.ra, self.dec, type_=Double())
+
+
+_ASKED: Final = Circle(_RA, _DEC, _RADIUS)
+
+
+def within(rows: FromClause, circle: Circle = _ASKED) -> ColumnElement[bool]:
     """The exact test, as q3c_radial_query makes it: sin²(d/2) < sin²(r/2)."""
-    half = func.radians(_RADIUS, type_=Double()) / literal_column("2.0", Double())
+    half = func.radians(circle.radius, type_=Double()) / literal_column("2.0", Double())
     most: ColumnElement[float] = func.power(func.sin(half), literal_column("2"), type_=Double())
-    return func.q3c_sindist(rows.c.ra, rows.c.dec, _RA, _DEC, type_=Double()) < most
+    return circle.separation(rows) < most
 
 
-def _pixel_ranges() -> CTE:
+def _pixel_ranges(circle: Circle) -> CTE:
     """The ranges of q3c pixels that cover the cone, as rows; those that touch are joined.
 
     q3c_radial_query_it gives up to 50 ranges of pixels that lie within and 50 of those that the
@@ -133,10 +153,10 @@ def _pixel_ranges() -> CTE:
     flag = whole.table_valued("whole", name="flag").render_derived()
     ranges = (
         select(
-            func.q3c_radial_query_it(_RA, _DEC, _RADIUS, bound.c.i, flag.c.whole).label("low"),
-            func.q3c_radial_query_it(
-                _RA, _DEC, _RADIUS, bound.c.i + literal_column("1"), flag.c.whole
-            ).label("high"),
+            func.q3c_radial_query_it(*circle, bound.c.i, flag.c.whole).label("low"),
+            func.q3c_radial_query_it(*circle, bound.c.i + literal_column("1"), flag.c.whole).label(
+                "high"
+            ),
         )
         .select_from(bound.join(flag, true()))
         .subquery("ranges")
@@ -148,14 +168,19 @@ def _pixel_ranges() -> CTE:
     pixels = span.render_derived().c.pixels
     return (
         select(func.lower(pixels).label("low"), func.upper(pixels).label("high"))
-        .cte("covering")
+        .cte("covering", nesting=True)
         .prefix_with("MATERIALIZED", dialect="postgresql")
     )
 
 
-def in_cone(clauses: Sequence[ColumnElement[bool]]) -> Select[Any]:
-    """candid and jd of the alerts in the cone, from the index alert_sky alone."""
-    covering = _pixel_ranges()
+def in_cone(
+    clauses: Sequence[ColumnElement[bool]], circle: Circle = _ASKED, separated: bool = False
+) -> Select[Any]:
+    """candid and jd of the alerts in the cone, from the index alert_sky alone.
+
+    `separated` adds Circle.separation as `apart`.
+    """
+    covering = _pixel_ranges(circle)
     pixel = func.q3c_ang2ipix(alert.c.ra, alert.c.dec)
     near = (
         select(*(alert.c[name] for name in _COVERED))
@@ -163,10 +188,11 @@ def in_cone(clauses: Sequence[ColumnElement[bool]]) -> Select[Any]:
         .offset(literal_column("0"))
         .lateral("near")
     )
+    apart = [circle.separation(near).label("apart")] if separated else []
     return (
-        select(near.c.candid, near.c.jd)
+        select(near.c.candid, near.c.jd, *apart)
         .select_from(covering.join(near, true()))
-        .where(within(near))
+        .where(within(near, circle))
     )
 
 
@@ -177,6 +203,9 @@ def in_cone(clauses: Sequence[ColumnElement[bool]]) -> Select[Any]:
 
 def _columns(shape: Shape) -> tuple[ColumnElement[Any], ...]:
     """What is answered, behind what else is asked for and the sort column if it is not there."""
+    if shape.columns:
+        names = (shape.sort.column, "candid", *shape.columns)
+        return tuple(READ[name] for name in dict.fromkeys(names))
     answered = {*shape.more, *PLAIN, *REALS}
     first = (shape.sort.column,) if shape.sort.column not in answered else ()
     return (*(alert.c[name] for name in (*first, *shape.more)), *ANSWERED)

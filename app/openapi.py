@@ -9,8 +9,10 @@ from fastapi.openapi.utils import get_openapi
 
 from app.errors import PROBLEM
 from app.filters import FILTERS, NAMED, OPERATORS, Filter
+from app.matchmodels import MatchRequest
+from app.media import FORMATS, JSON
 from app.models import Problem, Stamp
-from app.search import DEFAULT_LIMIT, MAX_LIMIT
+from app.search import DEFAULT_LIMIT, MAX_EXPORT, MAX_LIMIT
 from archive.tables import FILTER_OF_FID
 
 Json = dict[str, Any]
@@ -19,6 +21,9 @@ _PROBLEM_REF: Final[Json] = {PROBLEM: {"schema": {"$ref": "#/components/schemas/
 _WORDS: Final = {
     400: "A request that cannot be understood",
     404: "No such thing, or not kept; the body says what",
+    408: "A body that did not come in time",
+    413: "A body beyond the bound",
+    415: "A body of a kind that is not read here",
     416: "A range beyond the end",
     422: "A parameter that is unknown, malformed or out of bounds; the body names it",
     429: "Too many requests; Retry-After says when",
@@ -27,11 +32,12 @@ _WORDS: Final = {
 }
 
 
-def _problems(*statuses: int) -> dict[int | str, Json]:
+def problems(*statuses: int) -> dict[int | str, Json]:
+    """Responses that are problem documents."""
     return {s: {"description": _WORDS[s], "content": _PROBLEM_REF} for s in statuses}
 
 
-PROBLEMS: Final = _problems(400, 404, 422, 429, 500, 503)
+PROBLEMS: Final = problems(400, 404, 422, 429, 500, 503)
 
 
 def bytes_of(media_type: str) -> dict[int | str, Json]:
@@ -41,7 +47,34 @@ def bytes_of(media_type: str) -> dict[int | str, Json]:
     part: Json = {"description": "The range that was asked for", "content": binary}
     if media_type not in _RANGED:
         return {200: described, 304: {"description": "Not modified"}}
-    return {200: described, 206: part, 304: {"description": "Not modified"}, **_problems(416)}
+    return {200: described, 206: part, 304: {"description": "Not modified"}, **problems(416)}
+
+
+def list_responses() -> dict[int | str, Json]:
+    """What a list of alerts answers beside JSON."""
+    written = {name: known for name, known in FORMATS.items() if known.writer is not None}
+    content: Json = {
+        known.media_type.partition(";")[0]: {
+            "schema": {"type": "string"} | ({"format": "binary"} if known.squeezed else {})
+        }
+        for known in written.values()
+    }
+    headers: Json = {
+        name: {"description": words, "schema": {"type": "string"}}
+        for name, words in _LIST_HEADERS.items()
+    }
+    return {
+        200: {"description": "The alerts", "content": content, "headers": headers},
+        304: {"description": "Not modified"},
+    }
+
+
+_LIST_HEADERS: Final = {
+    "Link": "address of the next page, rel=next",
+    "X-As-Of": "number of the batch up to which the archive was seen; not with JSON",
+    "X-Truncated": "whether more matched, true or false; not with JSON, nor beyond 1,000 alerts",
+    "X-Next-Cursor": "cursor of what follows; where X-Truncated is true",
+}
 
 
 def counted(responses: dict[int | str, Json]) -> dict[int | str, Json]:
@@ -58,10 +91,15 @@ def _header(description: str) -> Json:
     return {"description": description, "schema": {"type": "integer"}}
 
 
-_RANGED: Final = ("application/avro", "application/gzip", "image/png")
+_RANGED: Final = (
+    "application/avro",
+    "application/gzip",
+    "image/png",
+    FORMATS["parquet"].media_type,
+)
 
 
-def _path(description: str, pattern: str, example: str) -> Any:
+def path(description: str, pattern: str, example: str) -> Any:
     """A path's parameter as text: what does not fit the pattern names nothing: a 404."""
     extra: Json = {"pattern": pattern} if pattern else {}
     examples: Any = {"one": {"value": example}}
@@ -69,11 +107,11 @@ def _path(description: str, pattern: str, example: str) -> Any:
 
 
 CandidPath = Annotated[
-    str, _path("candidate id of the alert", "^[0-9]{1,19}$", "1612255840315010001")
+    str, path("candidate id of the alert", "^[0-9]{1,19}$", "1612255840315010001")
 ]
-ObjectPath = Annotated[str, _path("name of the object", "^.{1,64}$", "ZTF18aagtxth")]
-NightPath = Annotated[str, _path("the night, YYYYMMDD in UTC", "^[0-9]{8}$", "20261123")]
-StampPath = Annotated[Stamp, _path("which of the three cutouts", "", Stamp.SCIENCE)]
+ObjectPath = Annotated[str, path("name of the object", "^.{1,64}$", "ZTF18aagtxth")]
+NightPath = Annotated[str, path("the night, YYYYMMDD in UTC", "^[0-9]{8}$", "20261123")]
+StampPath = Annotated[Stamp, path("which of the three cutouts", "", Stamp.SCIENCE)]
 
 _SCHEMAS: Final[dict[str, Json]] = {
     "number": {"type": "number"},
@@ -84,6 +122,7 @@ _SCHEMAS: Final[dict[str, Json]] = {
     "time": {"type": "string"},
     "band": {"type": "string", "enum": list(FILTER_OF_FID.values())},
 }
+_SHOWN: Final = "1612255840315010001"
 # Examples stand in the schemas: Swagger UI fills a parameter's own one into its form, and forty
 # filled in at once find nothing.
 _PAGE: Final[tuple[Json, ...]] = (
@@ -113,9 +152,31 @@ _PAGE: Final[tuple[Json, ...]] = (
     },
     {
         "name": "limit",
-        "description": "Alerts in one answer.",
-        "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+        "description": f"Alerts in one answer; at most {MAX_LIMIT} as JSON, {MAX_EXPORT} in any "
+        "other format.",
+        "schema": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": MAX_EXPORT,
+            "default": DEFAULT_LIMIT,
+        },
         "example": 10,
+    },
+    {
+        "name": "format",
+        "description": "Format of the answer; it beats Accept. Other formats than JSON come as a "
+        "file; beyond 1,000 alerts as a stream. What broke off is never whole: the transfer ends "
+        "with an error, a VOTable lacks its end, a Parquet file its footer, CSV and JSON Lines "
+        "their last line end. One that `limit` cut says so: in X-Truncated and X-Next-Cursor, in "
+        "a VOTable's INFO and a Parquet file's metadata, and beyond 1,000 alerts in a last line "
+        "of CSV (it begins with #) or JSON Lines. Go on with the cursor, or with `after`.",
+        "schema": {"type": "string", "enum": list(FORMATS), "default": JSON, "examples": ["csv"]},
+    },
+    {
+        "name": "fields",
+        "description": "The keys of each alert, in this order, comma-separated; /api/v1/fields "
+        "lists them. Without it all; csv, votable and parquet then leave out `links`.",
+        "schema": {"type": "string", "examples": ["candid,object_id,jd,ra,dec,magpsf,links"]},
     },
     {
         "name": "cursor",
@@ -123,9 +184,16 @@ _PAGE: Final[tuple[Json, ...]] = (
         "schema": {"type": "string", "maxLength": 600},
     },
     {
+        "name": "after",
+        "description": "A candid: the answer begins behind this alert, in the order of the search. "
+        "To go on with an export that broke off: the last candid that came whole, and `as_of` "
+        "(X-As-Of) of the answer, so that no alert is missed or had twice.",
+        "schema": {"type": "string", "pattern": "^[0-9]{1,19}$", "examples": [_SHOWN]},
+    },
+    {
         "name": "as_of",
         "description": "Batch number: the archive as it was after it. Every answer says its own.",
-        "schema": {"type": "integer", "format": "int64", "minimum": 0},
+        "schema": {"type": "integer", "format": "int64", "minimum": 0, "examples": [1]},
     },
 )
 
@@ -186,10 +254,11 @@ def describe(app: FastAPI) -> Json:
         routes=app.routes,
         tags=app.openapi_tags,
     )
-    # The error table answers with it, so no route returns it and FastAPI does not see it.
-    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    # FastAPI does not see them: the error table answers with the one, the other is read by hand.
     schemas = document["components"]["schemas"]
-    schemas |= problem.pop("$defs", {}) | {Problem.__name__: problem}
+    for unseen in (Problem, MatchRequest):
+        schema = unseen.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas |= schema.pop("$defs", {}) | {unseen.__name__: schema}
     _strip(document)
     return document
 

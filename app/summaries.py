@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 import asyncpg
 
-from app.formats import shortest, utc
+from app.formats import utc
+from app.tabular import shortest
 from archive.columns import Column, Kind
 from archive.tables import FILTER_OF_FID
 

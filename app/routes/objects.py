@@ -19,7 +19,13 @@ from app.errors import BadParameter, BadParameters, NotFound
 from app.lightcurve import light_curve
 from app.models import AlertList
 from app.object_models import LightCurve, ObjectList, ObjectWithFilters
-from app.openapi import PROBLEMS, ObjectPath, object_parameters, search_parameters
+from app.openapi import (
+    PROBLEMS,
+    ObjectPath,
+    list_responses,
+    object_parameters,
+    search_parameters,
+)
 from app.options import AsOf, CurveOptions
 from app.paging import page_of
 from app.routes.alerts import list_alerts
@@ -100,11 +106,15 @@ async def _read_own_search(request: Request, object_id: ObjectPath) -> Search:
     if "," in name or not name:
         # In a query it would be a list of objects.
         raise NotFound(f"there is no object {name[:64]!r}")
-    return parse_search([*given, ("object_id", name)])
+    accept = request.headers.get("accept", "")
+    return parse_search([*given, ("object_id", name)], accept)
 
 
 @router.get(
-    "/{object_id}/alerts", response_model=AlertList, openapi_extra={"parameters": OF_OBJECT}
+    "/{object_id}/alerts",
+    response_model=AlertList,
+    responses=list_responses(),
+    openapi_extra={"parameters": OF_OBJECT},
 )
 async def list_object_alerts(
     *,
