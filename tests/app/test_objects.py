@@ -1,5 +1,6 @@
 """Objects over HTTP: their sums, their alerts, cones and bodies, joined light curves."""
 
+import csv
 import math
 from collections import Counter, defaultdict
 from typing import Any
@@ -104,6 +105,16 @@ async def test_alerts_of_an_object_are_those_of_a_search(served: Served) -> None
     query = {"object_id": "ZTF26aaaa000"}
     answer = await served.client.get(f"/api/v1/objects/{sky.OBJECT}/alerts", params=query)
     assert answer.json()["errors"][0]["parameter"] == "object_id"
+
+
+async def test_alerts_of_an_object_in_other_formats(served: Served) -> None:
+    address = f"/api/v1/objects/{sky.OBJECT}/alerts"
+    asked: Any
+    for asked in ({"params": {"format": "csv"}}, {"headers": {"Accept": "text/csv"}}):
+        answer = await served.client.get(address, **asked)
+        assert answer.headers["content-type"].startswith("text/csv")
+        rows = list(csv.DictReader(answer.text.splitlines()))
+        assert [row["candid"] for row in rows] == await served.candids({"object_id": sky.OBJECT})
 
 
 async def test_kinds_of_points(served: Served) -> None:
