@@ -151,27 +151,39 @@ def _number(text: str) -> ColumnElement[float]:
 
 
 def _per_object(own: FromClause) -> FromClause:
-    """The sum of each object's unit vectors, and the mean square of angles [rad²] from it."""
-    sums = [func.sum(aggregate_order_by(own.c[axis], own.c.candid)) for axis in "xyz"]
-    total = select(own.c.object_id, *(s.label(axis) for s, axis in zip(sums, "xyz", strict=True)))
-    mean = total.group_by(own.c.object_id).cte("mean")
-    length = func.sqrt(sum((mean.c[axis] * mean.c[axis] for axis in "yz"), mean.c.x * mean.c.x))
+    """Each object's mean direction as unit vector, and the mean square of angles [rad²] from it."""
+    in_order = {axis: aggregate_order_by(own.c[axis], own.c.candid) for axis in "xyz"}
+    added = [func.sum(one, type_=Double()).label(axis) for axis, one in in_order.items()]
+    sums = select(own.c.object_id, *added).group_by(own.c.object_id).subquery("sums")
     # Never zero: two alerts opposite each other have no mean, and the answer is any.
-    unit = func.greatest(length, _number("1e-300"))
-    away = [own.c[axis] - mean.c[axis] / unit for axis in "xyz"]
-    chord = func.sqrt(sum((a * a for a in away[1:]), away[0] * away[0]))
-    angle = _number("2") * func.asin(func.least(_number("1"), chord / _number("2")))
-    square = func.avg(aggregate_order_by(angle * angle, own.c.candid)).label("square")
-    sums_and_square = select(mean, square).join(own, own.c.object_id == mean.c.object_id)
-    return sums_and_square.group_by(*mean.c).subquery("place")
+    whole = _length([sums.c[axis] for axis in "xyz"])
+    length: ColumnElement[float] = func.greatest(whole, _number("1e-300"), type_=Double())
+    axes = [(sums.c[axis] / length).label(axis) for axis in "xyz"]
+    mean = select(sums.c.object_id, *axes).cte("mean").prefix_with("MATERIALIZED")
+    half = _length([own.c[axis] - mean.c[axis] for axis in "xyz"]) / _number("2")
+    angle = _number("2") * func.asin(func.least(_number("1"), half), type_=Double())
+    square = func.avg(aggregate_order_by(func.power(angle, _number("2")), own.c.candid)).label(
+        "square"
+    )
+    joined = select(mean, square).join(own, own.c.object_id == mean.c.object_id)
+    return joined.group_by(*mean.c).subquery("place")
+
+
+def _length(axes: Sequence[ColumnElement[float]]) -> ColumnElement[float]:
+    x, y, z = axes
+    return func.sqrt(x * x + y * y + z * z, type_=Double())
 
 
 def _summary() -> Select[Any]:
     """A row for each object and filter, with the object's position beside each."""
     ra: ColumnElement[float] = func.radians(alert.c.ra, type_=Double())
     dec: ColumnElement[float] = func.radians(alert.c.dec, type_=Double())
-    axes = {"x": func.cos(dec) * func.cos(ra), "y": func.cos(dec) * func.sin(ra)}
-    axes["z"] = func.sin(dec)
+    around: ColumnElement[float] = func.cos(dec, type_=Double())
+    axes = {
+        "x": around * func.cos(ra, type_=Double()),
+        "y": around * func.sin(ra, type_=Double()),
+        "z": func.sin(dec, type_=Double()),
+    }
     names = ("object_id", "candid", "jd", "filter", "magpsf", "isdiffpos")
     asked = alert.c.object_id == any_(bindparam("object_ids", type_=ARRAY(Text())))
     columns = [*(alert.c[n] for n in names), *(a.label(n) for n, a in axes.items())]
