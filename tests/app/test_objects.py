@@ -406,3 +406,28 @@ async def test_a_history_that_is_no_list(everything: Everything) -> None:
         body = await body_of(everything.client, f"/{name}/lightcurve")
         assert {p["kind"] for p in body["points"]} == {"detection"}
         assert len(body["points"]) == len(own)
+
+
+async def test_odd_objects_have_sums_too() -> None:
+    """Alerts opposite each other, of an unknown filter, all fainter than the reference."""
+    name = "ZTF26odd,name"
+    messages = [
+        packets.packet(candid=sky.BASE, object_id=name, ra=0.0, dec=0.0, fid=9, isdiffpos="f"),
+        packets.packet(candid=sky.FIRST, object_id=name, ra=180.0, dec=0.0, isdiffpos="f"),
+    ]
+    async with fresh_archive() as settings:
+        await take_in(settings, messages, "ztf_20260131_programid1")
+        async with serving(settings) as client:
+            address = "/" + quote(name, safe="")
+            body = await body_of(client, address)
+            ObjectWithFilters.model_validate(body)
+            assert body["alerts"] == 2
+            assert sum(body[f"alerts_{band}"] for band in "gri") == 1
+            assert [seen["filter"] for seen in body["filters"]].count(None) == 1
+            assert (body["brightest_candid"], body["brightest_filter"]) == (None, None)
+            assert math.isfinite(body["ra"] + body["dec"] + body["scatter_arcsec"])
+            curve = await body_of(client, f"{address}/lightcurve", merged="true")
+            assert [point["object_id"] for point in curve["points"]] == [name, name]
+            listed = await body_of(client, "", cone="180,0,1")
+            assert [item["object_id"] for item in listed["items"]] == [name]
+            assert (await client.get(listed["items"][0]["links"]["self"])).json() == body
