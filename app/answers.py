@@ -1,28 +1,69 @@
-"""A JSON answer and the link to the next page."""
+"""Answers whose bytes are in hand, JSON or a table, and the link to the next page."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from fastapi import Request, Response
 
 from app.formats import json_bytes
 from app.negotiation import send
+from app.tabular import Ending, Format, Table, Values
+
+VARY: Final = "Accept, Accept-Encoding"
 
 
 def send_json(
     request: Request, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
 ) -> Response:
-    """The body as JSON, which clients may keep for a moment."""
-    age = request.app.state.settings.cache_max_age_s
-    kept = {"Cache-Control": f"public, max-age={age}", **(headers or {})}
+    """The body as JSON."""
+    kept = {"Cache-Control": _kept(request), **(headers or {})}
     return send(request, json_bytes(body), "application/json", kept)
+
+
+def _kept(request: Request) -> str:
+    """Clients may keep an answer for a moment."""
+    return f"public, max-age={request.app.state.settings.cache_max_age_s}"
+
+
+def send_table(
+    request: Request,
+    wanted: Format,
+    table: Table,
+    values: Values,
+    ending: Ending,
+    *,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """A table whose rows are all in hand, in any format but JSON."""
+    assert wanted.writer is not None
+    writer = wanted.writer(table, ending.as_of)
+    content = writer.begin() + writer.rows(values) + writer.end(ending)
+    sent = table_headers(wanted, table, ending.as_of) | _ending_headers(ending)
+    sent |= {"Cache-Control": _kept(request), **(headers or {})}
+    return send(request, content, wanted.media_type, sent, squeezed=wanted.squeezed)
+
+
+def table_headers(wanted: Format, table: Table, as_of: int) -> dict[str, str]:
+    """What can be said of a table before its end is known."""
+    return {
+        "Content-Disposition": f'attachment; filename="{table.name}.{wanted.suffix}"',
+        "X-As-Of": str(as_of),
+        "Vary": VARY,
+    }
+
+
+def _ending_headers(ending: Ending) -> dict[str, str]:
+    """What JSON has in its body: whether more matched, and the cursor that leads on."""
+    cut = {} if ending.next is None else {"X-Next-Cursor": ending.next}
+    return {"X-Truncated": "false" if ending.next is None else "true", **cut}
 
 
 def next_link(request: Request, public_url: str, token: str | None) -> dict[str, str]:
     """The RFC 8288 header that leads to the next page; none on the last."""
     if token is None:
         return {}
-    kept = [(k, v) for k, v in request.query_params.multi_items() if k != "cursor" and v.strip()]
+    led = ("cursor", "after")
+    kept = [(k, v) for k, v in request.query_params.multi_items() if k not in led and v.strip()]
     query = urlencode([*kept, ("cursor", token)])
     return {"Link": f'<{public_url}{request.url.path}?{query}>; rel="next"'}

@@ -69,8 +69,9 @@ async def get_names(request: Request) -> Names:
 
 
 async def read_search(request: Request) -> Search:
-    """The search in the query string."""
-    return parse_search(request.query_params.multi_items())
+    """The search in the query string; without `format` Accept says in which."""
+    accept = request.headers.get("accept", "")
+    return parse_search(request.query_params.multi_items(), accept)
 
 
 def candid_of(text: str) -> int:

@@ -3,45 +3,25 @@
 Nothing is validated row by row here: the shapes are models.py's, and tests hold the two together.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final
 
 import asyncpg
-import numpy as np
 import orjson
 
 from app.matching import KEPT, PLAIN, REALS
+from app.selection import ALERT_KEYS, COLUMNS, HAS, LINKS
+from app.tabular import AS_TEXT, Values, json_items, shortest
 from archive import times
-from archive.columns import CANDIDATE
+from archive.columns import TEXT, Column
 from archive.tables import STAMPS
-
-_HEAD: Final = (
-    *("candid", "object_id", "batch", "jd", "mjd", "time", "filter", "ra", "dec", "l", "b"),
-    *("isdiffpos", "deltamaglatest", "deltamagref"),
-)
-ALERT_KEYS: Final = (*_HEAD, *(c.name for c in CANDIDATE if c.name not in _HEAD), "links")
-"""The keys of an alert in the typed API, in order."""
-
-AS_TEXT: Final = frozenset({"candid", "objectidps1", "objectidps2", "objectidps3"})
-"""Integers that pass 2^53, which JavaScript and many JSON readers cannot hold."""
 
 _SOURCE: Final = (*PLAIN, *REALS, "mjd", "time", "links")
 _IN_ORDER: Final = itemgetter(*(_SOURCE.index(name) for name in ALERT_KEYS))
 _TEXTS: Final = tuple(i for i, name in enumerate(PLAIN) if name in AS_TEXT)
 _CANDID, _OBJECT, _JD = (PLAIN.index(name) for name in ("candid", "object_id", "jd"))
-
-
-def shortest(values: Sequence[float | None]) -> list[float | None]:
-    """Doubles that print with the shortest digits that give the same float32; NaN becomes None.
-
-    orjson prints a float32 array that way at 20 ns a number; repr(numpy.float32) takes 1 µs.
-    """
-    single = np.array(values, dtype=np.float32)
-    printed = orjson.dumps(single, option=orjson.OPT_SERIALIZE_NUMPY)
-    numbers: list[float | None] = orjson.loads(printed)
-    return numbers
 
 
 @lru_cache(maxsize=4096)
@@ -60,7 +40,8 @@ def alert_items(rows: Sequence[asyncpg.Record], api: str) -> list[dict[str, Any]
     items = []
     for n, row in enumerate(rows):
         values = list(row)[-(plain + len(KEPT) + reals) :]
-        jd, links = values[_JD], _links(values, api)
+        has = values[plain : plain + len(KEPT)]
+        jd, links = values[_JD], _links(api, values[_CANDID], values[_OBJECT], *has)
         for i in _TEXTS:
             if values[i] is not None:
                 values[i] = str(values[i])
@@ -70,19 +51,58 @@ def alert_items(rows: Sequence[asyncpg.Record], api: str) -> list[dict[str, Any]
     return items
 
 
-def _links(values: Sequence[Any], api: str) -> dict[str, str | None]:
+def _links(
+    api: str, candid: int, object_id: str, packet: bool, *stamps: bool
+) -> dict[str, str | None]:
     """Where an alert's parts are; null for what its packet does not hold or must not show."""
-    own = f"{api}/alerts/{values[_CANDID]}"
-    packet, *stamps = values[len(PLAIN) : len(PLAIN) + len(KEPT)]
+    own = f"{api}/alerts/{candid}"
     return {
         "self": own,
-        "object": f"{api}/objects/{values[_OBJECT]}",
+        "object": f"{api}/objects/{object_id}",
         "avro": f"{own}/avro" if packet else None,
         **{
             stamp: f"{own}/cutouts/{stamp}.fits" if held else None
             for stamp, held in zip(STAMPS, stamps, strict=True)
         },
     }
+
+
+def _links_of(row: asyncpg.Record, api: str) -> dict[str, str | None]:
+    return _links(api, row["candid"], row["object_id"], *(row[name] for name in HAS))
+
+
+def _link(part: str) -> Callable[[asyncpg.Record, str], Any]:
+    return lambda row, api: _links_of(row, api)[part]
+
+
+_MADE: Final[dict[str, Callable[[asyncpg.Record, str], Any]]] = {
+    "mjd": lambda row, api: times.mjd_of(row["jd"]),
+    "time": lambda row, api: utc(row["jd"]),
+    "links": _links_of,
+    **{name: _link(name.removeprefix("links_")) for name in LINKS},
+}
+"""Columns of an answer that no column of the archive holds."""
+
+
+def alert_values(names: Sequence[str], rows: Sequence[asyncpg.Record], api: str) -> Values:
+    """The chosen columns of alerts, from rows that hold selection.columns_of(names)."""
+    return [
+        [_MADE[name](row, api) for row in rows] if name in _MADE else [row[name] for row in rows]
+        for name in names
+    ]
+
+
+def alert_columns(names: Sequence[str]) -> tuple[Column, ...]:
+    """What is known of the chosen columns; `links` is an object, which only JSON can hold."""
+    links = Column("links", TEXT, "", "meta.ref.url", "addresses of the alert's parts")
+    return tuple(links if name == "links" else COLUMNS[name] for name in names)
+
+
+def some_of_alerts(
+    names: Sequence[str], rows: Sequence[asyncpg.Record], api: str
+) -> list[dict[str, Any]]:
+    """Alerts with the chosen keys only; with all of them what alert_items makes."""
+    return json_items(alert_columns(names), alert_values(names, rows, api))
 
 
 def night_items(rows: Sequence[asyncpg.Record], outcomes: Sequence[str]) -> list[dict[str, Any]]:

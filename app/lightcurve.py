@@ -13,7 +13,8 @@ from typing import Any, Final
 
 import asyncpg
 
-from app.formats import shortest, utc
+from app.formats import utc
+from app.tabular import shortest
 from archive import times
 from archive.tables import FILTER_OF_FID, HISTORIES
 

@@ -24,6 +24,7 @@ from app.routes import (
     alerts,
     cutouts,
     docs,
+    fields,
     health,
     help,
     legacy,
@@ -44,6 +45,7 @@ log = logging.getLogger(__name__)
 ROUTES: Final = (
     alerts,
     cutouts,
+    fields,
     nights,
     names,
     health,
@@ -55,7 +57,8 @@ ROUTES: Final = (
     legacy,
 )
 EXPOSED: Final = (
-    "ETag Link X-Request-ID X-Alerts-Shown X-Alerts-Total RateLimit RateLimit-Policy Retry-After"
+    "ETag Link X-Request-ID X-Alerts-Shown X-Alerts-Total RateLimit RateLimit-Policy Retry-After "
+    "Content-Disposition X-As-Of X-Truncated X-Next-Cursor"
 ).split()
 
 

@@ -61,6 +61,9 @@ ANSWERED: Final = (
     *(alert.c[f"{part}_offset"].is_not(None).label(f"has_{part}") for part in KEPT),
     *(alert.c[name] for name in REALS),
 )
+_READ: Final[dict[str, ColumnElement[Any]]] = {
+    c.name: c for c in (*alert.c, *ANSWERED[len(PLAIN) : len(PLAIN) + len(KEPT)])
+}
 LEGACY: Final = ("lco_id", "publisher", "sentinels")
 """What MARS's answers, and its orders, need beside ANSWERED; it stands before that."""
 _COVERED: Final = ("jd", "candid", "ra", "dec", "batch")
@@ -83,6 +86,8 @@ class Shape(NamedTuple):
     """Whether `skip` rows are left out at the start."""
     more: tuple[str, ...] = ()
     """Columns in front of ANSWERED."""
+    columns: tuple[str, ...] = ()
+    """What to read in place of ANSWERED, by name."""
 
 
 class Statement(NamedTuple):
@@ -177,6 +182,9 @@ def _in_cone(clauses: Sequence[ColumnElement[bool]]) -> Select[Any]:
 
 def _columns(shape: Shape) -> tuple[ColumnElement[Any], ...]:
     """What is answered, behind what else is asked for and the sort column if it is not there."""
+    if shape.columns:
+        names = (shape.sort.column, "candid", *shape.columns)
+        return tuple(_READ[name] for name in dict.fromkeys(names))
     answered = {*shape.more, *PLAIN, *REALS}
     first = (shape.sort.column,) if shape.sort.column not in answered else ()
     return (*(alert.c[name] for name in (*first, *shape.more)), *ANSWERED)

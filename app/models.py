@@ -9,8 +9,9 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from app.formats import ALERT_KEYS, AS_TEXT
-from archive.columns import CANDIDATE, DERIVED, Column, Kind
+from app.selection import ALERT_KEYS, COLUMNS, ON_REQUEST
+from app.tabular import AS_TEXT
+from archive.columns import Column, Kind
 
 
 class Model(BaseModel):
@@ -53,13 +54,10 @@ _TYPES: Final[dict[Kind, Any]] = {
     Kind.DOUBLE: float,
     Kind.TEXT: str,
     Kind.BOOLEAN: bool,
+    Kind.TIME: str,
 }
-_COLUMNS: Final = {c.name: c for c in (*DERIVED, *CANDIDATE)}
 _JD: Final = 2458318.5
 _OWN: Final[dict[str, Any]] = {
-    "batch": (int, Field(description="number of the batch that stored the alert")),
-    "mjd": (float, Field(description="start of exposure, modified Julian date, UTC [d]")),
-    "time": (str, Field(description="start of exposure, RFC 3339, UTC")),
     "filter": (Band | None, Field(description="band of the exposure")),
     "links": (Links, Field(description="addresses of the alert's parts")),
 }
@@ -74,14 +72,38 @@ def _field(column: Column) -> tuple[Any, Any]:
 
 
 def _alert_fields() -> dict[str, Any]:
-    return {n: _OWN[n] if n in _OWN else _field(_COLUMNS[n]) for n in ALERT_KEYS}
+    return {n: _OWN[n] if n in _OWN else _field(COLUMNS[n]) for n in ALERT_KEYS}
 
 
-Alert = create_model(
-    "Alert",
+def _on_request() -> dict[str, Any]:
+    """Fields that are there only where `fields` names them: what Pydantic calls a default."""
+    described = {n: _field(COLUMNS[n]) for n in ON_REQUEST}
+    return {
+        n: (kind | None, Field(None, description=f"{words.description}; only on request"))
+        for n, (kind, words) in described.items()
+    }
+
+
+def _none_required(schema: dict[str, Any]) -> None:
+    """With `fields` an alert holds what was chosen, so generated clients must not insist on more.
+
+    Our own models do: an answer without `fields` has every key, and the tests hold it to that.
+    """
+    schema.pop("required")
+
+
+WholeAlert = create_model(
+    "WholeAlert",
     __base__=Model,
     __doc__="One alert: a detection on a difference image, every key always there.",
     **_alert_fields(),
+)
+Alert = create_model(
+    "Alert",
+    __base__=WholeAlert,
+    __doc__="An alert of a list: every key is there, unless `fields` chose some.",
+    __cls_kwargs__={"json_schema_extra": _none_required},
+    **_on_request(),
 )
 
 
@@ -149,7 +171,7 @@ LightCurvePoint = Annotated[
 ]
 
 
-class AlertWithHistory(Alert):
+class AlertWithHistory(WholeAlert):
     """One alert and the light curve of its object up to now."""
 
     history: list[LightCurvePoint]
@@ -191,6 +213,41 @@ class NightList(Model):
     """All nights, newest first."""
 
     items: list[Night]
+
+
+class FieldType(StrEnum):
+    """Type of a field in JSON; 64-bit ids are strings there."""
+
+    INTEGER = "integer"
+    NUMBER = "number"
+    STRING = "string"
+    BOOLEAN = "boolean"
+    OBJECT = "object"
+
+
+class FieldOfAlert(Model):
+    """One line of the dictionary."""
+
+    name: str = Field(examples=["magpsf"])
+    type: FieldType = Field(description="type in JSON")
+    stored: str | None = Field(description="type in the archive", examples=["real"])
+    unit: str | None = Field(examples=["mag"])
+    ucd: str | None = Field(description="UCD1+ of the IVOA", examples=["phot.mag"])
+    meaning: str
+    sentinel: str | None = Field(description='what ZTF sends for "there is none"; null here')
+    since: str | None = Field(description="first version of ZTF's schema that has it")
+    operators: list[str] = Field(
+        description="with which it can be searched; the empty one is equality",
+        examples=[["", "gt", "gte", "lt", "lte", "in", "isnull"]],
+    )
+    answered: bool = Field(description="whether an alert has it without being asked")
+    selectable: bool = Field(description="whether `fields` may name it")
+
+
+class Dictionary(Model):
+    """Every field that an alert has or can be searched by."""
+
+    items: list[FieldOfAlert]
 
 
 class ParameterError(Model):

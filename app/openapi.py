@@ -9,8 +9,9 @@ from fastapi.openapi.utils import get_openapi
 
 from app.errors import PROBLEM
 from app.filters import FILTERS, NAMED, OPERATORS, Filter
+from app.media import FORMATS, JSON
 from app.models import Problem, Stamp
-from app.search import DEFAULT_LIMIT, MAX_LIMIT
+from app.search import DEFAULT_LIMIT, MAX_EXPORT, MAX_LIMIT
 from archive.tables import FILTER_OF_FID
 
 Json = dict[str, Any]
@@ -42,6 +43,33 @@ def bytes_of(media_type: str) -> dict[int | str, Json]:
     if media_type not in _RANGED:
         return {200: described, 304: {"description": "Not modified"}}
     return {200: described, 206: part, 304: {"description": "Not modified"}, **_problems(416)}
+
+
+def list_responses() -> dict[int | str, Json]:
+    """What a list of alerts answers beside JSON."""
+    written = {name: known for name, known in FORMATS.items() if known.writer is not None}
+    content: Json = {
+        known.media_type.partition(";")[0]: {
+            "schema": {"type": "string"} | ({"format": "binary"} if known.squeezed else {})
+        }
+        for known in written.values()
+    }
+    headers: Json = {
+        name: {"description": words, "schema": {"type": "string"}}
+        for name, words in _LIST_HEADERS.items()
+    }
+    return {
+        200: {"description": "The alerts", "content": content, "headers": headers},
+        304: {"description": "Not modified"},
+    }
+
+
+_LIST_HEADERS: Final = {
+    "Link": "address of the next page, rel=next",
+    "X-As-Of": "number of the batch up to which the archive was seen; not with JSON",
+    "X-Truncated": "whether more matched, true or false; not with JSON, nor beyond 1,000 alerts",
+    "X-Next-Cursor": "cursor of what follows; where X-Truncated is true",
+}
 
 
 def counted(responses: dict[int | str, Json]) -> dict[int | str, Json]:
@@ -84,6 +112,7 @@ _SCHEMAS: Final[dict[str, Json]] = {
     "time": {"type": "string"},
     "band": {"type": "string", "enum": list(FILTER_OF_FID.values())},
 }
+_SHOWN: Final = "1612255840315010001"
 # Examples stand in the schemas: Swagger UI fills a parameter's own one into its form, and forty
 # filled in at once find nothing.
 _PAGE: Final[tuple[Json, ...]] = (
@@ -113,9 +142,31 @@ _PAGE: Final[tuple[Json, ...]] = (
     },
     {
         "name": "limit",
-        "description": "Alerts in one answer.",
-        "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+        "description": f"Alerts in one answer; at most {MAX_LIMIT} as JSON, {MAX_EXPORT} in any "
+        "other format.",
+        "schema": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": MAX_EXPORT,
+            "default": DEFAULT_LIMIT,
+        },
         "example": 10,
+    },
+    {
+        "name": "format",
+        "description": "Format of the answer; it beats Accept. Other formats than JSON come as a "
+        "file; beyond 1,000 alerts as a stream. What broke off is never whole: the transfer ends "
+        "with an error, a VOTable lacks its end, a Parquet file its footer, CSV and JSON Lines "
+        "their last line end. One that `limit` cut says so: in X-Truncated and X-Next-Cursor, in "
+        "a VOTable's INFO and a Parquet file's metadata, and beyond 1,000 alerts in a last line "
+        "of CSV (it begins with #) or JSON Lines. Go on with the cursor, or with `after`.",
+        "schema": {"type": "string", "enum": list(FORMATS), "default": JSON, "examples": ["csv"]},
+    },
+    {
+        "name": "fields",
+        "description": "The keys of each alert, in this order, comma-separated; /api/v1/fields "
+        "lists them. Without it all; csv, votable and parquet then leave out `links`.",
+        "schema": {"type": "string", "examples": ["candid,object_id,jd,ra,dec,magpsf,links"]},
     },
     {
         "name": "cursor",
@@ -123,9 +174,16 @@ _PAGE: Final[tuple[Json, ...]] = (
         "schema": {"type": "string", "maxLength": 600},
     },
     {
+        "name": "after",
+        "description": "A candid: the answer begins behind this alert, in the order of the search. "
+        "To go on with an export that broke off: the last candid that came whole, and `as_of` "
+        "(X-As-Of) of the answer, so that no alert is missed or had twice.",
+        "schema": {"type": "string", "pattern": "^[0-9]{1,19}$", "examples": [_SHOWN]},
+    },
+    {
         "name": "as_of",
         "description": "Batch number: the archive as it was after it. Every answer says its own.",
-        "schema": {"type": "integer", "format": "int64", "minimum": 0},
+        "schema": {"type": "integer", "format": "int64", "minimum": 0, "examples": [1]},
     },
 )
 

@@ -1,12 +1,15 @@
 """Rows with one more than asked for -> a page and the cursor of the next."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import asyncpg
 
+from app import queries
 from app.cursor import Cursor
 from app.errors import BadParameter, BadParameters
+from app.filters import FILTERS, Clause
 from app.search import Search
 
 
@@ -14,8 +17,13 @@ class Page(NamedTuple):
     """One page: its rows, the cursor of the next, the batch up to which it saw the archive."""
 
     rows: Sequence[asyncpg.Record]
-    next: str | None
+    cursor: Cursor | None
     as_of: int
+
+    @property
+    def next(self) -> str | None:
+        """The cursor as a client gets it."""
+        return None if self.cursor is None else self.cursor.token()
 
 
 def page_of(search: Search, newest: int, rows: Sequence[asyncpg.Record]) -> Page:
@@ -29,4 +37,20 @@ def page_of(search: Search, newest: int, rows: Sequence[asyncpg.Record]) -> Page
         return Page(kept, None, as_of)
     last = kept[-1]
     cursor = Cursor(search.digest, as_of, last[search.sort.column], last["candid"])
-    return Page(kept, cursor.token(), as_of)
+    return Page(kept, cursor, as_of)
+
+
+async def behind(archive: queries.Archive, search: Search) -> Search:
+    """The search, its page beginning behind the alert that `after` names, if it names one.
+
+    Raises BadParameters where the archive, as of the search's batch, has no such alert.
+    """
+    if search.after is None:
+        return search
+    itself = (Clause(FILTERS["candid"], search.after),)
+    asked = replace(search, cone=None, clauses=itself, fields=("candid", "batch"), limit=1)
+    _, rows = await queries.alerts(archive, asked)
+    if not rows:
+        raise BadParameters([BadParameter("after", f"there is no alert {search.after}")])
+    value, batch = rows[0][search.sort.column], rows[0]["batch"]
+    return replace(search, cursor=Cursor(search.digest, batch, value, search.after))

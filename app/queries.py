@@ -36,6 +36,7 @@ from app.matching import (
     matching,
 )
 from app.search import DEFAULT_SORT, MAX_RADIUS, Search
+from app.selection import columns_of
 from archive.database import check_schema
 from archive.tables import DETECTION, LIMIT, STAMPS, alert, bundle, counter, history, ledger
 
@@ -81,6 +82,7 @@ def _asked(
         search.cone is not None and search.cone.radius > MAX_RADIUS,
         skip > 0,
         more,
+        columns_of(search.fields),
     )
     values: dict[str, Any] = {f"value{n}": clause.value for n, clause in enumerate(search.clauses)}
     values |= search.cone._asdict() if search.cone else {}

@@ -14,9 +14,13 @@ from typing import Any, Final, NamedTuple
 from app.cursor import Cursor, read_cursor
 from app.errors import BadParameter, BadParameters
 from app.filters import FIELDS, FILTERS, Clause, integer, number, plain_text
+from app.media import FORMATS, JSON, negotiated
+from app.selection import SELECTABLE, default_fields, flat
 
 DEFAULT_LIMIT: Final = 100
 MAX_LIMIT: Final = 1000
+MAX_EXPORT: Final = 1_000_000
+"""Alerts in an answer that is streamed: any but JSON."""
 MAX_RADIUS: Final = 10.0
 MIN_RADIUS: Final = 1e-9
 """4 µas: a smaller one underflows when its sine is squared, and no position is that precise."""
@@ -24,7 +28,9 @@ MAX_CLAUSES: Final = 64
 SORTED_ANYWHERE: Final = ("jd", "candid", "object_id", "lco_id")
 """Columns with an index: by these the whole archive can be sorted."""
 SORT_WINDOW_D: Final = 7.0
-PAGE_PARAMETERS: Final = ("cone", "where", "sort", "limit", "cursor", "as_of")
+PAGE_PARAMETERS: Final = (
+    *("cone", "where", "sort", "limit", "cursor", "after", "as_of", "fields", "format"),
+)
 _UNITS: Final = {"d": 1.0, "°": 1.0, "'": 1 / 60, '"': 1 / 3600}
 _LEGACY: Final = {
     "objectId": "object_id",
@@ -65,6 +71,11 @@ class Search:
     limit: int = DEFAULT_LIMIT
     as_of: int | None = None
     cursor: Cursor | None = None
+    format: str = JSON
+    fields: tuple[str, ...] = ()
+    """The columns of the answer; without any it is whole JSON alerts."""
+    after: int | None = None
+    """The candid behind which it begins, in place of a cursor."""
     digest: str = field(default="", compare=False)
     """A hash of all that decides which alerts match and in which order."""
 
@@ -99,9 +110,30 @@ def _parse_sort(text: str) -> Sort:
 
 
 def _parse_limit(text: str) -> int:
-    if not 1 <= (value := integer(text)) <= MAX_LIMIT:
-        raise ValueError(f"not within 1 to {MAX_LIMIT}")
+    if not 1 <= (value := integer(text)) <= MAX_EXPORT:
+        raise ValueError(_LIMITS)
     return value
+
+
+_LIMITS: Final = f"not within 1 to {MAX_LIMIT}, or {MAX_EXPORT} in any format but {JSON}"
+
+
+def _parse_format(text: str) -> str:
+    if (name := text.strip()) not in FORMATS:
+        raise ValueError(f"none of {', '.join(FORMATS)}" + _suggest(name.lower(), FORMATS))
+    return name
+
+
+def _parse_fields(text: str) -> tuple[str, ...]:
+    names = tuple(name for part in text.split(",") if (name := part.strip()))
+    for name in names:
+        if name not in SELECTABLE:
+            raise ValueError(f"no field {plain_text(name)!r}" + _suggest(name, SELECTABLE))
+        if names.count(name) > 1:
+            raise ValueError(f"{name} is named more than once")
+    if not names:
+        raise ValueError("not a comma-separated list of fields")
+    return names
 
 
 def _parse_as_of(text: str) -> int:
@@ -125,6 +157,9 @@ _PARSE: Final[dict[str, Callable[[str], Any]]] = {
     "limit": _parse_limit,
     "as_of": _parse_as_of,
     "cursor": read_cursor,
+    "after": integer,
+    "fields": _parse_fields,
+    "format": _parse_format,
 }
 
 
@@ -143,8 +178,11 @@ def _suggest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {near!r}?" if near else ""
 
 
-def parse_search(parameters: Iterable[tuple[str, str]]) -> Search:
-    """The search that a query string asks for. Raises BadParameters with every error in it."""
+def parse_search(parameters: Iterable[tuple[str, str]], accept: str = "") -> Search:
+    """The search that a query string asks for, in the format that it or Accept names.
+
+    Raises BadParameters with every error in it.
+    """
     given = [(name, value) for name, value in parameters if value.strip()]
     errors = [
         BadParameter(name[:MAX_CLAUSES], "given more than once")
@@ -170,6 +208,7 @@ def parse_search(parameters: Iterable[tuple[str, str]]) -> Search:
         errors.append(BadParameter("where", f"more than {MAX_CLAUSES} filters"))
     if errors:
         raise BadParameters(errors)
+    page.setdefault("format", negotiated(accept))
     return _settled(clauses, page)
 
 
@@ -190,7 +229,20 @@ def _settled(clauses: list[Clause], page: dict[str, Any]) -> Search:
         if as_of not in (None, cursor.as_of):
             raise BadParameters([BadParameter("as_of", "the cursor belongs to another batch")])
         as_of = cursor.as_of
-    return Search(cone, ordered, sort, page.get("limit", DEFAULT_LIMIT), as_of, cursor, digest)
+    limit, wanted, after = page.get("limit", DEFAULT_LIMIT), page["format"], page.get("after")
+    if wanted == JSON and limit > MAX_LIMIT:
+        raise BadParameters([BadParameter("limit", _LIMITS)])
+    if after is not None and cursor is not None:
+        raise BadParameters([BadParameter("after", "a cursor is given too; one of them is enough")])
+    fields = _columns_of(wanted, page.get("fields", ()))
+    return Search(cone, ordered, sort, limit, as_of, cursor, wanted, fields, after, digest)
+
+
+def _columns_of(wanted: str, fields: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns of an answer in a format; none for the JSON of whole alerts, which is kept."""
+    as_table = not FORMATS[wanted].nested
+    named = fields or (() if wanted == JSON else default_fields(as_table))
+    return flat(named) if as_table else named
 
 
 _UNSORTABLE: Final = (

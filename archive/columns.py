@@ -18,6 +18,7 @@ class Kind(StrEnum):
     DOUBLE = "double precision"
     TEXT = "text"
     BOOLEAN = "boolean"
+    TIME = "timestamp with time zone"
 
 
 class Column(NamedTuple):
@@ -32,9 +33,11 @@ class Column(NamedTuple):
     """What ZTF sends for "there is none"; stored as NULL with a bit in `alert.sentinels`."""
     required: bool = False
     """A packet without it is no alert."""
+    since: str = "1.7"
+    """First version of ZTF's schema that has it, among the packets seen; "" for what we compute."""
 
 
-INTEGER, BIGINT, REAL, DOUBLE, TEXT, BOOLEAN = Kind
+INTEGER, BIGINT, REAL, DOUBLE, TEXT, BOOLEAN, TIME = Kind
 NONE: Final = -999
 
 # fmt: off
@@ -43,7 +46,7 @@ CANDIDATE: Final[tuple[Column, ...]] = (
     Column("fid", INTEGER, "", "meta.id;instr.filter", "filter: 1 g, 2 r, 3 i", required=True),
     Column("pid", BIGINT, "", "meta.id;obs.image", "processing id of the science image", required=True),
     Column("diffmaglim", REAL, "mag", "phot.mag;stat.max", "expected 5-sigma limit of the difference image"),
-    Column("pdiffimfilename", TEXT, "", "meta.file", "file of the positive difference image"),
+    Column("pdiffimfilename", TEXT, "", "meta.id;meta.file", "file of the positive difference image"),
     Column("programpi", TEXT, "", "meta.note", "principal investigator of the programme"),
     Column("programid", INTEGER, "", "meta.id;obs.proposal", "programme: 1 public; nothing else is stored", required=True),
     Column("candid", BIGINT, "", "meta.id;meta.main", "candidate id, unique to the alert", required=True),
@@ -70,13 +73,13 @@ CANDIDATE: Final[tuple[Column, ...]] = (
     Column("magdiff", REAL, "mag", "phot.mag;arith.diff", "magap - magpsf"),
     Column("fwhm", REAL, "pix", "phys.angSize;instr", "full width at half maximum, Gaussian core"),
     Column("classtar", REAL, "", "src.class.starGalaxy", "star (1) or galaxy (0), SExtractor"),
-    Column("mindtoedge", REAL, "pix", "instr.det", "distance to the nearest edge of the image"),
+    Column("mindtoedge", REAL, "pix", "pos.distance;instr.det", "distance to the nearest edge of the image"),
     Column("magfromlim", REAL, "mag", "phot.mag;arith.diff", "diffmaglim - magap"),
     Column("seeratio", REAL, "", "instr.obsty.seeing;arith.ratio", "FWHM of the difference image over fwhm"),
     Column("aimage", REAL, "pix", "phys.angSize.smajAxis", "RMS along the major axis, SExtractor"),
     Column("bimage", REAL, "pix", "phys.angSize.sminAxis", "RMS along the minor axis, SExtractor"),
-    Column("aimagerat", REAL, "", "arith.ratio", "aimage / fwhm"),
-    Column("bimagerat", REAL, "", "arith.ratio", "bimage / fwhm"),
+    Column("aimagerat", REAL, "", "phys.angSize.smajAxis;arith.ratio", "aimage / fwhm"),
+    Column("bimagerat", REAL, "", "phys.angSize.sminAxis;arith.ratio", "bimage / fwhm"),
     Column("elong", REAL, "", "src.morph.param", "elongation, aimage / bimage"),
     Column("nneg", INTEGER, "", "meta.number", "negative pixels in the 5 x 5 around the source"),
     Column("nbad", INTEGER, "", "meta.number", "bad pixels in the 5 x 5 around the source"),
@@ -84,7 +87,7 @@ CANDIDATE: Final[tuple[Column, ...]] = (
     Column("ssdistnr", REAL, "arcsec", "pos.angDistance", "distance to the nearest known solar-system body, within 30 arcsec", NONE),
     Column("ssmagnr", REAL, "mag", "phot.mag", "magnitude of that body, usually V", NONE),
     Column("ssnamenr", TEXT, "", "meta.id;src", "name of that body", "null"),
-    Column("sumrat", REAL, "", "arith.ratio", "sum of pixels over sum of their absolute values, 5 x 5"),
+    Column("sumrat", REAL, "", "phot.count;arith.ratio", "sum of pixels over sum of their absolute values, 5 x 5"),
     Column("magapbig", REAL, "mag", "phot.mag", "magnitude of the difference, aperture of 18 pixels"),
     Column("sigmagapbig", REAL, "mag", "stat.error;phot.mag", "1-sigma error of magapbig"),
     Column("ranr", DOUBLE, "deg", "pos.eq.ra", "right ascension of the nearest reference source, J2000", NONE),
@@ -117,43 +120,50 @@ CANDIDATE: Final[tuple[Column, ...]] = (
     Column("sgscore3", REAL, "", "src.class.starGalaxy", "star (1) or galaxy (0), third closest Pan-STARRS1 source", NONE),
     Column("distpsnr3", REAL, "arcsec", "pos.angDistance", "distance to the third closest Pan-STARRS1 source", NONE),
     Column("nmtchps", INTEGER, "", "meta.number", "Pan-STARRS1 sources within 30 arcsec"),
-    Column("rfid", BIGINT, "", "meta.id;obs.image", "processing id of the reference image"),
-    Column("jdstartref", DOUBLE, "d", "time.start", "earliest exposure in the reference image, Julian date"),
-    Column("jdendref", DOUBLE, "d", "time.end", "latest exposure in the reference image, Julian date"),
-    Column("nframesref", INTEGER, "", "meta.number;obs", "exposures in the reference image"),
-    Column("rbversion", TEXT, "", "meta.version", "version of the rb classifier"),
-    Column("dsnrms", REAL, "", "stat.snr", "D / stddev(D) at the position, D the difference image"),
-    Column("ssnrms", REAL, "", "stat.snr", "S / stddev(S) at the position, S the difference image convolved with its PSF"),
-    Column("dsdiff", REAL, "", "arith.diff", "dsnrms - ssnrms"),
-    Column("magzpsci", REAL, "mag", "phot.mag;arith.zp", "magnitude zero point of the science image"),
-    Column("magzpsciunc", REAL, "mag", "stat.error;phot.mag", "error of magzpsci"),
-    Column("magzpscirms", REAL, "mag", "stat.stdev;phot.mag", "scatter about the photometric calibrators"),
-    Column("nmatches", INTEGER, "", "meta.number", "Pan-STARRS1 calibrators used"),
-    Column("clrcoeff", REAL, "", "phot.color;stat.fit.param", "colour coefficient of the calibration"),
-    Column("clrcounc", REAL, "", "stat.error;phot.color", "error of clrcoeff"),
-    Column("zpclrcov", REAL, "mag2", "stat.covariance", "covariance of magzpsci and clrcoeff"),
-    Column("zpmed", REAL, "mag", "phot.mag;arith.zp;stat.median", "zero point, median over the calibrators"),
-    Column("clrmed", REAL, "mag", "phot.color;stat.median", "median colour of the calibrators (g-r for g and r, r-i for i)"),
-    Column("clrrms", REAL, "mag", "stat.stdev;phot.color", "scatter of the calibrators' colour"),
-    Column("neargaia", REAL, "arcsec", "pos.angDistance", "distance to the closest Gaia DR1 source, within 90 arcsec", NONE),
-    Column("neargaiabright", REAL, "arcsec", "pos.angDistance", "distance to the closest Gaia DR1 source brighter than 14", NONE),
-    Column("maggaia", REAL, "mag", "phot.mag;em.opt", "G of the closest Gaia DR1 source", NONE),
-    Column("maggaiabright", REAL, "mag", "phot.mag;em.opt", "G of the closest Gaia DR1 source brighter than 14", NONE),
-    Column("exptime", REAL, "s", "time.duration;obs.exposure", "exposure time"),
-    Column("drb", REAL, "", "stat.probability", "real (1) or bogus (0), deep learning"),
-    Column("drbversion", TEXT, "", "meta.version", "version of the drb classifier"),
+    Column("rfid", BIGINT, "", "meta.id;obs.image", "processing id of the reference image", since="1.8"),
+    Column("jdstartref", DOUBLE, "d", "time.start", "earliest exposure in the reference image, Julian date", since="1.8"),
+    Column("jdendref", DOUBLE, "d", "time.end", "latest exposure in the reference image, Julian date", since="1.8"),
+    Column("nframesref", INTEGER, "", "meta.number;obs", "exposures in the reference image", since="1.8"),
+    Column("rbversion", TEXT, "", "meta.version", "version of the rb classifier", since="2.0"),
+    Column("dsnrms", REAL, "", "stat.snr", "D / stddev(D) at the position, D the difference image", since="3.1"),
+    Column("ssnrms", REAL, "", "stat.snr", "S / stddev(S) at the position, S the difference image convolved with its PSF", since="3.1"),
+    Column("dsdiff", REAL, "", "stat.snr;arith.diff", "dsnrms - ssnrms", since="3.1"),
+    Column("magzpsci", REAL, "mag", "phot.mag;arith.zp", "magnitude zero point of the science image", since="3.1"),
+    Column("magzpsciunc", REAL, "mag", "stat.error;phot.mag", "error of magzpsci", since="3.1"),
+    Column("magzpscirms", REAL, "mag", "stat.stdev;phot.mag", "scatter about the photometric calibrators", since="3.1"),
+    Column("nmatches", INTEGER, "", "meta.number", "Pan-STARRS1 calibrators used", since="3.1"),
+    Column("clrcoeff", REAL, "", "phot.color;stat.fit.param", "colour coefficient of the calibration", since="3.1"),
+    Column("clrcounc", REAL, "", "stat.error;phot.color", "error of clrcoeff", since="3.1"),
+    Column("zpclrcov", REAL, "mag2", "stat.covariance", "covariance of magzpsci and clrcoeff", since="3.1"),
+    Column("zpmed", REAL, "mag", "phot.mag;arith.zp;stat.median", "zero point, median over the calibrators", since="3.1"),
+    Column("clrmed", REAL, "mag", "phot.color;stat.median", "median colour of the calibrators (g-r for g and r, r-i for i)", since="3.1"),
+    Column("clrrms", REAL, "mag", "stat.stdev;phot.color", "scatter of the calibrators' colour", since="3.1"),
+    Column("neargaia", REAL, "arcsec", "pos.angDistance", "distance to the closest Gaia DR1 source, within 90 arcsec", NONE, since="3.1"),
+    Column("neargaiabright", REAL, "arcsec", "pos.angDistance", "distance to the closest Gaia DR1 source brighter than 14", NONE, since="3.1"),
+    Column("maggaia", REAL, "mag", "phot.mag;em.opt", "G of the closest Gaia DR1 source", NONE, since="3.1"),
+    Column("maggaiabright", REAL, "mag", "phot.mag;em.opt", "G of the closest Gaia DR1 source brighter than 14", NONE, since="3.1"),
+    Column("exptime", REAL, "s", "time.duration;obs.exposure", "exposure time", since="3.1"),
+    Column("drb", REAL, "", "stat.probability", "real (1) or bogus (0), deep learning", since="3.3"),
+    Column("drbversion", TEXT, "", "meta.version", "version of the drb classifier", since="3.3"),
 )
 
 DERIVED: Final[tuple[Column, ...]] = (
     Column("object_id", TEXT, "", "meta.id;src", "ZTF's name of the object (objectId)", required=True),
-    Column("filter", TEXT, "", "instr.filter", "band of the exposure: g, r or i"),
-    Column("l", DOUBLE, "deg", "pos.galactic.lon", "galactic longitude"),
-    Column("b", DOUBLE, "deg", "pos.galactic.lat", "galactic latitude"),
-    Column("deltamaglatest", DOUBLE, "mag", "phot.mag;arith.diff", "magpsf minus that of the newest earlier detection of the packet, same filter and sign"),
-    Column("deltamagref", DOUBLE, "mag", "phot.mag;arith.diff", "magnr - magpsf where distnr < 2"),
-    Column("schemavsn", TEXT, "", "meta.version", "version of the packet's schema"),
-    Column("publisher", TEXT, "", "meta.curation", "who sent the packet"),
+    Column("filter", TEXT, "", "meta.id;instr.filter", "band of the exposure: g, r or i", since=""),
+    Column("l", DOUBLE, "deg", "pos.galactic.lon", "galactic longitude", since=""),
+    Column("b", DOUBLE, "deg", "pos.galactic.lat", "galactic latitude", since=""),
+    Column("deltamaglatest", DOUBLE, "mag", "phot.mag;arith.diff", "magpsf minus that of the newest earlier detection of the packet, same filter and sign", since=""),
+    Column("deltamagref", DOUBLE, "mag", "phot.mag;arith.diff", "magnr - magpsf where distnr < 2", since=""),
+    Column("schemavsn", TEXT, "", "meta.version", "version of the packet's schema", since="2.0"),
+    Column("publisher", TEXT, "", "meta.curation", "who sent the packet", since="2.0"),
 )
+COMPUTED: Final[tuple[Column, ...]] = (
+    Column("batch", BIGINT, "", "meta.id;meta.dataset", "number of the batch that stored the alert", required=True, since=""),
+    Column("lco_id", BIGINT, "", "meta.id", "small number that the archive gives each alert", required=True, since=""),
+    Column("mjd", DOUBLE, "d", "time.start;obs.exposure", "start of exposure, modified Julian date, UTC", required=True, since=""),
+    Column("time", TIME, "", "time.start;obs.exposure", "start of exposure, RFC 3339, UTC", required=True, since=""),
+)
+"""What the archive adds to an alert, and jd as others write it."""
 # fmt: on
 
 SENTINELS: Final[tuple[Column, ...]] = tuple(c for c in CANDIDATE if c.sentinel is not None)

@@ -3,7 +3,7 @@
 # and the page assets. Each part is finished under another name or gets its stamp
 # last, so a set-up that was killed is simply run again.
 #
-#   dev/setup.sh [--tests]     --tests: also the browser, axe and the client that the tests use
+#   dev/setup.sh [--tests]     --tests: also the browser, axe, stilts and the client that the tests use
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -54,7 +54,10 @@ missing_packages() {
     postgres_has extension/q3c.control || echo postgresql-15-q3c
     stamped "$lib/java/.stamp" "$java_key" || have mvn || echo maven
     stamped "$vendor/.stamp" "$assets_key" || have npm || echo nodejs npm
-    [ "${1:-}" != --tests ] || [ -x /usr/bin/chromium ] || echo chromium
+    if [ "${1:-}" = --tests ]; then
+        [ -x /usr/bin/chromium ] || echo chromium
+        have stilts || echo stilts
+    fi
     [ "${1:-}" != --tests ] || stamped "$lib/axe/.stamp" "$axe_key" || have npm || echo nodejs npm
 }
 

@@ -5,7 +5,7 @@ from typing import Final
 from fastapi import APIRouter, Depends, Request, Response
 
 from app import queries
-from app.answers import next_link, send_json
+from app.answers import VARY, next_link, send_json
 from app.dependencies import (
     ArchiveDependency,
     FragmentsDependency,
@@ -14,17 +14,24 @@ from app.dependencies import (
     candid_of,
     no_parameters,
 )
-from app.formats import alert_items
+from app.exports import send_alerts
+from app.formats import alert_items, some_of_alerts
 from app.lightcurve import light_curve
+from app.media import JSON
 from app.models import AlertList, AlertWithHistory
-from app.openapi import PROBLEMS, CandidPath, search_parameters
-from app.paging import page_of
+from app.openapi import PROBLEMS, CandidPath, list_responses, search_parameters
+from app.paging import behind, page_of
 
 router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"], responses=PROBLEMS)
 ALONE: Final = [Depends(no_parameters)]
 
 
-@router.get("", response_model=AlertList, openapi_extra={"parameters": search_parameters()})
+@router.get(
+    "",
+    response_model=AlertList,
+    responses=list_responses(),
+    openapi_extra={"parameters": search_parameters()},
+)
 async def list_alerts(
     request: Request,
     search: SearchDependency,
@@ -35,17 +42,25 @@ async def list_alerts(
     """Alerts that match every filter, newest first unless `sort` says otherwise.
 
     Without a filter it is the whole archive. `next` is the cursor of the next page; with `as_of` an
-    answer can be had again as it was.
+    answer can be had again as it was. In other formats than JSON up to 1,000,000 alerts come as a
+    stream; headers say what JSON has in its body, and where they cannot, the end of the body does.
     """
+    search = await behind(archive, search)
+    if search.format != JSON:
+        return await send_alerts(request, archive, search)
     newest, rows = await queries.alerts(archive, search)
     page = page_of(search, newest, rows)
+    api = f"{settings.public_url}/api/v1"
     body = {
-        "items": fragments.of(page.rows),
+        "items": some_of_alerts(search.fields, page.rows, api)
+        if search.fields
+        else fragments.of(page.rows),
         "next": page.next,
         "truncated": page.next is not None,
         "as_of": page.as_of,
     }
-    return send_json(request, body, next_link(request, settings.public_url, page.next))
+    link = next_link(request, settings.public_url, page.next)
+    return send_json(request, body, link | {"Vary": VARY})
 
 
 @router.get("/{candid}", response_model=AlertWithHistory, dependencies=ALONE)

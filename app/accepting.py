@@ -1,0 +1,25 @@
+"""What a header such as Accept or Accept-Encoding weighs (RFC 9110, section 12.4.2)."""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+_QUALITY: Final = re.compile(r"q\s*=\s*([01](?:\.\d{0,3})?)", re.ASCII)
+
+
+def weights(header: str) -> dict[str, float]:
+    """The names in the header with their q, lower case; a q that cannot be read counts as 0."""
+    found: dict[str, float] = {}
+    for part in header.lower().split(","):
+        name, *parameters = (word.strip() for word in part.split(";"))
+        given = [p for p in parameters if p.startswith("q")]
+        match = _QUALITY.fullmatch(given[0]) if given else None
+        if name:
+            found[name] = min(float(match[1]), 1.0) if match else 0.0 if given else 1.0
+    return found
+
+
+def weight(header: Mapping[str, float], name: str) -> float:
+    """The q of a coding or media type; the most exact name counts, and none is 0."""
+    ranges = (name, f"{name.partition('/')[0]}/*", "*/*", "*")
+    return next((header[r] for r in ranges if r in header), 0.0)

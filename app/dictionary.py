@@ -1,0 +1,47 @@
+"""The dictionary: what is known of each field, from the column list and the filters."""
+
+from typing import Any, Final
+
+from app.filters import FIELDS, Field
+from app.selection import ALERT_KEYS, COLUMNS, LINKS, SELECTABLE
+from app.tabular import AS_TEXT
+from archive.columns import Column, Kind
+
+_TYPES: Final[dict[Kind, str]] = {
+    Kind.INTEGER: "integer",
+    Kind.BIGINT: "integer",
+    Kind.REAL: "number",
+    Kind.DOUBLE: "number",
+    Kind.TEXT: "string",
+    Kind.BOOLEAN: "boolean",
+    Kind.TIME: "string",
+}
+
+
+def _line(name: str, column: Column | None, field: Field | None) -> dict[str, Any]:
+    """One field; `objectidps` is only searched by, `links` only answered."""
+    as_text = name in AS_TEXT or (field is not None and field.kind == "id")
+    kind = _TYPES[column.kind] if column else "object"
+    return {
+        "name": name,
+        "type": "string" if as_text else kind,
+        "stored": column.kind.value if column and name not in _MADE else None,
+        "unit": column.unit or None if column else None,
+        "ucd": column.ucd or None if column else None,
+        "meaning": column.meaning if column else field.meaning if field else _LINKS,
+        "sentinel": None if column is None or column.sentinel is None else str(column.sentinel),
+        "since": column.since or None if column else None,
+        "operators": list(field.operators) if field else [],
+        "answered": name in ALERT_KEYS,
+        "selectable": name in SELECTABLE,
+    }
+
+
+_MADE: Final = ("mjd", "time")
+_LINKS: Final = f"addresses of the alert's parts; in tables as {', '.join(LINKS)}"
+
+DICTIONARY: Final[list[dict[str, Any]]] = [
+    _line(name, COLUMNS.get(name), FIELDS.get(name))
+    for name in dict.fromkeys((*SELECTABLE, *FIELDS))
+]
+"""The fields of an answer in its order, then what else can be searched by."""

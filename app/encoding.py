@@ -1,0 +1,100 @@
+"""Compression of answers: zstd, gzip or br, whichever the client likes best.
+
+Levels are by measurement (docs/decisions/0009). cramjam, which Kafka's codecs need anyway, brings
+zstd and brotli.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, Final, NamedTuple, Protocol
+
+import cramjam
+from fastapi import Request
+from isal import igzip, isal_zlib
+
+from app.accepting import weight, weights
+
+_LEVEL: Final = 1
+_GZIP: Final = 31
+"""zlib's window of 2^15 bytes in a gzip file."""
+
+
+class Compressor(Protocol):
+    """Compresses a stream piece by piece; what `compress` gives can be expanded at once."""
+
+    def compress(self, data: bytes) -> bytes: ...
+
+    def flush(self) -> bytes: ...
+
+
+class _Gzip:
+    """gzip that gives each piece at once: a client sees rows as they are made."""
+
+    def __init__(self) -> None:
+        self._compressor = isal_zlib.compressobj(_LEVEL, wbits=_GZIP)
+
+    def compress(self, data: bytes) -> bytes:
+        return self._compressor.compress(data) + self._compressor.flush(isal_zlib.Z_SYNC_FLUSH)
+
+    def flush(self) -> bytes:
+        return self._compressor.flush()
+
+
+class _Cramjam:
+    """A compressor of cramjam's, which gives what it has only when it is flushed."""
+
+    def __init__(self, compressor: Any) -> None:
+        self._compressor = compressor
+
+    def compress(self, data: bytes) -> bytes:
+        self._compressor.compress(data)
+        return bytes(self._compressor.flush())
+
+    def flush(self) -> bytes:
+        return bytes(self._compressor.finish())
+
+
+class Coding(NamedTuple):
+    """A content coding: a whole body at once, or a stream."""
+
+    name: str
+    whole: Callable[[bytes], bytes]
+    stream: Callable[[], Compressor]
+
+
+CODINGS: Final = (
+    Coding(
+        "zstd",
+        lambda data: bytes(cramjam.zstd.compress(data, _LEVEL)),
+        lambda: _Cramjam(cramjam.zstd.Compressor(_LEVEL)),
+    ),
+    Coding(
+        "gzip",
+        lambda data: igzip.compress(data, _LEVEL, mtime=0),
+        _Gzip,
+    ),
+    Coding(
+        "br",
+        lambda data: bytes(cramjam.brotli.compress(data, _LEVEL)),
+        lambda: _Cramjam(cramjam.brotli.Compressor(_LEVEL)),
+    ),
+)
+"""Those that a client likes equally well are taken in this order."""
+_ALIASES: Final = {"x-gzip": "gzip"}
+
+
+def coding_of(request: Request) -> Coding | None:
+    """How to compress the answer; None where the client takes none, or likes it plain best.
+
+    A client that says nothing of codings may not know them.
+    """
+    return _best(request.headers.get("accept-encoding", ""))
+
+
+@lru_cache(maxsize=64)
+def _best(accepted: str) -> Coding | None:
+    given = weights(accepted)
+    known = {_ALIASES.get(name, name): q for name, q in given.items()}
+    best = max(CODINGS, key=lambda coding: weight(known, coding.name))
+    liked = weight(known, best.name)
+    return best if liked > 0 and liked >= known.get("identity", 0.0) else None

@@ -1,0 +1,41 @@
+"""The formats of an answer, by name: `format=` names one, else Accept chooses."""
+
+from functools import lru_cache
+from typing import Final
+
+from app.accepting import weight, weights
+from app.parquet import Parquet
+from app.tabular import Csv, Format, JsonLines
+from app.votable import VOTable
+
+JSON: Final = "json"
+FORMATS: Final[dict[str, Format]] = {
+    JSON: Format("application/json", ("application/json",), "json", None, nested=True),
+    "jsonl": Format(
+        "application/x-ndjson",
+        ("application/x-ndjson", "application/jsonl"),
+        "jsonl",
+        JsonLines,
+        nested=True,
+    ),
+    "csv": Format("text/csv; charset=utf-8; header=present", ("text/csv",), "csv", Csv),
+    # Not for application/xml: browsers like it better than anything but HTML.
+    "votable": Format("application/x-votable+xml", ("application/x-votable+xml",), "vot", VOTable),
+    "parquet": Format(
+        "application/vnd.apache.parquet",
+        ("application/vnd.apache.parquet",),
+        "parquet",
+        Parquet,
+        squeezed=True,
+    ),
+}
+
+
+@lru_cache(maxsize=64)
+def negotiated(accept: str) -> str:
+    """The name of the format that Accept likes best; JSON among equals and where it knows none."""
+    given = weights(accept)
+    liked = {
+        name: max(weight(given, kind) for kind in known.accepted) for name, known in FORMATS.items()
+    }
+    return max(liked, key=lambda name: liked[name])

@@ -1,0 +1,138 @@
+"""Answers in each format, read by the programs that astronomers read them with."""
+
+import csv
+import io
+import json
+import math
+import subprocess
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet
+from astropy.io.votable import parse_single_table
+
+from app.selection import COLUMNS
+from archive.columns import REAL, TEXT, TIME, Kind
+
+Rows = list[dict[str, Any]]
+TYPES: Final = {
+    Kind.INTEGER: "Int32",
+    Kind.BIGINT: "Int64",
+    Kind.REAL: "Float32",
+    Kind.DOUBLE: "Float64",
+    Kind.BOOLEAN: "boolean",
+    Kind.TEXT: "object",
+    Kind.TIME: "object",
+}
+
+
+def plain(value: Any) -> Any:
+    """A value as Python has it; None for any kind of missing one."""
+    if value is None or value is np.ma.masked or value is pd.NA or value is pd.NaT:
+        return None
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    if isinstance(value, pd.Timestamp | datetime):
+        moment = value.to_pydatetime() if isinstance(value, pd.Timestamp) else value
+        return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return value
+
+
+def stored(item: dict[str, Any]) -> dict[str, Any]:
+    """A JSON alert's values as the archive holds them: singles widened, ids as integers."""
+    values = {name: value for name, value in item.items() if name != "links"}
+    for name, value in values.items():
+        if value is not None and COLUMNS[name].kind is REAL:
+            values[name] = float(np.float32(value))
+        elif value is not None and COLUMNS[name].kind is Kind.BIGINT:
+            values[name] = int(value)
+    return values
+
+
+def _rows(frame: pd.DataFrame) -> Rows:
+    records = frame.astype(object).to_dict("records")
+    return [{str(name): plain(value) for name, value in row.items()} for row in records]
+
+
+def by_pandas_csv(body: bytes) -> Rows:
+    names = body.split(b"\r\n", 1)[0].decode().split(",")
+    types = {name: TYPES[COLUMNS[name].kind] for name in names}
+    # Without float32 in between: pandas reads digits as double and rounds them once.
+    types |= {name: "Float64" for name in names if COLUMNS[name].kind is REAL}
+    frame = pd.read_csv(
+        io.BytesIO(body),
+        dtype=types,
+        keep_default_na=False,
+        na_values=[""],
+    )
+    for name in names:
+        if COLUMNS[name].kind is REAL:
+            frame[name] = frame[name].astype("Float32")
+    return _rows(frame)
+
+
+def by_pandas_jsonl(body: bytes) -> Rows:
+    """What pandas reads as lines, then as the JSON that it is: pandas guesses types."""
+    assert len(pd.read_json(io.BytesIO(body), lines=True, dtype=False)) == body.count(b"\n")
+    return [stored(json.loads(line)) for line in body.splitlines()]
+
+
+def by_astropy(body: bytes) -> Rows:
+    table = parse_single_table(io.BytesIO(body), verify="exception")
+    columns = {f.name: table.array[f.name] for f in table.fields}
+    rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
+    return [
+        {
+            # TABLEDATA knows no difference between an empty string and none.
+            name: (plain(value) or None) if COLUMNS[name].kind in (TEXT, TIME) else plain(value)
+            for name, value in row.items()
+        }
+        for row in rows
+    ]
+
+
+def by_pyarrow(body: bytes) -> Rows:
+    table = pyarrow.parquet.read_table(io.BytesIO(body))
+    return [{name: plain(v) for name, v in row.items()} for row in table.to_pylist()]
+
+
+def by_pandas_parquet(body: bytes) -> Rows:
+    frame = pd.read_parquet(io.BytesIO(body), dtype_backend="numpy_nullable")
+    return _rows(frame)
+
+
+READERS: Final[dict[str, tuple[str, Callable[[bytes], Rows]]]] = {
+    "pandas, csv": ("csv", by_pandas_csv),
+    "pandas, jsonl": ("jsonl", by_pandas_jsonl),
+    "astropy": ("votable", by_astropy),
+    "pyarrow": ("parquet", by_pyarrow),
+    "pandas, parquet": ("parquet", by_pandas_parquet),
+}
+
+
+def printed(body: bytes) -> list[dict[str, str]]:
+    """The cells of a CSV as they are written."""
+    return list(csv.DictReader(io.StringIO(body.decode(), newline="")))
+
+
+def numbers_as_text(body: bytes) -> Any:
+    """JSON whose numbers are left as they are written."""
+    return json.loads(body, parse_float=str, parse_int=str)
+
+
+def by_stilts(folder: Path, body: bytes) -> list[dict[str, str]]:
+    """A VOTable that stilts finds without fault, as the CSV that it makes of it."""
+    table = folder / "table.vot"
+    table.write_bytes(body)
+    lint = subprocess.run(["stilts", "votlint", table], capture_output=True, text=True, check=True)
+    assert lint.stdout == ""
+    made = subprocess.run(
+        ["stilts", "tcopy", "ifmt=votable", "ofmt=csv", table, "-"], capture_output=True, check=True
+    )
+    return printed(made.stdout)

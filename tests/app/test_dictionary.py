@@ -1,0 +1,74 @@
+"""The dictionary: complete, true to the packets, the same as what can be asked."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import fastavro
+
+from app.models import Dictionary
+from app.selection import ALERT_KEYS, SELECTABLE
+from archive.columns import CANDIDATE, DERIVED
+from tests.app.conftest import Served
+
+
+async def items_of(served: Served) -> dict[str, dict[str, object]]:
+    answer = await served.client.get("/api/v1/fields")
+    assert answer.status_code == 200
+    Dictionary.model_validate(answer.json())
+    return {item["name"]: item for item in answer.json()["items"]}
+
+
+async def test_every_key_of_an_alert_is_explained(served: Served) -> None:
+    items = await items_of(served)
+    assert [name for name, item in items.items() if item["answered"]] == list(ALERT_KEYS)
+    assert [name for name, item in items.items() if item["selectable"]] == list(SELECTABLE)
+    (alert,) = (await served.alerts({"limit": 1}))["items"]
+    types: dict[str, Any] = {
+        "integer": int,
+        "number": (int, float),
+        "string": str,
+        "boolean": bool,
+        "object": dict,
+    }
+    for name, value in alert.items():
+        assert value is None or isinstance(value, types[str(items[name]["type"])]), name
+    assert items["distnr"]["sentinel"] == "-999"
+    assert items["candid"]["type"] == "string"
+
+
+async def test_every_operator_works(served: Served) -> None:
+    values = {"string": "ZTF", "boolean": "true", "integer": "1", "number": "1"}
+    special = {"time": "2026-01-01", "filter": "g", "candid": "1"}
+    for name, item in (await items_of(served)).items():
+        operators = item["operators"]
+        assert isinstance(operators, list)
+        for operator in operators:
+            known = special.get(name) or ("1" if "objectidps" in name else None)
+            value = "true" if operator == "isnull" else known or values[str(item["type"])]
+            where = f"{name}{'__' if operator else ''}{operator}:{value}"
+            answer = await served.client.get(
+                "/api/v1/alerts", params={"where": where, "limit": 1, "fields": "candid"}
+            )
+            assert answer.status_code == 200, where
+
+
+def test_first_versions_are_those_of_the_packets(real: Path) -> None:
+    """Before schema 2.0 a record does not name its version; its schema does."""
+    first: dict[str, tuple[int, ...]] = {}
+    for path in (real / "ztf").rglob("*.avro"):
+        reader = fastavro.reader(io.BytesIO(path.read_bytes()))
+        schema = reader.writer_schema
+        assert isinstance(schema, dict)
+        for record in reader:
+            assert isinstance(record, dict)
+            text = record.get("schemavsn") or schema["version"]
+            version = tuple(int(part) for part in text.split("."))
+            for name in (*record, *record["candidate"]):
+                first[name] = min(first.get(name, version), version)
+    first["object_id"] = first["objectId"]
+    written = {
+        c.name: tuple(map(int, c.since.split("."))) for c in (*CANDIDATE, *DERIVED) if c.since
+    }
+    assert written == {name: first[name] for name in written}
+    assert {c.name for c in CANDIDATE} <= written.keys()
