@@ -7,7 +7,8 @@ from sqlalchemy.dialects import postgresql
 
 from app.errors import BadParameters
 from app.filters import FILTERS, NAMED, Filter
-from app.search import Cone, Search, Sort, parse_search
+from app.regions import Cone
+from app.search import Search, Sort, parse_search
 
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 
