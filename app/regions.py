@@ -18,6 +18,7 @@ MIN_RADIUS: Final = 1e-9
 """4 µas: a smaller one underflows when its sine is squared, and no position is that precise."""
 MAX_VERTICES: Final = 64
 MAX_ACROSS: Final = 20.0
+_ROUNDING: Final = 1e-9
 MIN_SIDE: Final = 1e-6
 """3.6 mas: sides are told apart well above the rounding of a position in double precision."""
 _SLIVER: Final = 1e-9
@@ -129,7 +130,7 @@ def parse_polygon(text: str) -> Polygon:
 def _check(ring: list[Vector]) -> None:
     """Raise ValueError unless q3c's answers for this ring are right."""
     across = max(_angle(*pair) for pair in combinations(ring, 2))
-    if across > MAX_ACROSS:
+    if across > MAX_ACROSS + _ROUNDING:
         raise ValueError(f"it is {across:.4g} degrees across, more than {MAX_ACROSS:g}")
     if any(_angle(*side) < MIN_SIDE for side in pairwise([*ring, ring[0]])):
         raise ValueError(f"two vertices in a row are closer than {MIN_SIDE:g} degrees")
