@@ -107,10 +107,9 @@ async def alerts(
     return rows[0][0], [row for row in rows if row["candid"] is not None]
 
 
-async def counted(archive: Archive, search: Search, most: int | None = None) -> int:
-    """How many alerts match; with `most` the count ends at one more than that."""
-    limit = _EVERYTHING if most is None else most
-    shape, values = _asked(replace(search, sort=DEFAULT_SORT, cursor=None, limit=limit))
+async def counted(archive: Archive, search: Search, most: int = 2**62) -> int:
+    """How many alerts match; the count ends at one more than `most`."""
+    shape, values = _asked(replace(search, sort=DEFAULT_SORT, cursor=None, limit=most))
     return int((await archive.fetch(counting(shape), **values))[0][0])
 
 
@@ -121,7 +120,6 @@ async def estimated(archive: Archive, search: Search) -> int:
     return int(plans[0]["Plan"]["Plan Rows"])
 
 
-_EVERYTHING: Final = 2**62
 _SEEN: Final = bindparam("as_of", type_=BigInteger())
 _STORED: Final = compiled(
     select(func.sum(ledger.c.stored)).where((ledger.c.batch <= _SEEN) | _SEEN.is_(None))

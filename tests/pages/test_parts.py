@@ -8,9 +8,9 @@ import pytest
 from starlette.requests import Request
 
 from app import assets, elsewhere, fields, plot, sky
-from app.formats import ALERT_KEYS
 from app.negotiation import wants_json, wants_page
 from app.pages import ENVIRONMENT
+from app.selection import ALERT_KEYS
 from tests.app.conftest import Served
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
