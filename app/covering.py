@@ -1,7 +1,7 @@
 """Cones and polygons as SQL: the pixel ranges that lead to their alerts, and the exact tests."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
     ARRAY,
@@ -29,19 +29,37 @@ _VERTICES: Final[BindParameter[Any]] = bindparam("vertices", type_=ARRAY(Double(
 Bound = Callable[[ColumnElement[Any], ColumnElement[Any]], ColumnElement[int]]
 
 
-def within(columns: Any, cone: bool, polygon: bool) -> list[ColumnElement[bool]]:
+class Circle(NamedTuple):
+    """A circle on the sky as SQL: parameters, or columns of the row that is matched [deg]."""
+
+    ra: ColumnElement[float]
+    dec: ColumnElement[float]
+    radius: ColumnElement[float]
+
+    def separation(self, columns: Any) -> ColumnElement[float]:
+        """sin²(d/2) of the distance d from the centre: grows with it, exact also for small ones."""
+        return func.q3c_sindist(columns.ra, columns.dec, self.ra, self.dec, type_=Double())
+
+
+ASKED: Final = Circle(_RA, _DEC, _RADIUS)
+"""That of a search."""
+
+
+def within(columns: Any, circle: Circle | None, polygon: bool) -> list[ColumnElement[bool]]:
     """The exact tests: sin²(d/2) < sin²(r/2), as q3c_radial_query makes it, and q3c_in_poly."""
-    half = func.radians(_RADIUS, type_=Double()) / literal_column("2.0", Double())
-    most: ColumnElement[float] = func.power(func.sin(half), literal_column("2"), type_=Double())
-    distance: ColumnElement[float] = func.q3c_sindist(
-        columns.ra, columns.dec, _RA, _DEC, type_=Double()
-    )
-    in_polygon: ColumnElement[bool] = func.q3c_in_poly(columns.ra, columns.dec, _VERTICES)
-    return [*([distance < most] if cone else []), *([in_polygon] if polygon else [])]
+    tests: list[ColumnElement[bool]] = []
+    if circle:
+        half = func.radians(circle.radius, type_=Double()) / literal_column("2.0", Double())
+        square = literal_column("2")
+        most: ColumnElement[float] = func.power(func.sin(half), square, type_=Double())
+        tests.append(circle.separation(columns) < most)
+    if polygon:
+        tests.append(func.q3c_in_poly(columns.ra, columns.dec, _VERTICES))
+    return tests
 
 
-def _of_cone(i: ColumnElement[Any], whole: ColumnElement[Any]) -> ColumnElement[int]:
-    return func.q3c_radial_query_it(_RA, _DEC, _RADIUS, i, whole)
+def _of_circle(circle: Circle) -> Bound:
+    return lambda i, whole: func.q3c_radial_query_it(*circle, i, whole)
 
 
 def _of_polygon(i: ColumnElement[Any], whole: ColumnElement[Any]) -> ColumnElement[int]:
@@ -75,17 +93,23 @@ def _pixel_ranges(bound_of: Bound) -> CTE:
     pixels = span.render_derived().c.pixels
     return (
         select(func.lower(pixels).label("low"), func.upper(pixels).label("high"))
-        .cte("covering")
+        .cte("covering", nesting=True)
         .prefix_with("MATERIALIZED", dialect="postgresql")
     )
 
 
-def in_region(cone: bool, polygon: bool, clauses: Sequence[ColumnElement[bool]]) -> Select[Any]:
-    """candid and jd of the alerts in a cone, a polygon or both, from the index alert_sky alone.
+def in_region(
+    clauses: Sequence[ColumnElement[bool]],
+    circle: Circle | None,
+    polygon: bool = False,
+    separated: bool = False,
+) -> Select[Any]:
+    """candid and jd of the alerts in a circle, a polygon or both, from the index alert_sky alone.
 
-    Where there are both the cone leads there: it is what people draw around one thing.
+    Where there are both the circle leads there: it is what people draw around one thing.
+    `separated` adds Circle.separation as `apart`.
     """
-    covering = _pixel_ranges(_of_cone if cone else _of_polygon)
+    covering = _pixel_ranges(_of_circle(circle) if circle else _of_polygon)
     pixel = func.q3c_ang2ipix(alert.c.ra, alert.c.dec)
     near = (
         select(*(alert.c[name] for name in COVERED))
@@ -93,8 +117,9 @@ def in_region(cone: bool, polygon: bool, clauses: Sequence[ColumnElement[bool]])
         .offset(literal_column("0"))
         .lateral("near")
     )
+    apart = [circle.separation(near.c).label("apart")] if circle and separated else []
     return (
-        select(near.c.candid, near.c.jd)
+        select(near.c.candid, near.c.jd, *apart)
         .select_from(covering.join(near, true()))
-        .where(*within(near.c, cone, polygon))
+        .where(*within(near.c, circle, polygon))
     )

@@ -4,15 +4,19 @@ All are coroutines: FastAPI sends a plain function to a thread, which costs 0.1 
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated, Final
 
 from fastapi import Depends, Request
 
-from app.errors import BadParameter, BadParameters, NotFound
+from app.crossmatch import Matcher
+from app.errors import BadParameter, BadParameters, NoJobs, NotFound
 from app.filters import integer
 from app.fragments import Fragments
+from app.jobs import Jobs
+from app.matchquery import MatchQuery, parse_match
 from app.queries import Archive, check
+from app.ratelimit import client_of
 from app.resolver import Names
 from app.search import Search, nearest, parse_search
 from app.settings import Settings
@@ -74,6 +78,38 @@ async def read_search(request: Request) -> Search:
     return parse_search(request.query_params.multi_items(), accept)
 
 
+async def get_matcher(request: Request) -> Matcher:
+    """What matches positions with the archive. Raises as get_archive does."""
+    await get_archive(request)
+    matcher: Matcher = request.app.state.matcher
+    return matcher
+
+
+async def count_match(
+    request: Request,
+    matcher: Annotated[Matcher, Depends(get_matcher)],
+    settings: Annotated[Settings, Depends(get_settings)],
+) -> AsyncIterator[None]:
+    """Count the match until its answer has been sent. Raises TooMany."""
+    with matcher.begun_by(client_of(request.scope, frozenset(settings.trusted_proxies))):
+        yield
+
+
+async def get_jobs(request: Request) -> Jobs:
+    """The jobs. Raises NoJobs, or SchemaOutdated as get_archive does."""
+    await get_archive(request)
+    jobs: Jobs | None = request.app.state.jobs
+    if jobs is None:
+        raise NoJobs
+    return jobs
+
+
+async def read_match(request: Request) -> MatchQuery:
+    """The filters, columns, format and radius of a match, in the query string."""
+    accept = request.headers.get("accept", "")
+    return parse_match(request.query_params.multi_items(), accept)
+
+
 def candid_of(text: str) -> int:
     """A path's candid. Raises NotFound: what is no candid names no alert."""
     try:
@@ -116,3 +152,6 @@ LegacyFragmentsDependency = Annotated[Fragments, Depends(get_legacy_fragments)]
 WalksDependency = Annotated[Walks, Depends(get_walks)]
 SearchDependency = Annotated[Search, Depends(read_search)]
 NamesDependency = Annotated[Names, Depends(get_names)]
+MatcherDependency = Annotated[Matcher, Depends(get_matcher)]
+MatchQueryDependency = Annotated[MatchQuery, Depends(read_match)]
+JobsDependency = Annotated[Jobs, Depends(get_jobs)]

@@ -83,6 +83,11 @@ CODINGS: Final = (
 _ALIASES: Final = {"x-gzip": "gzip"}
 
 
+def codings(accepted: str) -> dict[str, float]:
+    """What an Accept-Encoding weighs, each coding under its one name."""
+    return {_ALIASES.get(name, name): q for name, q in weights(accepted).items()}
+
+
 def coding_of(request: Request) -> Coding | None:
     """How to compress the answer; None where the client takes none, or likes it plain best.
 
@@ -93,8 +98,7 @@ def coding_of(request: Request) -> Coding | None:
 
 @lru_cache(maxsize=64)
 def _best(accepted: str) -> Coding | None:
-    given = weights(accepted)
-    known = {_ALIASES.get(name, name): q for name, q in given.items()}
+    known = codings(accepted)
     best = max(CODINGS, key=lambda coding: weight(known, coding.name))
     liked = weight(known, best.name)
     return best if liked > 0 and liked >= known.get("identity", 0.0) else None

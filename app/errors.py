@@ -6,8 +6,14 @@ archive.errors.MarsError
 │   │   └── BadForm           400, the same at MARS's own addresses
 │   ├── NotFound              404: no such alert, night, stamp or address
 │   │   └── UnknownName       404: nobody knows this name; with names that are near
+│   ├── BadBody               400: a body that cannot be read; says where
+│   ├── BodyTooSlow           408: a body that does not come
+│   ├── BodyTooLarge          413: a body beyond the bound
+│   ├── UnknownMedia          415: a body of a kind that is not read here
+│   ├── TooMany               429: a client with as many matches or jobs as it may have
 │   └── RangeNotSatisfiable   416: bytes beyond the end
 ├── TooDear                   503: the query did not end in time; asking for less may help
+├── NoJobs                    503: an app without a database for what it keeps itself
 └── ResolversSilent           503: no name resolver answered; for this request alone
 
 Nothing below the routes raises an HTTP error.
@@ -98,6 +104,38 @@ class RangeNotSatisfiable(RequestError):
         self.length = length
 
 
+class BadBody(RequestError):
+    """A body that cannot be read; the text says where and why."""
+
+
+class BodyTooSlow(RequestError):
+    """A body that did not come in time."""
+
+    status = HTTPStatus.REQUEST_TIMEOUT
+
+
+class BodyTooLarge(RequestError):
+    """A body beyond the bound."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class UnknownMedia(RequestError):
+    """A body whose Content-Type is not read here; the text lists those that are."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+
+
+class TooMany(RequestError):
+    """A client that has as many matches or jobs as it may have at a time."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+
+class NoJobs(MarsError):
+    """This app has no database to keep jobs in."""
+
+
 class TooDear(MarsError):
     """A query that ran into the statement timeout. Its text, if any, says what would be cheaper."""
 
@@ -111,6 +149,7 @@ _SILENT: Final = "the database does not answer"
 _UNAVAILABLE: Final[dict[type[Exception], str]] = {
     TooDear: _DEAR,
     ResolversSilent: "no name resolver answered, and the name is none that is known here",
+    NoJobs: "this server runs no jobs: it has no MARS_APP_DATABASE_URL",
     asyncpg.QueryCanceledError: _DEAR,
     SchemaOutdated: "the database's schema is not the one of this program",
     ObjectMissing: "the object store does not have these bytes",
@@ -156,6 +195,8 @@ async def _request_error(request: Request, error: Exception) -> Response:
     more: dict[str, Any] = {}
     if isinstance(error, RangeNotSatisfiable):
         headers["Content-Range"] = f"bytes */{error.length}"
+    if isinstance(error, TooMany):
+        headers["Retry-After"] = RETRY_AFTER_S
     if isinstance(error, BadParameters):
         more["errors"] = [e._asdict() for e in error.errors]
     if isinstance(error, UnknownName):

@@ -9,7 +9,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import asyncpg
 from fastapi import Request, Response
@@ -38,7 +38,7 @@ PIECE: Final = 250
 _THREAD: Final = ThreadPoolExecutor(1, "export")
 """One, so that exports share half of the interpreter and the memory of one page between them."""
 Rows = Sequence[asyncpg.Record]
-Arg = TypeVar("Arg")
+Made = TypeVar("Made")
 _MEANING: Final = "Alerts of the Zwicky Transient Facility, as the MARS archive holds them"
 
 
@@ -75,8 +75,8 @@ async def send_alerts(
         return Response(headers=headers, media_type=wanted.media_type)
     writer = wanted.writer(table, first.as_of)
     pieces = _pieces(writer, first, pages, lambda rows: writer.rows(values(rows)))
-    body = pieces if coding is None else _compressed(pieces, coding)
-    return _Breakable(body, headers=headers, media_type=wanted.media_type)
+    body = pieces if coding is None else compressed(pieces, coding)
+    return Breakable(body, headers=headers, media_type=wanted.media_type)
 
 
 async def pages_of(archive: queries.Archive, search: Search) -> AsyncIterator[Page]:
@@ -93,9 +93,9 @@ async def pages_of(archive: queries.Archive, search: Search) -> AsyncIterator[Pa
         search = replace(search, as_of=page.as_of, cursor=page.cursor)
 
 
-async def _apart(make: Callable[[Arg], bytes], of: Arg) -> bytes:
-    """Bytes made in the thread of exports, while the loop answers other requests."""
-    return await asyncio.get_running_loop().run_in_executor(_THREAD, make, of)
+async def apart(make: Callable[..., Made], *of: Any) -> Made:
+    """What is made in the thread of exports, while the loop answers other requests."""
+    return await asyncio.get_running_loop().run_in_executor(_THREAD, make, *of)
 
 
 async def _pieces(
@@ -107,19 +107,20 @@ async def _pieces(
     while page is not None:
         last = page
         for n in range(0, len(page.rows), PIECE):
-            yield await _apart(written, page.rows[n : n + PIECE])
+            yield await apart(written, page.rows[n : n + PIECE])
         page = await anext(later, None)
-    yield await _apart(writer.end, Ending(last.next, last.as_of, told=False))
+    yield await apart(writer.end, Ending(last.next, last.as_of, told=False))
 
 
-async def _compressed(pieces: AsyncIterator[bytes], coding: Coding) -> AsyncIterator[bytes]:
+async def compressed(pieces: AsyncIterator[bytes], coding: Coding) -> AsyncIterator[bytes]:
+    """The same bytes in a content coding, made in a thread."""
     compressor = coding.stream()
     async for piece in pieces:
-        yield await _apart(compressor.compress, piece)
+        yield await apart(compressor.compress, piece)
     yield compressor.flush()
 
 
-class _Breakable(StreamingResponse):
+class Breakable(StreamingResponse):
     """A stream that ends without its last chunk when the database fails in its midst.
 
     Nothing but that tells a client that what it got is not whole: the status is long sent.

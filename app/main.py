@@ -9,9 +9,11 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
+from app.crossmatch import Matcher
 from app.errors import DATABASE_ERRORS, add_error_handlers, reason_of
 from app.formats import alert_items
 from app.fragments import Fragments
+from app.jobs import open_jobs
 from app.legacy import legacy_items
 from app.metrics import Metrics
 from app.middleware import Surroundings
@@ -27,7 +29,9 @@ from app.routes import (
     fields,
     health,
     help,
+    jobs,
     legacy,
+    match,
     names,
     nights,
     object_page,
@@ -35,6 +39,7 @@ from app.routes import (
 )
 from app.settings import Settings
 from app.walks import Walks
+from app.worker import working
 from archive import logs
 from archive.database import make_engine
 from archive.errors import SchemaOutdated
@@ -46,6 +51,8 @@ ROUTES: Final = (
     alerts,
     cutouts,
     fields,
+    match,
+    jobs,
     nights,
     names,
     health,
@@ -58,7 +65,7 @@ ROUTES: Final = (
 )
 EXPOSED: Final = (
     "ETag Link X-Request-ID X-Alerts-Shown X-Alerts-Total RateLimit RateLimit-Policy Retry-After "
-    "Content-Disposition X-As-Of X-Truncated X-Next-Cursor X-Cone X-Count X-Count-Kind"
+    "Location Content-Disposition X-As-Of X-Truncated X-Next-Cursor X-Cone X-Count X-Count-Kind"
 ).split()
 
 
@@ -88,7 +95,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
-        allow_methods=["GET", "HEAD", "POST"],
+        allow_methods=["GET", "HEAD", "POST", "DELETE"],
         allow_headers=["*"],
         expose_headers=EXPOSED,
     )
@@ -104,9 +111,15 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     engine = make_engine(settings, "app", settings.database_pool_size, ping=False)
     archive = Archive(engine, settings.statement_timeout_s, settings.database_timeout_s)
     app.state.archive, app.state.metrics = archive, Metrics(engine)
+    app.state.matcher = matcher = Matcher(archive)
     try:
-        async with open_store(settings) as store, open_names(settings, archive) as resolver:
-            app.state.store, app.state.names = store, resolver
+        async with (
+            open_store(settings) as store,
+            open_names(settings, archive) as resolver,
+            open_jobs(settings) as made,
+            working(made, matcher, store, settings),
+        ):
+            app.state.store, app.state.names, app.state.jobs = store, resolver, made
             try:
                 await check(archive)
                 app.state.schema_is_current = True

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import asyncpg
 
-from app.covering import COVERED, in_region, within
+from app.covering import ASKED, COVERED, in_region, within
 from app.filters import Filter
 from app.ordering import beyond, order_of
 from app.search import Sort
@@ -59,7 +59,7 @@ ANSWERED: Final = (
     *(alert.c[f"{part}_offset"].is_not(None).label(f"has_{part}") for part in KEPT),
     *(alert.c[name] for name in REALS),
 )
-_READ: Final[dict[str, ColumnElement[Any]]] = {
+READ: Final[dict[str, ColumnElement[Any]]] = {
     c.name: c for c in (*alert.c, *ANSWERED[len(PLAIN) : len(PLAIN) + len(KEPT)])
 }
 LEGACY: Final = ("lco_id", "publisher", "sentinels")
@@ -113,7 +113,7 @@ def _columns(shape: Shape) -> tuple[ColumnElement[Any], ...]:
     """What is answered, behind what else is asked for and the sort column if it is not there."""
     if shape.columns:
         names = (shape.sort.column, "candid", *shape.columns)
-        return tuple(_READ[name] for name in dict.fromkeys(names))
+        return tuple(READ[name] for name in dict.fromkeys(names))
     answered = {*shape.more, *PLAIN, *REALS}
     first = (shape.sort.column,) if shape.sort.column not in answered else ()
     return (*(alert.c[name] for name in (*first, *shape.more)), *ANSWERED)
@@ -126,7 +126,8 @@ def _page(shape: Shape) -> Select[Any]:
     by its key until the page is full, so no estimate turns the plan into a walk of the time index.
     """
     region = shape.cone or shape.polygon
-    inside = within(alert.c, shape.cone, shape.polygon) if region else []
+    circle = ASKED if shape.cone else None
+    inside = within(alert.c, circle, shape.polygon)
     named = [(wanted, f"value{n}") for n, wanted in enumerate(shape.filters)]
     batch = [alert.c.batch <= bindparam("as_of", type_=BigInteger())] if shape.as_of else []
     narrow = [pair for pair in named if pair[0].narrow]
@@ -138,7 +139,7 @@ def _page(shape: Shape) -> Select[Any]:
     if narrow:
         picked = select(alert.c.candid, alert.c.jd).where(*clauses, *inside)
     else:
-        picked = in_region(shape.cone, shape.polygon, clauses)
+        picked = in_region(clauses, circle, shape.polygon)
     late = [wanted.sql(key) for wanted, key in named if (wanted, key) not in early]
     return _fetched(picked.cte("picked").prefix_with("MATERIALIZED"), late, shape)
 

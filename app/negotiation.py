@@ -8,7 +8,7 @@ from typing import Final
 from fastapi import Request, Response
 
 from app.accepting import weight, weights
-from app.encoding import coding_of
+from app.encoding import coding_of, codings
 
 _WORTH_COMPRESSING: Final = 1000
 """Bytes; a smaller answer fits into one packet anyway."""
@@ -26,8 +26,7 @@ def not_modified(request: Request, etag: str) -> bool:
 
 def accepts_gzip(request: Request) -> bool:
     """Whether the client says that it takes gzip; one that says nothing may not know it."""
-    given = weights(request.headers.get("accept-encoding", ""))
-    return max(weight(given, name) for name in ("gzip", "x-gzip")) > 0
+    return weight(codings(request.headers.get("accept-encoding", "")), "gzip") > 0
 
 
 def wants_json(request: Request) -> bool:

@@ -8,6 +8,7 @@ from fastapi import FastAPI, Path
 from fastapi.openapi.utils import get_openapi
 
 from app.errors import PROBLEM
+from app.matchmodels import MatchRequest
 from app.media import FORMATS
 from app.models import Problem, Stamp
 
@@ -17,6 +18,9 @@ _PROBLEM_REF: Final[Json] = {PROBLEM: {"schema": {"$ref": "#/components/schemas/
 _WORDS: Final = {
     400: "A request that cannot be understood",
     404: "No such thing, or not kept; the body says what",
+    408: "A body that did not come in time",
+    413: "A body beyond the bound",
+    415: "A body of a kind that is not read here",
     416: "A range beyond the end",
     422: "A parameter that is unknown, malformed or out of bounds; the body names it",
     429: "Too many requests; Retry-After says when",
@@ -25,11 +29,12 @@ _WORDS: Final = {
 }
 
 
-def _problems(*statuses: int) -> dict[int | str, Json]:
+def problems(*statuses: int) -> dict[int | str, Json]:
+    """Responses that are problem documents."""
     return {s: {"description": _WORDS[s], "content": _PROBLEM_REF} for s in statuses}
 
 
-PROBLEMS: Final = _problems(400, 404, 422, 429, 500, 503)
+PROBLEMS: Final = problems(400, 404, 422, 429, 500, 503)
 
 
 def bytes_of(media_type: str) -> dict[int | str, Json]:
@@ -39,7 +44,7 @@ def bytes_of(media_type: str) -> dict[int | str, Json]:
     part: Json = {"description": "The range that was asked for", "content": binary}
     if media_type not in _RANGED:
         return {200: described, 304: {"description": "Not modified"}}
-    return {200: described, 206: part, 304: {"description": "Not modified"}, **_problems(416)}
+    return {200: described, 206: part, 304: {"description": "Not modified"}, **problems(416)}
 
 
 def list_responses() -> dict[int | str, Json]:
@@ -86,10 +91,15 @@ def _header(description: str) -> Json:
     return {"description": description, "schema": {"type": "integer"}}
 
 
-_RANGED: Final = ("application/avro", "application/gzip", "image/png")
+_RANGED: Final = (
+    "application/avro",
+    "application/gzip",
+    "image/png",
+    FORMATS["parquet"].media_type,
+)
 
 
-def _path(description: str, pattern: str, example: str) -> Any:
+def path(description: str, pattern: str, example: str) -> Any:
     """A path's parameter as text: what does not fit the pattern names nothing: a 404."""
     extra: Json = {"pattern": pattern} if pattern else {}
     examples: Any = {"one": {"value": example}}
@@ -97,11 +107,11 @@ def _path(description: str, pattern: str, example: str) -> Any:
 
 
 CandidPath = Annotated[
-    str, _path("candidate id of the alert", "^[0-9]{1,19}$", "1612255840315010001")
+    str, path("candidate id of the alert", "^[0-9]{1,19}$", "1612255840315010001")
 ]
-ObjectPath = Annotated[str, _path("name of the object", "^.{1,64}$", "ZTF18aagtxth")]
-NightPath = Annotated[str, _path("the night, YYYYMMDD in UTC", "^[0-9]{8}$", "20261123")]
-StampPath = Annotated[Stamp, _path("which of the three cutouts", "", Stamp.SCIENCE)]
+ObjectPath = Annotated[str, path("name of the object", "^.{1,64}$", "ZTF18aagtxth")]
+NightPath = Annotated[str, path("the night, YYYYMMDD in UTC", "^[0-9]{8}$", "20261123")]
+StampPath = Annotated[Stamp, path("which of the three cutouts", "", Stamp.SCIENCE)]
 
 
 def describe(app: FastAPI) -> Json:
@@ -114,10 +124,11 @@ def describe(app: FastAPI) -> Json:
         routes=app.routes,
         tags=app.openapi_tags,
     )
-    # The error table answers with it, so no route returns it and FastAPI does not see it.
-    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    # FastAPI does not see them: the error table answers with the one, the other is read by hand.
     schemas = document["components"]["schemas"]
-    schemas |= problem.pop("$defs", {}) | {Problem.__name__: problem}
+    for unseen in (Problem, MatchRequest):
+        schema = unseen.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas |= schema.pop("$defs", {}) | {unseen.__name__: schema}
     _strip(document)
     return document
 

@@ -33,12 +33,17 @@ class Page(NamedTuple):
         return None if self.before is None else self.before.token()
 
 
-def page_of(search: Search, newest: int, rows: Sequence[asyncpg.Record]) -> Page:
-    """The page. Raises BadParameters for an `as_of` that lies in the future."""
-    as_of = newest if search.as_of is None else search.as_of
-    if as_of > newest:
+def seen_up_to(asked: int | None, newest: int) -> int:
+    """The batch up to which an answer sees the archive. Raises BadParameters for the future."""
+    if asked is not None and asked > newest:
         reason = f"the archive has come to batch {newest} so far"
         raise BadParameters([BadParameter("as_of", reason)])
+    return newest if asked is None else asked
+
+
+def page_of(search: Search, newest: int, rows: Sequence[asyncpg.Record]) -> Page:
+    """The page. Raises BadParameters for an `as_of` that lies in the future."""
+    as_of = seen_up_to(search.as_of, newest)
     kept, more = rows[: search.limit], len(rows) > search.limit
     back = search.cursor is not None and search.cursor.back
     if back:

@@ -56,9 +56,14 @@ def parse_cone(text: str) -> Cone:
     if len(parts) != len(Cone._fields):
         raise ValueError("not ra,dec,radius")
     try:
-        ra, dec, radius = number(parts[0]), number(parts[1]), _degrees(parts[2])
+        ra, dec, radius = number(parts[0]), number(parts[1]), parse_radius(parts[2])
     except ValueError as error:
         raise ValueError(f"{error} in ra,dec,radius") from None
+    return cone_of(ra, dec, radius)
+
+
+def cone_of(ra: float, dec: float, radius: float) -> Cone:
+    """The cone, if it is within bounds [deg]. Raises ValueError."""
     return Cone(*_position(ra, dec), bounded(radius))
 
 
@@ -69,7 +74,8 @@ def bounded(radius: float) -> float:
     return radius
 
 
-def _degrees(text: str) -> float:
+def parse_radius(text: str) -> float:
+    """Degrees, or a number that ends in `d`, `'` or `"`. Raises ValueError."""
     unit = _UNITS.get(text.strip()[-1:])
     return number(text.strip()[:-1]) * unit if unit else number(text)
 
@@ -91,7 +97,7 @@ def parse_named(text: str) -> Named:
     if not name.strip() or _is_number(name):
         return Named(plain_text(text), None)
     try:
-        return Named(plain_text(name), bounded(_degrees(radius)))
+        return Named(plain_text(name), bounded(parse_radius(radius)))
     except ValueError as error:
         raise ValueError(f"{error}; it is name,radius, or a name without commas") from None
 

@@ -45,7 +45,7 @@ class Settings(ArchiveSettings):
     app_database_url: SecretStr = Field(
         default=SecretStr(""),
         description="The same database for mars_app, who writes what the app keeps for itself "
-        "(resolved names); empty: nothing is kept.",
+        "(resolved names, jobs); empty: nothing is kept, and there are no jobs.",
     )
     sesame_url: str = Field(
         default="https://cds.unistra.fr/cgi-bin/nph-sesame",
@@ -63,4 +63,15 @@ class Settings(ArchiveSettings):
         gt=0,
         le=30,
         description="Seconds for all remote resolvers together; then a 503.",
+    )
+    jobs_run: bool = Field(
+        default=True,
+        description="Whether this process runs jobs beside answering; all together run one at a "
+        "time.",
+    )
+    jobs_per_client: int = Field(
+        default=5, ge=1, description="Jobs that one client may have at a time, ended ones included."
+    )
+    job_days: float = Field(
+        default=7.0, gt=0, description="Days after which a job and its result are deleted."
     )

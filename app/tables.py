@@ -4,7 +4,19 @@
 `archive/`: the consumer has no part in them.
 """
 
-from sqlalchemy import Column, DateTime, Double, MetaData, Table, Text, func
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Column,
+    DateTime,
+    Double,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    func,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 
 metadata = MetaData(schema="app")
 
@@ -17,4 +29,24 @@ name = Table(
     Column("dec", Double),
     Column("source", Text, nullable=False),
     Column("resolved", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+job = Table(
+    "job",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("client", Text, nullable=False),
+    Column("status", Text, nullable=False, server_default="queued"),
+    Column("parameters", JSONB, nullable=False),
+    Column("parts", ARRAY(Integer), nullable=False),
+    Column("positions", Integer, nullable=False),
+    Column("done", Integer, nullable=False, server_default="0"),
+    Column("as_of", BigInteger, nullable=False),
+    Column("starts", Integer, nullable=False, server_default="0"),
+    Column("matches", BigInteger),
+    Column("size", BigInteger),
+    Column("error", Text),
+    Column("created", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("ended", DateTime(timezone=True)),
+    Column("expires", DateTime(timezone=True), nullable=False),
 )

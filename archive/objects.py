@@ -1,9 +1,10 @@
 """The object store: bundles put whole, byte ranges read. The only importer of aioboto3."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
 
 import aioboto3
 from aiobotocore.config import AioConfig
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3.type_defs import GetObjectOutputTypeDef
 
 CHUNK: Final = 64 * 1024
+PART: Final = 8 * 2**20
+"""Bytes of a part of a large object; S3 wants 5 MiB at least of all but the last."""
 _MISSING: Final = frozenset({"NoSuchKey", "404", "InvalidRange"})
 _FAILURES: Final = (BotoCoreError, ClientError, HttpError, OSError, TimeoutError)
 
@@ -75,6 +78,86 @@ class ObjectStore:
         byte_range = f"bytes={offset}-{offset + length - 1}"
         async with asyncio.timeout(self._timeout_s):
             return await self._client.get_object(Bucket=self._bucket, Key=key, Range=byte_range)
+
+    async def put_stream(self, key: str, pieces: AsyncIterator[bytes]) -> int:
+        """Store an object of unknown size, in parts; returns its size. Raises StoreUnavailable.
+
+        Until the last part is there the key holds what it held before, whatever happens.
+        """
+        upload, waiting, size = None, bytearray(), 0
+        parts: list[dict[str, Any]] = []
+        place: dict[str, Any] = {"Bucket": self._bucket, "Key": key}
+        try:
+            upload = await self._bounded(self._client.create_multipart_upload(**place))
+            place["UploadId"] = upload["UploadId"]
+            async for piece in pieces:
+                waiting += piece
+                size += len(piece)
+                if len(waiting) >= PART:
+                    parts.append(await self._put_part(place, len(parts) + 1, bytes(waiting)))
+                    waiting.clear()
+            if waiting or not parts:
+                parts.append(await self._put_part(place, len(parts) + 1, bytes(waiting)))
+            place["MultipartUpload"] = {"Parts": parts}
+            await self._bounded(self._client.complete_multipart_upload(**place))
+        except BaseException as error:
+            if upload is not None:
+                place.pop("MultipartUpload", None)
+                with suppress(*_FAILURES):
+                    await self._bounded(self._client.abort_multipart_upload(**place))
+            if isinstance(error, _FAILURES):
+                raise _translated("put", key, error) from error
+            raise
+        return size
+
+    async def _put_part(self, place: Any, number: int, data: bytes) -> dict[str, Any]:
+        call = self._client.upload_part(**place, PartNumber=number, Body=data)
+        return {"PartNumber": number, "ETag": (await self._bounded(call))["ETag"]}
+
+    async def _bounded(self, call: Awaitable[Any]) -> Any:
+        async with asyncio.timeout(self._timeout_s):
+            return await call
+
+    async def keys(self, prefix: str) -> list[tuple[str, datetime]]:
+        """The objects whose keys begin so, with the time of their last put; for some thousands.
+
+        Raises StoreUnavailable.
+        """
+        found = []
+        try:
+            pages = self._client.get_paginator("list_objects_v2")
+            async for page in pages.paginate(Bucket=self._bucket, Prefix=prefix):
+                found += [(held["Key"], held["LastModified"]) for held in page.get("Contents", [])]
+        except _FAILURES as error:
+            raise _translated("list", prefix, error) from error
+        return found
+
+    async def delete(self, key: str) -> None:
+        """Delete an object; none of that key is as good. Raises StoreUnavailable."""
+        try:
+            await self._bounded(self._client.delete_object(Bucket=self._bucket, Key=key))
+        except _FAILURES as error:
+            raise _translated("delete", key, error) from error
+
+    async def uploads(self, prefix: str) -> list[tuple[str, str]]:
+        """Key and id of each put_stream that has not ended, or never will.
+
+        Raises StoreUnavailable.
+        """
+        call = self._client.list_multipart_uploads(Bucket=self._bucket, Prefix=prefix)
+        try:
+            listed = (await self._bounded(call)).get("Uploads", [])
+        except _FAILURES as error:
+            raise _translated("list uploads", prefix, error) from error
+        return [(one["Key"], one["UploadId"]) for one in listed]
+
+    async def drop_upload(self, key: str, upload: str) -> None:
+        """Forget the parts of one. Raises StoreUnavailable."""
+        place: Any = {"Bucket": self._bucket, "Key": key, "UploadId": upload}
+        try:
+            await self._bounded(self._client.abort_multipart_upload(**place))
+        except _FAILURES as error:
+            raise _translated("drop upload", key, error) from error
 
     async def ping(self) -> None:
         """Return if the bucket answers, else raise StoreUnavailable."""

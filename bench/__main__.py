@@ -17,7 +17,7 @@ from bench import report
 from bench.decoding import decoding
 from bench.ingesting import STEPS, delay, ingest_figures, ingesting
 from bench.measure import Figure
-from bench.serving import downloads, searches, served, throughput
+from bench.serving import downloads, legacy, searches, served, throughput
 from dev import stack
 from dev.simulator import simulate
 from dev.state import State, open_state
@@ -93,6 +93,7 @@ async def serving_part(address: str, count: int) -> tuple[list[Figure], str]:
             say(f"searches and downloads, {clients} clients")
             figures += await searches(s, clients, count)
             figures += await downloads(s, clients, count)
+            figures += await legacy(s, clients, count)
         rates = await throughput(s, 16, 4 * count)
     return figures, report.against_mars(rates)
 

@@ -48,8 +48,8 @@ class Served(NamedTuple):
     async def sql(self, statement: Statement, **values: Any) -> None:
         await self.pool.fetch(statement.sql, *statement.arguments({"as_of": None, **values}))
 
-    async def get(self, path: str) -> None:
-        async with self.http.get(self.address + path) as answer:
+    async def get(self, path: str, accept: str = "*/*") -> None:
+        async with self.http.get(self.address + path, headers={"Accept": accept}) as answer:
             await answer.read()
             assert answer.status == 200, (path, answer.status)
 
@@ -175,6 +175,25 @@ async def downloads(s: Served, clients: int, count: int) -> list[Figure]:
         figures.append(
             p50_figure(_named(path, clients), "bare ranged GET", floors, answers, "≤ 2 ×")
         )
+    return figures
+
+
+async def legacy(s: Served, clients: int, count: int) -> list[Figure]:
+    """MARS's own door: its JSON, a deep page of it, and the page for people, beside page 1."""
+    page = _statement()
+    first, deep, people = "/?format=json", "/?format=json&page=350", "/"
+    figures = []
+    for what, floor_name, floor, path, target in (
+        ("MARS's first page", "same SQL", lambda _: s.sql(page), first, "≤ 3 ×"),
+        ("MARS's page 350", "its page 1", lambda _: s.get(first), deep, "≤ 2 ×"),
+        ("first page as HTML", "its JSON", lambda _: s.get(first), people, ""),
+    ):
+
+        async def over_http(_: int, path: str = path) -> None:
+            await s.get(path, accept="text/html" if path == people else "application/json")
+
+        floors, answers = await compare(floor, over_http, count, clients)
+        figures.append(p50_figure(_named(what, clients), floor_name, floors, answers, target))
     return figures
 
 

@@ -7,6 +7,7 @@ archive, and asked for over HTTP.
 """
 
 import argparse
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -140,6 +141,14 @@ def answers(site: str, done: Account) -> None:
     sizes = {kind: len(fetched(f"{one}/{kind}")) for kind in ("avro", "cutouts/science.png")}
     docs = len(fetched(f"{site}/docs")) + len(fetched(f"{site}/static/vendor/swagger-ui.css"))
     say(f"nights: {received:,} received; cone: {len(cone)} alerts; bytes: {sizes}, docs {docs:,}")
+    assets: set[str] = set()
+    for path in ("/", f"/{candid}/", f"/objects/{newest['object_id']}/", "/help/"):
+        page = httpx.get(site + path, headers={"Accept": "text/html"}, timeout=30)
+        if not page.is_success or "<table" not in page.text:
+            raise StackError(f"{path} says {page.status_code}, or shows no table")
+        assets |= set(re.findall(r'"(/static/[^"]+)"', page.text))
+    whole = sum(len(fetched(f"{site}{asset}")) for asset in assets)
+    say(f"pages: 4, with {len(assets)} assets of {whole:,} bytes")
 
 
 def fetched(address: str) -> bytes:

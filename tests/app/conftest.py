@@ -36,6 +36,8 @@ def app_settings(place: Place) -> Settings:
         # No test asks the real ones.
         sesame_url="",
         simbad_tap_url="",
+        # tests/app/test_jobs.py turns it on.
+        jobs_run=False,
     )
 
 

@@ -5,9 +5,11 @@ from typing import Any
 
 import cramjam
 import pytest
+from fastapi import Request
 
 from app import exports
 from app.encoding import CODINGS
+from app.negotiation import accepts_gzip
 from tests.app.conftest import Served
 
 ALERTS = "/api/v1/alerts"
@@ -57,6 +59,12 @@ async def test_the_best_liked_coding(
     assert headers.get("content-encoding") == coding
     assert (expanded(coding, data) if coding else data) == plain
     assert "Accept-Encoding" in headers["vary"]
+
+
+async def test_gzip_refused_by_name_is_refused() -> None:
+    scope = {"type": "http", "headers": [(b"accept-encoding", b"gzip;q=0, *")]}
+    assert not accepts_gzip(Request(scope))
+    assert accepts_gzip(Request(scope | {"headers": [(b"accept-encoding", b"x-gzip")]}))
 
 
 async def test_an_etag_for_each_coding(served: Served) -> None:

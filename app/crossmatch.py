@@ -1,0 +1,209 @@
+"""Many positions against the archive: one statement for each chunk of them, nearest first.
+
+A chunk's statement picks candids alone; the rows follow by key, a few hundred at a time. So memory
+does not grow with the number of positions nor of matches, and no connection is held while a client
+reads.
+"""
+
+import asyncio
+import math
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
+
+import asyncpg
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Double,
+    any_,
+    bindparam,
+    column,
+    func,
+    literal_column,
+    select,
+    true,
+)
+
+from app.covering import Circle, in_region
+from app.errors import TooMany
+from app.filters import Filter
+from app.matching import ANSWERED, READ, Statement, compiled
+from app.queries import Archive
+from app.regions import Cone
+from app.search import Search
+from app.selection import columns_of
+from app.targets import Target
+from archive.tables import alert, counter
+
+CHUNK: Final = 300
+"""Most positions that one statement answers."""
+_PICKS: Final = 50_000
+"""Most candids that one statement may pick."""
+_AREA: Final = 100.0
+"""Most that the squared radii of a chunk sum up to [deg²]: one cone of 10°, which any search may
+ask for."""
+_ROWS: Final = 250
+"""Alerts that are fetched, made into text and sent at a time: 5 ms of this process."""
+MAX_OF_CLIENT: Final = 8
+"""Matches of one client at once: each may hold 10,000 positions in memory."""
+_AT_ONCE: Final = 4
+"""Statements of matches that may run at once: other requests need connections too."""
+
+
+class Found(NamedTuple):
+    """What was found at one position: candid and separation [arcsec], nearest first."""
+
+    target: Target
+    matches: Sequence[tuple[int, float]]
+    truncated: bool
+    """Whether more matched than there are here."""
+
+
+class Piece(NamedTuple):
+    """Some positions with their matches, and the rows of these by candid."""
+
+    found: Sequence[Found]
+    rows: Mapping[int, asyncpg.Record]
+
+
+_NEWEST: Final = compiled(select(counter.c.batch))
+_CANDIDS: Final = bindparam("candids", type_=ARRAY(BigInteger()))
+
+
+@lru_cache(maxsize=128)
+def _rows_of(columns: tuple[str, ...]) -> Statement:
+    """Alerts by candid: these columns, or matching.ANSWERED without any."""
+    read = [READ[name] for name in dict.fromkeys(("candid", *columns))] if columns else ANSWERED
+    return compiled(select(*read).where(alert.c.candid == any_(_CANDIDS)))
+
+
+@lru_cache(maxsize=128)
+def _picking(filters: tuple[Filter, ...]) -> Statement:
+    """Number of the position (from 1), candid and sin²(d/2) of the nearest alerts of each."""
+    arrays: list[Any] = [bindparam(name, type_=ARRAY(Double())) for name in Cone._fields]
+    columns: list[Any] = [column(name, Double()) for name in Cone._fields]
+    place = (
+        func.unnest(*arrays)
+        .table_valued(*columns, with_ordinality="n")
+        .render_derived(name="place")
+    )
+    # Named as text: as columns of `place` they would be joined again in every inner SELECT.
+    circle = Circle(*(literal_column(f"place.{name}", Double()) for name in Cone._fields))
+    clauses = [
+        alert.c.batch <= bindparam("as_of", type_=BigInteger()),
+        *(wanted.sql(f"value{n}") for n, wanted in enumerate(filters)),
+    ]
+    near = in_region(clauses, circle, separated=True)
+    nearest = (
+        near.order_by(literal_column("apart"), literal_column("candid"))
+        .limit(bindparam("most", type_=BigInteger()))
+        .lateral("nearest")
+    )
+    return compiled(
+        select(place.c.n, nearest.c.candid, nearest.c.apart)
+        .select_from(place.join(nearest, true()))
+        .order_by(place.c.n, nearest.c.apart, nearest.c.candid)
+    )
+
+
+class Matcher:
+    """The archive for matches, which take their turns at it."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._turn = asyncio.Semaphore(_AT_ONCE)
+        self._clients: Counter[str] = Counter()
+
+    @contextmanager
+    def begun_by(self, client: str) -> Iterator[None]:
+        """Count a match of a client while it lasts. Raises TooMany."""
+        if self._clients[client] >= MAX_OF_CLIENT:
+            raise TooMany(f"you have {MAX_OF_CLIENT} matches under way: wait for one to end")
+        self._clients[client] += 1
+        try:
+            yield
+        finally:
+            self._clients[client] -= 1
+            if not self._clients[client]:
+                del self._clients[client]
+
+    async def newest_batch(self) -> int:
+        """The number of the newest batch."""
+        newest: int = (await self._archive.fetch(_NEWEST))[0][0]
+        return newest
+
+    async def pieces(
+        self, targets: Iterable[Target], search: Search, as_of: int
+    ) -> AsyncIterator[Piece]:
+        """Every position in order, with its matches and their rows, by the filters of a search.
+
+        Raises TooDear, or one of DATABASE_ERRORS.
+        """
+        for chunk in chunks(targets, search.limit):
+            for found in _gathered(await self._pick(chunk, search, as_of)):
+                candids = {candid for one in found for candid, _ in one.matches}
+                rows = await self._rows(search, candids) if candids else []
+                yield Piece(found, {row["candid"]: row for row in rows})
+
+    async def _rows(self, search: Search, candids: Collection[int]) -> list[asyncpg.Record]:
+        statement = _rows_of(columns_of(search.fields))
+        async with self._turn:
+            return await self._archive.fetch(statement, candids=list(candids))
+
+    async def _pick(self, chunk: Sequence[Target], search: Search, as_of: int) -> list[Found]:
+        """The nearest alerts of each position of a chunk."""
+        statement = _picking(tuple(clause.filter for clause in search.clauses))
+        values = {f"value{n}": clause.value for n, clause in enumerate(search.clauses)}
+        cones = [target.cone for target in chunk]
+        places = {name: [getattr(cone, name) for cone in cones] for name in Cone._fields}
+        limits = {"as_of": as_of, "most": search.limit + 1}
+        async with self._turn:
+            rows = await self._archive.fetch(statement, **values, **places, **limits)
+        picked = {n: list(them) for n, them in groupby(rows, itemgetter(0))}
+        return [
+            _found(target, picked.get(n, []), search.limit) for n, target in enumerate(chunk, 1)
+        ]
+
+
+def _found(target: Target, picked: Sequence[Any], limit: int) -> Found:
+    matches = [(candid, _arcsec(apart)) for _, candid, apart in picked[:limit]]
+    return Found(target, matches, len(picked) > limit)
+
+
+def chunks(targets: Iterable[Target], limit: int) -> Iterator[list[Target]]:
+    """Positions in pieces that one statement can answer in time and memory."""
+    chunk: list[Target] = []
+    area, most = 0.0, max(1, min(CHUNK, _PICKS // (limit + 1)))
+    for target in targets:
+        more = target.cone.radius**2
+        if chunk and (len(chunk) == most or area + more > _AREA):
+            yield chunk
+            chunk, area = [], 0.0
+        chunk.append(target)
+        area += more
+    if chunk:
+        yield chunk
+
+
+def _arcsec(apart: float) -> float:
+    """The angle d of sin²(d/2) [arcsec]."""
+    return math.degrees(2 * math.asin(math.sqrt(min(apart, 1.0)))) * 3600
+
+
+def _gathered(found: Sequence[Found]) -> Iterator[list[Found]]:
+    """Positions in a row whose matches are few enough to be fetched together."""
+    gathered: list[Found] = []
+    count = 0
+    for one in found:
+        if gathered and count + len(one.matches) > _ROWS:
+            yield gathered
+            gathered, count = [], 0
+        gathered.append(one)
+        count += len(one.matches)
+    if gathered:
+        yield gathered

@@ -1,0 +1,81 @@
+"""Models of batch matches and their jobs; models.py says what models are for."""
+
+from enum import StrEnum
+
+from pydantic import BaseModel, Field
+
+from app.models import Alert, Model
+
+
+class Position(BaseModel):
+    """A position to be matched; other keys are not read."""
+
+    id: str | None = Field(
+        None, max_length=200, description="your name for it; without one its index", examples=["a"]
+    )
+    ra: float = Field(ge=0, le=360, description="right ascension, J2000 [deg]", examples=[0.8143])
+    dec: float = Field(ge=-90, le=90, description="declination, J2000 [deg]", examples=[16.1457])
+    radius: float | str | None = Field(
+        None,
+        description="degrees, at most 10, or a text that ends in `d`, `'` or `\"`; without one the "
+        "parameter `radius`",
+        examples=['2"'],
+    )
+
+
+class MatchRequest(BaseModel):
+    """Positions to be matched; the list alone will do too."""
+
+    positions: list[Position] = Field(min_length=1)
+
+
+class Match(Alert):
+    """An alert near a position."""
+
+    separation_arcsec: float = Field(description="distance from the position [arcsec]")
+
+
+class MatchedPosition(Model):
+    """A position with the alerts near it."""
+
+    index: int = Field(description="place of the position in the list, from 0")
+    id: str = Field(description="its id, or its index where it has none")
+    ra: float = Field(description="as given [deg]")
+    dec: float = Field(description="as given [deg]")
+    radius: float = Field(description="as given, in degrees")
+    truncated: bool = Field(description="whether more matched than are here")
+    matches: list[Match] = Field(description="nearest first")
+
+
+class MatchList(Model):
+    """Every position in order, each with the alerts near it."""
+
+    items: list[MatchedPosition]
+    truncated: bool = Field(description="whether any of the positions is truncated")
+    as_of: int = Field(description="number of the batch up to which the archive was seen")
+
+
+class JobStatus(StrEnum):
+    """How far a job is."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Job(Model):
+    """A batch match that runs by itself."""
+
+    id: str = Field(description="names the job; who knows it may read and delete it")
+    status: JobStatus
+    positions: int = Field(description="how many there are")
+    done: int = Field(description="how many have been matched")
+    matches: int | None = Field(description="alerts found; null until the job is done")
+    as_of: int = Field(description="number of the batch up to which the archive is seen")
+    error: str | None = Field(description="why the job failed")
+    created: str = Field(description="RFC 3339, UTC")
+    ended: str | None = Field(description="RFC 3339, UTC; null until then")
+    expires: str = Field(description="when job and result are deleted, RFC 3339, UTC")
+    size: int | None = Field(description="bytes of the result; null until the job is done")
+    result: str | None = Field(description="address of the Parquet file; null until then")

@@ -1,0 +1,81 @@
+"""What jobs keep in the object store, under results/<id>/: the only place that the app writes to.
+
+No other module of the app puts or deletes an object (a test looks).
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import orjson
+
+from app.regions import Cone
+from app.targets import Target
+from archive.objects import ObjectStore
+
+PREFIX: Final = "results/"
+ORPHANED: Final = timedelta(days=1)
+"""Age at which an object of no job is swept: no upload takes so long."""
+
+
+def result_key(job: str) -> str:
+    """Where the result of a job lies."""
+    return f"{PREFIX}{job}/matches.parquet"
+
+
+def _part_key(job: str, number: int) -> str:
+    return f"{PREFIX}{job}/positions-{number:04}.json"
+
+
+async def put_part(store: ObjectStore, job: str, number: int, targets: Sequence[Target]) -> int:
+    """Keep some positions of a job; returns the bytes they take."""
+    data = orjson.dumps([(target.place, target.id, *target.cone) for target in targets])
+    await store.put(_part_key(job, number), data)
+    return len(data)
+
+
+async def get_part(store: ObjectStore, job: str, number: int, size: int) -> list[Target]:
+    """The same positions, to the last bit."""
+    data = await store.get(_part_key(job, number), 0, size)
+    return [Target(place, name, Cone(*cone)) for place, name, *cone in orjson.loads(data)]
+
+
+async def put_result(store: ObjectStore, job: str, pieces: AsyncIterator[bytes]) -> int:
+    """Write the result as it is made; it is there when it is whole. Returns its size."""
+    return await store.put_stream(result_key(job), pieces)
+
+
+async def drop_parts(store: ObjectStore, job: str, count: int) -> None:
+    """Delete a job's positions."""
+    for number in range(count):
+        await store.delete(_part_key(job, number))
+
+
+async def drop(store: ObjectStore, job: str) -> None:
+    """Delete all that a job has."""
+    for key, _ in await store.keys(f"{PREFIX}{job}/"):
+        await store.delete(key)
+
+
+async def sweep(
+    store: ObjectStore, statuses: Callable[[], Awaitable[Mapping[str, str]]]
+) -> list[str]:
+    """Delete what belongs to no job, and uploads that a killed process left; returns their keys.
+
+    The jobs' statuses are asked after the store: what was begun in between is none of these.
+    Uploads are judged by their jobs, because some stores call every upload new.
+    """
+    before = datetime.now(UTC) - ORPHANED
+    held, uploads = await store.keys(PREFIX), await store.uploads(PREFIX)
+    known = await statuses()
+    orphans = [key for key, put in held if put < before and _job_of(key) not in known]
+    for key in orphans:
+        await store.delete(key)
+    left = [pair for pair in uploads if known.get(_job_of(pair[0])) != "running"]
+    for key, upload in left:
+        await store.drop_upload(key, upload)
+    return [*orphans, *(key for key, _ in left)]
+
+
+def _job_of(key: str) -> str:
+    return key.removeprefix(PREFIX).partition("/")[0]

@@ -1,0 +1,80 @@
+"""Batch match: many positions in, the alerts near each of them out."""
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from app.answers import VARY
+from app.crossmatch import Piece
+from app.dependencies import (
+    MatcherDependency,
+    MatchQueryDependency,
+    SettingsDependency,
+    count_match,
+)
+from app.encoding import coding_of
+from app.exports import Breakable, compressed
+from app.matchdocs import match_body, match_parameters, match_responses
+from app.matchmodels import MatchList
+from app.media import FORMATS, JSON
+from app.openapi import PROBLEMS
+from app.paging import seen_up_to
+from app.tagged import as_json, as_json_lines, as_table
+from app.targets import MAX_POSITIONS, Targets
+from app.uploads import targets_of
+
+router = APIRouter(prefix="/api/v1/match", tags=["match"], responses=PROBLEMS)
+MAX_BODY: Final = 5_000_000
+MAX_SECONDS: Final = 60.0
+_INSTEAD: Final = ": send them to /api/v1/match/jobs"
+
+
+@router.post(
+    "",
+    response_model=MatchList,
+    responses=match_responses(),
+    dependencies=[Depends(count_match)],
+    openapi_extra={"parameters": match_parameters(), "requestBody": match_body()},
+)
+async def match_positions(
+    request: Request,
+    query: MatchQueryDependency,
+    matcher: MatcherDependency,
+    settings: SettingsDependency,
+) -> Response:
+    """The alerts near each of up to 10,000 positions, nearest first, as a stream.
+
+    A position is `{id, ra, dec, radius}` in degrees; the radius may end in `d`, `'` or `"`, and
+    without one that of the parameter `radius` counts. The answer names each position by its place
+    in the list (`index`, from 0) and its `id`. At most `limit` alerts come for each position, and
+    `truncated` says where more matched. Filters apply to every position. Bad positions are refused
+    all at once, by index and id. More than 10,000 positions: `/api/v1/match/jobs`.
+    """
+    search, targets = query.search, Targets(query.radius, MAX_POSITIONS, _INSTEAD)
+    asked = []
+    async for some in targets_of(request, targets, MAX_BODY, MAX_SECONDS):
+        asked += some
+    as_of = seen_up_to(search.as_of, await matcher.newest_batch())
+    pieces = await _begun(matcher.pieces(asked, search, as_of))
+    wanted = FORMATS[search.format]
+    headers = {"Vary": VARY, "Cache-Control": "no-store", "X-As-Of": str(as_of)}
+    headers["Content-Disposition"] = f'attachment; filename="matches.{wanted.suffix}"'
+    write = {JSON: as_json, "jsonl": as_json_lines}.get(search.format, as_table)
+    body = write(pieces, search, as_of, f"{settings.public_url}/api/v1")
+    if coding := None if wanted.squeezed else coding_of(request):
+        headers["Content-Encoding"] = coding.name
+        body = compressed(body, coding)
+    return Breakable(body, headers=headers, media_type=wanted.media_type)
+
+
+async def _begun(pieces: AsyncIterator[Piece]) -> AsyncIterator[Piece]:
+    """The same pieces, the first one at hand: what fails before it is still an error."""
+    first = await anext(pieces)
+
+    async def all_of_them() -> AsyncIterator[Piece]:
+        yield first
+        async for piece in pieces:
+            yield piece
+
+    return all_of_them()

@@ -1,0 +1,106 @@
+"""Matches -> bytes, each tagged with the position it belongs to.
+
+JSON and JSON Lines hold an object for each position, its matches in it; the tables (CSV, VOTable,
+Parquet) a row for each match. All are written piece by piece.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import orjson
+
+from app.crossmatch import Found, Piece
+from app.exports import apart
+from app.formats import alert_columns, alert_items, alert_values, some_of_alerts
+from app.media import FORMATS
+from app.search import Search
+from app.tabular import Ending, Table, Values
+from archive.columns import BOOLEAN, DOUBLE, INTEGER, TEXT, Column
+
+_TAGS: Final = (
+    ("index", INTEGER, "", "meta.record", "place of the position in the list, from 0"),
+    ("id", TEXT, "", "meta.id", "id of the position"),
+    ("separation_arcsec", DOUBLE, "arcsec", "pos.angDistance", "distance from the position"),
+    ("truncated", BOOLEAN, "", "meta.code", "whether more matched at this position"),
+)
+TAGS: Final = tuple(Column(*told, since="") for told in _TAGS)
+"""The columns of a table of matches in front of the alert's own."""
+_MEANING: Final = "Alerts near positions, nearest first, as the MARS archive holds them"
+
+
+def table_of(search: Search) -> Table:
+    """The columns of a table of matches."""
+    return Table("matches", _MEANING, (*TAGS, *alert_columns(search.fields)))
+
+
+def table_values(piece: Piece, search: Search, api: str) -> Values:
+    """The rows of a piece for table_of(search); a position without a match has none."""
+    tagged = [(one, match) for one in piece.found for match in one.matches]
+    rows = [piece.rows[candid] for _, (candid, _) in tagged]
+    return [
+        [one.target.place for one, _ in tagged],
+        [one.target.id for one, _ in tagged],
+        [separation for _, (_, separation) in tagged],
+        [one.truncated for one, _ in tagged],
+        *alert_values(search.fields, rows, api),
+    ]
+
+
+def position_items(piece: Piece, search: Search, api: str) -> list[dict[str, Any]]:
+    """An object for each position, in order."""
+    rows = list(piece.rows.values())
+    items = some_of_alerts(search.fields, rows, api) if search.fields else alert_items(rows, api)
+    alerts = dict(zip(piece.rows, items, strict=True))
+    return [_position(one, alerts) for one in piece.found]
+
+
+def _position(one: Found, alerts: dict[int, dict[str, Any]]) -> dict[str, Any]:
+    target, matches = one.target, one.matches
+    return {
+        "index": target.place,
+        "id": target.id,
+        **target.cone._asdict(),
+        "truncated": one.truncated,
+        "matches": [{"separation_arcsec": apart, **alerts[candid]} for candid, apart in matches],
+    }
+
+
+async def as_json(
+    pieces: AsyncIterator[Piece], search: Search, as_of: int, api: str
+) -> AsyncIterator[bytes]:
+    """`{"items", "truncated", "as_of"}`: a body that breaks off is not JSON."""
+    before, truncated = b'{"items":[', False
+    async for piece in pieces:
+        items = await apart(position_items, piece, search, api)
+        truncated |= any(one.truncated for one in piece.found)
+        yield before + orjson.dumps(items)[1:-1]
+        before = b","
+    tail = {"truncated": truncated, "as_of": as_of}
+    yield b"]," + orjson.dumps(tail)[1:]
+
+
+async def as_json_lines(
+    pieces: AsyncIterator[Piece], search: Search, as_of: int, api: str
+) -> AsyncIterator[bytes]:
+    """A line for each position; only the end of the last says that nothing is missing."""
+    before = b""
+    async for piece in pieces:
+        items = await apart(position_items, piece, search, api)
+        lines = [orjson.dumps({**item, "as_of": as_of}) for item in items]
+        yield before + b"\n".join(lines)
+        before = b"\n"
+    yield b"\n"
+
+
+async def as_table(
+    pieces: AsyncIterator[Piece], search: Search, as_of: int, api: str
+) -> AsyncIterator[bytes]:
+    """A table in the search's format."""
+    make = FORMATS[search.format].writer
+    assert make is not None
+    writer = make(table_of(search), as_of)
+    yield writer.begin()
+    async for piece in pieces:
+        values = await apart(table_values, piece, search, api)
+        yield await apart(writer.rows, values)
+    yield await apart(writer.end, Ending(None, as_of))

@@ -1,0 +1,195 @@
+"""Runs jobs, one at a time in all processes together, beside the app's other work.
+
+PgQueuer hands out ids and watches over whoever took one: a process that was killed says nothing
+more, and after SILENCE another one, or the same started again, gets the id. A job then begins anew;
+its batch was fixed when it was sent, so the result is the same.
+"""
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from typing import Any, Final
+
+import asyncpg
+from pgqueuer.core.qm import QueueManager
+from pgqueuer.domain.errors import RetryRequested
+from pgqueuer.domain.models import Job
+from pgqueuer.domain.types import Channel
+from sqlalchemy import Row
+
+from app import results
+from app.crossmatch import Matcher
+from app.errors import DATABASE_ERRORS, TooDear
+from app.exports import apart
+from app.jobs import MATCH, Jobs, Progress, queue
+from app.matchquery import parse_match
+from app.parquet import Parquet
+from app.settings import Settings
+from app.tabular import Ending
+from app.tagged import table_of, table_values
+from archive.errors import MarsError
+from archive.objects import ObjectStore
+
+log = logging.getLogger(__name__)
+
+SILENCE: Final = timedelta(seconds=15)
+"""After so long without a sign of life a job is begun anew by another process."""
+MAX_STARTS: Final = 10
+"""A job that was begun so often and never ended kills its process, or never can be done."""
+_NOTE_EVERY_S: Final = 1.0
+LOOK_EVERY_S: Final = 60.0
+_SWEEP_EVERY_S: Final = 3600.0
+PAUSE: Final = timedelta(seconds=20)
+_FAULT: Final = "an error that should not be: it has been logged"
+_GIVEN_UP: Final = f"given up after {MAX_STARTS} attempts: the archive did not answer for long"
+
+
+class Overtaken(Exception):
+    """The job was deleted, or begun anew by another."""
+
+
+class Worker:
+    """Takes jobs from the queue until it is told to stop."""
+
+    def __init__(
+        self, jobs: Jobs, matcher: Matcher, store: ObjectStore, settings: Settings
+    ) -> None:
+        self._jobs, self._matcher, self._store, self._settings = jobs, matcher, store, settings
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Work until `stop`; what fails is logged and tried again."""
+        sweeping = asyncio.create_task(self._keep_house())
+        try:
+            while not self._stopping.is_set():
+                try:
+                    await self._work()
+                except Exception as error:  # whatever it is: jobs must go on
+                    log.warning("jobs interrupted", extra={"error": repr(error)})
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._stopping.wait(), 5)
+        finally:
+            sweeping.cancel()
+
+    def stop(self) -> None:
+        """Put back what is being done, and take nothing more."""
+        self._stopping.set()
+
+    async def _work(self) -> None:
+        url = self._settings.app_database_url.get_secret_value().replace("+asyncpg", "")
+        connection = await asyncpg.connect(
+            url, timeout=5, server_settings={"application_name": "mars-app-queue"}
+        )
+        try:
+            manager = QueueManager(queue(connection), Channel("ch_pgqueuer"))
+            manager.shutdown = self._stopping
+            manager.entrypoint(MATCH, concurrency_limit=1)(self._take)
+            await manager.run(
+                dequeue_timeout=timedelta(seconds=5), batch_size=1, heartbeat_timeout=SILENCE
+            )
+        finally:
+            await connection.close(timeout=5)
+
+    async def _take(self, taken: Job) -> None:
+        """One job from the queue. Raises RetryRequested where it should be begun again later."""
+        job = (taken.payload or b"").decode()
+        try:
+            row = await self._jobs.start(job)
+            if row is not None:
+                await self._run(row, Progress(row.id, row.starts))
+        except RetryRequested:
+            raise
+        except Overtaken:
+            log.info("job overtaken", extra={"job": job[:6]})
+        except (MarsError, *DATABASE_ERRORS) as error:
+            log.warning("job interrupted", extra={"job": job[:6], "error": repr(error)})
+            raise RetryRequested(PAUSE, "interrupted") from error
+
+    async def _run(self, row: Row[Any], progress: Progress) -> None:
+        """Do a job; what cannot be done is written into its row."""
+        if row.starts > MAX_STARTS:
+            await self._jobs.end(progress, "failed", error=_GIVEN_UP)
+            return
+        try:
+            await self._match(row, progress)
+        except TooDear as error:
+            reason = str(error) or "a query took too long: narrow the radius or the filters"
+            await self._jobs.end(progress, "failed", error=reason)
+        except (RetryRequested, Overtaken, MarsError, *DATABASE_ERRORS):
+            raise
+        except Exception as error:
+            log.error("job failed", exc_info=error, extra={"job": row.id[:6]})
+            await self._jobs.end(progress, "failed", error=_FAULT)
+
+    async def _match(self, row: Row[Any], progress: Progress) -> None:
+        counts = {"matches": 0}
+        size = await results.put_result(self._store, row.id, self._bytes(row, progress, counts))
+        told = {"done": row.positions, "size": size, **counts}
+        if not await self._jobs.end(progress, "done", **told):
+            await results.drop(self._store, row.id)
+            raise Overtaken
+        await results.drop_parts(self._store, row.id, len(row.parts))
+
+    async def _bytes(
+        self, row: Row[Any], progress: Progress, counts: dict[str, int]
+    ) -> AsyncIterator[bytes]:
+        """The Parquet file, as it is made; counts what is in it and notes how far it is."""
+        search = parse_match([*map(tuple, row.parameters), ("format", "parquet")]).search
+        api = f"{self._settings.public_url}/api/v1"
+        writer = Parquet(table_of(search), row.as_of)
+        yield writer.begin()
+        done, noted = 0, time.monotonic()
+        for number, size in enumerate(row.parts):
+            targets = await results.get_part(self._store, row.id, number, size)
+            async for piece in self._matcher.pieces(targets, search, row.as_of):
+                if self._stopping.is_set():
+                    raise RetryRequested(timedelta(0), "the process ends")
+                values = await apart(table_values, piece, search, api)
+                yield await apart(writer.rows, values)
+                counts["matches"] += len(values[0])
+                done += len(piece.found)
+                if time.monotonic() - noted >= _NOTE_EVERY_S:
+                    noted = time.monotonic()
+                    if not await self._jobs.note(progress, done=done):
+                        raise Overtaken
+        yield await apart(writer.end, Ending(None, row.as_of))
+
+    async def _keep_house(self) -> None:
+        """Put lost jobs back into the queue, and now and then sweep what expired."""
+        swept = -math.inf
+        while True:
+            try:
+                if found := await self._jobs.requeue():
+                    log.warning("jobs put back into the queue", extra={"jobs": found})
+                if time.monotonic() - swept >= _SWEEP_EVERY_S:
+                    gone = await results.sweep(self._store, self._jobs.sweep)
+                    log.info("results swept", extra={"objects": len(gone)})
+                    swept = time.monotonic()
+            except (MarsError, *DATABASE_ERRORS) as error:
+                log.warning("jobs not looked after", extra={"error": repr(error)})
+            await asyncio.sleep(LOOK_EVERY_S)
+
+
+@asynccontextmanager
+async def working(
+    jobs: Jobs | None, matcher: Matcher, store: ObjectStore, settings: Settings
+) -> AsyncIterator[None]:
+    """Run jobs meanwhile, if this process is to; at the end what is being done goes back."""
+    if jobs is None or not settings.jobs_run:
+        yield
+        return
+    worker = Worker(jobs, matcher, store, settings)
+    task = asyncio.create_task(worker.run())
+    try:
+        yield
+    finally:
+        worker.stop()
+        _, pending = await asyncio.wait({task}, timeout=SILENCE.total_seconds())
+        if pending:
+            # Killed in the midst, as by kill -9: the next process begins the job anew.
+            task.cancel()
+            await asyncio.wait({task})
