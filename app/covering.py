@@ -50,8 +50,8 @@ def within(columns: Any, circle: Circle | None, polygon: bool) -> list[ColumnEle
     tests: list[ColumnElement[bool]] = []
     if circle:
         half = func.radians(circle.radius, type_=Double()) / literal_column("2.0", Double())
-        square = literal_column("2")
-        most: ColumnElement[float] = func.power(func.sin(half), square, type_=Double())
+        sine: ColumnElement[float] = func.sin(half, type_=Double())
+        most: ColumnElement[float] = func.power(sine, literal_column("2"), type_=Double())
         tests.append(circle.separation(columns) < most)
     if polygon:
         tests.append(func.q3c_in_poly(columns.ra, columns.dec, _VERTICES))
