@@ -1,4 +1,4 @@
-"""Answers whose bytes are in hand, JSON or a table, and the link to the next page."""
+"""Answers whose bytes are in hand, JSON or a table, and the links to the pages next to it."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -8,6 +8,9 @@ from fastapi import Request, Response
 
 from app.formats import json_bytes
 from app.negotiation import send
+from app.paging import Page
+from app.resolver import Place
+from app.search import Search
 from app.tabular import Ending, Format, Table, Values
 
 VARY: Final = "Accept, Accept-Encoding"
@@ -59,11 +62,21 @@ def _ending_headers(ending: Ending) -> dict[str, str]:
     return {"X-Truncated": "false" if ending.next is None else "true", **cut}
 
 
-def next_link(request: Request, public_url: str, token: str | None) -> dict[str, str]:
-    """The RFC 8288 header that leads to the next page; none on the last."""
-    if token is None:
-        return {}
+def page_links(request: Request, public_url: str, page: Page) -> dict[str, str]:
+    """The RFC 8288 header that leads to the pages next to this one, where there are such."""
     led = ("cursor", "after")
     kept = [(k, v) for k, v in request.query_params.multi_items() if k not in led and v.strip()]
-    query = urlencode([*kept, ("cursor", token)])
-    return {"Link": f'<{public_url}{request.url.path}?{query}>; rel="next"'}
+    address = f"{public_url}{request.url.path}"
+    links = [
+        f'<{address}?{urlencode([*kept, ("cursor", token)])}>; rel="{relation}"'
+        for relation, token in (("next", page.next), ("prev", page.prev))
+        if token is not None
+    ]
+    return {"Link": ", ".join(links)} if links else {}
+
+
+def place_header(search: Search, place: Place | None) -> dict[str, str]:
+    """Where the name of a search was found: as a cone that can be asked for in its stead."""
+    if place is None or search.cone is None:
+        return {}
+    return {"X-Cone": ",".join(map(repr, search.cone))}

@@ -29,11 +29,13 @@ from sqlalchemy import (
     true,
 )
 
+from app.covering import Circle, in_region
 from app.errors import TooMany
 from app.filters import Filter
-from app.matching import ANSWERED, READ, Circle, Statement, compiled, in_cone
+from app.matching import ANSWERED, READ, Statement, compiled
 from app.queries import Archive
-from app.search import Cone, Search
+from app.regions import Cone
+from app.search import Search
 from app.selection import columns_of
 from app.targets import Target
 from archive.tables import alert, counter
@@ -96,7 +98,7 @@ def _picking(filters: tuple[Filter, ...]) -> Statement:
         alert.c.batch <= bindparam("as_of", type_=BigInteger()),
         *(wanted.sql(f"value{n}") for n, wanted in enumerate(filters)),
     ]
-    near = in_cone(clauses, circle, separated=True)
+    near = in_region(clauses, circle, separated=True)
     nearest = (
         near.order_by(literal_column("apart"), literal_column("candid"))
         .limit(bindparam("most", type_=BigInteger()))

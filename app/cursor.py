@@ -1,4 +1,4 @@
-"""The opaque cursor: where a page ended, so that the next begins there whatever came since."""
+"""The opaque cursor: where a page ended or began, so that the next to it is the same for ever."""
 
 import base64
 import binascii
@@ -13,12 +13,14 @@ _INT64: Final = 2**63
 
 
 class Cursor(NamedTuple):
-    """The last row of a page, and the search and batch that it belongs to."""
+    """The row at the edge of a page, and the search and batch that it belongs to."""
 
     digest: str
     as_of: int
     value: Value | None
     candid: int
+    back: bool = False
+    """Whether the page ends before this row, instead of beginning behind it."""
 
     def token(self) -> str:
         """The cursor as a client gets it."""
@@ -47,4 +49,6 @@ def _sound(cursor: Cursor) -> bool:
         plain_text(cursor.value)
     if isinstance(cursor.value, int) and not -_INT64 <= cursor.value < _INT64:
         return False
-    return isinstance(cursor.digest, str) and isinstance(cursor.value, float | int | str | None)
+    return isinstance(cursor.value, float | int | str | None) and (
+        isinstance(cursor.digest, str) and isinstance(cursor.back, bool)
+    )

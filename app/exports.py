@@ -17,14 +17,16 @@ from starlette.responses import StreamingResponse
 from starlette.types import Send
 
 from app import queries
-from app.answers import next_link, send_table, table_headers
+from app.answers import page_links, place_header, send_table, table_headers
 from app.encoding import Coding, coding_of
 from app.errors import DATABASE_ERRORS
 from app.formats import alert_columns, alert_values
 from app.media import FORMATS
 from app.paging import Page, page_of
+from app.resolver import Place
 from app.search import MAX_LIMIT, Search
 from app.tabular import Ending, Table, Values, Writer
+from app.totals import tallied
 from archive.errors import MarsError
 
 log = logging.getLogger(__name__)
@@ -40,22 +42,32 @@ Made = TypeVar("Made")
 _MEANING: Final = "Alerts of the Zwicky Transient Facility, as the MARS archive holds them"
 
 
-async def send_alerts(request: Request, archive: queries.Archive, search: Search) -> Response:
-    """The alerts of a search that names another format than JSON."""
+async def send_alerts(
+    request: Request, archive: queries.Archive, search: Search, place: Place | None
+) -> Response:
+    """The alerts of a search that names another format than JSON, around a place if it named one.
+
+    What JSON has in its body is said in headers.
+    """
     public_url: str = request.app.state.settings.public_url
     wanted, table = FORMATS[search.format], Table("alerts", _MEANING, alert_columns(search.fields))
     assert wanted.writer is not None
     pages = pages_of(archive, search)
     first = await anext(pages)
+    said = place_header(search, place)
+    if search.count:
+        tally = await tallied(archive, search, first)
+        said |= {"X-Count": str(tally.number), "X-Count-Kind": tally.kind}
 
     def values(rows: Rows) -> Values:
         return alert_values(search.fields, rows, f"{public_url}/api/v1")
 
-    if first.cursor is None or len(first.rows) == search.limit:
-        link = next_link(request, public_url, first.next)
+    led_back = search.cursor is not None and search.cursor.back
+    if first.cursor is None or len(first.rows) == search.limit or led_back:
         ending = Ending(first.next, first.as_of)
-        return send_table(request, wanted, table, values(first.rows), ending, headers=link)
-    headers = table_headers(wanted, table, first.as_of) | {"Cache-Control": "no-store"}
+        told = page_links(request, public_url, first) | said
+        return send_table(request, wanted, table, values(first.rows), ending, headers=told)
+    headers = table_headers(wanted, table, first.as_of) | said | {"Cache-Control": "no-store"}
     coding = None if wanted.squeezed else coding_of(request)
     if coding:
         headers["Content-Encoding"] = coding.name
@@ -69,14 +81,14 @@ async def send_alerts(request: Request, archive: queries.Archive, search: Search
 
 async def pages_of(archive: queries.Archive, search: Search) -> AsyncIterator[Page]:
     """The pages of a search, up to its limit, all of the batch that the first one saw."""
-    left = search.limit
+    left, led_back = search.limit, search.cursor is not None and search.cursor.back
     while True:
         asked = replace(search, limit=min(CHUNK, search.limit))
         newest, rows = await queries.alerts(archive, asked)
         page = page_of(replace(asked, limit=min(CHUNK, left)), newest, rows)
         left -= len(page.rows)
         yield page
-        if page.cursor is None or not left:
+        if page.cursor is None or not left or led_back:
             return
         search = replace(search, as_of=page.as_of, cursor=page.cursor)
 

@@ -111,6 +111,17 @@ def modified(text: str) -> float:
     return number(text) + times.MJD_EPOCH_JD
 
 
+def _angle(low: float, high: float) -> Parse:
+    """Degrees from `low` to `high`."""
+
+    def read(text: str) -> float:
+        if not low <= (value := number(text)) <= high:
+            raise ValueError(f"not within {low:g} to {high:g} degrees")
+        return value
+
+    return read
+
+
 class Operator(NamedTuple):
     """How a column is compared; `many` takes a comma-separated list."""
 
@@ -219,24 +230,15 @@ _KINDS: Final[dict[Kind, tuple[Parse, TypeEngine[Any], type, str, str]]] = {
     Kind.TEXT: (plain_text, Text(), str, "string", "ZTF"),
     Kind.BOOLEAN: (truth, Boolean(), bool, "boolean", "true"),
 }
+_ROUND, _LATITUDE = (0.0, 360.0), (-90.0, 90.0)
 _ORDERED: Final = ("", "gt", "gte", "lt", "lte", "in", "isnull")
 
 
 def _field(column: Column) -> Field:
     parse, bound, held, kind, example = _KINDS[column.kind]
     operators = _UNORDERED if column.kind is Kind.BOOLEAN else _ORDERED
-    return Field(
-        column.name,
-        column.meaning,
-        column.unit,
-        (column.name,),
-        parse,
-        bound,
-        held,
-        operators,
-        kind,
-        example,
-    )
+    described = (column.name, column.meaning, column.unit, (column.name,))
+    return Field(*described, parse, bound, held, operators, kind, example)
 
 
 def _fields() -> dict[str, Field]:
@@ -257,6 +259,8 @@ def _fields() -> dict[str, Field]:
         parse=modified,
         example="58318.0",
     )
+    for name, angle in {"ra": _ROUND, "l": _ROUND, "dec": _LATITUDE, "b": _LATITUDE}.items():
+        fields[name] = fields[name]._replace(parse=_angle(*angle))
     fields["filter"] = fields["filter"]._replace(
         parse=band, operators=_UNORDERED, kind="band", example="g"
     )
@@ -274,9 +278,8 @@ def _fields() -> dict[str, Field]:
         ("batch", "batch that stored the alert"),
         ("lco_id", "small number for links"),
     ):
-        fields[name] = Field(
-            name, meaning, "", (name,), integer, BigInteger(), int, _ORDERED, "integer", "1"
-        )
+        numbered = (integer, BigInteger(), int, _ORDERED, "integer", "1")
+        fields[name] = Field(name, meaning, "", (name,), *numbered)
     return fields
 
 

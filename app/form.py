@@ -6,7 +6,6 @@ given (the typed API rounds it to float32 first). What cannot be read is refused
 """
 
 import hashlib
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -15,9 +14,11 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import BigInteger, Double
 
+from app.arcs import bent
 from app.errors import BadForm, BadParameter
 from app.filters import FILTERS, Clause, Filter, number, plain_text
-from app.search import MIN_RADIUS, Cone, Search, Sort
+from app.regions import MIN_RADIUS, Cone, Named
+from app.search import Search, Sort
 from archive import times
 from archive.columns import CANDIDATE, DERIVED, NONE, SENTINELS
 
@@ -29,13 +30,6 @@ _DIGITS: Final = re.compile(r"[+-]?\d+", re.ASCII)
 _SECONDS_PER_DAY: Final = 86_400.0
 _NO_ID: Final = -(2**63)
 """Stands for every id beyond 64 bits: no source has it."""
-
-
-class Named(NamedTuple):
-    """A cone around a named object, whose position is still to be found; degrees."""
-
-    name: str
-    radius: float
 
 
 def _bound(text: str) -> float:
@@ -222,13 +216,13 @@ def read_form(parameters: Iterable[tuple[str, str]]) -> Form:
         errors.append(BadParameter("sort_value", _UNSORTABLE))
     if errors or sort is None:
         raise BadForm(sorted(errors))
-    _bend(clauses)
+    bends = bent(list(clauses.values()), ("ra",))
     return Form(
         Search(
             cone,
-            tuple(sorted(clauses.values(), key=lambda c: (c.filter.name, repr(c.value)))),
-            sort,
-            PAGE_SIZE,
+            clauses=tuple(sorted(bends, key=lambda c: (c.filter.name, repr(c.value)))),
+            sort=sort,
+            limit=PAGE_SIZE,
             digest=_digest(given),
         ),
         _page(given.get("page", "")),
@@ -242,29 +236,6 @@ def _clause(name: str, text: str) -> Clause:
     assert wanted is not None
     value = wanted.field.parse(text)
     return WITHOUT_SOURCE if name == "objectidps" and value == NONE else Clause(wanted, value)
-
-
-def _bend(clauses: dict[str, Clause]) -> None:
-    """Make two limits of the right ascension an arc of the circle, eastwards from the lower one.
-
-    Limits within 0 to 360 and in order stay as they are, and so does one limit alone.
-    """
-    above, below = "ra__gt", "ra__lt"
-    if not {above, below} <= clauses.keys():
-        return
-    low, high = (float(clauses[name].value) for name in (above, below))  # type: ignore[arg-type]
-    if 0 <= low <= high <= 360 or not math.isfinite(high - low):
-        return
-    wanted, other = clauses.pop(above).filter, clauses.pop(below).filter
-    if high - low >= 360:
-        return
-    low, high = (x if 0 <= x <= 360 else x % 360 for x in (low, high))
-    if low <= high:
-        clauses |= {above: Clause(wanted, low), below: Clause(other, high)}
-    else:
-        # Thresholds belong to the arc beyond them, limits do not: hence the next double.
-        around = wanted._replace(operator="outside")
-        clauses[above] = Clause(around, [high, math.nextafter(low, math.inf)])
 
 
 _UNSORTABLE: Final = "no column of this name; it can be any field of the candidate, or id"

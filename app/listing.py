@@ -238,16 +238,15 @@ def meaning(entry: Entry) -> str:
 # The same search elsewhere
 # -------------------------------------------------------------------------------------------------
 
-_TYPED: Final = {"objectId": "object_id"}
+_TYPED: Final = {"objectId": "object_id", "objectcone": "name"}
 _TYPED_SORT: Final = {"objectId": "object_id", "id": "lco_id", "alert_candid": "candid"}
-_ONLY_HERE: Final = ("objectcone", "time__since")
 
 
 def typed_address(parameters: Parameters) -> str | None:
     """The search in the typed API; None where that has no such search."""
     filters = {n: v for n, v in parameters.items() if n in FORM}
-    if any(name in filters for name in _ONLY_HERE) or {"ra__gt", "ra__lt"} <= filters.keys():
-        # Two limits on RA may wrap here, there they never do.
+    if "time__since" in filters or {"l__gt", "l__lt"} <= filters.keys():
+        # Two limits on l may wrap there, here they never do.
         return None
     query = {_TYPED.get(name, name): value for name, value in filters.items()}
     if by := parameters.get("sort_value"):

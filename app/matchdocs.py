@@ -4,12 +4,13 @@ from typing import Any, Final
 
 from app.matchmodels import MatchRequest
 from app.media import FORMATS
-from app.openapi import problems, search_parameters
+from app.openapi import problems
+from app.parameters import search_parameters
 from app.search import DEFAULT_LIMIT, MAX_LIMIT
 from app.uploads import VOTABLE
 
 Json = dict[str, Any]
-_NOT_HERE: Final = ("cone", "sort", "cursor", "after")
+_NOT_HERE: Final = ("cone", "polygon", "name", "sort", "cursor", "after", "count")
 _RADIUS: Final[Json] = {
     "name": "radius",
     "in": "query",

@@ -5,7 +5,7 @@ on the driver's own connection: Core costs 0.4 ms an execution and 1 ms for 100 
 driver, a third of what a page takes (measured on asyncpg 0.32, SQLAlchemy 2.1).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -14,10 +14,7 @@ from sqlalchemy import (
     BigInteger,
     BindParameter,
     ColumnElement,
-    Double,
-    FromClause,
     Select,
-    TableValuedAlias,
     bindparam,
     func,
     literal_column,
@@ -26,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import asyncpg
 
+from app.covering import ASKED, COVERED, in_region, within
 from app.filters import Filter
 from app.ordering import beyond, order_of
 from app.search import Sort
@@ -66,8 +64,6 @@ READ: Final[dict[str, ColumnElement[Any]]] = {
 }
 LEGACY: Final = ("lco_id", "publisher", "sentinels")
 """What MARS's answers, and its orders, need beside ANSWERED; it stands before that."""
-_COVERED: Final = ("jd", "candid", "ra", "dec", "batch")
-"""Columns of the index alert_sky: filters on them are applied before the row itself is fetched."""
 
 
 class Shape(NamedTuple):
@@ -88,6 +84,9 @@ class Shape(NamedTuple):
     """Columns in front of ANSWERED."""
     columns: tuple[str, ...] = ()
     """What to read in place of ANSWERED, by name."""
+    polygon: bool = False
+    back: bool = False
+    """Whether the page is the one before, its rows in reverse."""
 
 
 class Statement(NamedTuple):
@@ -107,98 +106,7 @@ def compiled(statement: Select[Any]) -> Statement:
     return Statement(str(done), tuple(done.positiontup or ()), done.params)
 
 
-# -------------------------------------------------------------------------------------------------
-# The cone
-# -------------------------------------------------------------------------------------------------
-
-_RA: Final[BindParameter[float]] = bindparam("ra", type_=Double())
-_DEC: Final[BindParameter[float]] = bindparam("dec", type_=Double())
-_RADIUS: Final[BindParameter[float]] = bindparam("radius", type_=Double())
 _SKIP: Final[BindParameter[int]] = bindparam("skip", type_=BigInteger())
-
-
-class Circle(NamedTuple):
-    """A circle on the sky as SQL: parameters, or columns of the row that is matched [deg]."""
-
-    ra: ColumnElement[float]
-    dec: ColumnElement[float]
-    radius: ColumnElement[float]
-
-    def separation(self, rows: FromClause) -> ColumnElement[float]:
-        """sin²(d/2) of the distance d from the centre: grows with it, exact also for small ones."""
-        return func.q3c_sindist(rows.c.ra, rows.c.dec, self.ra, self.dec, type_=Double())
-
-
-_ASKED: Final = Circle(_RA, _DEC, _RADIUS)
-
-
-def within(rows: FromClause, circle: Circle = _ASKED) -> ColumnElement[bool]:
-    """The exact test, as q3c_radial_query makes it: sin²(d/2) < sin²(r/2)."""
-    half = func.radians(circle.radius, type_=Double()) / literal_column("2.0", Double())
-    most: ColumnElement[float] = func.power(func.sin(half), literal_column("2"), type_=Double())
-    return circle.separation(rows) < most
-
-
-def _pixel_ranges(circle: Circle) -> CTE:
-    """The ranges of q3c pixels that cover the cone, as rows; those that touch are joined.
-
-    q3c_radial_query_it gives up to 50 ranges of pixels that lie within and 50 of those that the
-    circle cuts, as bounds i and i + 1; an unused one has its lower bound above its upper one.
-    As 100 OR-ed conditions, q3c's own form, they are never an index-only scan, and a generic plan
-    may walk the time index instead. As rows, materialized, they cannot be planned differently.
-    """
-    i = func.generate_series(literal_column("0"), literal_column("98"), literal_column("2"))
-    bound: TableValuedAlias = i.table_valued("i", name="bound").render_derived()
-    whole = func.generate_series(literal_column("0"), literal_column("1"))
-    flag = whole.table_valued("whole", name="flag").render_derived()
-    ranges = (
-        select(
-            func.q3c_radial_query_it(*circle, bound.c.i, flag.c.whole).label("low"),
-            func.q3c_radial_query_it(*circle, bound.c.i + literal_column("1"), flag.c.whole).label(
-                "high"
-            ),
-        )
-        .select_from(bound.join(flag, true()))
-        .subquery("ranges")
-    )
-    joined = select(func.range_agg(func.int8range(ranges.c.low, ranges.c.high))).where(
-        ranges.c.low < ranges.c.high
-    )
-    span = func.unnest(joined.scalar_subquery()).table_valued("pixels", name="span")
-    pixels = span.render_derived().c.pixels
-    return (
-        select(func.lower(pixels).label("low"), func.upper(pixels).label("high"))
-        .cte("covering", nesting=True)
-        .prefix_with("MATERIALIZED", dialect="postgresql")
-    )
-
-
-def in_cone(
-    clauses: Sequence[ColumnElement[bool]], circle: Circle = _ASKED, separated: bool = False
-) -> Select[Any]:
-    """candid and jd of the alerts in the cone, from the index alert_sky alone.
-
-    `separated` adds Circle.separation as `apart`.
-    """
-    covering = _pixel_ranges(circle)
-    pixel = func.q3c_ang2ipix(alert.c.ra, alert.c.dec)
-    near = (
-        select(*(alert.c[name] for name in _COVERED))
-        .where(pixel >= covering.c.low, pixel < covering.c.high, *clauses)
-        .offset(literal_column("0"))
-        .lateral("near")
-    )
-    apart = [circle.separation(near).label("apart")] if separated else []
-    return (
-        select(near.c.candid, near.c.jd, *apart)
-        .select_from(covering.join(near, true()))
-        .where(within(near, circle))
-    )
-
-
-# -------------------------------------------------------------------------------------------------
-# A page of alerts
-# -------------------------------------------------------------------------------------------------
 
 
 def _columns(shape: Shape) -> tuple[ColumnElement[Any], ...]:
@@ -212,34 +120,35 @@ def _columns(shape: Shape) -> tuple[ColumnElement[Any], ...]:
 
 
 def _page(shape: Shape) -> Select[Any]:
-    """The rows of one page: from the cone, from a narrow filter's index, or from the whole table.
+    """The rows of one page: from cone or polygon, a narrow filter's index, or the whole table.
 
     The first two pick candid and jd into a materialized CTE, put them in order and fetch each row
     by its key until the page is full, so no estimate turns the plan into a walk of the time index.
     """
+    region = shape.cone or shape.polygon
+    circle = ASKED if shape.cone else None
+    inside = within(alert.c, circle, shape.polygon)
     named = [(wanted, f"value{n}") for n, wanted in enumerate(shape.filters)]
     batch = [alert.c.batch <= bindparam("as_of", type_=BigInteger())] if shape.as_of else []
     narrow = [pair for pair in named if pair[0].narrow]
-    if not narrow and (shape.wide or not shape.cone):
-        where = [*batch, *(wanted.sql(key) for wanted, key in named)]
-        return _walked([*where, within(alert)] if shape.cone else where, shape)
-    covered = [pair for pair in named if set(pair[0].field.columns) <= set(_COVERED)]
+    if not narrow and (shape.wide or not region):
+        return _walked([*batch, *(wanted.sql(key) for wanted, key in named), *inside], shape)
+    covered = [pair for pair in named if set(pair[0].field.columns) <= set(COVERED)]
     early = narrow or covered
     clauses = [*batch, *(wanted.sql(key) for wanted, key in early)]
-    if not narrow:
-        picked = in_cone(clauses)
+    if narrow:
+        picked = select(alert.c.candid, alert.c.jd).where(*clauses, *inside)
     else:
-        cone = [within(alert)] if shape.cone else []
-        picked = select(alert.c.candid, alert.c.jd).where(*clauses, *cone)
+        picked = in_region(clauses, circle, shape.polygon)
     late = [wanted.sql(key) for wanted, key in named if (wanted, key) not in early]
     return _fetched(picked.cte("picked").prefix_with("MATERIALIZED"), late, shape)
 
 
 def _walked(where: list[ColumnElement[bool]], shape: Shape) -> Select[Any]:
     """The rows of the whole table that pass; those to skip are skipped as keys, by the index."""
-    order = order_of(alert.c, shape.sort)
+    order = order_of(alert.c, shape.sort, shape.back)
     if shape.after:
-        where.append(beyond(alert.c, shape.sort, shape.after))
+        where.append(beyond(alert.c, shape.sort, shape.after, shape.back))
     if not shape.skip:
         return select(*_columns(shape)).where(*where).order_by(*order)
     kept: ColumnElement[int] = literal_column(str(shape.limit + 1))
@@ -255,17 +164,17 @@ def _fetched(picked: CTE, late: list[ColumnElement[bool]], shape: Shape) -> Sele
     ordered = select(picked)
     if by_key:
         if shape.after:
-            ordered = ordered.where(beyond(picked.c, shape.sort, shape.after))
-        ordered = ordered.order_by(*order_of(picked.c, shape.sort))
+            ordered = ordered.where(beyond(picked.c, shape.sort, shape.after, shape.back))
+        ordered = ordered.order_by(*order_of(picked.c, shape.sort, shape.back))
     by_index = shape.skip and by_key and not late
     if by_index:
         ordered = ordered.offset(_SKIP)
     keys = ordered.subquery("ordered")
     where = [alert.c.candid == keys.c.candid, *late]
     if shape.after and not by_key:
-        where.append(beyond(alert.c, shape.sort, shape.after))
+        where.append(beyond(alert.c, shape.sort, shape.after, shape.back))
     row = select(*_columns(shape)).where(*where).limit(literal_column("1")).lateral("row")
-    order = order_of(keys.c if by_key else row.c, shape.sort)
+    order = order_of(keys.c if by_key else row.c, shape.sort, shape.back)
     rows = select(row).select_from(keys.join(row, true())).order_by(*order)
     return rows.offset(_SKIP) if shape.skip and not by_index else rows
 
@@ -278,7 +187,7 @@ def matching(shape: Shape) -> Statement:
     page_or_none = (
         select(counter.c.batch.label("newest"), *page.c)
         .select_from(counter.join(page, true(), isouter=True))
-        .order_by(*order_of(page.c, shape.sort))
+        .order_by(*order_of(page.c, shape.sort, shape.back))
     )
     return compiled(page_or_none)
 

@@ -4,13 +4,17 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from app.errors import BadParameter, BadParameters
-from app.search import MAX_LIMIT, Search, cone_of, parse_radius, parse_search
+from app.regions import cone_of, parse_radius
+from app.search import MAX_LIMIT, Search, parse_search
 
 _REFUSED: Final = {
     "cone": "each position of the body has its own ra, dec and radius",
+    "polygon": "each position of the body has its own ra, dec and radius",
+    "name": "each position of the body has its own ra, dec and radius",
     "sort": "matches are listed by their separation, nearest first",
     "cursor": "a match has no pages; `limit` is for each position",
     "after": "a match has no pages; `limit` is for each position",
+    "count": "a match lists what it finds and does not count",
 }
 
 

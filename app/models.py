@@ -181,13 +181,37 @@ class AlertWithHistory(WholeAlert):
     history: list[LightCurvePoint]
 
 
+class CountKind(StrEnum):
+    """How sure a count is: an estimate is the planner's, rounded; `at least` a bound."""
+
+    EXACT = "exact"
+    ESTIMATE = "estimate"
+    AT_LEAST = "at least"
+
+
+class Place(Model):
+    """Where a name is."""
+
+    name: str = Field(description="the object's own name at its source", examples=["M 101"])
+    ra: float = Field(description="right ascension, ICRS [deg]", examples=[210.80225])
+    dec: float = Field(description="declination, ICRS [deg]", examples=[54.348944])
+    radius: float = Field(description="radius that a search around it should have, or has [deg]")
+    source: str = Field(
+        description="who says so: coordinates, MARS (its own alerts), OpenNGC, CDS Sesame or SIMBAD"
+    )
+
+
 class AlertList(Model):
     """A page of alerts."""
 
     items: list[Alert]
     next: str | None = Field(description="cursor of the next page; null on the last")
+    prev: str | None = Field(description="cursor of the page before; null on the first")
     truncated: bool = Field(description="whether more matched than this answer holds")
     as_of: int = Field(description="number of the batch up to which the archive was seen")
+    count: int | None = Field(default=None, description="alerts that match; only where asked for")
+    count_kind: CountKind | None = Field(default=None, description="how sure `count` is")
+    place: Place | None = Field(default=None, description="where `name` was found; only with it")
 
 
 class Outcomes(Model):
@@ -272,29 +296,3 @@ class Problem(BaseModel):
     instance: str
     errors: list[ParameterError] | None = None
     suggestions: list[str] | None = Field(default=None, description="known names that are near")
-
-
-class Place(Model):
-    """Where a name is."""
-
-    name: str = Field(description="the object's own name at its source", examples=["M 101"])
-    ra: float = Field(description="right ascension, ICRS [deg]", examples=[210.80225])
-    dec: float = Field(description="declination, ICRS [deg]", examples=[54.348944])
-    radius: float = Field(description="radius that a search around it should have [deg]")
-    source: str = Field(
-        description="who says so: coordinates, MARS (its own alerts), OpenNGC, CDS Sesame or SIMBAD"
-    )
-
-
-class Health(Model):
-    """Whether the process works."""
-
-    status: Literal["ok"]
-
-
-class Readiness(Model):
-    """Whether the app can answer, and what stands in the way."""
-
-    status: Literal["ready", "not ready"]
-    database: str
-    store: str

@@ -61,6 +61,7 @@ class ObjectList(Model):
 
     items: list[Object]
     next: str | None = Field(description="cursor of the next page; null on the last")
+    prev: str | None = Field(description="cursor of the page before; null on the first")
     truncated: bool = Field(description="whether more matched than this answer holds")
     as_of: int = Field(description=_AS_OF)
 

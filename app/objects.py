@@ -27,12 +27,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.sql.elements import Grouping
 
+from app.covering import ASKED, in_region, within
 from app.designations import body_of
 from app.errors import BadParameter, BadParameters, NotFound
 from app.filters import plain_text
-from app.matching import Statement, compiled, in_cone, within
+from app.matching import Statement, compiled
 from app.queries import Archive
-from app.search import MAX_LIMIT, Cone, Search, Sort
+from app.regions import Cone
+from app.search import MAX_LIMIT, Search, Sort
 from app.sky import separation_arcsec
 from app.summaries import Item, object_items
 from archive.tables import alert, counter
@@ -72,47 +74,53 @@ async def settled(archive: Archive, as_of: int | None) -> int:
 def _named(cone: bool, batch: Sequence[ColumnElement[bool]]) -> FromClause:
     """object_id and candid of a body's alerts, by the index alert_body."""
     body = alert.c.ssnamenr == any_(bindparam("names", type_=ARRAY(Text())))
-    near = [within(alert)] if cone else []
+    near = within(alert.c, ASKED, polygon=False) if cone else []
     picked = select(alert.c.object_id, alert.c.candid).where(body, *batch, *near)
     return picked.cte("named").prefix_with("MATERIALIZED")
 
 
 def _around(batch: Sequence[ColumnElement[bool]]) -> FromClause:
     """object_id and candid of the alerts in a cone; each row is fetched by its key."""
-    picked = in_cone(batch).cte("picked").prefix_with("MATERIALIZED")
+    picked = in_region(batch, ASKED).cte("picked").prefix_with("MATERIALIZED")
     row = select(alert.c.object_id, alert.c.candid).where(alert.c.candid == picked.c.candid)
     one = row.limit(literal_column("1")).lateral("row")
     return select(one).select_from(picked.join(one, true())).subquery("around")
 
 
 @lru_cache(maxsize=64)
-def _listing(cone: bool, body: bool, after: bool, as_of: bool, limit: int) -> Statement:
-    """A page of names and one more, before each the newest batch; one empty row for no name."""
+def _listing(cone: bool, body: bool, side: str, as_of: bool, limit: int) -> Statement:
+    """A page of names and one more, before each the newest batch; one empty row for no name.
+
+    `side` is that of the cursor on which the names lie, the nearest first: "after", "before" or "".
+    """
     batch = [alert.c.batch <= _AS_OF] if as_of else []
     found = _named(cone, batch) if body else _around(batch)
     name = found.c.object_id
-    later = [name > bindparam("after", type_=Text())] if after else []
+    edge, back = bindparam("after", type_=Text()), side == "before"
+    beyond = [name < edge if back else name > edge] if side else []
     page = (
         select(name, func.min(found.c.candid).label("candid"))
-        .where(*later)
+        .where(*beyond)
         .group_by(name)
-        .order_by(name)
+        .order_by(name.desc() if back else name)
         .limit(literal_column(str(limit + 1)))
         .subquery("page")
     )
     rows = select(counter.c.batch.label("newest"), *page.c)
     joined = counter.join(page, true(), isouter=True)
-    return compiled(rows.select_from(joined).order_by(page.c.object_id))
+    order = page.c.object_id.desc() if back else page.c.object_id
+    return compiled(rows.select_from(joined).order_by(order))
 
 
 async def listed(archive: Archive, search: Search) -> tuple[int, list[asyncpg.Record]]:
-    """The newest batch, and a page of object_id with one more, by name.
+    """The newest batch, and a page of object_id with one more, by name (backwards if asked so).
 
     Of the search count cone, the body that its only clause names, limit, cursor and as_of.
     """
     body = str(search.clauses[0].value) if search.clauses else None
     cursor = search.cursor
-    shape = (search.cone is not None, body is not None, cursor is not None)
+    side = "" if cursor is None else "before" if cursor.back else "after"
+    shape = (search.cone is not None, body is not None, side)
     values: dict[str, Any] = search.cone._asdict() if search.cone else {}
     values |= {"as_of": search.as_of, "after": cursor.value if cursor else None}
     values["names"] = [] if body is None else [body, body_of(body) or body]

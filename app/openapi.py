@@ -8,12 +8,9 @@ from fastapi import FastAPI, Path
 from fastapi.openapi.utils import get_openapi
 
 from app.errors import PROBLEM
-from app.filters import FILTERS, NAMED, OPERATORS, Filter
 from app.matchmodels import MatchRequest
-from app.media import FORMATS, JSON
+from app.media import FORMATS
 from app.models import Problem, Stamp
-from app.search import DEFAULT_LIMIT, MAX_EXPORT, MAX_LIMIT
-from archive.tables import FILTER_OF_FID
 
 Json = dict[str, Any]
 
@@ -70,10 +67,13 @@ def list_responses() -> dict[int | str, Json]:
 
 
 _LIST_HEADERS: Final = {
-    "Link": "address of the next page, rel=next",
+    "Link": "addresses of the next page and of the one before, rel=next and rel=prev",
     "X-As-Of": "number of the batch up to which the archive was seen; not with JSON",
     "X-Truncated": "whether more matched, true or false; not with JSON, nor beyond 1,000 alerts",
     "X-Next-Cursor": "cursor of what follows; where X-Truncated is true",
+    "X-Cone": "where `name` was found: `ra,dec,radius`, as `cone` takes it; only with `name`",
+    "X-Count": "alerts that match; only with `count`, and not with JSON",
+    "X-Count-Kind": "how sure X-Count is: exact, estimate or at least",
 }
 
 
@@ -112,136 +112,6 @@ CandidPath = Annotated[
 ObjectPath = Annotated[str, path("name of the object", "^.{1,64}$", "ZTF18aagtxth")]
 NightPath = Annotated[str, path("the night, YYYYMMDD in UTC", "^[0-9]{8}$", "20261123")]
 StampPath = Annotated[Stamp, path("which of the three cutouts", "", Stamp.SCIENCE)]
-
-_SCHEMAS: Final[dict[str, Json]] = {
-    "number": {"type": "number"},
-    "integer": {"type": "integer", "format": "int64"},
-    "string": {"type": "string", "maxLength": 200},
-    "boolean": {"type": "boolean"},
-    "id": {"type": "string", "pattern": r"^-?[0-9]{1,19}(,-?[0-9]{1,19})*$"},
-    "time": {"type": "string"},
-    "band": {"type": "string", "enum": list(FILTER_OF_FID.values())},
-}
-_SHOWN: Final = "1612255840315010001"
-# Examples stand in the schemas: Swagger UI fills a parameter's own one into its form, and forty
-# filled in at once find nothing.
-_PAGE: Final[tuple[Json, ...]] = (
-    {
-        "name": "cone",
-        "description": "Alerts closer than a radius to a position: `ra,dec,radius` in degrees, at "
-        "most 10; the radius may end in `d`, `'` or `\"`.",
-        "schema": {"type": "string", "maxLength": 200, "examples": ['0.8143,16.1457,2"']},
-    },
-    {
-        "name": "where",
-        "description": "Any filter of the vocabulary, `<field>__<operator>:<value>`; operators are "
-        "gt, gte, lt, lte, in (comma-separated) and isnull (true or false), and none for equality.",
-        "schema": {
-            "type": "array",
-            "items": {"type": "string"},
-            "maxItems": 64,
-            "examples": [["chipsf__lt:5", "ssnamenr__isnull:true"]],
-        },
-    },
-    {
-        "name": "sort",
-        "description": "Field to sort by, `-` in front for descending. By a field other than jd, "
-        "time, candid, object_id or lco_id only with a cone, an object, a list of candids or at "
-        "most 7 days.",
-        "schema": {"type": "string", "default": "-jd", "examples": ["-jd"]},
-    },
-    {
-        "name": "limit",
-        "description": f"Alerts in one answer; at most {MAX_LIMIT} as JSON, {MAX_EXPORT} in any "
-        "other format.",
-        "schema": {
-            "type": "integer",
-            "minimum": 1,
-            "maximum": MAX_EXPORT,
-            "default": DEFAULT_LIMIT,
-        },
-        "example": 10,
-    },
-    {
-        "name": "format",
-        "description": "Format of the answer; it beats Accept. Other formats than JSON come as a "
-        "file; beyond 1,000 alerts as a stream. What broke off is never whole: the transfer ends "
-        "with an error, a VOTable lacks its end, a Parquet file its footer, CSV and JSON Lines "
-        "their last line end. One that `limit` cut says so: in X-Truncated and X-Next-Cursor, in "
-        "a VOTable's INFO and a Parquet file's metadata, and beyond 1,000 alerts in a last line "
-        "of CSV (it begins with #) or JSON Lines. Go on with the cursor, or with `after`.",
-        "schema": {"type": "string", "enum": list(FORMATS), "default": JSON, "examples": ["csv"]},
-    },
-    {
-        "name": "fields",
-        "description": "The keys of each alert, in this order, comma-separated; /api/v1/fields "
-        "lists them. Without it all; csv, votable and parquet then leave out `links`.",
-        "schema": {"type": "string", "examples": ["candid,object_id,jd,ra,dec,magpsf,links"]},
-    },
-    {
-        "name": "cursor",
-        "description": "`next` of the answer before, with the same search.",
-        "schema": {"type": "string", "maxLength": 600},
-    },
-    {
-        "name": "after",
-        "description": "A candid: the answer begins behind this alert, in the order of the search. "
-        "To go on with an export that broke off: the last candid that came whole, and `as_of` "
-        "(X-As-Of) of the answer, so that no alert is missed or had twice.",
-        "schema": {"type": "string", "pattern": "^[0-9]{1,19}$", "examples": [_SHOWN]},
-    },
-    {
-        "name": "as_of",
-        "description": "Batch number: the archive as it was after it. Every answer says its own.",
-        "schema": {"type": "integer", "format": "int64", "minimum": 0, "examples": [1]},
-    },
-)
-
-
-def _named(name: str) -> Json:
-    field, operator = wanted = FILTERS[name]
-    unit = f" [{field.unit}]" if field.unit else ""
-    listed = ", or a comma-separated list" if "," in _SCHEMAS[field.kind].get("pattern", "") else ""
-    return {
-        "name": name,
-        "description": f"{field.meaning}{unit}: {OPERATORS[operator].words}{listed}",
-        "schema": _SCHEMAS[field.kind] | {"examples": [_example(wanted)]},
-    }
-
-
-def _example(wanted: Filter) -> Any:
-    text, kind = wanted.field.example, wanted.field.kind
-    if kind == "number":
-        return float(text)
-    return {"integer": lambda: int(text), "boolean": lambda: text == "true"}.get(
-        kind, lambda: text
-    )()
-
-
-def search_parameters() -> list[Json]:
-    """The query parameters of a search, as openapi.json lists them."""
-    page = [parameter | {"in": "query", "required": False} for parameter in _PAGE]
-    return [*page, *(_named(name) | {"in": "query", "required": False} for name in NAMED)]
-
-
-_OF_OBJECTS: Final = {
-    "cone": "Objects with an alert closer than a radius to a position: `ra,dec,radius` in degrees, "
-    "at most 10; the radius may end in `d`, `'` or `\"`.",
-    "limit": "Objects in one answer.",
-    "cursor": "`next` of the answer before, with the same search.",
-    "as_of": "Batch number: the archive as it was after it. Every answer says its own.",
-    "ssnamenr": "Objects with an alert of this solar-system body: its designation as ZTF writes it "
-    "(`433`, `2019AB1`) or as people do (`433 Eros`, `2019 AB1`, `67P/Churyumov-Gerasimenko`).",
-}
-
-
-def object_parameters() -> list[Json]:
-    """The query parameters of a list of objects."""
-    found = [p for p in search_parameters() if p["name"] in _OF_OBJECTS]
-    described = [p | {"description": _OF_OBJECTS[p["name"]]} for p in found]
-    # Without a cone or a body there is no list, so Swagger UI's form begins with one.
-    example = {"example": '0.8143,16.1457,2"'}
-    return [p | (example if p["name"] == "cone" else {}) for p in described]
 
 
 def describe(app: FastAPI) -> Json:

@@ -10,6 +10,7 @@ from sqlalchemy import (
     case,
     func,
     literal_column,
+    or_,
     tuple_,
 )
 
@@ -23,17 +24,17 @@ EMPTY_TEXTS: Final = ("publisher", "rbversion", "drbversion")
 SENTINEL_BITS: Final = {c.name: (bit, c.sentinel) for bit, c in enumerate(SENTINELS)}
 
 
-def order_of(columns: Any, sort: Sort) -> list[ColumnElement[Any]]:
-    """The sort column, then candid."""
+def order_of(columns: Any, sort: Sort, back: bool = False) -> list[ColumnElement[Any]]:
+    """The sort column, then candid; `back` is the same from the end on."""
     keys: list[ColumnElement[Any]] = [columns.candid]
     if sort.column != "candid":
         keys.insert(0, _as_mars(columns, sort.column) if sort.as_mars else columns[sort.column])
     turned: list[ColumnElement[Any]] = [
-        key.desc() if sort.descending else key.asc() for key in keys
+        key.desc() if sort.descending is not back else key.asc() for key in keys
     ]
     if alert.c[sort.column].nullable:
         # Only here: on a column that cannot be null the words would keep its index from use.
-        first = sort.as_mars and sort.descending
+        first = (sort.as_mars and sort.descending) is not back
         turned[0] = turned[0].nulls_first() if first else turned[0].nulls_last()
     return turned
 
@@ -50,14 +51,16 @@ def _as_mars(columns: Any, name: str) -> ColumnElement[Any]:
     return case((held, literal_column(repr(sentinel))), else_=column)
 
 
-def beyond(columns: Any, sort: Sort, after: str) -> ColumnElement[bool]:
-    """Rows that come after the cursor's; nulls are last."""
+def beyond(columns: Any, sort: Sort, after: str, back: bool = False) -> ColumnElement[bool]:
+    """Rows that come after the cursor's, or before it; nulls are last."""
     candid = bindparam("after_candid", type_=BigInteger())
     value = bindparam("after", type_=FIELDS[sort.column].bound)
     key: ColumnElement[Any] = columns[sort.column]
+    falling = sort.descending is not back
     if after == "null":
-        beyond = columns.candid < candid if sort.descending else columns.candid > candid
-        return and_(key.is_(None), beyond)
+        nearer = columns.candid < candid if falling else columns.candid > candid
+        beside = and_(key.is_(None), nearer)
+        return or_(beside, key.is_not(None)) if back else beside
     row, last = tuple_(key, columns.candid), tuple_(value, candid)
-    later: ColumnElement[bool] = row < last if sort.descending else row > last
-    return later | key.is_(None) if alert.c[sort.column].nullable else later
+    past: ColumnElement[bool] = row < last if falling else row > last
+    return past | key.is_(None) if alert.c[sort.column].nullable and not back else past

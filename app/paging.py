@@ -14,16 +14,23 @@ from app.search import Search
 
 
 class Page(NamedTuple):
-    """One page: its rows, the cursor of the next, the batch up to which it saw the archive."""
+    """One page: its rows, where the next begins, the batch up to which it saw the archive."""
 
     rows: Sequence[asyncpg.Record]
     cursor: Cursor | None
     as_of: int
+    before: Cursor | None = None
+    """Leads to the page before; None on the first."""
 
     @property
     def next(self) -> str | None:
         """The cursor as a client gets it."""
         return None if self.cursor is None else self.cursor.token()
+
+    @property
+    def prev(self) -> str | None:
+        """The cursor of the page before as a client gets it."""
+        return None if self.before is None else self.before.token()
 
 
 def seen_up_to(asked: int | None, newest: int) -> int:
@@ -37,12 +44,18 @@ def seen_up_to(asked: int | None, newest: int) -> int:
 def page_of(search: Search, newest: int, rows: Sequence[asyncpg.Record]) -> Page:
     """The page. Raises BadParameters for an `as_of` that lies in the future."""
     as_of = seen_up_to(search.as_of, newest)
-    kept = rows[: search.limit]
-    if len(rows) <= search.limit:
-        return Page(kept, None, as_of)
-    last = kept[-1]
-    cursor = Cursor(search.digest, as_of, last[search.sort.column], last["candid"])
-    return Page(kept, cursor, as_of)
+    kept, more = rows[: search.limit], len(rows) > search.limit
+    back = search.cursor is not None and search.cursor.back
+    if back:
+        kept = kept[::-1]
+
+    def edge(row: asyncpg.Record, leads_back: bool) -> Cursor:
+        return Cursor(search.digest, as_of, row[search.sort.column], row["candid"], leads_back)
+
+    # The row of a cursor lies on the other side of its page, so something is there too.
+    following = edge(kept[-1], False) if kept and (more or back) else None
+    begun = more if back else search.cursor is not None
+    return Page(kept, following, as_of, edge(kept[0], True) if kept and begun else None)
 
 
 async def behind(archive: queries.Archive, search: Search) -> Search:
@@ -53,7 +66,8 @@ async def behind(archive: queries.Archive, search: Search) -> Search:
     if search.after is None:
         return search
     itself = (Clause(FILTERS["candid"], search.after),)
-    asked = replace(search, cone=None, clauses=itself, fields=("candid", "batch"), limit=1)
+    anywhere = replace(search, cone=None, polygon=None, clauses=itself)
+    asked = replace(anywhere, fields=("candid", "batch"), limit=1)
     _, rows = await queries.alerts(archive, asked)
     if not rows:
         raise BadParameters([BadParameter("after", f"there is no alert {search.after}")])

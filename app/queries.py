@@ -35,7 +35,8 @@ from app.matching import (
     explaining,
     matching,
 )
-from app.search import DEFAULT_SORT, MAX_RADIUS, Search
+from app.regions import MAX_RADIUS
+from app.search import DEFAULT_SORT, Search
 from app.selection import columns_of
 from archive.database import check_schema
 from archive.tables import DETECTION, LIMIT, STAMPS, alert, bundle, counter, history, ledger
@@ -83,9 +84,12 @@ def _asked(
         skip > 0,
         more,
         columns_of(search.fields),
+        search.polygon is not None,
+        cursor is not None and cursor.back,
     )
     values: dict[str, Any] = {f"value{n}": clause.value for n, clause in enumerate(search.clauses)}
     values |= search.cone._asdict() if search.cone else {}
+    values |= search.polygon._asdict() if search.polygon else {}
     if cursor is not None:
         values |= {"after": cursor.value, "after_candid": cursor.candid}
     return shape, values | {"as_of": search.as_of, "skip": skip}
@@ -103,7 +107,7 @@ async def alerts(
     return rows[0][0], [row for row in rows if row["candid"] is not None]
 
 
-async def counted(archive: Archive, search: Search, most: int) -> int:
+async def counted(archive: Archive, search: Search, most: int = 2**62) -> int:
     """How many alerts match; the count ends at one more than `most`."""
     shape, values = _asked(replace(search, sort=DEFAULT_SORT, cursor=None, limit=most))
     return int((await archive.fetch(counting(shape), **values))[0][0])
@@ -116,13 +120,16 @@ async def estimated(archive: Archive, search: Search) -> int:
     return int(plans[0]["Plan"]["Plan Rows"])
 
 
-_STORED: Final = compiled(select(func.sum(ledger.c.stored)))
+_SEEN: Final = bindparam("as_of", type_=BigInteger())
+_STORED: Final = compiled(
+    select(func.sum(ledger.c.stored)).where((ledger.c.batch <= _SEEN) | _SEEN.is_(None))
+)
 _LATEST: Final = compiled(select(func.max(alert.c.jd)))
 
 
-async def stored(archive: Archive) -> int:
-    """How many alerts the archive holds, by its ledger."""
-    return int((await archive.fetch(_STORED))[0][0] or 0)
+async def stored(archive: Archive, as_of: int | None = None) -> int:
+    """How many alerts the archive holds, or held as of a batch, by its ledger."""
+    return int((await archive.fetch(_STORED, as_of=as_of))[0][0] or 0)
 
 
 async def latest(archive: Archive) -> float | None:

@@ -9,7 +9,7 @@ from typing import Final
 
 import orjson
 
-from app.search import Cone
+from app.regions import Cone
 from app.targets import Target
 from archive.objects import ObjectStore
 

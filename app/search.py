@@ -8,45 +8,38 @@ import difflib
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
+from app.arcs import bent
 from app.cursor import Cursor, read_cursor
 from app.errors import BadParameter, BadParameters
-from app.filters import FIELDS, FILTERS, Clause, integer, number, plain_text
+from app.filters import FIELDS, FILTERS, Clause, integer, plain_text
 from app.media import FORMATS, JSON, negotiated
+from app.regions import Cone, Named, Polygon, parse_cone, parse_named, parse_polygon
 from app.selection import SELECTABLE, default_fields, flat
 
 DEFAULT_LIMIT: Final = 100
 MAX_LIMIT: Final = 1000
 MAX_EXPORT: Final = 1_000_000
 """Alerts in an answer that is streamed: any but JSON."""
-MAX_RADIUS: Final = 10.0
-MIN_RADIUS: Final = 1e-9
-"""4 µas: a smaller one underflows when its sine is squared, and no position is that precise."""
 MAX_CLAUSES: Final = 64
+COUNTS: Final = ("exact", "estimate")
 SORTED_ANYWHERE: Final = ("jd", "candid", "object_id", "lco_id")
 """Columns with an index: by these the whole archive can be sorted."""
 SORT_WINDOW_D: Final = 7.0
 PAGE_PARAMETERS: Final = (
-    *("cone", "where", "sort", "limit", "cursor", "after", "as_of", "fields", "format"),
+    *("cone", "polygon", "name", "where", "sort", "limit", "cursor", "after", "as_of", "count"),
+    *("fields", "format"),
 )
-_UNITS: Final = {"d": 1.0, "°": 1.0, "'": 1 / 60, '"': 1 / 3600}
 _LEGACY: Final = {
     "objectId": "object_id",
+    "objectcone": "name",
     "radius": "cone",
     "page": "cursor",
     "sort_value": "sort",
     "sort_order": "sort",
 }
-
-
-class Cone(NamedTuple):
-    """Positions closer than `radius` to (`ra`, `dec`), all in degrees."""
-
-    ra: float
-    dec: float
-    radius: float
 
 
 class Sort(NamedTuple):
@@ -66,6 +59,9 @@ class Search:
     """A validated search."""
 
     cone: Cone | None = None
+    polygon: Polygon | None = None
+    named: Named | None = None
+    """A cone whose place is still to be found: `at` puts it there."""
     clauses: tuple[Clause, ...] = ()
     sort: Sort = DEFAULT_SORT
     limit: int = DEFAULT_LIMIT
@@ -76,38 +72,10 @@ class Search:
     """The columns of the answer; without any it is whole JSON alerts."""
     after: int | None = None
     """The candid behind which it begins, in place of a cursor."""
+    count: str = ""
+    """How the matches are to be counted, of COUNTS, if they are."""
     digest: str = field(default="", compare=False)
     """A hash of all that decides which alerts match and in which order."""
-
-
-def parse_radius(text: str) -> float:
-    """Degrees, or a number that ends in `d`, `'` or `"`. Raises ValueError."""
-    text = text.strip()
-    unit = _UNITS.get(text[-1:])
-    return number(text[:-1]) * unit if unit else number(text)
-
-
-def cone_of(ra: float, dec: float, radius: float) -> Cone:
-    """The cone, if it is within bounds [deg]. Raises ValueError."""
-    if not 0 <= ra <= 360:
-        raise ValueError("ra is not within 0 to 360 degrees")
-    if not -90 <= dec <= 90:
-        raise ValueError("dec is not within -90 to 90 degrees")
-    if not MIN_RADIUS <= radius <= MAX_RADIUS:
-        raise ValueError(f"the radius is not within {MIN_RADIUS:g} to {MAX_RADIUS:g} degrees")
-    return Cone(ra % 360, dec, radius)
-
-
-def parse_cone(text: str) -> Cone:
-    """`ra,dec,radius` in degrees; the radius may end in `d`, `'` or `"`. Raises ValueError."""
-    parts = text.split(",")
-    if len(parts) != len(Cone._fields):
-        raise ValueError("not ra,dec,radius")
-    try:
-        ra, dec, radius = number(parts[0]), number(parts[1]), parse_radius(parts[2])
-    except ValueError as error:
-        raise ValueError(f"{error} in ra,dec,radius") from None
-    return cone_of(ra, dec, radius)
 
 
 def _parse_sort(text: str) -> Sort:
@@ -151,6 +119,12 @@ def _parse_as_of(text: str) -> int:
     return value
 
 
+def _parse_count(text: str) -> str:
+    if (kind := text.strip()) not in COUNTS:
+        raise ValueError(f"none of {', '.join(COUNTS)}" + _suggest(kind.lower(), COUNTS))
+    return kind
+
+
 def _parse_where(text: str) -> Clause:
     name, colon, value = text.partition(":")
     if not colon or not value.strip():
@@ -162,11 +136,14 @@ def _parse_where(text: str) -> Clause:
 
 _PARSE: Final[dict[str, Callable[[str], Any]]] = {
     "cone": parse_cone,
+    "polygon": parse_polygon,
+    "name": parse_named,
     "sort": _parse_sort,
     "limit": _parse_limit,
     "as_of": _parse_as_of,
     "cursor": read_cursor,
     "after": integer,
+    "count": _parse_count,
     "fields": _parse_fields,
     "format": _parse_format,
 }
@@ -223,28 +200,61 @@ def parse_search(parameters: Iterable[tuple[str, str]], accept: str = "") -> Sea
 
 def _settled(clauses: list[Clause], page: dict[str, Any]) -> Search:
     """Put a search together and check what concerns more than one of its parts."""
-    cone, sort = page.get("cone"), page.get("sort", DEFAULT_SORT)
-    ordered = tuple(sorted(clauses, key=lambda c: (c.filter.name, repr(c.value))))
-    if not _sortable(sort, cone, ordered):
-        raise BadParameters([BadParameter("sort", _UNSORTABLE)])
-    digest = hashlib.sha256(repr((cone, ordered, sort)).encode()).hexdigest()[:16]
-    cursor: Cursor | None = page.get("cursor")
-    as_of: int | None = page.get("as_of")
-    if cursor is not None:
-        if cursor.digest != digest:
-            raise BadParameters([BadParameter("cursor", "it belongs to another search")])
-        if not isinstance(cursor.value, FIELDS[sort.column].held | None):
-            raise BadParameters([BadParameter("cursor", "not a cursor of this API")])
-        if as_of not in (None, cursor.as_of):
-            raise BadParameters([BadParameter("as_of", "the cursor belongs to another batch")])
-        as_of = cursor.as_of
-    limit, wanted, after = page.get("limit", DEFAULT_LIMIT), page["format"], page.get("after")
-    if wanted == JSON and limit > MAX_LIMIT:
-        raise BadParameters([BadParameter("limit", _LIMITS)])
-    if after is not None and cursor is not None:
-        raise BadParameters([BadParameter("after", "a cursor is given too; one of them is enough")])
-    fields = _columns_of(wanted, page.get("fields", ()))
-    return Search(cone, ordered, sort, limit, as_of, cursor, wanted, fields, after, digest)
+    cone, polygon, named = (page.get(name) for name in ("cone", "polygon", "name"))
+    sort, wanted = page.get("sort", DEFAULT_SORT), page["format"]
+    if cone and named:
+        raise _bad("name", "a cone is given too; one of them is enough")
+    ordered = sorted(bent(clauses), key=lambda c: (c.filter.name, repr(c.value)))
+    if not _sortable(sort, bool(cone or polygon or named), ordered):
+        raise _bad("sort", _UNSORTABLE)
+    search = Search(
+        cone,
+        polygon,
+        named,
+        tuple(ordered),
+        sort,
+        page.get("limit", DEFAULT_LIMIT),
+        page.get("as_of"),
+        page.get("cursor"),
+        wanted,
+        _columns_of(wanted, page.get("fields", ())),
+        page.get("after"),
+        page.get("count", ""),
+    )
+    if wanted == JSON and search.limit > MAX_LIMIT:
+        raise _bad("limit", _LIMITS)
+    if search.cursor and search.cursor.back and search.limit > MAX_LIMIT:
+        raise _bad("limit", f"more than {MAX_LIMIT}, with a cursor that leads back")
+    if search.after is not None and search.cursor:
+        raise _bad("after", "a cursor is given too; one of them is enough")
+    return search if named else _continued(search)
+
+
+def at(search: Search, cone: Cone) -> Search:
+    """A search by name, once the name is a place. Raises BadParameters for another's cursor."""
+    return _continued(replace(search, cone=cone, named=None))
+
+
+def _continued(search: Search) -> Search:
+    """The search with its digest; its cursor, if it has one, must be its own."""
+    sort, cursor = search.sort, search.cursor
+    named = [(clause.filter.name, clause.value) for clause in search.clauses]
+    # Nothing of a process: a cursor must outlive it, and another process must take it.
+    deciding = (search.cone, search.polygon, named, sort)
+    digest = hashlib.sha256(repr(deciding).encode()).hexdigest()[:16]
+    if cursor is None:
+        return replace(search, digest=digest)
+    if cursor.digest != digest:
+        raise _bad("cursor", "it belongs to another search")
+    if not isinstance(cursor.value, FIELDS[sort.column].held | None):
+        raise _bad("cursor", "not a cursor of this API")
+    if search.as_of not in (None, cursor.as_of):
+        raise _bad("as_of", "the cursor belongs to another batch")
+    return replace(search, digest=digest, as_of=cursor.as_of)
+
+
+def _bad(parameter: str, reason: str) -> BadParameters:
+    return BadParameters([BadParameter(parameter, reason)])
 
 
 def _columns_of(wanted: str, fields: tuple[str, ...]) -> tuple[str, ...]:
@@ -255,14 +265,14 @@ def _columns_of(wanted: str, fields: tuple[str, ...]) -> tuple[str, ...]:
 
 
 _UNSORTABLE: Final = (
-    f"by this field only together with a cone, an object, a list of candids or a time range of at "
-    f"most {SORT_WINDOW_D:g} days; anywhere by {', '.join(SORTED_ANYWHERE)}"
+    "by this field only together with a cone, a polygon, a name, an object, a list of candids or "
+    f"a time range of at most {SORT_WINDOW_D:g} days; anywhere by {', '.join(SORTED_ANYWHERE)}"
 )
 
 
-def _sortable(sort: Sort, cone: Cone | None, clauses: tuple[Clause, ...]) -> bool:
+def _sortable(sort: Sort, region: bool, clauses: list[Clause]) -> bool:
     """Whether few enough rows are left to be sorted by a column without an index."""
-    if sort.column in SORTED_ANYWHERE or cone is not None or any(c.filter.narrow for c in clauses):
+    if sort.column in SORTED_ANYWHERE or region or any(c.filter.narrow for c in clauses):
         return True
     window = {"g": float("-inf"), "l": float("inf")}
     for (searched, operator), value in clauses:

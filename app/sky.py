@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 _ARCSEC: Final = 3600.0
+Vector = tuple[float, float, float]
 
 
 def sexagesimal(ra: float, dec: float) -> str:
@@ -20,18 +21,19 @@ def sexagesimal(ra: float, dec: float) -> str:
     )
 
 
-def _vector(ra: float, dec: float) -> tuple[float, float, float]:
+def unit_vector(ra: float, dec: float) -> Vector:
+    """The direction of a position [deg]."""
     a, d = math.radians(ra), math.radians(dec)
     return math.cos(d) * math.cos(a), math.cos(d) * math.sin(a), math.sin(d)
 
 
 def mean_position(positions: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """The direction [deg] of the sum of unit vectors: right across RA 0 and at the poles."""
-    x, y, z = (sum(axis) for axis in zip(*(_vector(*p) for p in positions), strict=True))
+    x, y, z = (sum(axis) for axis in zip(*(unit_vector(*p) for p in positions), strict=True))
     return math.degrees(math.atan2(y, x)) % 360, math.degrees(math.atan2(z, math.hypot(x, y)))
 
 
 def separation_arcsec(first: tuple[float, float], second: tuple[float, float]) -> float:
     """Angle between two positions [deg], in arcsec; exact for small ones."""
-    chord = math.dist(_vector(*first), _vector(*second))
+    chord = math.dist(unit_vector(*first), unit_vector(*second))
     return math.degrees(2 * math.asin(min(1.0, chord / 2))) * _ARCSEC

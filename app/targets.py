@@ -6,8 +6,8 @@ from typing import Any, Final, NamedTuple
 
 from app.errors import BadParameter, BadParameters
 from app.filters import number, plain_text
+from app.regions import Cone, cone_of, parse_radius
 from app.rows import Row
-from app.search import Cone, cone_of, parse_radius
 
 MAX_POSITIONS: Final = 10_000
 MAX_TOLD: Final = 100

@@ -5,17 +5,76 @@ Both are extras of a page: they have little time, and say so where it was not en
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from app import queries
 from app.errors import TooDear
+from app.paging import Page
 from app.search import Search
 
 COUNTED: Final = 10_000
 """Up to here alerts are counted: some 20 ms where no index helps."""
 COUNT_S: Final = 0.3
+EXACT_S: Final = 2.0
+EXACT, ESTIMATE, AT_LEAST = "exact", "estimate", "at least"
 PROBE_S: Final = 0.5
 PROBES_S: Final = 2.0
+
+
+class Tally(NamedTuple):
+    """How many alerts match, and how sure that is."""
+
+    number: int
+    kind: str
+    """`exact`, `estimate`, or `at least`."""
+    note: str = ""
+    """Why it is not exact."""
+
+
+async def tallied(archive: queries.Archive, search: Search, page: Page) -> Tally:
+    """How many alerts match the search of a page, counted as its `count` says, as of its batch."""
+    whole = replace(search, as_of=page.as_of, cursor=None, after=None)
+    more = page.cursor is not None or search.cursor is not None
+    return await tally(archive, whole, len(page.rows), more, exact=search.count == EXACT)
+
+
+async def tally(
+    archive: queries.Archive, search: Search, seen: int, more: bool, *, exact: bool = False
+) -> Tally:
+    """How many alerts match: `seen` up to this page, and perhaps `more`.
+
+    With `exact` the count has EXACT_S; where that is not enough it is what it is without.
+    """
+    if not more:
+        return Tally(seen, EXACT)
+    if not (search.cone or search.polygon or search.clauses):
+        return Tally(await queries.stored(archive, search.as_of), EXACT)
+    if exact:
+        patient = archive._replace(statement_timeout_s=EXACT_S)
+        try:
+            return Tally(await queries.counted(patient, search), EXACT)
+        except TooDear:
+            pass
+    return await _estimate(archive._replace(statement_timeout_s=COUNT_S), search, seen)
+
+
+async def _estimate(hasty: queries.Archive, search: Search, seen: int) -> Tally:
+    """Few are counted; of many the planner's estimate is told, where that knows the filters."""
+    least, note = seen + 1, "to count them all would take too long"
+    try:
+        count = await queries.counted(hasty, search, COUNTED)
+        if count <= COUNTED:
+            return Tally(count, EXACT)
+        least, note = count, f"counted up to {COUNTED:,}"
+        if not (search.cone or search.polygon):
+            # The estimate rests on samples: what was counted is the surer bound.
+            expected = await queries.estimated(hasty, search)
+            if expected > COUNTED:
+                return Tally(_rounded(expected), ESTIMATE, "estimated, not counted")
+    except TooDear:
+        pass
+    return Tally(least, AT_LEAST, note)
 
 
 class Total(NamedTuple):
@@ -25,34 +84,20 @@ class Total(NamedTuple):
     note: str = ""
 
 
+_WORDS: Final = {EXACT: "{:,} alert{}", ESTIMATE: "About {:,} alert{}"}
+
+
 async def total(archive: queries.Archive, search: Search, seen: int, more: bool) -> Total:
-    """How many alerts match: `seen` up to this page, and perhaps `more`."""
-    if not more:
-        return _alerts(seen)
-    if search.cone is None and not search.clauses:
-        return _alerts(await queries.stored(archive))
-    hasty = archive._replace(statement_timeout_s=COUNT_S)
-    try:
-        count = await queries.counted(hasty, search, COUNTED)
-        if count <= COUNTED:
-            return _alerts(count)
-        if search.cone is None:
-            # The estimate rests on samples: what was counted is the surer bound.
-            expected = await queries.estimated(hasty, search)
-            if expected > COUNTED:
-                return Total(f"About {_rounded(expected)} alerts", "estimated, not counted")
-        return Total(f"More than {COUNTED:,} alerts", f"counted up to {COUNTED:,}")
-    except TooDear:
-        return Total(f"More than {seen:,} alerts", "to count them all would take too long")
+    """How many alerts match, in words."""
+    number, kind, note = await tally(archive, search, seen, more)
+    if kind == AT_LEAST:
+        return Total(f"More than {number - 1:,} alerts", note)
+    return Total(_WORDS[kind].format(number, "" if number == 1 else "s"), note)
 
 
-def _alerts(count: int) -> Total:
-    return Total(f"{count:,} alert{'' if count == 1 else 's'}")
-
-
-def _rounded(count: int) -> str:
+def _rounded(count: int) -> int:
     """Two digits: an estimate is not worth more."""
-    return f"{int(float(f'{count:.1e}')):,}"
+    return int(float(f"{count:.1e}"))
 
 
 class Blame(NamedTuple):

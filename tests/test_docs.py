@@ -130,7 +130,7 @@ async def test_the_first_query_of_readme_has_such_an_answer(demo: httpx.AsyncCli
 
 async def test_the_other_queries_of_readme_find_what_they_say(demo: httpx.AsyncClient) -> None:
     addresses = re.findall(r"^curl 'http://127\.0\.0\.1:8000(/api\S*)'", README, re.M)
-    assert len(addresses) == 4
+    assert len(addresses) == 6
     for address in addresses:
         assert (await demo.get(address)).json()["items"], address
 

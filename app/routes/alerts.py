@@ -1,14 +1,16 @@
 """Alerts of the typed API: lists and one alert; its bytes are in cutouts.py."""
 
-from typing import Final
+from typing import Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from app import queries
-from app.answers import VARY, next_link, send_json
+from app.answers import VARY, page_links, place_header, send_json
+from app.asking import located
 from app.dependencies import (
     ArchiveDependency,
     FragmentsDependency,
+    NamesDependency,
     SearchDependency,
     SettingsDependency,
     candid_of,
@@ -19,8 +21,10 @@ from app.formats import alert_items, some_of_alerts
 from app.lightcurve import light_curve
 from app.media import JSON
 from app.models import AlertList, AlertWithHistory
-from app.openapi import PROBLEMS, CandidPath, list_responses, search_parameters
+from app.openapi import PROBLEMS, CandidPath, list_responses
 from app.paging import behind, page_of
+from app.parameters import search_parameters
+from app.totals import tallied
 
 router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"], responses=PROBLEMS)
 ALONE: Final = [Depends(no_parameters)]
@@ -36,31 +40,42 @@ async def list_alerts(
     request: Request,
     search: SearchDependency,
     archive: ArchiveDependency,
+    names: NamesDependency,
     fragments: FragmentsDependency,
-    settings: SettingsDependency,
 ) -> Response:
     """Alerts that match every filter, newest first unless `sort` says otherwise.
 
-    Without a filter it is the whole archive. `next` is the cursor of the next page; with `as_of` an
-    answer can be had again as it was. In other formats than JSON up to 1,000,000 alerts come as a
-    stream; headers say what JSON has in its body, and where they cannot, the end of the body does.
+    Without a filter it is the whole archive. `next` and `prev` are the cursors of the pages next to
+    this one; with `as_of` an answer can be had again as it was. Two limits on `ra` or on `l` are an
+    arc eastwards from the lower one, across 0 where that is the greater: `ra__gt=350&ra__lt=10`.
+
+    In other formats than JSON up to 1,000,000 alerts come as a stream; headers say what JSON has in
+    its body, and where they cannot, the end of the body does.
     """
+    public_url: str = request.app.state.settings.public_url
+    search, place = await located(search, names)
     search = await behind(archive, search)
     if search.format != JSON:
-        return await send_alerts(request, archive, search)
+        return await send_alerts(request, archive, search, place)
     newest, rows = await queries.alerts(archive, search)
     page = page_of(search, newest, rows)
-    api = f"{settings.public_url}/api/v1"
-    body = {
+    api = f"{public_url}/api/v1"
+    body: dict[str, Any] = {
         "items": some_of_alerts(search.fields, page.rows, api)
         if search.fields
         else fragments.of(page.rows),
         "next": page.next,
+        "prev": page.prev,
         "truncated": page.next is not None,
         "as_of": page.as_of,
     }
-    link = next_link(request, settings.public_url, page.next)
-    return send_json(request, body, link | {"Vary": VARY})
+    if search.count:
+        tally = await tallied(archive, search, page)
+        body |= {"count": tally.number, "count_kind": tally.kind}
+    if place is not None:
+        body["place"] = place._asdict()
+    told = page_links(request, public_url, page) | place_header(search, place)
+    return send_json(request, body, told | {"Vary": VARY})
 
 
 @router.get("/{candid}", response_model=AlertWithHistory, dependencies=ALONE)

@@ -2,7 +2,7 @@
 
 import asyncio
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 from fastapi import APIRouter, Request, Response
@@ -11,9 +11,23 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from app import queries
 from app.dependencies import StoreDependency
 from app.errors import RETRY_AFTER_S, reason_of
-from app.models import Health, Readiness
+from app.models import Model
 
 router = APIRouter(tags=["operation"])
+
+
+class Health(Model):
+    """Whether the process works."""
+
+    status: Literal["ok"]
+
+
+class Readiness(Model):
+    """Whether the app can answer, and what stands in the way."""
+
+    status: Literal["ready", "not ready"]
+    database: str
+    store: str
 
 
 @router.get("/healthz", response_model=Health)

@@ -28,8 +28,9 @@ from app.matching import LEGACY
 from app.negotiation import wants_json
 from app.pages import render
 from app.ratelimit import client_of
+from app.regions import Cone
 from app.routes.alert_page import alert_page
-from app.search import Cone, Search
+from app.search import Search
 
 CANDID_DIGITS: Final = 15
 """An id so long is a candid; a shorter one is an lco_id."""

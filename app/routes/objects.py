@@ -6,10 +6,11 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app import objects, queries
-from app.answers import next_link, send_json
+from app.answers import page_links, send_json
 from app.dependencies import (
     ArchiveDependency,
     FragmentsDependency,
+    NamesDependency,
     SettingsDependency,
     no_repeats,
     only,
@@ -23,11 +24,10 @@ from app.openapi import (
     PROBLEMS,
     ObjectPath,
     list_responses,
-    object_parameters,
-    search_parameters,
 )
 from app.options import AsOf, CurveOptions
 from app.paging import page_of
+from app.parameters import object_parameters, search_parameters
 from app.routes.alerts import list_alerts
 from app.search import Search, parse_search
 from app.summaries import flat
@@ -72,10 +72,11 @@ async def list_objects(
         # In the order of the page: the cursor follows PostgreSQL's collation.
         "items": [flat(items[name], settings.public_url) for name in names],
         "next": page.next,
+        "prev": page.prev,
         "truncated": page.next is not None,
         "as_of": page.as_of,
     }
-    return send_json(request, body, next_link(request, settings.public_url, page.next))
+    return send_json(request, body, page_links(request, settings.public_url, page))
 
 
 @router.get("/{object_id}", response_model=ObjectWithFilters, dependencies=[Depends(no_repeats)])
@@ -122,8 +123,8 @@ async def list_object_alerts(
     object_id: ObjectPath,
     search: Annotated[Search, Depends(_read_own_search)],
     archive: ArchiveDependency,
+    names: NamesDependency,
     fragments: FragmentsDependency,
-    settings: SettingsDependency,
 ) -> Response:
     """The alerts of an object, as a search finds them.
 
@@ -132,7 +133,7 @@ async def list_object_alerts(
     """
     as_of = await objects.settled(archive, search.as_of)
     await objects.summary(archive, objects.name_of(object_id), as_of)
-    return await list_alerts(request, search, archive, fragments, settings)
+    return await list_alerts(request, search, archive, names, fragments)
 
 
 @router.get(

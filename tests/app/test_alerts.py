@@ -129,7 +129,7 @@ async def test_where_is_the_same_filter(served: Served) -> None:
 
 async def test_nothing_found_is_an_empty_list(served: Served) -> None:
     body = await served.alerts({"object_id": "ZTF00nothing"})
-    assert body == {"items": [], "next": None, "truncated": False, "as_of": 2}
+    assert body == {"items": [], "next": None, "prev": None, "truncated": False, "as_of": 2}
 
 
 async def test_one_alert(served: Served) -> None:

@@ -18,7 +18,8 @@ from astropy.io import votable
 from app import crossmatch, queries
 from app.crossmatch import Matcher
 from app.matchmodels import MatchList
-from app.search import Cone, Search
+from app.regions import Cone
+from app.search import Search
 from app.targets import Target
 from archive.database import make_engine
 from tests.app import sky

@@ -12,8 +12,9 @@ from pydantic import SecretStr
 
 from app.errors import DATABASE_ERRORS
 from app.main import create_app
-from app.models import Night, NightList, Problem, Readiness
+from app.models import Night, NightList, Problem
 from app.openapi import canonical
+from app.routes.health import Readiness
 from app.settings import Settings
 from tests.app import sky
 from tests.app.conftest import NIGHT, Served, database_of, fresh_archive, serving

@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy.dialects import postgresql
 
 from app.errors import BadParameters
-from app.filters import FILTERS, NAMED, Filter
-from app.search import Cone, Search, Sort, parse_search
+from app.filters import FIELDS, FILTERS, NAMED, Filter
+from app.regions import Cone
+from app.search import Search, Sort, parse_search
 
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 
@@ -48,6 +49,10 @@ def test_filter(name: str, text: str, value: object, sql: str) -> None:
     assert clause.value == value
     assert where(clause.filter) == sql
     assert parse_search([("where", f"{name}:{text}")]).clauses == (clause,)
+
+
+def test_whether_any_field_has_a_value_can_be_asked() -> None:
+    assert {name for name in FIELDS if f"{name}__isnull" not in FILTERS} == set()
 
 
 def test_any_of_three_columns() -> None:
@@ -92,6 +97,13 @@ def test_cone(text: str, cone: Cone) -> None:
         ("as_of", str(2**63), "64 bits"),
         ("sort", "magspf", "did you mean 'magpsf'?"),
         ("sort", "magpsf", "only together with"),
+        ("count", "exactly", "did you mean 'exact'?"),
+        ("count", "all", "none of exact, estimate"),
+        ("fid__in", "1," * 1001, "a list of 1 to 1000 values"),
+        ("fid__in", ",", "a list of 1 to 1000 values"),
+        ("fid__in", "1,x", "not an integer"),
+        ("object_id", "," * 5, "a list of 1 to 1000 values"),
+        ("where", "magpsf__ge:1", "did you mean 'magpsf__gte'?"),
         ("cursor", "!!!", "cursor"),
         ("cursor", "bnVsbA", "cursor"),
         ("magpsf__gte", "inf", "not a number"),
@@ -124,6 +136,11 @@ def test_refused(name: str, text: str, reason: str) -> None:
         ("objectId", "object_id"),
         ("magpsf_gte", "magpsf__gte"),
         ("radius", "cone"),
+        ("objectcone", "name"),
+        ("polygn", "polygon"),
+        ("magpsf__ge", "magpsf__gte"),
+        ("magpsf__isnul", "magpsf__isnull"),
+        ("ssnamenr__null", "ssnamenr__isnull"),
         ("colour", None),
         ("isdiffpos__gt", "isdiffpos__in"),
         ("x" * 10_000, None),

@@ -1,0 +1,125 @@
+"""Cones and polygons as SQL: the pixel ranges that lead to their alerts, and the exact tests."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import (
+    ARRAY,
+    CTE,
+    BindParameter,
+    ColumnElement,
+    Double,
+    Select,
+    TableValuedAlias,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    true,
+)
+
+from archive.tables import alert
+
+COVERED: Final = ("jd", "candid", "ra", "dec", "batch")
+"""Columns of the index alert_sky: filters on them are applied before the row itself is fetched."""
+_RA: Final[BindParameter[float]] = bindparam("ra", type_=Double())
+_DEC: Final[BindParameter[float]] = bindparam("dec", type_=Double())
+_RADIUS: Final[BindParameter[float]] = bindparam("radius", type_=Double())
+_VERTICES: Final[BindParameter[Any]] = bindparam("vertices", type_=ARRAY(Double()))
+Bound = Callable[[ColumnElement[Any], ColumnElement[Any]], ColumnElement[int]]
+
+
+class Circle(NamedTuple):
+    """A circle on the sky as SQL: parameters, or columns of the row that is matched [deg]."""
+
+    ra: ColumnElement[float]
+    dec: ColumnElement[float]
+    radius: ColumnElement[float]
+
+    def separation(self, columns: Any) -> ColumnElement[float]:
+        """sin²(d/2) of the distance d from the centre: grows with it, exact also for small ones."""
+        return func.q3c_sindist(columns.ra, columns.dec, self.ra, self.dec, type_=Double())
+
+
+ASKED: Final = Circle(_RA, _DEC, _RADIUS)
+"""That of a search."""
+
+
+def within(columns: Any, circle: Circle | None, polygon: bool) -> list[ColumnElement[bool]]:
+    """The exact tests: sin²(d/2) < sin²(r/2), as q3c_radial_query makes it, and q3c_in_poly."""
+    tests: list[ColumnElement[bool]] = []
+    if circle:
+        half = func.radians(circle.radius, type_=Double()) / literal_column("2.0", Double())
+        sine: ColumnElement[float] = func.sin(half, type_=Double())
+        most: ColumnElement[float] = func.power(sine, literal_column("2"), type_=Double())
+        tests.append(circle.separation(columns) < most)
+    if polygon:
+        tests.append(func.q3c_in_poly(columns.ra, columns.dec, _VERTICES))
+    return tests
+
+
+def _of_circle(circle: Circle) -> Bound:
+    return lambda i, whole: func.q3c_radial_query_it(*circle, i, whole)
+
+
+def _of_polygon(i: ColumnElement[Any], whole: ColumnElement[Any]) -> ColumnElement[int]:
+    return func.q3c_poly_query_it(_VERTICES, i, whole)
+
+
+def _pixel_ranges(bound_of: Bound) -> CTE:
+    """The ranges of q3c pixels that cover a region, as rows; those that touch are joined.
+
+    q3c gives up to 50 ranges of pixels that lie within and 50 of those that the edge cuts, as
+    bounds i and i + 1; an unused one has its lower bound above its upper one.
+    As 100 OR-ed conditions, q3c's own form, they are never an index-only scan, and a generic plan
+    may walk the time index instead. As rows, materialized, they cannot be planned differently.
+    """
+    i = func.generate_series(literal_column("0"), literal_column("98"), literal_column("2"))
+    bound: TableValuedAlias = i.table_valued("i", name="bound").render_derived()
+    whole = func.generate_series(literal_column("0"), literal_column("1"))
+    flag = whole.table_valued("whole", name="flag").render_derived()
+    ranges = (
+        select(
+            bound_of(bound.c.i, flag.c.whole).label("low"),
+            bound_of(bound.c.i + literal_column("1"), flag.c.whole).label("high"),
+        )
+        .select_from(bound.join(flag, true()))
+        .subquery("ranges")
+    )
+    joined = select(func.range_agg(func.int8range(ranges.c.low, ranges.c.high))).where(
+        ranges.c.low < ranges.c.high
+    )
+    span = func.unnest(joined.scalar_subquery()).table_valued("pixels", name="span")
+    pixels = span.render_derived().c.pixels
+    return (
+        select(func.lower(pixels).label("low"), func.upper(pixels).label("high"))
+        .cte("covering", nesting=True)
+        .prefix_with("MATERIALIZED", dialect="postgresql")
+    )
+
+
+def in_region(
+    clauses: Sequence[ColumnElement[bool]],
+    circle: Circle | None,
+    polygon: bool = False,
+    separated: bool = False,
+) -> Select[Any]:
+    """candid and jd of the alerts in a circle, a polygon or both, from the index alert_sky alone.
+
+    Where there are both the circle leads there: it is what people draw around one thing.
+    `separated` adds Circle.separation as `apart`.
+    """
+    covering = _pixel_ranges(_of_circle(circle) if circle else _of_polygon)
+    pixel = func.q3c_ang2ipix(alert.c.ra, alert.c.dec)
+    near = (
+        select(*(alert.c[name] for name in COVERED))
+        .where(pixel >= covering.c.low, pixel < covering.c.high, *clauses)
+        .offset(literal_column("0"))
+        .lateral("near")
+    )
+    apart = [circle.separation(near.c).label("apart")] if circle and separated else []
+    return (
+        select(near.c.candid, near.c.jd, *apart)
+        .select_from(covering.join(near, true()))
+        .where(*within(near.c, circle, polygon))
+    )

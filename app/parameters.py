@@ -1,0 +1,162 @@
+"""The query parameters of a search, as openapi.json lists them."""
+
+from typing import Any, Final
+
+from app.filters import FILTERS, NAMED, OPERATORS, Filter
+from app.media import FORMATS, JSON
+from app.regions import MAX_ACROSS, MAX_VERTICES
+from app.search import COUNTS, DEFAULT_LIMIT, MAX_EXPORT, MAX_LIMIT
+from app.totals import EXACT_S
+from archive.tables import FILTER_OF_FID
+
+Json = dict[str, Any]
+
+_SCHEMAS: Final[dict[str, Json]] = {
+    "number": {"type": "number"},
+    "integer": {"type": "integer", "format": "int64"},
+    "string": {"type": "string", "maxLength": 200},
+    "boolean": {"type": "boolean"},
+    "id": {"type": "string", "pattern": r"^-?[0-9]{1,19}(,-?[0-9]{1,19})*$"},
+    "time": {"type": "string"},
+    "band": {"type": "string", "enum": list(FILTER_OF_FID.values())},
+}
+_SHOWN: Final = "1612255840315010001"
+# Examples stand in the schemas: Swagger UI fills a parameter's own one into its form, and forty
+# filled in at once find nothing.
+_PAGE: Final[tuple[Json, ...]] = (
+    {
+        "name": "cone",
+        "description": "Alerts closer than a radius to a position: `ra,dec,radius` in degrees, at "
+        "most 10; the radius may end in `d`, `'` or `\"`.",
+        "schema": {"type": "string", "maxLength": 200, "examples": ['0.8143,16.1457,2"']},
+    },
+    {
+        "name": "polygon",
+        "description": "Alerts within a polygon of great circles: `ra1,dec1,ra2,dec2,...` in "
+        f"degrees, 3 to {MAX_VERTICES} vertices in either direction, at most {MAX_ACROSS:g} "
+        "degrees across; its sides must not cross or touch. With a cone too alerts lie in both.",
+        "schema": {"type": "string", "maxLength": 4000, "examples": ["0,16,2,16,2,17,0,17"]},
+    },
+    {
+        "name": "name",
+        "description": "Alerts around a named object, as /api/v1/resolve knows it: `name,radius`, "
+        "the radius as in `cone`; without it the one that belongs to the name. `place` and X-Cone "
+        "say where it is.",
+        "schema": {"type": "string", "maxLength": 200, "examples": ["M31,0.5"]},
+    },
+    {
+        "name": "where",
+        "description": "Any filter of the vocabulary, `<field>__<operator>:<value>`; operators are "
+        "gt, gte, lt, lte, in (comma-separated) and isnull (true or false), and none for equality.",
+        "schema": {
+            "type": "array",
+            "items": {"type": "string"},
+            "maxItems": 64,
+            "examples": [["chipsf__lt:5", "ssnamenr__isnull:true"]],
+        },
+    },
+    {
+        "name": "sort",
+        "description": "Field to sort by, `-` in front for descending. By a field other than jd, "
+        "time, candid, object_id or lco_id only with a cone, a polygon, a name, an object, "
+        "a list of candids or at most 7 days.",
+        "schema": {"type": "string", "default": "-jd", "examples": ["-jd"]},
+    },
+    {
+        "name": "limit",
+        "description": f"Alerts in one answer; at most {MAX_LIMIT} as JSON, {MAX_EXPORT} in any "
+        "other format.",
+        "schema": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": MAX_EXPORT,
+            "default": DEFAULT_LIMIT,
+        },
+        "example": 10,
+    },
+    {
+        "name": "format",
+        "description": "Format of the answer; it beats Accept. Other formats than JSON come as a "
+        "file; beyond 1,000 alerts as a stream. What broke off is never whole: the transfer ends "
+        "with an error, a VOTable lacks its end, a Parquet file its footer, CSV and JSON Lines "
+        "their last line end. One that `limit` cut says so: in X-Truncated and X-Next-Cursor, in "
+        "a VOTable's INFO and a Parquet file's metadata, and beyond 1,000 alerts in a last line "
+        "of CSV (it begins with #) or JSON Lines. Go on with the cursor, or with `after`.",
+        "schema": {"type": "string", "enum": list(FORMATS), "default": JSON, "examples": ["csv"]},
+    },
+    {
+        "name": "fields",
+        "description": "The keys of each alert, in this order, comma-separated; /api/v1/fields "
+        "lists them. Without it all; csv, votable and parquet then leave out `links`.",
+        "schema": {"type": "string", "examples": ["candid,object_id,jd,ra,dec,magpsf,links"]},
+    },
+    {
+        "name": "cursor",
+        "description": "`next` or `prev` of another answer, with the same search.",
+        "schema": {"type": "string", "maxLength": 600},
+    },
+    {
+        "name": "count",
+        "description": f"How to count all that match, in `count`: exact takes up to {EXACT_S:g} s, "
+        "and tells an estimate where that is not enough; `count_kind` says which it is.",
+        "schema": {"type": "string", "enum": list(COUNTS), "examples": ["exact"]},
+    },
+    {
+        "name": "after",
+        "description": "A candid: the answer begins behind this alert, in the order of the search. "
+        "To go on with an export that broke off: the last candid that came whole, and `as_of` "
+        "(X-As-Of) of the answer, so that no alert is missed or had twice.",
+        "schema": {"type": "string", "pattern": "^[0-9]{1,19}$", "examples": [_SHOWN]},
+    },
+    {
+        "name": "as_of",
+        "description": "Batch number: the archive as it was after it. Every answer says its own.",
+        "schema": {"type": "integer", "format": "int64", "minimum": 0, "examples": [1]},
+    },
+)
+
+
+def _named(name: str) -> Json:
+    field, operator = wanted = FILTERS[name]
+    unit = f" [{field.unit}]" if field.unit else ""
+    listed = ", or a comma-separated list" if "," in _SCHEMAS[field.kind].get("pattern", "") else ""
+    return {
+        "name": name,
+        "description": f"{field.meaning}{unit}: {OPERATORS[operator].words}{listed}",
+        "schema": _SCHEMAS[field.kind] | {"examples": [_example(wanted)]},
+    }
+
+
+def _example(wanted: Filter) -> Any:
+    text, kind = wanted.field.example, wanted.field.kind
+    if kind == "number":
+        return float(text)
+    return {"integer": lambda: int(text), "boolean": lambda: text == "true"}.get(
+        kind, lambda: text
+    )()
+
+
+def search_parameters() -> list[Json]:
+    """The query parameters of a search, as openapi.json lists them."""
+    page = [parameter | {"in": "query", "required": False} for parameter in _PAGE]
+    return [*page, *(_named(name) | {"in": "query", "required": False} for name in NAMED)]
+
+
+_OF_OBJECTS: Final = {
+    "cone": "Objects with an alert closer than a radius to a position: `ra,dec,radius` in degrees, "
+    "at most 10; the radius may end in `d`, `'` or `\"`.",
+    "limit": "Objects in one answer.",
+    "cursor": "`next` of the answer before, with the same search.",
+    "as_of": "Batch number: the archive as it was after it. Every answer says its own.",
+    "ssnamenr": "Objects with an alert of this solar-system body: its designation as ZTF writes it "
+    "(`433`, `2019AB1`) or as people do (`433 Eros`, `2019 AB1`, `67P/Churyumov-Gerasimenko`).",
+}
+
+
+def object_parameters() -> list[Json]:
+    """The query parameters of a list of objects."""
+    found = [p for p in search_parameters() if p["name"] in _OF_OBJECTS]
+    described = [p | {"description": _OF_OBJECTS[p["name"]]} for p in found]
+    # Without a cone or a body there is no list, so Swagger UI's form begins with one.
+    example = {"example": '0.8143,16.1457,2"'}
+    return [p | (example if p["name"] == "cone" else {}) for p in described]
