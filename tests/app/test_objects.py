@@ -33,15 +33,21 @@ async def body_of(client: httpx.AsyncClient, path: str, **query: Any) -> Any:
 
 
 async def names_of(client: httpx.AsyncClient, **query: Any) -> list[str]:
-    """The names of all pages."""
-    names, cursor = [], ""
+    """The names of all pages; those of the pages walked back are the same."""
+    pages, cursor = [], ""
     while cursor is not None:
         body = await body_of(client, "", **query, cursor=cursor)
         ObjectList.model_validate(body)
-        names += [item["object_id"] for item in body["items"]]
+        pages.append([item["object_id"] for item in body["items"]])
         assert body["truncated"] is (body["next"] is not None)
         cursor = body["next"]
+    names = [name for page in pages for name in page]
     assert names == sorted(set(names))
+    for page in reversed(pages[:-1]):
+        body = await body_of(client, "", **query, cursor=body["prev"])
+        assert [item["object_id"] for item in body["items"]] == page
+        assert body["truncated"] is True
+    assert body["prev"] is None
     return names
 
 
