@@ -137,11 +137,18 @@ def only(*known: str) -> Callable[[Request], Awaitable[None]]:
 no_parameters: Final = only()
 
 
-async def no_repeats(request: Request) -> None:
-    """Refuse parameters that are given more than once: which of them is meant?"""
-    given = Counter(name for name, value in request.query_params.multi_items() if value.strip())
-    if again := [name for name, times in given.items() if times > 1]:
-        raise BadParameters([BadParameter(name[:64], "given more than once") for name in again])
+def repeatable(*lists: str) -> Callable[[Request], Awaitable[None]]:
+    """A dependency that refuses repeats of all parameters but these: which of them is meant?"""
+
+    async def check_repeats(request: Request) -> None:
+        given = Counter(name for name, value in request.query_params.multi_items() if value.strip())
+        if again := [name for name, times in given.items() if times > 1 and name not in lists]:
+            raise BadParameters([BadParameter(name[:64], "given more than once") for name in again])
+
+    return check_repeats
+
+
+no_repeats: Final = repeatable()
 
 
 SettingsDependency = Annotated[Settings, Depends(get_settings)]

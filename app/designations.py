@@ -131,11 +131,11 @@ def _designation(text: str) -> tuple[Kind, str]:
     if text.isascii() and text.isdigit():
         value = integer(text)
         return (Kind.CANDID if len(text) >= CANDID_DIGITS else Kind.LCO_ID), str(value)
-    body = _body(text)
+    body = body_of(text)
     return (Kind.NAME, text) if body is None else (Kind.BODY, body)
 
 
-def _body(text: str) -> str | None:
+def body_of(text: str) -> str | None:
     """ZTF's spelling of a solar-system body: the number if it has one, else without blanks."""
     if match := _UNNUMBERED.fullmatch(text) or _COMET.fullmatch(text):
         return match[1].replace(" ", "").upper()

@@ -208,7 +208,9 @@ async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     if any(e["loc"][0] == "path" for e in error.errors()):
         return await _request_error(request, NotFound(_NOTHING))
-    bad = [BadParameter(str(e["loc"][-1]), e["msg"]) for e in error.errors()]
+    # Of a list the place ends with the number of the item.
+    named = [([p for p in e["loc"] if isinstance(p, str)][-1], e["msg"]) for e in error.errors()]
+    bad = [BadParameter(name, reason) for name, reason in named]
     return await _request_error(request, BadParameters(bad))
 
 

@@ -264,6 +264,7 @@ def _fields() -> dict[str, Field]:
     fields["filter"] = fields["filter"]._replace(
         parse=band, operators=_UNORDERED, kind="band", example="g"
     )
+    fields["ssnamenr"] = fields["ssnamenr"]._replace(example="433")
     fields["object_id"] = fields["object_id"]._replace(example="ZTF21abiuvdk")
     for name in ("candid", "objectidps1", "objectidps2", "objectidps3"):
         fields[name] = fields[name]._replace(kind="id", example="1612255840315010001")

@@ -9,6 +9,8 @@ plus or minus the difference's, 10^(-0.4 magnr) ± 10^(-0.4 magpsf).
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
 import asyncpg
@@ -29,26 +31,30 @@ CORRECTED_PIX: Final = 1.4
 DETECTED_SNR: Final = 3.0
 LIMIT_SIGMA: Final = 5.0
 _SECONDS_PER_DAY: Final = 86_400.0
+_OBJECT: Final = itemgetter("object_id")
 
 
-def light_curve(rows: Sequence[Row]) -> list[Point]:
-    """The points of one object in jd order.
+def light_curve(rows: Sequence[Row], *, named: bool = False) -> list[Point]:
+    """The points of one object in jd order, each with its `object_id` if they are to be `named`.
 
-    `rows` are its alerts by candid, each with the history of its packet (queries.histories).
+    `rows` are its alerts by candid, each with the history of its packet (queries.histories). Those
+    of several objects count as one object's, but forced photometry, which is that of a place.
     """
     alerts = {row["candid"]: row for row in rows}
     earlier = latest(rows, "detection", "candid")
     known = [e for candid, e in earlier.items() if candid not in alerts]
     pids = {row["pid"] for row in (*alerts.values(), *known)}
     limits = [e for pid, e in latest(rows, "limit", "pid").items() if pid not in pids]
-    forced = latest(rows, "forced", "pid").values()
+    by_object = groupby(sorted(rows, key=_OBJECT), key=_OBJECT)
+    forced = [e for _, own in by_object for e in latest(list(own), "forced", "pid").values()]
     first = _first_corrected([*alerts.values(), *known])
-    points = [
-        *(_detection("detection", row, first) for row in alerts.values()),
-        *(_detection("earlier_detection", entry, first) for entry in known),
-        *(_upper_limit(e) for e in limits if (e["diffmaglim"] or 0) > 0),
-        *(_forced(entry) for entry in forced),
+    made = [
+        *((row, _detection("detection", row, first)) for row in alerts.values()),
+        *((entry, _detection("earlier_detection", entry, first)) for entry in known),
+        *((e, _upper_limit(e)) for e in limits if (e["diffmaglim"] or 0) > 0),
+        *((entry, _forced(entry)) for entry in forced),
     ]
+    points = [p | {"object_id": _OBJECT(entry)} if named else p for entry, p in made]
     return sorted(points, key=lambda p: (p["jd"], p["kind"], p["pid"], int(p.get("candid") or 0)))
 
 
@@ -60,7 +66,8 @@ def latest(rows: Sequence[Row], kind: str, key: str) -> dict[int, Row]:
         if row[f"{kind}_{key}"] is not None:
             columns = [row[f"{kind}_{field}"] for field in fields]
             for values in zip(*columns, strict=True):
-                entry = dict(zip(fields, values, strict=True), from_candid=row["candid"])
+                entry = dict(zip(fields, values, strict=True))
+                entry |= {"from_candid": row["candid"], "object_id": row["object_id"]}
                 entries[entry[key]] = entry
     return entries
 

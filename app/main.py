@@ -35,6 +35,7 @@ from app.routes import (
     names,
     nights,
     object_page,
+    objects,
     static,
 )
 from app.settings import Settings
@@ -50,6 +51,7 @@ log = logging.getLogger(__name__)
 ROUTES: Final = (
     alerts,
     cutouts,
+    objects,
     fields,
     match,
     jobs,

@@ -63,7 +63,8 @@ _OWN: Final[dict[str, Any]] = {
 }
 
 
-def _field(column: Column) -> tuple[Any, Any]:
+def field_of(column: Column) -> tuple[Any, Any]:
+    """A column as pydantic has it: its type, and what is told of it."""
     kind = str if column.name in AS_TEXT else _TYPES[column.kind]
     unit = f" [{column.unit}]" if column.unit else ""
     missing = "" if column.sentinel is None else "; null where ZTF has none"
@@ -72,12 +73,12 @@ def _field(column: Column) -> tuple[Any, Any]:
 
 
 def _alert_fields() -> dict[str, Any]:
-    return {n: _OWN[n] if n in _OWN else _field(COLUMNS[n]) for n in ALERT_KEYS}
+    return {n: _OWN[n] if n in _OWN else field_of(COLUMNS[n]) for n in ALERT_KEYS}
 
 
 def _on_request() -> dict[str, Any]:
     """Fields that are there only where `fields` names them: what Pydantic calls a default."""
-    described = {n: _field(COLUMNS[n]) for n in ON_REQUEST}
+    described = {n: field_of(COLUMNS[n]) for n in ON_REQUEST}
     return {
         n: (kind | None, Field(None, description=f"{words.description}; only on request"))
         for n, (kind, words) in described.items()
@@ -116,6 +117,9 @@ class Point(Model):
     time: str = Field(description="start of exposure, RFC 3339, UTC")
     filter: Band | None
     pid: int = Field(description="processing id of the exposure's quadrant")
+    object_id: str | None = Field(
+        default=None, description="the object whose point it is; only in merged light curves"
+    )
 
 
 class _Detected(Point):

@@ -1,11 +1,20 @@
 """Query parameters of downloads, as FastAPI reads and describes them."""
 
 from enum import StrEnum
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
+from pydantic.json_schema import SkipJsonSchema
 
 from app.errors import BadParameter, BadParameters
+from app.filters import integer
 from app.search import nearest
 
 MAX_SIZE: Final = 1024
@@ -41,6 +50,13 @@ class Limits(StrEnum):
     PERCENTILE = "percentile"
 
 
+def _batch(given: str) -> int:
+    """As in a search: pydantic's own reading knows more spellings of an integer."""
+    if (value := integer(given)) < 0:
+        raise ValueError("not a batch number")
+    return value
+
+
 class Options(BaseModel):
     """Parameters by name: a blank value is absent. Raises BadParameters for unknown names."""
 
@@ -57,6 +73,47 @@ class Options(BaseModel):
                 [BadParameter(n[:64], reason, nearest(n, cls.model_fields)) for n in unknown]
             )
         return filled
+
+
+class AsOf(Options):
+    """How much of the archive is to be seen."""
+
+    as_of: Annotated[int | SkipJsonSchema[None], BeforeValidator(_batch)] = Field(
+        default=None,
+        json_schema_extra={"format": "int64", "minimum": 0},
+        description="Batch number: the archive as it was after it. Every answer says its own.",
+    )
+
+
+class PointKind(StrEnum):
+    """What a point of a light curve is."""
+
+    DETECTION = "detection"
+    EARLIER_DETECTION = "earlier_detection"
+    UPPER_LIMIT = "upper_limit"
+    FORCED = "forced"
+
+
+class CurveOptions(AsOf):
+    """Which points of a light curve."""
+
+    merged: bool = Field(
+        default=False,
+        description="Join the objects whose mean positions lie within 1.5 arcsec of this one's; "
+        "each point then names its object.",
+        examples=[True],
+    )
+    kind: list[PointKind] = Field(
+        default=[],
+        max_length=len(PointKind),
+        description="Only points of these kinds; repeated for more than one.",
+        examples=[[PointKind.DETECTION]],
+    )
+
+    @field_validator("kind", mode="before")
+    @classmethod
+    def _filled(cls, given: list[str]) -> list[str]:
+        return [value for value in given if value.strip()]
 
 
 class FitsOptions(Options):

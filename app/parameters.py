@@ -140,3 +140,23 @@ def search_parameters() -> list[Json]:
     """The query parameters of a search, as openapi.json lists them."""
     page = [parameter | {"in": "query", "required": False} for parameter in _PAGE]
     return [*page, *(_named(name) | {"in": "query", "required": False} for name in NAMED)]
+
+
+_OF_OBJECTS: Final = {
+    "cone": "Objects with an alert closer than a radius to a position: `ra,dec,radius` in degrees, "
+    "at most 10; the radius may end in `d`, `'` or `\"`.",
+    "limit": "Objects in one answer.",
+    "cursor": "`next` of the answer before, with the same search.",
+    "as_of": "Batch number: the archive as it was after it. Every answer says its own.",
+    "ssnamenr": "Objects with an alert of this solar-system body: its designation as ZTF writes it "
+    "(`433`, `2019AB1`) or as people do (`433 Eros`, `2019 AB1`, `67P/Churyumov-Gerasimenko`).",
+}
+
+
+def object_parameters() -> list[Json]:
+    """The query parameters of a list of objects."""
+    found = [p for p in search_parameters() if p["name"] in _OF_OBJECTS]
+    described = [p | {"description": _OF_OBJECTS[p["name"]]} for p in found]
+    # Without a cone or a body there is no list, so Swagger UI's form begins with one.
+    example = {"example": '0.8143,16.1457,2"'}
+    return [p | (example if p["name"] == "cone" else {}) for p in described]

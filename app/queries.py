@@ -175,7 +175,7 @@ _STAMPS_OF: Final = compiled(
 )
 HISTORIES_OF: Final = compiled(
     select(
-        *(alert.c[name] for name in (*DETECTION, "drb", "exptime")),
+        *(alert.c[name] for name in ("object_id", *DETECTION, "drb", "exptime")),
         *(c for c in history.c if c.name not in ("candid", "batch")),
     )
     .select_from(alert.outerjoin(history, alert.c.candid == history.c.candid))

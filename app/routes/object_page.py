@@ -1,22 +1,18 @@
 """The page of an object."""
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
-from app import elsewhere, plot, queries
+from app import elsewhere, objects, plot, queries
 from app.dependencies import ArchiveDependency
-from app.errors import NotFound
-from app.filters import plain_text
 from app.formats import alert_items
 from app.lightcurve import light_curve
 from app.pages import PLOTTED, render
 from app.routes.alert_page import API, location
-from app.sky import mean_position, separation_arcsec, sexagesimal
-from archive.tables import FILTER_OF_FID
+from app.sky import separation_arcsec, sexagesimal
 
 router = APIRouter(include_in_schema=False)
 
@@ -28,13 +24,11 @@ Alert = dict[str, Any]
 @router.get("/objects/{object_id}/")
 async def get_object_page(request: Request, object_id: str, archive: ArchiveDependency) -> Response:
     """What is known of an object; 404 for one without an alert."""
-    try:
-        name = plain_text(object_id)
-    except ValueError as error:
-        raise NotFound(f"there is no such object: its name {error}") from None
+    name = objects.name_of(object_id)
     rows = await queries.one_object(archive, name)
     alerts, newest = alert_items(rows, API), rows[0]["newest"]
-    mean = mean_position([(a["ra"], a["dec"]) for a in alerts])
+    summary = await objects.summary(archive, name, newest)
+    mean = summary["ra"], summary["dec"]
     for alert in alerts:
         alert["apart"] = separation_arcsec(mean, (alert["ra"], alert["dec"]))
     _, here = await queries.alerts(archive, location(*mean, newest, 1000))
@@ -48,25 +42,11 @@ async def get_object_page(request: Request, object_id: str, archive: ArchiveDepe
         shown=alerts[:SHOWN],
         total=len(alerts),
         place={"ra": mean[0], "dec": mean[1], "sexagesimal": sexagesimal(*mean)},
-        scatter=math.sqrt(sum(a["apart"] ** 2 for a in alerts) / len(alerts)),
-        bands_seen=_by_band(alerts),
+        summary=summary,
         near=_others(alert_items(here, API), name, mean),
         links=elsewhere.links(object_id, *mean),
         **plot.drawn(points),
     )
-
-
-def _by_band(alerts: Sequence[Alert]) -> list[dict[str, Any]]:
-    """Count, first, last and brightest alert of each filter; `alerts` are newest first."""
-    found = []
-    for band in (*FILTER_OF_FID.values(), None):
-        own = [alert for alert in alerts if alert["filter"] == band]
-        if own:
-            brighter = [a for a in own if a["isdiffpos"] and a["magpsf"] is not None]
-            brightest = min(brighter, key=lambda a: a["magpsf"], default=None)
-            ends = {"first": own[-1]["time"], "last": own[0]["time"]}
-            found.append({"filter": band, "count": len(own), "brightest": brightest, **ends})
-    return found
 
 
 def _others(

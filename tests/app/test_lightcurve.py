@@ -11,6 +11,7 @@ from archive.tables import HISTORIES
 Entry = dict[str, Any]
 
 DETECTION: Entry = {
+    "object_id": "ZTF26one",
     "candid": 1_000_000,
     "jd": 2460000.5,
     "pid": 1,

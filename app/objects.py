@@ -1,0 +1,236 @@
+"""Objects: which have an alert in a cone or are a body's, which are at one place, and their sums.
+
+An object is its alerts: all is computed from them when it is asked for, up to a batch. Sums of
+floats are taken in the order of candids, so the same question has the same answer, digit for digit.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Final
+
+import asyncpg
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Double,
+    FromClause,
+    Select,
+    Text,
+    any_,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    true,
+)
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.sql.elements import Grouping
+
+from app.covering import ASKED, in_region, within
+from app.designations import body_of
+from app.errors import BadParameter, BadParameters, NotFound
+from app.filters import plain_text
+from app.matching import Statement, compiled
+from app.queries import Archive
+from app.regions import Cone
+from app.search import MAX_LIMIT, Search, Sort
+from app.sky import separation_arcsec
+from app.summaries import Item, object_items
+from archive.tables import alert, counter
+
+BY_NAME: Final = Sort("object_id", descending=False)
+JOINED_ARCSEC: Final = 1.5
+"""ZTF gives an alert the name of an object this near, so two names this near should be one."""
+_REACH_DEG: Final = 3 * JOINED_ARCSEC / 3600
+"""No alert of an object with its mean within JOINED_ARCSEC is farther: they span 3 arcsec."""
+
+_AS_OF: Final = bindparam("as_of", type_=BigInteger())
+_NEWEST: Final = compiled(select(counter.c.batch))
+
+
+def name_of(text: str) -> str:
+    """A path's object id. Raises NotFound: what PostgreSQL cannot hold names no object."""
+    try:
+        return plain_text(text)
+    except ValueError as error:
+        raise NotFound(f"there is no such object: its name {error}") from None
+
+
+async def settled(archive: Archive, as_of: int | None) -> int:
+    """The batch that is meant: the newest without any. Raises BadParameters for one to come."""
+    newest = int((await archive.fetch(_NEWEST))[0][0])
+    if as_of is not None and as_of > newest:
+        reason = f"the archive has come to batch {newest} so far"
+        raise BadParameters([BadParameter("as_of", reason)])
+    return newest if as_of is None else as_of
+
+
+# -------------------------------------------------------------------------------------------------
+# Which objects
+# -------------------------------------------------------------------------------------------------
+
+
+def _named(cone: bool, batch: Sequence[ColumnElement[bool]]) -> FromClause:
+    """object_id and candid of a body's alerts, by the index alert_body."""
+    body = alert.c.ssnamenr == any_(bindparam("names", type_=ARRAY(Text())))
+    near = within(alert.c, ASKED, polygon=False) if cone else []
+    picked = select(alert.c.object_id, alert.c.candid).where(body, *batch, *near)
+    return picked.cte("named").prefix_with("MATERIALIZED")
+
+
+def _around(batch: Sequence[ColumnElement[bool]]) -> FromClause:
+    """object_id and candid of the alerts in a cone; each row is fetched by its key."""
+    picked = in_region(batch, ASKED).cte("picked").prefix_with("MATERIALIZED")
+    row = select(alert.c.object_id, alert.c.candid).where(alert.c.candid == picked.c.candid)
+    one = row.limit(literal_column("1")).lateral("row")
+    return select(one).select_from(picked.join(one, true())).subquery("around")
+
+
+@lru_cache(maxsize=64)
+def _listing(cone: bool, body: bool, side: str, as_of: bool, limit: int) -> Statement:
+    """A page of names and one more, before each the newest batch; one empty row for no name.
+
+    `side` is that of the cursor on which the names lie, the nearest first: "after", "before" or "".
+    """
+    batch = [alert.c.batch <= _AS_OF] if as_of else []
+    found = _named(cone, batch) if body else _around(batch)
+    name = found.c.object_id
+    edge, back = bindparam("after", type_=Text()), side == "before"
+    beyond = [name < edge if back else name > edge] if side else []
+    page = (
+        select(name, func.min(found.c.candid).label("candid"))
+        .where(*beyond)
+        .group_by(name)
+        .order_by(name.desc() if back else name)
+        .limit(literal_column(str(limit + 1)))
+        .subquery("page")
+    )
+    rows = select(counter.c.batch.label("newest"), *page.c)
+    joined = counter.join(page, true(), isouter=True)
+    order = page.c.object_id.desc() if back else page.c.object_id
+    return compiled(rows.select_from(joined).order_by(order))
+
+
+async def listed(archive: Archive, search: Search) -> tuple[int, list[asyncpg.Record]]:
+    """The newest batch, and a page of object_id with one more, by name (backwards if asked so).
+
+    Of the search count cone, the body that its only clause names, limit, cursor and as_of.
+    """
+    body = str(search.clauses[0].value) if search.clauses else None
+    cursor = search.cursor
+    side = "" if cursor is None else "before" if cursor.back else "after"
+    shape = (search.cone is not None, body is not None, side)
+    values: dict[str, Any] = search.cone._asdict() if search.cone else {}
+    values |= {"as_of": search.as_of, "after": cursor.value if cursor else None}
+    values["names"] = [] if body is None else [body, body_of(body) or body]
+    statement = _listing(*shape, search.as_of is not None, search.limit)
+    rows = await archive.fetch(statement, **values)
+    return rows[0]["newest"], [row for row in rows if row["object_id"] is not None]
+
+
+async def joined(archive: Archive, object_id: str, as_of: int) -> list[str]:
+    """The object and those whose mean position is within 1.5 arcsec of its own, by name.
+
+    It holds both ways, but not from one to the next: of three in a row the outer two may be apart.
+    Raises NotFound.
+    """
+    own = await summary(archive, object_id, as_of)
+    place = own["ra"], own["dec"]
+    cone = Cone(*place, _REACH_DEG)
+    search = Search(cone=cone, sort=BY_NAME, limit=MAX_LIMIT, as_of=as_of)
+    _, rows = await listed(archive, search)
+    near = await summaries(archive, [row["object_id"] for row in rows], as_of)
+    names = {
+        other["object_id"]
+        for other in near
+        if separation_arcsec(place, (other["ra"], other["dec"])) < JOINED_ARCSEC
+    }
+    return sorted(names | {object_id})
+
+
+# -------------------------------------------------------------------------------------------------
+# What their alerts say
+# -------------------------------------------------------------------------------------------------
+
+
+def _number(text: str) -> ColumnElement[float]:
+    return literal_column(text, Double())
+
+
+def _per_object(own: FromClause) -> FromClause:
+    """Each object's mean direction as unit vector, and the mean square of angles [rad²] from it."""
+    in_order = {axis: aggregate_order_by(own.c[axis], own.c.candid) for axis in "xyz"}
+    added = [func.sum(one, type_=Double()).label(axis) for axis, one in in_order.items()]
+    sums = select(own.c.object_id, *added).group_by(own.c.object_id).subquery("sums")
+    # Never zero: two alerts opposite each other have no mean, and the answer is any.
+    whole = _length([sums.c[axis] for axis in "xyz"])
+    length: ColumnElement[float] = func.greatest(whole, _number("1e-300"), type_=Double())
+    axes = [(sums.c[axis] / length).label(axis) for axis in "xyz"]
+    mean = select(sums.c.object_id, *axes).cte("mean").prefix_with("MATERIALIZED")
+    half = _length([own.c[axis] - mean.c[axis] for axis in "xyz"]) / _number("2")
+    angle = _number("2") * func.asin(func.least(_number("1"), half), type_=Double())
+    square = func.avg(aggregate_order_by(func.power(angle, _number("2")), own.c.candid)).label(
+        "square"
+    )
+    joined = select(mean, square).join(own, own.c.object_id == mean.c.object_id)
+    return joined.group_by(*mean.c).subquery("place")
+
+
+def _length(axes: Sequence[ColumnElement[float]]) -> ColumnElement[float]:
+    x, y, z = axes
+    return func.sqrt(x * x + y * y + z * z, type_=Double())
+
+
+def _summary() -> Select[Any]:
+    """A row for each object and filter, with the object's position beside each."""
+    ra: ColumnElement[float] = func.radians(alert.c.ra, type_=Double())
+    dec: ColumnElement[float] = func.radians(alert.c.dec, type_=Double())
+    around: ColumnElement[float] = func.cos(dec, type_=Double())
+    axes = {
+        "x": around * func.cos(ra, type_=Double()),
+        "y": around * func.sin(ra, type_=Double()),
+        "z": func.sin(dec, type_=Double()),
+    }
+    names = ("object_id", "candid", "jd", "filter", "magpsf", "isdiffpos")
+    asked = alert.c.object_id == any_(bindparam("object_ids", type_=ARRAY(Text())))
+    columns = [*(alert.c[n] for n in names), *(a.label(n) for n, a in axes.items())]
+    alerts = select(*columns).where(asked, alert.c.batch <= _AS_OF)
+    own = alerts.cte("own").prefix_with("MATERIALIZED")
+    place = _per_object(own)
+    # Fainter than the reference is no brightness of the object.
+    brighter = own.c.isdiffpos & own.c.magpsf.is_not(None)
+    in_order = aggregate_order_by(own.c.candid, own.c.magpsf, own.c.candid)
+    brightest = Grouping(func.array_agg(in_order).filter(brighter))[literal_column("1")]
+    return (
+        select(
+            own.c.object_id,
+            own.c.filter,
+            func.count().label("alerts"),
+            func.min(own.c.jd).label("first_jd"),
+            func.max(own.c.jd).label("last_jd"),
+            brightest.label("brightest_candid"),
+            func.min(own.c.magpsf).filter(brighter).label("brightest_magpsf"),
+            *(place.c[name] for name in ("x", "y", "z", "square")),
+        )
+        .join(place, place.c.object_id == own.c.object_id)
+        .group_by(own.c.object_id, own.c.filter, *place.c)
+        .order_by(own.c.object_id, own.c.filter)
+    )
+
+
+_SUMMARY: Final = compiled(_summary())
+
+
+async def summaries(archive: Archive, object_ids: Sequence[str], as_of: int) -> list[Item]:
+    """What the alerts of each object say, over all its alerts up to a batch; by name."""
+    rows = await archive.fetch(_SUMMARY, object_ids=list(object_ids), as_of=as_of)
+    return object_items(rows)
+
+
+async def summary(archive: Archive, object_id: str, as_of: int) -> Item:
+    """The same of one object. Raises NotFound for one without an alert up to that batch."""
+    found = await summaries(archive, [object_id], as_of)
+    if not found:
+        raise NotFound(f"there is no object {object_id[:64]!r}")
+    return found[0]

@@ -1,0 +1,170 @@
+"""Objects of the typed API: in a cone or by a body's name, one, its alerts, its light curve."""
+
+import asyncio
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from app import objects, queries
+from app.answers import page_links, send_json
+from app.dependencies import (
+    ArchiveDependency,
+    FragmentsDependency,
+    NamesDependency,
+    SettingsDependency,
+    no_repeats,
+    only,
+    repeatable,
+)
+from app.errors import BadParameter, BadParameters, NotFound
+from app.lightcurve import light_curve
+from app.models import AlertList
+from app.object_models import LightCurve, ObjectList, ObjectWithFilters
+from app.openapi import (
+    PROBLEMS,
+    ObjectPath,
+    list_responses,
+)
+from app.options import AsOf, CurveOptions
+from app.paging import page_of
+from app.parameters import object_parameters, search_parameters
+from app.routes.alerts import list_alerts
+from app.search import Search, parse_search
+from app.summaries import flat
+
+router = APIRouter(prefix="/api/v1/objects", tags=["objects"], responses=PROBLEMS)
+PARAMETERS: Final = object_parameters()
+KNOWN: Final = only(*(parameter["name"] for parameter in PARAMETERS))
+OF_OBJECT: Final = [p for p in search_parameters() if p["name"] != "object_id"]
+
+
+async def _read_search(request: Request) -> Search:
+    """Which objects are asked for. Raises BadParameters."""
+    given = request.query_params.multi_items()
+    search = parse_search([*given, ("sort", "object_id")])
+    if search.cone is None and not search.clauses:
+        raise BadParameters([BadParameter("cone", "either a cone or ssnamenr is needed")])
+    return search
+
+
+@router.get(
+    "",
+    response_model=ObjectList,
+    openapi_extra={"parameters": PARAMETERS},
+    dependencies=[Depends(KNOWN)],
+)
+async def list_objects(
+    request: Request,
+    search: Annotated[Search, Depends(_read_search)],
+    archive: ArchiveDependency,
+    settings: SettingsDependency,
+) -> Response:
+    """Objects with an alert in a cone, or those that a solar-system body was seen as, by name.
+
+    Their numbers are over all their alerts in the archive, not only those in the cone. ZTF names an
+    object by its place, so a body that moves is many objects.
+    """
+    newest, rows = await objects.listed(archive, search)
+    page = page_of(search, newest, rows)
+    names = [row["object_id"] for row in page.rows]
+    items = {i["object_id"]: i for i in await objects.summaries(archive, names, page.as_of)}
+    body = {
+        # In the order of the page: the cursor follows PostgreSQL's collation.
+        "items": [flat(items[name], settings.public_url) for name in names],
+        "next": page.next,
+        "prev": page.prev,
+        "truncated": page.next is not None,
+        "as_of": page.as_of,
+    }
+    return send_json(request, body, page_links(request, settings.public_url, page))
+
+
+@router.get("/{object_id}", response_model=ObjectWithFilters, dependencies=[Depends(no_repeats)])
+async def get_object(
+    request: Request,
+    object_id: ObjectPath,
+    options: Annotated[AsOf, Query()],
+    archive: ArchiveDependency,
+    settings: SettingsDependency,
+) -> Response:
+    """What an object's alerts say together: counts, first, last, brightest, mean position.
+
+    The mean is the direction of the sum of unit vectors. The brightest is the alert of the lowest
+    `magpsf` among those brighter than the reference image; null if there is none.
+    """
+    name = objects.name_of(object_id)
+    as_of = await objects.settled(archive, options.as_of)
+    item = await objects.summary(archive, name, as_of)
+    more = {"filters": item["filters"], "as_of": as_of}
+    return send_json(request, flat(item, settings.public_url) | more)
+
+
+async def _read_own_search(request: Request, object_id: ObjectPath) -> Search:
+    """The search in the query string among one object's alerts."""
+    name, given = objects.name_of(object_id), request.query_params.multi_items()
+    if any(parameter == "object_id" for parameter, _ in given):
+        raise BadParameters([BadParameter("object_id", "the address names the object")])
+    if "," in name or not name:
+        # In a query it would be a list of objects.
+        raise NotFound(f"there is no object {name[:64]!r}")
+    accept = request.headers.get("accept", "")
+    return parse_search([*given, ("object_id", name)], accept)
+
+
+@router.get(
+    "/{object_id}/alerts",
+    response_model=AlertList,
+    responses=list_responses(),
+    openapi_extra={"parameters": OF_OBJECT},
+)
+async def list_object_alerts(
+    *,
+    request: Request,
+    object_id: ObjectPath,
+    search: Annotated[Search, Depends(_read_own_search)],
+    archive: ArchiveDependency,
+    names: NamesDependency,
+    fragments: FragmentsDependency,
+) -> Response:
+    """The alerts of an object, as a search finds them.
+
+    An object without an alert up to `as_of` is a 404; filters that match none of its alerts give
+    an empty list.
+    """
+    as_of = await objects.settled(archive, search.as_of)
+    await objects.summary(archive, objects.name_of(object_id), as_of)
+    return await list_alerts(request, search, archive, names, fragments)
+
+
+@router.get(
+    "/{object_id}/lightcurve",
+    response_model=LightCurve,
+    dependencies=[Depends(repeatable("kind"))],
+)
+async def get_light_curve(
+    request: Request,
+    object_id: ObjectPath,
+    options: Annotated[CurveOptions, Query()],
+    archive: ArchiveDependency,
+) -> Response:
+    """Detections, detections known only from histories, upper limits and forced photometry.
+
+    With `merged=true` the objects whose mean positions lie within 1.5 arcsec of this one's count as
+    one, and each point names its own; forced photometry stays apart by object, as each is measured
+    at another place.
+    """
+    name = objects.name_of(object_id)
+    as_of = await objects.settled(archive, options.as_of)
+    names = await objects.joined(archive, name, as_of) if options.merged else [name]
+    histories = await asyncio.gather(*(queries.histories(archive, n, as_of) for n in names))
+    rows = sorted((row for own in histories for row in own), key=lambda row: row["candid"])
+    if not rows:
+        raise NotFound(f"there is no object {name[:64]!r}")
+    points = light_curve(rows, named=options.merged)
+    body: dict[str, Any] = {
+        "object_id": name,
+        "points": [p for p in points if not options.kind or p["kind"] in options.kind],
+        "object_ids": names,
+        "as_of": as_of,
+    }
+    return send_json(request, body)

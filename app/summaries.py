@@ -1,0 +1,122 @@
+"""What the alerts of an object say together: rows of objects.py -> the values of the typed API."""
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, Final
+from urllib.parse import quote
+
+import asyncpg
+
+from app.formats import utc
+from app.tabular import shortest
+from archive.columns import Column, Kind
+from archive.tables import FILTER_OF_FID
+
+Item = dict[str, Any]
+_ARCSEC: Final = 3600.0
+
+
+def _required(name: str, kind: Kind, unit: str, ucd: str, meaning: str) -> Column:
+    return Column(name, kind, unit, ucd, meaning, required=True)
+
+
+TIMES: Final = (
+    _required("first_jd", Kind.DOUBLE, "d", "time.start", "first exposure, Julian date, UTC"),
+    _required("first_time", Kind.TEXT, "", "time.start", "first exposure, RFC 3339, UTC"),
+    _required("last_jd", Kind.DOUBLE, "d", "time.end", "last exposure, Julian date, UTC"),
+    _required("last_time", Kind.TEXT, "", "time.end", "last exposure, RFC 3339, UTC"),
+)
+BRIGHTEST: Final = (
+    Column("brightest_candid", Kind.BIGINT, "", "meta.id", "brightest alert above the reference"),
+    Column("brightest_magpsf", Kind.REAL, "mag", "phot.mag;stat.min", "its magpsf"),
+)
+COLUMNS: Final = (
+    _required("object_id", Kind.TEXT, "", "meta.id;meta.main", "name of the object"),
+    _required("alerts", Kind.INTEGER, "", "meta.number;obs", "number of its alerts"),
+    *(
+        _required(f"alerts_{band}", Kind.INTEGER, "", "meta.number;obs", f"of these in {band}")
+        for band in FILTER_OF_FID.values()
+    ),
+    *TIMES,
+    *BRIGHTEST,
+    Column("brightest_filter", Kind.TEXT, "", "instr.filter", "its filter"),
+    _required("ra", Kind.DOUBLE, "deg", "pos.eq.ra;meta.main", "mean right ascension, J2000"),
+    _required("dec", Kind.DOUBLE, "deg", "pos.eq.dec;meta.main", "mean declination, J2000"),
+    _required(
+        "scatter_arcsec",
+        Kind.DOUBLE,
+        "arcsec",
+        "stat.stdev;pos.angDistance",
+        "rms distance of its alerts from the mean position",
+    ),
+)
+"""The columns of an object in a list; beside them are its links."""
+
+
+def object_items(rows: Sequence[asyncpg.Record]) -> list[Item]:
+    """Objects with `filters`, the same of each filter; from rows by object and filter."""
+    return [_object(name, list(own)) for name, own in groupby(rows, itemgetter("object_id"))]
+
+
+def _object(name: str, rows: Sequence[asyncpg.Record]) -> Item:
+    bands = [_seen(row) for row in rows]
+    counts = {band["filter"]: band["alerts"] for band in bands}
+    bright = [band for band in bands if band["brightest_candid"] is not None]
+    order = itemgetter("brightest_magpsf", "brightest_candid")
+    best: Mapping[str, Any] = min(bright, key=order, default={})
+    x, y, z, square = (rows[0][column] for column in ("x", "y", "z", "square"))
+    return {
+        "object_id": name,
+        "alerts": sum(counts.values()),
+        **{f"alerts_{band}": counts.get(band, 0) for band in FILTER_OF_FID.values()},
+        **_times(min(band["first_jd"] for band in bands), max(band["last_jd"] for band in bands)),
+        **{column.name: best.get(column.name) for column in BRIGHTEST},
+        "brightest_filter": best.get("filter"),
+        "ra": math.degrees(math.atan2(y, x)) % 360,
+        "dec": math.degrees(math.atan2(z, math.hypot(x, y))),
+        "scatter_arcsec": math.degrees(math.sqrt(square)) * _ARCSEC,
+        "filters": bands,
+    }
+
+
+def _seen(row: asyncpg.Record) -> Item:
+    """What the alerts in one filter say."""
+    candid, (magpsf,) = row["brightest_candid"], shortest([row["brightest_magpsf"]])
+    return {
+        "filter": row["filter"],
+        "alerts": row["alerts"],
+        **_times(row["first_jd"], row["last_jd"]),
+        "brightest_candid": None if candid is None else str(candid),
+        "brightest_magpsf": magpsf,
+    }
+
+
+def _times(first: float, last: float) -> Item:
+    return {
+        "first_jd": first,
+        "first_time": utc(first),
+        "last_jd": last,
+        "last_time": utc(last),
+    }
+
+
+def flat(item: Item, public_url: str) -> Item:
+    """An object as it stands in a list: without `filters`, with links."""
+    listed = {name: value for name, value in item.items() if name != "filters"}
+    return listed | {"links": _links(item["object_id"], public_url)}
+
+
+def _links(object_id: str, public_url: str) -> dict[str, str]:
+    """Where the object's parts are."""
+    name = quote(object_id, safe="")
+    own = f"{public_url}/api/v1/objects/{name}"
+    return {
+        "self": own,
+        "alerts": f"{own}/alerts",
+        "lightcurve": f"{own}/lightcurve",
+        "cutouts_png": f"{own}/cutouts.png",
+        "cutouts_zip": f"{own}/cutouts.zip",
+        "page": f"{public_url}/objects/{name}/",
+    }
