@@ -74,7 +74,10 @@ def _pixel_ranges(bound_of: Bound) -> CTE:
     As 100 OR-ed conditions, q3c's own form, they are never an index-only scan, and a generic plan
     may walk the time index instead. As rows, materialized, they cannot be planned differently.
     """
-    i = func.generate_series(literal_column("0"), literal_column("98"), literal_column("2"))
+    # Downwards: q3c_poly_query_it (2.0.0), called first with bound 0, compares its polygon with
+    # memory that nobody has set, and takes what lies there for its ranges if the last query's
+    # polygon, the same, still stands in it. With any other bound it begins anew.
+    i = func.generate_series(literal_column("98"), literal_column("0"), literal_column("-2"))
     bound: TableValuedAlias = i.table_valued("i", name="bound").render_derived()
     whole = func.generate_series(literal_column("0"), literal_column("1"))
     flag = whole.table_valued("whole", name="flag").render_derived()

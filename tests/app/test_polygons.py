@@ -171,3 +171,10 @@ def test_taken(polygon: str) -> None:
     taken = parse_search([("polygon", polygon)]).polygon
     assert taken is not None
     assert len(taken.vertices) in (6, 8, 16)
+
+
+@pytest.mark.parametrize("polygon", [True, False])
+def test_no_bound_of_q3c_is_asked_for_first_with_number_0(polygon: bool) -> None:
+    """There q3c_poly_query_it may take the ranges of freed memory for those of its polygon."""
+    shape = matching.Shape(not polygon, (), DEFAULT_SORT, "", False, 100, polygon=polygon)
+    assert "generate_series(98, 0, -2)" in matching.matching(shape).sql

@@ -36,7 +36,8 @@ def at(client: httpx.AsyncClient, path: str) -> str:
 
 
 async def listed(page: Page) -> list[str]:
-    """The ids in the table."""
+    """The ids in the table, once it has all come."""
+    await page.wait_for_load_state("load")
     cells = page.locator("table.alerts tbody tr td:first-child")
     return [text.strip() for text in await cells.all_inner_texts()]
 
