@@ -20,6 +20,7 @@ from app.errors import (
 from app.form import FORM, PAGE_SIZE, SORTS_OFFERED, Form, read_form
 from app.pages import render
 from app.resolver import Names, Place
+from app.search import MAX_EXPORT
 from app.walks import Listed, Walks
 
 STAMP_PIXELS: Final = 63
@@ -155,6 +156,8 @@ def _elsewhere(parameters: listing.Parameters, url: str) -> dict[str, Any]:
     return {
         "json_address": listing.address(parameters, format="json"),
         "typed_address": listing.typed_address(parameters),
+        "downloads": listing.downloads(parameters),
+        "most_downloaded": f"{MAX_EXPORT:,}",
         "curl": listing.curl(parameters, url),
         "python": listing.python(parameters, url),
     }

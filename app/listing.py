@@ -12,7 +12,7 @@ import asyncpg
 
 from app.errors import BadParameters
 from app.form import FORM, GROUPS, Entry
-from app.search import parse_search
+from app.search import MAX_EXPORT, parse_search
 from archive import times
 from archive.tables import FILTER_OF_FID
 
@@ -257,6 +257,17 @@ def typed_address(parameters: Parameters) -> str | None:
     except BadParameters:
         return None
     return f"/api/v1/alerts?{urlencode(query, safe=',:')}" if query else "/api/v1/alerts"
+
+
+_FILES: Final = {"csv": "CSV", "votable": "VOTable", "parquet": "Parquet", "jsonl": "JSON Lines"}
+
+
+def downloads(parameters: Parameters) -> list[tuple[str, str]]:
+    """Word and address of each file that holds the whole search, of this page's alerts and more."""
+    if (typed := typed_address(parameters)) is None:
+        return []
+    joint = "&" if "?" in typed else "?"
+    return [(w, f"{typed}{joint}format={n}&limit={MAX_EXPORT}") for n, w in _FILES.items()]
 
 
 def curl(parameters: Parameters, url: str) -> str:

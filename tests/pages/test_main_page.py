@@ -2,11 +2,12 @@
 
 import asyncio
 from contextlib import redirect_stdout
-from io import StringIO
+from io import BytesIO, StringIO
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx
+import pyarrow.parquet
 import pytest
 from playwright.async_api import Browser, Page, expect
 
@@ -227,11 +228,32 @@ async def test_the_code_of_a_search_runs(real_sky: httpx.AsyncClient, page: Page
     await asyncio.to_thread(run)
     assert said.getvalue().strip() == (await page.locator("h1").inner_text()).strip()
     for name in ("JSON", "typed API"):
-        link = page.locator("#program").get_by_role("link", name=name)
+        link = page.locator("#program").get_by_role("link", name=name, exact=True)
         href = await link.get_attribute("href")
         assert href is not None
         assert (await real_sky.get(href)).status_code == 200
     assert await page.locator("#program button.copy").count() == 2
+
+
+async def test_the_whole_search_as_files(real_sky: httpx.AsyncClient, page: Page) -> None:
+    await page.goto(at(real_sky, "/?dec__gt=20&rb__gte=0.5&objectId="))
+    await page.get_by_role("link", name="Download").click()
+    total = int((await page.locator("h1").inner_text()).split()[0].replace(",", ""))
+    bodies = {}
+    for name in ("CSV", "VOTable", "Parquet", "JSON Lines"):
+        href = await page.get_by_role("link", name=name, exact=True).get_attribute("href")
+        assert href is not None
+        answer = await real_sky.get(href)
+        assert answer.status_code == 200, answer.text
+        bodies[name] = answer.content
+    assert total > 100
+    assert bodies["CSV"].count(b"\r\n") == total + 1
+    assert bodies["JSON Lines"].count(b"\n") == total
+    assert bodies["VOTable"].count(b"<TR>") == total
+    assert pyarrow.parquet.read_table(BytesIO(bodies["Parquet"])).num_rows == total
+    # The typed API sorts the whole archive by few columns only.
+    await page.goto(at(real_sky, "/?sort_value=rb"))
+    assert await page.get_by_role("link", name="CSV", exact=True).count() == 0
 
 
 async def test_stamps_are_drawn_in_the_rows(real_sky: httpx.AsyncClient, page: Page) -> None:
