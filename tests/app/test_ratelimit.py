@@ -15,8 +15,8 @@ ME = {"X-Forwarded-For": "203.0.113.7"}
 
 @pytest.fixture
 async def limited(served: Served) -> AsyncIterator[httpx.AsyncClient]:
-    """Three at once, then two a second; loopback is a trusted proxy."""
-    limits = {"rate_limit_per_s": 2.0, "rate_limit_burst": 3, "trusted_proxies": ["127.0.0.1"]}
+    """Three at once, then one in two seconds; loopback is a trusted proxy."""
+    limits = {"rate_limit_per_s": 0.5, "rate_limit_burst": 3, "trusted_proxies": ["127.0.0.1"]}
     async with serving(served.settings.model_copy(update=limits)) as client:
         yield client
 
@@ -24,13 +24,13 @@ async def limited(served: Served) -> AsyncIterator[httpx.AsyncClient]:
 async def test_a_burst_then_a_refusal_then_patience(limited: httpx.AsyncClient) -> None:
     answers = [await limited.get("/healthz", headers=ME) for _ in range(4)]
     assert [a.status_code for a in answers] == [200, 200, 200, 429]
-    assert answers[0].headers["ratelimit-policy"] == '"client";q=3;w=2'
+    assert answers[0].headers["ratelimit-policy"] == '"client";q=3;w=6'
     assert [a.headers["ratelimit"].split(";")[1] for a in answers] == ["r=2", "r=1", "r=0", "r=0"]
     refused = answers[3]
-    assert refused.headers["retry-after"] == "1"
+    assert refused.headers["retry-after"] == "2"
     assert Problem.model_validate(refused.json()).status == 429
     assert refused.headers["x-request-id"]
-    await asyncio.sleep(0.6)
+    await asyncio.sleep(2.1)
     assert (await limited.get("/healthz", headers=ME)).status_code == 200
 
 
