@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from app.filters import Value, plain_text
+from app.values import Value, plain_text
 
 _MAX_LENGTH: Final = 600
 _INT64: Final = 2**63

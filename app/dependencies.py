@@ -11,7 +11,6 @@ from fastapi import Depends, Request
 
 from app.crossmatch import Matcher
 from app.errors import BadParameter, BadParameters, NoJobs, NotFound
-from app.filters import integer
 from app.fragments import Fragments
 from app.jobs import Jobs
 from app.matchquery import MatchQuery, parse_match
@@ -20,6 +19,7 @@ from app.ratelimit import client_of
 from app.resolver import Names
 from app.search import Search, nearest, parse_search
 from app.settings import Settings
+from app.values import integer
 from app.walks import Walks
 from archive.objects import ObjectStore
 

@@ -4,11 +4,7 @@ A filter's name is `<field>` (equality) or `<field>__<operator>`. FILTERS holds 
 come the clauses of a search, the parameters in openapi.json and the nearest known name in an error.
 """
 
-import math
-import re
-import struct
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
@@ -28,98 +24,24 @@ from sqlalchemy import (
 from sqlalchemy.sql.elements import Grouping
 from sqlalchemy.types import TypeEngine
 
-from archive import times
+from app.examples import OF_FIELD, OF_FILTER
+from app.values import (
+    Parse,
+    Value,
+    angle,
+    band,
+    integer,
+    modified,
+    moment,
+    number,
+    plain_text,
+    single,
+    truth,
+)
 from archive.columns import CANDIDATE, DERIVED, Column, Kind
-from archive.tables import FILTER_OF_FID, alert
+from archive.tables import alert
 
-Value = float | int | str | bool
-Parse = Callable[[str], Value]
-
-MAX_TEXT: Final = 200
 MAX_LIST: Final = 1000
-_INT64: Final = 2**63
-_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_INTEGER: Final = re.compile(r"[+-]?\d{1,19}", re.ASCII)
-
-
-def number(text: str) -> float:
-    """A finite decimal number; blanks around it and a plus sign are fine. Raises ValueError."""
-    if not _NUMBER.fullmatch(text.strip()):
-        raise ValueError("not a number")
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError("beyond double precision")
-    return value
-
-
-def single(text: str) -> float:
-    """The float32 nearest to a number, widened: what a printed REAL was before it was printed."""
-    try:
-        (value,) = struct.unpack("<f", struct.pack("<f", number(text)))
-    except OverflowError:
-        raise ValueError("beyond single precision") from None
-    return float(value)
-
-
-def integer(text: str) -> int:
-    """A 64-bit integer."""
-    if not _INTEGER.fullmatch(text.strip()):
-        raise ValueError("not an integer")
-    value = int(text)
-    if not -_INT64 <= value < _INT64:
-        raise ValueError("beyond 64 bits")
-    return value
-
-
-def plain_text(text: str) -> str:
-    """A string that PostgreSQL can hold."""
-    if len(text) > MAX_TEXT:
-        raise ValueError(f"longer than {MAX_TEXT} characters")
-    if "\0" in text or not text.isprintable():
-        raise ValueError("holds characters that cannot be printed")
-    return text.strip()
-
-
-def truth(text: str) -> bool:
-    """true or false."""
-    try:
-        return {"true": True, "false": False}[text.strip().lower()]
-    except KeyError:
-        raise ValueError("neither true nor false") from None
-
-
-def band(text: str) -> str:
-    """A filter of ZTF's camera."""
-    if text.strip() not in FILTER_OF_FID.values():
-        raise ValueError(f"none of {', '.join(FILTER_OF_FID.values())}")
-    return text.strip()
-
-
-def moment(text: str) -> float:
-    """Julian date of an RFC 3339 time or a date; without an offset it is UTC."""
-    # In a query string the plus of an offset arrives as a blank.
-    mended = re.sub(r"(:\d\d(?:\.\d+)?) (\d\d:\d\d)$", r"\1+\2", text.strip(), flags=re.ASCII)
-    try:
-        read = datetime.fromisoformat(mended)
-        return times.jd_of(read.astimezone(UTC) if read.tzinfo else read)
-    except (ValueError, OverflowError):
-        raise ValueError("neither an RFC 3339 time nor a date") from None
-
-
-def modified(text: str) -> float:
-    """Julian date of a modified Julian date."""
-    return number(text) + times.MJD_EPOCH_JD
-
-
-def _angle(low: float, high: float) -> Parse:
-    """Degrees from `low` to `high`."""
-
-    def read(text: str) -> float:
-        if not low <= (value := number(text)) <= high:
-            raise ValueError(f"not within {low:g} to {high:g} degrees")
-        return value
-
-    return read
 
 
 class Operator(NamedTuple):
@@ -182,6 +104,13 @@ class Filter(NamedTuple):
         return f"{self.field.name}__{self.operator}" if self.operator else self.field.name
 
     @property
+    def example(self) -> str:
+        """A value that makes sense."""
+        if self.operator == "isnull":
+            return "true"
+        return OF_FILTER.get(self.name, self.field.example)
+
+    @property
     def narrow(self) -> bool:
         """Whether an index leads from this filter to its few rows."""
         return self.field.name in _NARROW and self.operator in ("", "in")
@@ -238,36 +167,32 @@ def _field(column: Column) -> Field:
     parse, bound, held, kind, example = _KINDS[column.kind]
     operators = _UNORDERED if column.kind is Kind.BOOLEAN else _ORDERED
     described = (column.name, column.meaning, column.unit, (column.name,))
-    return Field(*described, parse, bound, held, operators, kind, example)
+    shown = OF_FIELD.get(column.name, example)
+    return Field(*described, parse, bound, held, operators, kind, shown)
 
 
 def _fields() -> dict[str, Field]:
     fields = {c.name: _field(c) for c in (*DERIVED, *CANDIDATE)}
     jd = fields["jd"]
-    fields["jd"] = jd._replace(example="2458318.5")
     fields["time"] = jd._replace(
         name="time",
         meaning="start of exposure, RFC 3339 or a date, UTC",
         unit="",
         parse=moment,
         kind="time",
-        example="2018-07-19T00:00:00Z",
+        example=OF_FIELD["time"],
     )
     fields["mjd"] = jd._replace(
         name="mjd",
         meaning="start of exposure, modified Julian date, UTC",
         parse=modified,
-        example="58318.0",
+        example=OF_FIELD["mjd"],
     )
-    for name, angle in {"ra": _ROUND, "l": _ROUND, "dec": _LATITUDE, "b": _LATITUDE}.items():
-        fields[name] = fields[name]._replace(parse=_angle(*angle))
-    fields["filter"] = fields["filter"]._replace(
-        parse=band, operators=_UNORDERED, kind="band", example="g"
-    )
-    fields["ssnamenr"] = fields["ssnamenr"]._replace(example="433")
-    fields["object_id"] = fields["object_id"]._replace(example="ZTF21abiuvdk")
+    for name, bounds in {"ra": _ROUND, "l": _ROUND, "dec": _LATITUDE, "b": _LATITUDE}.items():
+        fields[name] = fields[name]._replace(parse=angle(*bounds))
+    fields["filter"] = fields["filter"]._replace(parse=band, operators=_UNORDERED, kind="band")
     for name in ("candid", "objectidps1", "objectidps2", "objectidps3"):
-        fields[name] = fields[name]._replace(kind="id", example="1612255840315010001")
+        fields[name] = fields[name]._replace(kind="id")
     fields["objectidps"] = fields["objectidps1"]._replace(
         name="objectidps",
         meaning="id of any of the three closest Pan-STARRS1 sources",

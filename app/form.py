@@ -16,9 +16,10 @@ from sqlalchemy import BigInteger, Double
 
 from app.arcs import bent
 from app.errors import BadForm, BadParameter
-from app.filters import FILTERS, Clause, Filter, number, plain_text
+from app.filters import FILTERS, Clause, Filter
 from app.regions import MIN_RADIUS, Cone, Named
 from app.search import Search, Sort
+from app.values import number, plain_text
 from archive import times
 from archive.columns import CANDIDATE, DERIVED, NONE, SENTINELS
 
@@ -91,7 +92,7 @@ _READ: Final[dict[str, Callable[[str], Any]]] = {"objectidps": _source, "time__s
 """Values that are read in a way of their own."""
 
 
-def _entry(name: str, meaning: str, group: str, example: str, label: str) -> Entry:
+def _entry(name: str, meaning: str, group: str, label: str, example: str = "") -> Entry:
     """The filter of the vocabulary; bounds are doubles here, also on an integer column."""
     wanted = FILTERS.get(meaning)
     if wanted is not None and wanted.field.kind in ("number", "integer"):
@@ -99,50 +100,52 @@ def _entry(name: str, meaning: str, group: str, example: str, label: str) -> Ent
         wanted = wanted._replace(field=bare)
     if wanted is not None and name in _READ:
         wanted = wanted._replace(field=wanted.field._replace(parse=_READ[name]))
+    if wanted is not None:
+        example = example or wanted.example
     return Entry(name, wanted, label, group, example)
 
 
 # fmt: off
 FORM: Final[dict[str, Entry]] = {row[0]: _entry(*row) for row in (
-    # parameter, filter of the vocabulary, group, example, label
-    ("objectId", "object_id", "object", "ZTF21abiuvdk", "ZTF object"),
-    ("candid", "candid", "object", "1707409520815015012", "Candidate id"),
-    ("ssnamenr", "ssnamenr", "object", "433", "Solar-system body"),
-    ("objectidps", "objectidps", "object", "127370008133564418", "Pan-STARRS1 source nearby"),
-    ("cone", "", "position", "0.8143,16.1457,0.01", "Cone: RA, Dec, radius"),
-    ("objectcone", "", "position", "M31, 0.5", "Cone: object name, radius"),
-    ("ra__gt", "ra__gt", "position", "10", "RA above"),
-    ("ra__lt", "ra__lt", "position", "20", "RA below"),
-    ("dec__gt", "dec__gt", "position", "-10", "Dec above"),
-    ("dec__lt", "dec__lt", "position", "10", "Dec below"),
-    ("l__gt", "l__gt", "position", "100", "Galactic l above"),
-    ("l__lt", "l__lt", "position", "130", "Galactic l below"),
-    ("b__gt", "b__gt", "position", "-20", "Galactic b above"),
-    ("b__lt", "b__lt", "position", "20", "Galactic b below"),
-    ("time__gt", "time__gt", "time", "2018-07-17", "Time after"),
-    ("time__lt", "time__lt", "time", "2018-07-18T06:30", "Time before"),
-    ("time__since", "time__gte", "time", "86400", "Not older than"),
-    ("jd__gt", "jd__gt", "time", "2458316.5", "Julian date above"),
-    ("jd__lt", "jd__lt", "time", "2458317.5", "Julian date below"),
-    ("filter", "filter", "photometry", "g", "Filter"),
-    ("magpsf__gte", "magpsf__gte", "photometry", "16", "PSF magnitude from"),
-    ("magpsf__lte", "magpsf__lte", "photometry", "18", "PSF magnitude to"),
-    ("sigmapsf__lte", "sigmapsf__lte", "photometry", "0.1", "PSF magnitude error to"),
-    ("magap__gte", "magap__gte", "photometry", "16", "Aperture magnitude from"),
-    ("magap__lte", "magap__lte", "photometry", "18", "Aperture magnitude to"),
-    ("deltamaglatest__gte", "deltamaglatest__gte", "photometry", "-0.5", "Δmaglatest from"),
-    ("deltamaglatest__lte", "deltamaglatest__lte", "photometry", "0.5", "Δmaglatest to"),
-    ("distnr__gte", "distnr__gte", "reference", "0.5", "Distance to the reference source from"),
-    ("distnr__lte", "distnr__lte", "reference", "2", "Distance to the reference source to"),
-    ("deltamagref__gte", "deltamagref__gte", "reference", "-1", "Δmagref from"),
-    ("deltamagref__lte", "deltamagref__lte", "reference", "1", "Δmagref to"),
-    ("rb__gte", "rb__gte", "quality", "0.65", "Real/bogus from"),
-    ("drb__gte", "drb__gte", "quality", "0.9", "Deep-learning real/bogus from"),
-    ("classtar__gte", "classtar__gte", "quality", "0.5", "Star/galaxy from"),
-    ("classtar__lte", "classtar__lte", "quality", "0.9", "Star/galaxy to"),
-    ("fwhm__lte", "fwhm__lte", "quality", "5", "FWHM to"),
-    ("elong__lte", "elong__lte", "quality", "1.2", "Elongation to"),
-    ("nbad__lte", "nbad__lte", "quality", "0", "Bad pixels to"),
+    # parameter, filter of the vocabulary, group, label, example where the filter's own is none
+    ("objectId", "object_id", "object", "ZTF object"),
+    ("candid", "candid", "object", "Candidate id"),
+    ("ssnamenr", "ssnamenr", "object", "Solar-system body"),
+    ("objectidps", "objectidps", "object", "Pan-STARRS1 source nearby"),
+    ("cone", "", "position", "Cone: RA, Dec, radius", "0.8143,16.1457,0.01"),
+    ("objectcone", "", "position", "Cone: object name, radius", "M31, 0.5"),
+    ("ra__gt", "ra__gt", "position", "RA above"),
+    ("ra__lt", "ra__lt", "position", "RA below"),
+    ("dec__gt", "dec__gt", "position", "Dec above"),
+    ("dec__lt", "dec__lt", "position", "Dec below"),
+    ("l__gt", "l__gt", "position", "Galactic l above"),
+    ("l__lt", "l__lt", "position", "Galactic l below"),
+    ("b__gt", "b__gt", "position", "Galactic b above"),
+    ("b__lt", "b__lt", "position", "Galactic b below"),
+    ("time__gt", "time__gt", "time", "Time after"),
+    ("time__lt", "time__lt", "time", "Time before"),
+    ("time__since", "time__gte", "time", "Not older than", "86400"),
+    ("jd__gt", "jd__gt", "time", "Julian date above"),
+    ("jd__lt", "jd__lt", "time", "Julian date below"),
+    ("filter", "filter", "photometry", "Filter"),
+    ("magpsf__gte", "magpsf__gte", "photometry", "PSF magnitude from"),
+    ("magpsf__lte", "magpsf__lte", "photometry", "PSF magnitude to"),
+    ("sigmapsf__lte", "sigmapsf__lte", "photometry", "PSF magnitude error to"),
+    ("magap__gte", "magap__gte", "photometry", "Aperture magnitude from"),
+    ("magap__lte", "magap__lte", "photometry", "Aperture magnitude to"),
+    ("deltamaglatest__gte", "deltamaglatest__gte", "photometry", "Δmaglatest from"),
+    ("deltamaglatest__lte", "deltamaglatest__lte", "photometry", "Δmaglatest to"),
+    ("distnr__gte", "distnr__gte", "reference", "Distance to the reference source from"),
+    ("distnr__lte", "distnr__lte", "reference", "Distance to the reference source to"),
+    ("deltamagref__gte", "deltamagref__gte", "reference", "Δmagref from"),
+    ("deltamagref__lte", "deltamagref__lte", "reference", "Δmagref to"),
+    ("rb__gte", "rb__gte", "quality", "Real/bogus from"),
+    ("drb__gte", "drb__gte", "quality", "Deep-learning real/bogus from"),
+    ("classtar__gte", "classtar__gte", "quality", "Star/galaxy from"),
+    ("classtar__lte", "classtar__lte", "quality", "Star/galaxy to"),
+    ("fwhm__lte", "fwhm__lte", "quality", "FWHM to"),
+    ("elong__lte", "elong__lte", "quality", "Elongation to"),
+    ("nbad__lte", "nbad__lte", "quality", "Bad pixels to"),
 )}
 # fmt: on
 

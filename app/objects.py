@@ -30,13 +30,13 @@ from sqlalchemy.sql.elements import Grouping
 from app.covering import ASKED, in_region, within
 from app.designations import body_of
 from app.errors import BadParameter, BadParameters, NotFound
-from app.filters import plain_text
 from app.matching import Statement, compiled
 from app.queries import Archive
 from app.regions import Cone
 from app.search import MAX_LIMIT, Search, Sort
 from app.sky import separation_arcsec
 from app.summaries import Item, object_items
+from app.values import plain_text
 from archive.tables import alert, counter
 
 BY_NAME: Final = Sort("object_id", descending=False)

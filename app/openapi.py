@@ -8,6 +8,7 @@ from fastapi import FastAPI, Path
 from fastapi.openapi.utils import get_openapi
 
 from app.errors import PROBLEM
+from app.examples import OF_FIELD
 from app.matchmodels import MatchRequest
 from app.media import FORMATS
 from app.models import Problem, Stamp
@@ -106,10 +107,8 @@ def path(description: str, pattern: str, example: str) -> Any:
     return Path(description=description, json_schema_extra=extra, openapi_examples=examples)
 
 
-CandidPath = Annotated[
-    str, path("candidate id of the alert", "^[0-9]{1,19}$", "1612255840315010001")
-]
-ObjectPath = Annotated[str, path("name of the object", "^.{1,64}$", "ZTF18aagtxth")]
+CandidPath = Annotated[str, path("candidate id of the alert", "^[0-9]{1,19}$", OF_FIELD["candid"])]
+ObjectPath = Annotated[str, path("name of the object", "^.{1,64}$", OF_FIELD["object_id"])]
 NightPath = Annotated[str, path("the night, YYYYMMDD in UTC", "^[0-9]{8}$", "20261123")]
 StampPath = Annotated[Stamp, path("which of the three cutouts", "", Stamp.SCIENCE)]
 

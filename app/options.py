@@ -14,8 +14,8 @@ from pydantic import (
 from pydantic.json_schema import SkipJsonSchema
 
 from app.errors import BadParameter, BadParameters
-from app.filters import integer
 from app.search import nearest
+from app.values import integer
 
 MAX_SIZE: Final = 1024
 MAX_STRIP_SIZE: Final = 189

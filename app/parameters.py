@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from app.examples import OF_FIELD
 from app.filters import FILTERS, NAMED, OPERATORS, Filter
 from app.media import FORMATS, JSON
 from app.regions import MAX_ACROSS, MAX_VERTICES
@@ -20,7 +21,7 @@ _SCHEMAS: Final[dict[str, Json]] = {
     "time": {"type": "string"},
     "band": {"type": "string", "enum": list(FILTER_OF_FID.values())},
 }
-_SHOWN: Final = "1612255840315010001"
+_SHOWN: Final = OF_FIELD["candid"]
 # Examples stand in the schemas: Swagger UI fills a parameter's own one into its form, and forty
 # filled in at once find nothing.
 _PAGE: Final[tuple[Json, ...]] = (
@@ -128,7 +129,7 @@ def _named(name: str) -> Json:
 
 
 def _example(wanted: Filter) -> Any:
-    text, kind = wanted.field.example, wanted.field.kind
+    text, kind = wanted.example, wanted.field.kind
     if kind == "number":
         return float(text)
     return {"integer": lambda: int(text), "boolean": lambda: text == "true"}.get(

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from itertools import combinations, pairwise
 from typing import Final, NamedTuple
 
-from app.filters import number, plain_text
 from app.sky import Vector, unit_vector
+from app.values import number, plain_text
 
 MAX_RADIUS: Final = 10.0
 MIN_RADIUS: Final = 1e-9

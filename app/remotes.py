@@ -17,8 +17,8 @@ from urllib.parse import quote
 import httpx
 import orjson
 
-from app.filters import MAX_TEXT, plain_text
 from app.namecache import Found
+from app.values import MAX_TEXT, plain_text
 from archive.database import SQL
 
 log = logging.getLogger(__name__)

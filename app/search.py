@@ -14,10 +14,11 @@ from typing import Any, Final, NamedTuple
 from app.arcs import bent
 from app.cursor import Cursor, read_cursor
 from app.errors import BadParameter, BadParameters
-from app.filters import FIELDS, FILTERS, Clause, integer, plain_text
+from app.filters import FIELDS, FILTERS, Clause
 from app.media import FORMATS, JSON, negotiated
 from app.regions import Cone, Named, Polygon, parse_cone, parse_named, parse_polygon
 from app.selection import SELECTABLE, default_fields, flat
+from app.values import integer, plain_text
 
 DEFAULT_LIMIT: Final = 100
 MAX_LIMIT: Final = 1000
@@ -82,7 +83,7 @@ def _parse_sort(text: str) -> Sort:
     name, descending = text.strip().removeprefix("-"), text.strip().startswith("-")
     column = {"time": "jd", "mjd": "jd"}.get(name, name)
     if column not in FIELDS or len(FIELDS[column].columns) != 1:
-        raise ValueError("no field of this name" + _suggest(name, FIELDS))
+        raise _Unknown("no field of this name", name, FIELDS)
     return Sort(column, descending)
 
 
@@ -97,7 +98,7 @@ _LIMITS: Final = f"not within 1 to {MAX_LIMIT}, or {MAX_EXPORT} in any format bu
 
 def _parse_format(text: str) -> str:
     if (name := text.strip()) not in FORMATS:
-        raise ValueError(f"none of {', '.join(FORMATS)}" + _suggest(name.lower(), FORMATS))
+        raise _Unknown(f"none of {', '.join(FORMATS)}", name.lower(), FORMATS)
     return name
 
 
@@ -105,7 +106,7 @@ def _parse_fields(text: str) -> tuple[str, ...]:
     names = tuple(name for part in text.split(",") if (name := part.strip()))
     for name in names:
         if name not in SELECTABLE:
-            raise ValueError(f"no field {plain_text(name)!r}" + _suggest(name, SELECTABLE))
+            raise _Unknown(f"no field {plain_text(name)!r}", name, SELECTABLE)
         if names.count(name) > 1:
             raise ValueError(f"{name} is named more than once")
     if not names:
@@ -121,17 +122,21 @@ def _parse_as_of(text: str) -> int:
 
 def _parse_count(text: str) -> str:
     if (kind := text.strip()) not in COUNTS:
-        raise ValueError(f"none of {', '.join(COUNTS)}" + _suggest(kind.lower(), COUNTS))
+        raise _Unknown(f"none of {', '.join(COUNTS)}", kind.lower(), COUNTS)
     return kind
 
 
 def _parse_where(text: str) -> Clause:
     name, colon, value = text.partition(":")
     if not colon or not value.strip():
-        raise ValueError("not <field>__<operator>:<value>")
-    if name.strip() not in FILTERS:
-        raise ValueError(f"no filter {plain_text(name)!r}" + _suggest(name, FILTERS))
-    return FILTERS[name.strip()].read(value)
+        raise ValueError("not <field>__<operator>:<value>; an example is chipsf__lt:5")
+    if (name := name.strip()) not in FILTERS:
+        raise _Unknown(f"no filter {plain_text(name)!r}", name, FILTERS)
+    try:
+        return FILTERS[name].read(value)
+    except ValueError as error:
+        shown = f"{name}:{FILTERS[name].example}"
+        raise ValueError(f"{name}: {error}; an example is {shown}") from None
 
 
 _PARSE: Final[dict[str, Callable[[str], Any]]] = {
@@ -159,9 +164,20 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return next(iter(difflib.get_close_matches(meant + mark + operator, names, 1, 0.7)), None)
 
 
-def _suggest(name: str, known: Iterable[str]) -> str:
-    near = nearest(name, known)
-    return f"; did you mean {near!r}?" if near else ""
+class _Unknown(ValueError):
+    """A name that is not known, and the known one that is nearest."""
+
+    def __init__(self, reason: str, name: str, known: Iterable[str]) -> None:
+        super().__init__(reason)
+        self.nearest = nearest(name, known)
+
+
+def _refused(name: str, error: ValueError) -> BadParameter:
+    """What was wrong with a parameter's value, and what would be right."""
+    if isinstance(error, _Unknown):
+        return BadParameter(name, str(error), error.nearest)
+    shown = f"; an example is {FILTERS[name].example}" if name in FILTERS else ""
+    return BadParameter(name, f"{error}{shown}")
 
 
 def parse_search(parameters: Iterable[tuple[str, str]], accept: str = "") -> Search:
@@ -189,7 +205,7 @@ def parse_search(parameters: Iterable[tuple[str, str]], accept: str = "") -> Sea
                 near = nearest(name, (*PAGE_PARAMETERS, *FILTERS))
                 errors.append(BadParameter(name[:MAX_CLAUSES], "no parameter of this name", near))
         except ValueError as error:
-            errors.append(BadParameter(name, str(error)))
+            errors.append(_refused(name, error))
     if len(clauses) > MAX_CLAUSES:
         errors.append(BadParameter("where", f"more than {MAX_CLAUSES} filters"))
     if errors:

@@ -9,12 +9,12 @@ from fastapi import APIRouter, Request, Response
 from app import elsewhere, fields, plot, queries
 from app.dependencies import ArchiveDependency
 from app.errors import NotFound
-from app.filters import integer
 from app.formats import alert_items
 from app.lightcurve import Point, light_curve
 from app.pages import PLOTTED, POLICY, render
 from app.search import parse_search
 from app.sky import separation_arcsec, sexagesimal
+from app.values import integer
 from archive.tables import STAMPS
 
 router = APIRouter(include_in_schema=False)

@@ -21,7 +21,6 @@ from app.dependencies import (
 )
 from app.downloads import piece_of, send_file
 from app.errors import NotFound, allowed
-from app.filters import integer
 from app.form import read_form
 from app.front import front_page, latest_time
 from app.matching import LEGACY
@@ -31,6 +30,7 @@ from app.ratelimit import client_of
 from app.regions import Cone
 from app.routes.alert_page import alert_page
 from app.search import Search
+from app.values import integer
 
 CANDID_DIGITS: Final = 15
 """An id so long is a candid; a shorter one is an lco_id."""

@@ -10,10 +10,10 @@ from app.answers import send_json
 from app.catalogue import CREDIT
 from app.dependencies import NamesDependency, SettingsDependency, only
 from app.designations import Kind
-from app.filters import MAX_TEXT
 from app.models import Place
 from app.openapi import PROBLEMS
 from app.resolver import place_of, read_name, resolve
+from app.values import MAX_TEXT
 
 router = APIRouter()
 

@@ -258,4 +258,4 @@ async def test_refused(served: Served, query: dict[str, str], parameter: str, wo
     assert answer.status_code == 422
     (error,) = answer.json()["errors"]
     assert error["parameter"] == parameter
-    assert words in error["reason"]
+    assert words in answer.json()["detail"]

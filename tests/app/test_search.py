@@ -95,31 +95,33 @@ def test_cone(text: str, cone: Cone) -> None:
         ("limit", "ten", "not an integer"),
         ("as_of", "-1", "batch number"),
         ("as_of", str(2**63), "64 bits"),
-        ("sort", "magspf", "did you mean 'magpsf'?"),
+        ("sort", "magspf", "no field of this name"),
         ("sort", "magpsf", "only together with"),
-        ("count", "exactly", "did you mean 'exact'?"),
         ("count", "all", "none of exact, estimate"),
         ("fid__in", "1," * 1001, "a list of 1 to 1000 values"),
         ("fid__in", ",", "a list of 1 to 1000 values"),
         ("fid__in", "1,x", "not an integer"),
         ("object_id", "," * 5, "a list of 1 to 1000 values"),
-        ("where", "magpsf__ge:1", "did you mean 'magpsf__gte'?"),
+        ("where", "magpsf__ge:1", "no filter"),
         ("cursor", "!!!", "cursor"),
         ("cursor", "bnVsbA", "cursor"),
         ("magpsf__gte", "inf", "not a number"),
-        ("magpsf__gte", "1e39", "single precision"),
+        ("magpsf__gte", "1e39", "single precision; an example is 16"),
+        ("drb__gte", "high", "not a number; an example is 0.9"),
+        ("magpsf__isnull", "0", "neither true nor false; an example is true"),
         ("jd__gte", "1e309", "double precision"),
         ("candid", "1" * 20, "not an integer"),
         ("candid", str(2**63), "64 bits"),
-        ("filter", "u", "none of g, r, i"),
+        ("filter", "u", "'u' is none of g, r, i"),
+        ("filter__in", "g,z", "'z' is none of g, r, i"),
         ("rb__isnull", "maybe", "true nor false"),
         ("ssnamenr", "a\0b", "cannot be printed"),
         ("ssnamenr", "a" * 201, "200"),
         ("time__gt", "yesterday", "RFC 3339"),
         ("time__gt", "0001-01-01T00:00:00+23:00", "RFC 3339"),
         ("where", "magpsf__gte", "<field>__<operator>:<value>"),
-        ("where", "magspf__gte:1", "did you mean 'magpsf__gte'?"),
-        ("where", "magpsf__gte:x", "not a number"),
+        ("where", "magspf__gte:1", "no filter 'magspf__gte'"),
+        ("where", "magpsf__gte:x", "magpsf__gte: not a number; an example is magpsf__gte:16"),
     ],
 )
 def test_refused(name: str, text: str, reason: str) -> None:
@@ -151,6 +153,29 @@ def test_unknown_names_get_the_nearest(name: str, nearest: str | None) -> None:
         parse_search([(name, "1")])
     (error,) = caught.value.errors
     assert (error.nearest, error.reason) == (nearest, "no parameter of this name")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "nearest"),
+    [
+        ("where", "magspf__gte:1", "magpsf__gte"),
+        ("fields", "candid,magpfs", "magpsf"),
+        ("sort", "-distnt", "distnr"),
+        ("format", "CSV", "csv"),
+        ("count", "exactly", "exact"),
+    ],
+)
+def test_unknown_words_get_the_nearest(name: str, text: str, nearest: str) -> None:
+    with pytest.raises(BadParameters) as caught:
+        parse_search([(name, text)])
+    (error,) = caught.value.errors
+    assert (error.parameter, error.nearest) == (name, nearest)
+    assert f"did you mean {nearest!r}?" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [n for n, f in FILTERS.items() if f.operator not in ("in",)])
+def test_the_example_of_every_filter_can_be_read(name: str) -> None:
+    assert parse_search([(name, FILTERS[name].example)]).clauses
 
 
 def test_all_errors_at_once() -> None:

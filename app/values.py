@@ -1,0 +1,99 @@
+"""Text -> value: how a value of each kind is read; what cannot be read is a ValueError."""
+
+import math
+import re
+import struct
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+
+from archive import times
+from archive.tables import FILTER_OF_FID
+
+Value = float | int | str | bool
+Parse = Callable[[str], Value]
+
+MAX_TEXT: Final = 200
+_INT64: Final = 2**63
+_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_INTEGER: Final = re.compile(r"[+-]?\d{1,19}", re.ASCII)
+
+
+def number(text: str) -> float:
+    """A finite decimal number; blanks around it and a plus sign are fine. Raises ValueError."""
+    if not _NUMBER.fullmatch(text.strip()):
+        raise ValueError("not a number")
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("beyond double precision")
+    return value
+
+
+def single(text: str) -> float:
+    """The float32 nearest to a number, widened: what a printed REAL was before it was printed."""
+    try:
+        (value,) = struct.unpack("<f", struct.pack("<f", number(text)))
+    except OverflowError:
+        raise ValueError("beyond single precision") from None
+    return float(value)
+
+
+def integer(text: str) -> int:
+    """A 64-bit integer."""
+    if not _INTEGER.fullmatch(text.strip()):
+        raise ValueError("not an integer")
+    value = int(text)
+    if not -_INT64 <= value < _INT64:
+        raise ValueError("beyond 64 bits")
+    return value
+
+
+def plain_text(text: str) -> str:
+    """A string that PostgreSQL can hold."""
+    if len(text) > MAX_TEXT:
+        raise ValueError(f"longer than {MAX_TEXT} characters")
+    if "\0" in text or not text.isprintable():
+        raise ValueError("holds characters that cannot be printed")
+    return text.strip()
+
+
+def truth(text: str) -> bool:
+    """true or false."""
+    try:
+        return {"true": True, "false": False}[text.strip().lower()]
+    except KeyError:
+        raise ValueError("neither true nor false") from None
+
+
+def band(text: str) -> str:
+    """A filter of ZTF's camera."""
+    if text.strip() not in FILTER_OF_FID.values():
+        raise ValueError(f"{text.strip()[:9]!r} is none of {', '.join(FILTER_OF_FID.values())}")
+    return text.strip()
+
+
+def moment(text: str) -> float:
+    """Julian date of an RFC 3339 time or a date; without an offset it is UTC."""
+    # In a query string the plus of an offset arrives as a blank.
+    mended = re.sub(r"(:\d\d(?:\.\d+)?) (\d\d:\d\d)$", r"\1+\2", text.strip(), flags=re.ASCII)
+    try:
+        read = datetime.fromisoformat(mended)
+        return times.jd_of(read.astimezone(UTC) if read.tzinfo else read)
+    except (ValueError, OverflowError):
+        raise ValueError("neither an RFC 3339 time nor a date") from None
+
+
+def modified(text: str) -> float:
+    """Julian date of a modified Julian date."""
+    return number(text) + times.MJD_EPOCH_JD
+
+
+def angle(low: float, high: float) -> Parse:
+    """Degrees from `low` to `high`."""
+
+    def read(text: str) -> float:
+        if not low <= (value := number(text)) <= high:
+            raise ValueError(f"not within {low:g} to {high:g} degrees")
+        return value
+
+    return read
