@@ -1,17 +1,22 @@
 """Models of batch matches and their jobs; models.py says what models are for."""
 
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from app.models import Alert, Model
+
+
+class PositionId(RootModel[Annotated[str, Field(max_length=200)] | float]):
+    """Your name for a position; a number is read as its digits."""
 
 
 class Position(BaseModel):
     """A position to be matched; other keys are not read."""
 
-    id: str | None = Field(
-        None, max_length=200, description="your name for it; without one its index", examples=["a"]
+    id: PositionId | None = Field(
+        None, description="your name for it; without one its index", examples=["a"]
     )
     ra: float = Field(ge=0, le=360, description="right ascension, J2000 [deg]", examples=[0.8143])
     dec: float = Field(ge=-90, le=90, description="declination, J2000 [deg]", examples=[16.1457])
@@ -25,6 +30,8 @@ class Position(BaseModel):
 
 class MatchRequest(BaseModel):
     """Positions to be matched; the list alone will do too."""
+
+    model_config = ConfigDict(extra="forbid")
 
     positions: list[Position] = Field(min_length=1)
 

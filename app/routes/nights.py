@@ -29,14 +29,16 @@ async def list_nights(request: Request, archive: ArchiveDependency) -> Response:
 
 @router.get("/{night}", response_model=Night)
 async def get_night(request: Request, night: NightPath, archive: ArchiveDependency) -> Response:
-    """What came of every packet of one night, YYYYMMDD in UTC."""
+    """What came of every packet of one night in UTC: YYYYMMDD, or YYYY-MM-DD as the list has it."""
     missing = NotFound(f"the ledger has no night {night[:16]!r}")
     try:
-        day = datetime.strptime(night, "%Y%m%d").date()
+        # strptime alone takes months and days of one digit.
+        day = datetime.strptime(night, "%Y-%m-%d" if "-" in night else "%Y%m%d").date()
     except ValueError:
         raise missing from None
-    rows = await queries.nights(archive, day)
-    if len(night) != len("YYYYMMDD") or not rows:
+    if night.replace("-", "") != f"{day:%Y%m%d}" or not (
+        rows := await queries.nights(archive, day)
+    ):
         raise missing
     (item,) = night_items(rows, queries.OUTCOMES)
     return send_json(request, item)
