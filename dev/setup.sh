@@ -3,7 +3,8 @@
 # and the page assets. Each part is finished under another name or gets its stamp
 # last, so a set-up that was killed is simply run again.
 #
-#   dev/setup.sh [--tests]     --tests: also the browser, axe, stilts and the client that the tests use
+#   dev/setup.sh [--tests]     --tests: also the browser, axe, stilts, schemathesis and the client
+#                              that the tests use
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -97,16 +98,16 @@ make_venv() {
     printf '%s' "$key" >.venv/.stamp
 }
 
-# TOM Toolkit, which is a client of MARS, in an environment of its own: its pins are not ours.
-make_tom() {
-    local tom="$lib/tom" key
-    key=$(printf '%s %s %s' "$PWD" "$(.venv/bin/python -V)" "$(digest "$tom_lock")")
-    if stamped "$tom/.stamp" "$key"; then return; fi
-    say "installing TOM Toolkit, a client to test with"
-    rm -rf "$tom"
-    logged .venv/bin/python -m venv --without-pip "$tom"
-    logged .venv/bin/uv pip install --quiet --python "$tom/bin/python" --require-hashes -r "$tom_lock"
-    printf '%s' "$key" >"$tom/.stamp"
+# A program to test with, in an environment of its own: its pins are not ours.
+make_own() {
+    local folder="$lib/$1" lock=$2 words=$3 key
+    key=$(printf '%s %s %s' "$PWD" "$(.venv/bin/python -V)" "$(digest "$lock")")
+    if stamped "$folder/.stamp" "$key"; then return; fi
+    say "installing $words"
+    rm -rf "$folder"
+    logged .venv/bin/python -m venv --without-pip "$folder"
+    logged .venv/bin/uv pip install --quiet --python "$folder/bin/python" --require-hashes -r "$lock"
+    printf '%s' "$key" >"$folder/.stamp"
 }
 
 fetch_java() {
@@ -134,7 +135,6 @@ fetch_assets() {
     mv "$folder.new" "$folder"
 }
 
-tom_lock=tests/clients/tom/requirements.txt
 java_key=$(digest dev/pom.xml dev/jars.sha256)
 assets_key=$(digest dev/assets/package-lock.json dev/assets/files.txt)
 axe_key=$(digest dev/assets/package-lock.json dev/assets/tests.txt)
@@ -145,5 +145,6 @@ fetch_java
 fetch_assets "$vendor" files.txt "$assets_key"
 if [ "${1:-}" = --tests ]; then
     fetch_assets "$lib/axe" tests.txt "$axe_key"
-    make_tom
+    make_own tom tests/clients/tom/requirements.txt "TOM Toolkit, a client to test with"
+    make_own schema tests/schema/requirements.txt "schemathesis, which tries what openapi.json says"
 fi
