@@ -86,8 +86,8 @@ def _on_request() -> dict[str, Any]:
     }
 
 
-def _none_required(schema: dict[str, Any]) -> None:
-    """With `fields` an alert holds what was chosen, so generated clients must not insist on more.
+def none_required(schema: dict[str, Any]) -> None:
+    """With `fields` an item holds what was chosen, so generated clients must not insist on more.
 
     Our own models do: an answer without `fields` has every key, and the tests hold it to that.
     """
@@ -104,7 +104,7 @@ Alert = create_model(
     "Alert",
     __base__=WholeAlert,
     __doc__="An alert of a list: every key is there, unless `fields` chose some.",
-    __cls_kwargs__={"json_schema_extra": _none_required},
+    __cls_kwargs__={"json_schema_extra": none_required},
     **_on_request(),
 )
 

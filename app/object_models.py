@@ -4,12 +4,11 @@ from typing import Any, Final
 
 from pydantic import Field, create_model
 
-from app.models import Band, LightCurvePoint, Model, field_of
+from app.models import Band, LightCurvePoint, Model, field_of, none_required
 from app.summaries import BRIGHTEST, COLUMNS, TIMES
 from archive.columns import Column
 
 _AS_OF: Final = "number of the batch up to which the archive was seen"
-_CANDID: Final = "brightest_candid"
 
 
 class ObjectLinks(Model):
@@ -27,17 +26,21 @@ def _fields(columns: tuple[Column, ...]) -> dict[str, Any]:
     fields: dict[str, Any] = {column.name: field_of(column) for column in columns}
     for name in fields.keys() & {"brightest_filter"}:
         fields[name] = (Band | None, fields[name][1])
-    # A candid passes 2^53.
-    fields[_CANDID] = (str | None, fields[_CANDID][1])
     return fields
 
 
-Object = create_model(
-    "Object",
+WholeObject = create_model(
+    "WholeObject",
     __base__=Model,
     __doc__="One object: what its alerts say together, wherever they are.",
     **_fields(COLUMNS),
     links=(ObjectLinks, Field(description="addresses of the object's parts")),
+)
+Object = create_model(
+    "Object",
+    __base__=WholeObject,
+    __doc__="An object of a list: every key is there, unless `fields` chose some.",
+    __cls_kwargs__={"json_schema_extra": none_required},
 )
 _Seen = create_model("_Seen", __base__=Model, **_fields((*TIMES, *BRIGHTEST)))
 
@@ -49,7 +52,7 @@ class SeenIn(_Seen):
     alerts: int = Field(description="number of alerts")
 
 
-class ObjectWithFilters(Object):
+class ObjectWithFilters(WholeObject):
     """One object, filter by filter too."""
 
     filters: list[SeenIn]

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app import objects, queries
-from app.answers import page_links, send_json
+from app.answers import VARY, page_links, send_json
 from app.dependencies import (
     ArchiveDependency,
     FragmentsDependency,
@@ -18,15 +18,12 @@ from app.dependencies import (
 )
 from app.errors import BadParameter, BadParameters, NotFound
 from app.lightcurve import light_curve
+from app.media import JSON
 from app.models import AlertList
 from app.object_models import LightCurve, ObjectList, ObjectWithFilters
-from app.openapi import (
-    PROBLEMS,
-    ObjectPath,
-    list_responses,
-)
+from app.objectlists import one_page, parse_objects, send_objects
+from app.openapi import PROBLEMS, ObjectPath, list_responses
 from app.options import AsOf, CurveOptions
-from app.paging import page_of
 from app.parameters import object_parameters, search_parameters
 from app.routes.alerts import list_alerts
 from app.search import Search, parse_search
@@ -35,48 +32,48 @@ from app.summaries import flat
 router = APIRouter(prefix="/api/v1/objects", tags=["objects"], responses=PROBLEMS)
 PARAMETERS: Final = object_parameters()
 KNOWN: Final = only(*(parameter["name"] for parameter in PARAMETERS))
+HEADERS: Final = ("Link", "X-As-Of", "X-Truncated", "X-Next-Cursor")
 OF_OBJECT: Final = [p for p in search_parameters() if p["name"] != "object_id"]
 
 
-async def _read_search(request: Request) -> Search:
+async def _read_objects(request: Request) -> Search:
     """Which objects are asked for. Raises BadParameters."""
-    given = request.query_params.multi_items()
-    search = parse_search([*given, ("sort", "object_id")])
-    if search.cone is None and not search.clauses:
-        raise BadParameters([BadParameter("cone", "either a cone or ssnamenr is needed")])
-    return search
+    accept = request.headers.get("accept", "")
+    return parse_objects(request.query_params.multi_items(), accept)
 
 
 @router.get(
     "",
     response_model=ObjectList,
+    responses=list_responses("The objects", HEADERS),
     openapi_extra={"parameters": PARAMETERS},
     dependencies=[Depends(KNOWN)],
 )
 async def list_objects(
     request: Request,
-    search: Annotated[Search, Depends(_read_search)],
+    search: Annotated[Search, Depends(_read_objects)],
     archive: ArchiveDependency,
     settings: SettingsDependency,
 ) -> Response:
     """Objects with an alert in a cone, or those that a solar-system body was seen as, by name.
 
     Their numbers are over all their alerts in the archive, not only those in the cone. ZTF names an
-    object by its place, so a body that moves is many objects.
+    object by its place, so a body that moves is many objects. In other formats than JSON up to
+    100,000 objects come as a stream.
     """
-    newest, rows = await objects.listed(archive, search)
-    page = page_of(search, newest, rows)
-    names = [row["object_id"] for row in page.rows]
-    items = {i["object_id"]: i for i in await objects.summaries(archive, names, page.as_of)}
+    if search.format != JSON:
+        return await send_objects(request, archive, search)
+    page = await one_page(archive, search)
+    objects_of = [flat(item, settings.public_url) for item in page.rows]
     body = {
-        # In the order of the page: the cursor follows PostgreSQL's collation.
-        "items": [flat(items[name], settings.public_url) for name in names],
+        "items": [{key: one[key] for key in search.fields} for one in objects_of],
         "next": page.next,
         "prev": page.prev,
         "truncated": page.next is not None,
         "as_of": page.as_of,
     }
-    return send_json(request, body, page_links(request, settings.public_url, page))
+    told = page_links(request, settings.public_url, page)
+    return send_json(request, body, told | {"Vary": VARY})
 
 
 @router.get("/{object_id}", response_model=ObjectWithFilters, dependencies=[Depends(no_repeats)])

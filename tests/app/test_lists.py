@@ -12,7 +12,7 @@ from astropy.io.votable import parse_single_table
 from astropy.io.votable.ucd import parse_ucd
 from astropy.units import Unit
 
-from app import dictionary
+from app import dictionary, summaries
 from app.media import FORMATS
 from app.tabular import Table
 from tests.app import readers
@@ -31,7 +31,12 @@ class Listed(NamedTuple):
         return {column.name: column for column in self.table.columns}
 
 
-LISTS: Final = {"fields": Listed("/api/v1/fields", dictionary.TABLE)}
+OBJECTS: Final = Table("objects", "", summaries.columns_of(summaries.KEYS[:-1], nested=False))
+LISTS: Final = {
+    "fields": Listed("/api/v1/fields", dictionary.TABLE),
+    "objects": Listed("/api/v1/objects?cone=0,90,2&limit=1000", OBJECTS),
+    "a body's objects": Listed("/api/v1/objects?ssnamenr=433", OBJECTS),
+}
 TABLES: Final = [name for name, known in FORMATS.items() if not known.nested]
 
 
