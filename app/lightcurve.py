@@ -58,6 +58,12 @@ def light_curve(rows: Sequence[Row], *, named: bool = False) -> list[Point]:
     return sorted(points, key=lambda p: (p["jd"], p["kind"], p["pid"], int(p.get("candid") or 0)))
 
 
+def some_of_points(points: list[Point], fields: Sequence[str]) -> list[Point]:
+    """The points with the chosen keys that their kinds have, and their kind; all without any."""
+    names = fields if "kind" in fields else ("kind", *fields)
+    return [{n: p[n] for n in names if n in p} for p in points] if fields else points
+
+
 def latest(rows: Sequence[Row], kind: str, key: str) -> dict[int, Row]:
     """The entries of one list of all packets by their key; among repeats the last row's stands."""
     entries: dict[int, Row] = {}

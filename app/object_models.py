@@ -1,10 +1,10 @@
-"""Response models of objects and their light curves; as models.py, apart for its length."""
+"""Response models of objects; as models.py, apart for its length."""
 
 from typing import Any, Final
 
 from pydantic import Field, create_model
 
-from app.models import Band, LightCurvePoint, Model, field_of, none_required
+from app.models import Band, Model, field_of, none_required
 from app.summaries import BRIGHTEST, COLUMNS, TIMES
 from archive.columns import Column
 
@@ -66,13 +66,4 @@ class ObjectList(Model):
     next: str | None = Field(description="cursor of the next page; null on the last")
     prev: str | None = Field(description="cursor of the page before; null on the first")
     truncated: bool = Field(description="whether more matched than this answer holds")
-    as_of: int = Field(description=_AS_OF)
-
-
-class LightCurve(Model):
-    """What is known of an object's brightness, in order of jd."""
-
-    object_id: str = Field(examples=["ZTF21abiuvdk"])
-    points: list[LightCurvePoint]
-    object_ids: list[str] = Field(description="the objects whose points these are")
     as_of: int = Field(description=_AS_OF)

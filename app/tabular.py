@@ -147,6 +147,9 @@ class Csv:
         ]
         if not values[0]:
             return b""
+        if len(cells) == 1:
+            # Readers skip blank lines: a row would be lost.
+            cells = [[cell or '""' for cell in cells[0]]]
         return "".join(_CRLF + ",".join(row) for row in zip(*cells, strict=True)).encode()
 
     def end(self, ending: Ending) -> bytes:

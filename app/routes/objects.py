@@ -17,14 +17,17 @@ from app.dependencies import (
     repeatable,
 )
 from app.errors import BadParameter, BadParameters, NotFound
-from app.lightcurve import light_curve
+from app.lightcurve import light_curve, some_of_points
+from app.lists import send_list
 from app.media import JSON
 from app.models import AlertList
-from app.object_models import LightCurve, ObjectList, ObjectWithFilters
+from app.object_models import ObjectList, ObjectWithFilters
 from app.objectlists import one_page, parse_objects, send_objects
 from app.openapi import PROBLEMS, ObjectPath, list_responses
 from app.options import AsOf, CurveOptions
 from app.parameters import object_parameters, search_parameters
+from app.point_models import LightCurve
+from app.points import table_of
 from app.routes.alerts import list_alerts
 from app.search import Search, parse_search
 from app.summaries import flat
@@ -136,6 +139,7 @@ async def list_object_alerts(
 @router.get(
     "/{object_id}/lightcurve",
     response_model=LightCurve,
+    responses=list_responses("The points", ("X-As-Of",)),
     dependencies=[Depends(repeatable("kind"))],
 )
 async def get_light_curve(
@@ -148,7 +152,8 @@ async def get_light_curve(
 
     With `merged=true` the objects whose mean positions lie within 1.5 arcsec of this one's count as
     one, and each point names its own; forced photometry stays apart by object, as each is measured
-    at another place.
+    at another place. Other formats than JSON hold one table with the columns of every kind, empty
+    where a point's kind has none; JSON Lines hold the points as JSON does.
     """
     name = objects.name_of(object_id)
     as_of = await objects.settled(archive, options.as_of)
@@ -157,11 +162,15 @@ async def get_light_curve(
     rows = sorted((row for own in histories for row in own), key=lambda row: row["candid"])
     if not rows:
         raise NotFound(f"there is no object {name[:64]!r}")
-    points = light_curve(rows, named=options.merged)
+    named = options.merged or "object_id" in options.chosen
+    curve = light_curve(rows, named=named)
+    kept = [point for point in curve if not options.kind or point["kind"] in options.kind]
+    points = some_of_points(kept, options.chosen)
     body: dict[str, Any] = {
         "object_id": name,
-        "points": [p for p in points if not options.kind or p["kind"] in options.kind],
+        "points": points,
         "object_ids": names,
         "as_of": as_of,
     }
-    return send_json(request, body)
+    table = table_of(names, options.chosen, named=named)
+    return send_list(request, options.format, table, body, items=points)
