@@ -1,8 +1,8 @@
 """Response models of light curves, made from the columns of points.py; as models.py."""
 
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
-from pydantic import Field, create_model
+from pydantic import Field, RootModel, create_model
 
 from app.models import Band, Model, WholeAlert, field_of
 from app.points import HEAD, NEVER_NULL, OF_KIND, POINTS, PointKind
@@ -78,13 +78,18 @@ class Forced(WholeForced, json_schema_extra=_kind_required):
     """Forced photometry; the value that the newest alert carries."""
 
 
-WholePoint = Annotated[
-    WholeDetection | WholeEarlierDetection | WholeUpperLimit | WholeForced,
-    Field(discriminator="kind"),
-]
-LightCurvePoint = Annotated[
-    Detection | EarlierDetection | UpperLimit | Forced, Field(discriminator="kind")
-]
+class WholePoint(RootModel[WholeDetection | WholeEarlierDetection | WholeUpperLimit | WholeForced]):
+    """A point with every key that its kind has."""
+
+    root: WholeDetection | WholeEarlierDetection | WholeUpperLimit | WholeForced = Field(
+        discriminator="kind"
+    )
+
+
+class LightCurvePoint(RootModel[Detection | EarlierDetection | UpperLimit | Forced]):
+    """A point of a light curve, told apart by `kind`."""
+
+    root: Detection | EarlierDetection | UpperLimit | Forced = Field(discriminator="kind")
 
 
 class AlertWithHistory(WholeAlert):
