@@ -18,8 +18,9 @@ from app.matchquery import MatchQuery, parse_match
 from app.queries import Archive, check
 from app.ratelimit import client_of
 from app.resolver import Names
-from app.search import Search, nearest, parse_search
+from app.search import Search, parse_search
 from app.settings import Settings
+from app.spelling import nearest
 from app.values import integer
 from app.walks import Walks
 from archive.objects import ObjectStore

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from app.dictionary import COLUMNS_OF_FIELD
 from app.selection import ALERT_KEYS, COLUMNS, ON_REQUEST
 from app.tabular import AS_TEXT
 from archive.columns import Column, Kind
@@ -224,23 +225,17 @@ class FieldType(StrEnum):
     OBJECT = "object"
 
 
-class FieldOfAlert(Model):
-    """One line of the dictionary."""
-
-    name: str = Field(examples=["magpsf"])
-    type: FieldType = Field(description="type in JSON")
-    stored: str | None = Field(description="type in the archive", examples=["real"])
-    unit: str | None = Field(examples=["mag"])
-    ucd: str | None = Field(description="UCD1+ of the IVOA", examples=["phot.mag"])
-    meaning: str
-    sentinel: str | None = Field(description='what ZTF sends for "there is none"; null here')
-    since: str | None = Field(description="first version of ZTF's schema that has it")
-    operators: list[str] = Field(
-        description="with which it can be searched; the empty one is equality",
-        examples=[["", "gt", "gte", "lt", "lte", "in", "isnull"]],
-    )
-    answered: bool = Field(description="whether an alert has it without being asked")
-    selectable: bool = Field(description="whether `fields` may name it")
+_EXPLAINED: Final = {c.name: field_of(c) for c in COLUMNS_OF_FIELD}
+FieldOfAlert = create_model(
+    "FieldOfAlert",
+    __base__=Model,
+    __doc__="One line of the dictionary.",
+    **_EXPLAINED
+    | {
+        "type": (FieldType, _EXPLAINED["type"][1]),
+        "operators": (list[str], _EXPLAINED["operators"][1]),
+    },
+)
 
 
 class Dictionary(Model):

@@ -1,6 +1,7 @@
 """openapi.json: what FastAPI cannot know of it; `python -m app.openapi` prints it."""
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 import orjson
@@ -48,8 +49,10 @@ def bytes_of(media_type: str) -> dict[int | str, Json]:
     return {200: described, 206: part, 304: {"description": "Not modified"}, **problems(416)}
 
 
-def list_responses() -> dict[int | str, Json]:
-    """What a list of alerts answers beside JSON."""
+def list_responses(
+    words: str = "The alerts", told: Sequence[str] | None = None
+) -> dict[int | str, Json]:
+    """What a list answers beside JSON; `told` are its headers, all of a list of alerts without."""
     written = {name: known for name, known in FORMATS.items() if known.writer is not None}
     content: Json = {
         known.media_type.partition(";")[0]: {
@@ -58,11 +61,13 @@ def list_responses() -> dict[int | str, Json]:
         for known in written.values()
     }
     headers: Json = {
-        name: {"description": words, "schema": {"type": "string"}}
-        for name, words in _LIST_HEADERS.items()
+        name: {"description": meaning, "schema": {"type": "string"}}
+        for name, meaning in _LIST_HEADERS.items()
+        if told is None or name in told
     }
+    more: Json = {"headers": headers} if headers else {}
     return {
-        200: {"description": "The alerts", "content": content, "headers": headers},
+        200: {"description": words, "content": content, **more},
         304: {"description": "Not modified"},
     }
 

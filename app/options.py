@@ -17,7 +17,8 @@ from pydantic.json_schema import SkipJsonSchema
 
 from app import nights
 from app.errors import BadParameter, BadParameters
-from app.search import nearest
+from app.media import FORMATS, JSON, format_named
+from app.spelling import nearest
 from app.values import integer
 
 MAX_SIZE: Final = 1024
@@ -76,6 +77,18 @@ class Options(BaseModel):
                 [BadParameter(n[:64], reason, nearest(n, cls.model_fields)) for n in unknown]
             )
         return filled
+
+
+class ListOptions(Options):
+    """In which format a list comes: `format` or, without it, what Accept likes best (lists.py)."""
+
+    format: Annotated[str | SkipJsonSchema[None], BeforeValidator(format_named)] = Field(
+        default=None,
+        json_schema_extra={"enum": list(FORMATS)},
+        description=f"Format of the answer; it beats Accept, and without either it is {JSON}. "
+        "Other formats than JSON come as a file.",
+        examples=["csv"],
+    )
 
 
 class AsOf(Options):

@@ -37,7 +37,8 @@ class Ending(NamedTuple):
     """How an answer ended: the cursor of what follows, None if nothing does; and as of when."""
 
     next: str | None
-    as_of: int
+    as_of: int | None
+    """None where it is not the archive that was asked."""
     told: bool = True
     """Whether the headers said so; those of a long answer are sent before its end is known."""
 
@@ -45,7 +46,7 @@ class Ending(NamedTuple):
 class Writer(Protocol):
     """Makes the bytes of one table."""
 
-    def __init__(self, table: Table, as_of: int) -> None: ...
+    def __init__(self, table: Table, as_of: int | None) -> None: ...
 
     def begin(self) -> bytes: ...
 
@@ -90,7 +91,7 @@ def _json_values(column: Column, values: Sequence[Any]) -> Sequence[Any]:
 class JsonLines:
     """An object a line. Where the headers could not say that more matched, a last line does."""
 
-    def __init__(self, table: Table, as_of: int) -> None:
+    def __init__(self, table: Table, as_of: int | None) -> None:
         self._columns = table.columns
         self._lines = 0
 
@@ -126,7 +127,7 @@ def _quoted(text: str | None) -> str:
 class Csv:
     """RFC 4180 with a header. What the headers could not say is a last line that begins with #."""
 
-    def __init__(self, table: Table, as_of: int) -> None:
+    def __init__(self, table: Table, as_of: int | None) -> None:
         self._columns = table.columns
 
     def begin(self) -> bytes:
@@ -158,7 +159,7 @@ class Format(NamedTuple):
     accepted: tuple[str, ...]
     """Media types that ask for it in Accept."""
     suffix: str
-    writer: Callable[[Table, int], Writer] | None
+    writer: Callable[[Table, int | None], Writer] | None
     """None for JSON, whose body says more than the rows."""
     nested: bool = False
     """Whether a cell can be an object."""

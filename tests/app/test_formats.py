@@ -18,7 +18,7 @@ from archive.columns import REAL, TEXT, TIME
 from tests import packets
 from tests.app import readers
 from tests.app.conftest import Served, fresh_archive, serving, take_in
-from tests.app.readers import READERS
+from tests.app.readers import READERS, expected
 
 ALERTS = "/api/v1/alerts"
 TABLES = [name for name, known in FORMATS.items() if known.writer]
@@ -51,21 +51,6 @@ async def body_of(served: Served, **query: Any) -> bytes:
     media_type = FORMATS[query["format"]].media_type
     assert answer.headers["content-type"] == media_type
     return answer.content
-
-
-def expected(items: list[dict[str, Any]], reader: str) -> readers.Rows:
-    """What a reader must read.
-
-    XML has no U+0001, TABLEDATA and pandas no empty string; astropy strips what a cell holds.
-    """
-    rows = [readers.stored(item) for item in items]
-    for row in rows:
-        for name, value in row.items():
-            if isinstance(value, str) and reader == "astropy":
-                row[name] = value.replace("\x01", "\ufffd").strip()
-            if value == "" and reader in ("astropy", "pandas, csv"):
-                row[name] = None
-    return rows
 
 
 @pytest.mark.parametrize("reader", READERS)
