@@ -32,9 +32,10 @@ from sqlalchemy import (
 from app.errors import TooDear
 from app.formats import utc
 from app.matching import Statement, compiled
-from app.nights import Item, begin_of
+from app.nights import Item, begin_of, compact
 from app.queries import Archive
-from app.tabular import shortest
+from app.tabular import Table, shortest
+from archive.columns import DOUBLE, INTEGER, REAL, TEXT, Column, Kind
 from archive.tables import FILTER_OF_FID, alert
 
 MOST: Final = 12
@@ -52,6 +53,33 @@ _NO_FIELD: Final = 2**31
 """Stands for a missing field: behind all others in order."""
 _PER_RADIAN: Final = 1e9
 """Axes are added as integers, which gives the same sum in any order: 0.2 mas are lost at most."""
+
+
+def _told(
+    name: str, kind: Kind, unit: str, ucd: str, meaning: str, *, null: bool = False
+) -> Column:
+    return Column(name, kind, unit, ucd, meaning, required=not null, since="")
+
+
+# fmt: off
+COLUMNS: Final = (
+    _told("field", INTEGER, "", "meta.id;obs.field", "field of ZTF's grid", null=True),
+    _told("filter", TEXT, "", "meta.id;instr.filter", "band of the exposures", null=True),
+    _told("alerts", INTEGER, "", "meta.number;obs", "number of alerts"),
+    _told("exposures", INTEGER, "", "meta.number;obs.exposure", "exposures with an alert, by jd"),
+    _told("quadrants", INTEGER, "", "meta.number;instr.det", "readout channels with an alert, by "
+          "rcid; the camera has 64"),
+    _told("diffmaglim_median", REAL, "mag", "phot.mag;stat.median", "median 5-sigma limit of the "
+          "quadrant exposures with an alert", null=True),
+    _told("first_jd", DOUBLE, "d", "time.start;obs.exposure", "first exposure, Julian date, UTC"),
+    _told("first_time", TEXT, "", "time.start;obs.exposure", "first exposure, RFC 3339, UTC"),
+    _told("last_jd", DOUBLE, "d", "time.end;obs.exposure", "last exposure, Julian date, UTC"),
+    _told("last_time", TEXT, "", "time.end;obs.exposure", "last exposure, RFC 3339, UTC"),
+    _told("ra", DOUBLE, "deg", "pos.eq.ra;meta.main", "mean right ascension of the alerts, J2000"),
+    _told("dec", DOUBLE, "deg", "pos.eq.dec;meta.main", "mean declination of the alerts, J2000"),
+)
+# fmt: on
+_MEANING: Final = "Alerts of one night by ZTF field and filter"
 
 Exposures = NDArray[Any]
 """One row for each quadrant exposure, in order of its key."""
@@ -95,6 +123,11 @@ def _counting(since: bool) -> Statement:
 
 _WHOLE: Final = _counting(since=False)
 _SINCE: Final = _counting(since=True)
+
+
+def table_of(night: date) -> Table:
+    """The table that a night's counts are."""
+    return Table(f"fields-{compact(night)}", _MEANING, COLUMNS)
 
 
 class Counted(NamedTuple):

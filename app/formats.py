@@ -37,6 +37,7 @@ def alert_items(rows: Sequence[asyncpg.Record], api: str) -> list[dict[str, Any]
     """
     plain, reals = len(PLAIN), len(REALS)
     numbers = shortest([value for row in rows for value in tuple(row)[-reals:]])
+    moments = utcs([row["jd"] for row in rows])
     items = []
     for n, row in enumerate(rows):
         values = list(row)[-(plain + len(KEPT) + reals) :]
@@ -46,7 +47,7 @@ def alert_items(rows: Sequence[asyncpg.Record], api: str) -> list[dict[str, Any]
             if values[i] is not None:
                 values[i] = str(values[i])
         values[plain:] = numbers[n * reals : (n + 1) * reals]
-        values += (times.mjd_of(jd), utc(jd), links)
+        values += (times.mjd_of(jd), moments[n], links)
         items.append(dict(zip(ALERT_KEYS, _IN_ORDER(values), strict=True)))
     return items
 

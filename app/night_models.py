@@ -1,10 +1,13 @@
 """Response models of the nights; as models.py, apart for its length."""
 
-from pydantic import Field
+from typing import Final
 
-from app.models import Band, Model
+from pydantic import Field, create_model
 
-_NEXT = "the night before which the next page begins, as `before` takes it; null on the last"
+from app.fieldcounts import COLUMNS
+from app.models import Band, Model, field_of
+
+_NEXT: Final = "the night before which the next page begins, as `before` takes it; null on the last"
 
 
 class Outcomes(Model):
@@ -38,23 +41,13 @@ class NightList(Model):
     truncated: bool = Field(description="whether the ledger has more, older nights")
 
 
-class FieldCount(Model):
-    """What the alerts of one night say of one field in one filter."""
-
-    field: int | None = Field(description="field of ZTF's grid", examples=[565])
-    filter: Band | None
-    alerts: int = Field(description="number of alerts")
-    exposures: int = Field(description="exposures with an alert: distinct jd")
-    quadrants: int = Field(description="readout channels with an alert, of 64: distinct rcid")
-    diffmaglim_median: float | None = Field(
-        description="median 5-sigma limit of the quadrant exposures with an alert [mag]"
-    )
-    first_jd: float = Field(description="first exposure, Julian date, UTC [d]")
-    first_time: str = Field(description="first exposure, RFC 3339, UTC")
-    last_jd: float = Field(description="last exposure, Julian date, UTC [d]")
-    last_time: str = Field(description="last exposure, RFC 3339, UTC")
-    ra: float = Field(description="mean right ascension of the alerts, J2000 [deg]")
-    dec: float = Field(description="mean declination of the alerts, J2000 [deg]")
+FieldCount = create_model(
+    "FieldCount",
+    __base__=Model,
+    __doc__="What the alerts of one night say of one field in one filter.",
+    **{column.name: field_of(column) for column in COLUMNS}
+    | {"filter": (Band | None, Field(description="band of the exposures"))},
+)
 
 
 class FieldCountList(Model):

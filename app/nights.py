@@ -14,14 +14,31 @@ from sqlalchemy import BindParameter, Date, Double, Integer, Select, bindparam, 
 from app.errors import NotFound
 from app.matching import compiled
 from app.queries import Archive
+from app.tabular import Table
 from archive import times
+from archive.columns import INTEGER, TEXT, Column
 from archive.tables import alert, ledger
 
 Item = dict[str, Any]
 DEFAULT_LIMIT: Final = 100
 MAX_LIMIT: Final = 400
-OUTCOMES: Final = ("received", "stored", "duplicate", "private", "rejected")
 EXAMPLE: Final = "20261123"
+COLUMNS: Final = (
+    Column("night", TEXT, "", "time.epoch", "the night, UTC", required=True, since=""),
+    Column("topic", TEXT, "", "meta.id", "topic, tarball or folder", required=True, since=""),
+    *(
+        Column(name, INTEGER, "", "meta.number", meaning, required=True, since="")
+        for name, meaning in {
+            "received": "packets received",
+            "stored": "packets that became alerts of the archive",
+            "duplicate": "packets that were known",
+            "private": "packets of other programmes, dropped",
+            "rejected": "packets that cannot be read",
+        }.items()
+    ),
+)
+TABLE: Final = Table("nights", "What came of every packet, per night and topic", COLUMNS)
+OUTCOMES: Final = tuple(column.name for column in COLUMNS if column.kind is INTEGER)
 _DIGITS: Final = re.compile(r"\d{8}", re.ASCII)
 
 
@@ -117,6 +134,11 @@ def _items(rows: Sequence[asyncpg.Record]) -> list[Item]:
         for outcome in OUTCOMES:
             item[outcome] += row[outcome]
     return list(items.values())
+
+
+def topic_rows(items: Sequence[Item]) -> list[Item]:
+    """Nights as rows of the table, one a topic."""
+    return [{"night": item["night"], **topic} for item in items for topic in item["topics"]]
 
 
 # -------------------------------------------------------------------------------------------------

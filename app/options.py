@@ -101,7 +101,7 @@ class AsOf(Options):
     )
 
 
-class NightsOptions(Options):
+class NightsOptions(ListOptions):
     """Which nights of the ledger."""
 
     limit: int = Field(
@@ -119,6 +119,10 @@ class NightsOptions(Options):
         default=None,
         description="Only nights before this one, YYYYMMDD: the page after it.",
     )
+
+
+class CountsOptions(ListOptions, AsOf):
+    """How a night's counts come, and how much of the archive is seen."""
 
 
 class PointKind(StrEnum):

@@ -1,6 +1,5 @@
 """The nights of the typed API: the ledger, and what was seen of which field."""
 
-from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -15,14 +14,21 @@ from app.dependencies import (
     no_repeats,
 )
 from app.errors import NotFound
+from app.fieldcounts import table_of
+from app.lists import send_list
 from app.night_models import FieldCountList, Night, NightList
-from app.openapi import PROBLEMS, NightPath
-from app.options import AsOf, NightsOptions
+from app.openapi import PROBLEMS, NightPath, list_responses
+from app.options import CountsOptions, NightsOptions
 
 router = APIRouter(prefix="/api/v1/nights", tags=["nights"], responses=PROBLEMS)
 
 
-@router.get("", response_model=NightList, dependencies=[Depends(no_repeats)])
+@router.get(
+    "",
+    response_model=NightList,
+    responses=list_responses("The nights", ("Link", "X-Truncated", "X-Next-Cursor")),
+    dependencies=[Depends(no_repeats)],
+)
 async def list_nights(
     request: Request,
     options: Annotated[NightsOptions, Query()],
@@ -32,7 +38,7 @@ async def list_nights(
     """What came of every packet, night by night and topic by topic, newest first.
 
     A packet's night is that of its topic's or tarball's name; of other files it is the UTC day on
-    which they were taken in.
+    which they were taken in. In CSV, VOTable and Parquet a row is a topic of a night.
     """
     page = await nights.listed(archive, options.before, options.limit)
     body: dict[str, Any] = {
@@ -40,7 +46,14 @@ async def list_nights(
         "next": page.next,
         "truncated": page.next is not None,
     }
-    return send_json(request, body, next_link(request, settings.public_url, "before", page.next))
+    return send_list(
+        request,
+        options.format,
+        nights.TABLE,
+        body,
+        rows=nights.topic_rows(page.items),
+        headers=next_link(request, settings.public_url, "before", page.next),
+    )
 
 
 @router.get("/{night}", response_model=Night, dependencies=[Depends(no_parameters)])
@@ -52,11 +65,16 @@ async def get_night(request: Request, night: NightPath, archive: ArchiveDependen
     return send_json(request, item)
 
 
-@router.get("/{night}/fields", response_model=FieldCountList, dependencies=[Depends(no_repeats)])
+@router.get(
+    "/{night}/fields",
+    response_model=FieldCountList,
+    responses=list_responses("The fields", ("X-As-Of", "X-Truncated")),
+    dependencies=[Depends(no_repeats)],
+)
 async def list_night_fields(
     request: Request,
     night: NightPath,
-    options: Annotated[AsOf, Query()],
+    options: Annotated[CountsOptions, Query()],
     archive: ArchiveDependency,
     counts: NightCountsDependency,
 ) -> Response:
@@ -71,14 +89,11 @@ async def list_night_fields(
     counted = await counts.of(archive, day, as_of)
     if not counted.items and await nights.one(archive, day) is None:
         raise NotFound(f"no alert was exposed on {day}, and the ledger has no night {night!r}")
-    return send_json(request, _fields(day, counted.items, as_of))
-
-
-def _fields(day: date, items: list[nights.Item], as_of: int) -> dict[str, Any]:
-    return {
+    body: dict[str, Any] = {
         "night": day.isoformat(),
-        "alerts": sum(item["alerts"] for item in items),
-        "exposures": sum(item["exposures"] for item in items),
-        "items": items,
+        "alerts": counted.alerts,
+        "exposures": sum(item["exposures"] for item in counted.items),
+        "items": counted.items,
         "as_of": as_of,
     }
+    return send_list(request, options.format, table_of(day), body)

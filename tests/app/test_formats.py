@@ -12,6 +12,7 @@ from astropy.io.votable import parse_single_table
 from astropy.io.votable.ucd import parse_ucd
 from astropy.units import Unit
 
+from app.formats import utc, utcs
 from app.media import FORMATS
 from app.selection import ALERT_KEYS, COLUMNS, ON_REQUEST
 from archive.columns import REAL, TEXT, TIME
@@ -244,3 +245,9 @@ async def test_refused(served: Served, query: dict[str, str], parameter: str, wo
     (error,) = answer.json()["errors"]
     assert error["parameter"] == parameter
     assert words in answer.json()["detail"]
+
+
+def test_times_written_at_once_are_those_written_alone() -> None:
+    jds = [2440587.5, 2461369.0, *(2461368.5 + n / 9973 for n in range(9973))]
+    assert utcs(jds) == [utc(jd) for jd in jds]
+    assert utcs([]) == []
