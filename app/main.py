@@ -34,6 +34,7 @@ from app.routes import (
     legacy,
     match,
     names,
+    night_pages,
     nights,
     object_page,
     objects,
@@ -64,6 +65,7 @@ ROUTES: Final = (
     help,
     object_page,
     alert_page,
+    night_pages,
     legacy,
 )
 EXPOSED: Final = (

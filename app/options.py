@@ -101,7 +101,7 @@ class AsOf(Options):
     )
 
 
-class NightsOptions(ListOptions):
+class NightsShown(Options):
     """Which nights of the ledger."""
 
     limit: int = Field(
@@ -119,6 +119,10 @@ class NightsOptions(ListOptions):
         default=None,
         description="Only nights before this one, YYYYMMDD: the page after it.",
     )
+
+
+class NightsOptions(ListOptions, NightsShown):
+    """Which nights of the ledger, and how they come."""
 
 
 class CountsOptions(ListOptions, AsOf):
