@@ -20,12 +20,11 @@ from archive import times
 
 BIN: Final = timedelta(minutes=10)
 _BINS: Final = timedelta(days=1) // BIN
-WIDTH: Final = 900
-HEIGHTS: Final = {"time": 260, "sky": 420}
+WIDTH, HEIGHT = 600, 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 12, 40
 _SOUTH, _NORTH = -35.0, 90.0
 """ZTF sees no farther south; where it does, the map grows."""
-_RADII: Final = (2.0, 11.0)
+_RADII: Final = (2.0, 9.0)
 """Of a field with hardly an alert, and of that with most, in the SVG's pixels."""
 
 
@@ -43,19 +42,21 @@ class Bin(NamedTuple):
         return sum(self.alerts.values())
 
 
-def search(begin: datetime, end: datetime, item: Item | None = None) -> str | None:
-    """The main page with the alerts from `begin` on and before `end`, of one field and filter.
+def search(begin: datetime, end: datetime) -> str:
+    """The main page with the alerts from `begin` on and before `end`.
 
-    None where an alert has no field or no filter, by which the form finds nothing. The form's lower
-    limit is exclusive, so it is the last moment before `begin` that a Julian date can tell.
+    The form's lower limit is exclusive, so it is the last moment before `begin` that a Julian date
+    can tell.
     """
     last = math.nextafter(times.jd_of(begin), 0)
-    window = {"time__gt": utc(last), "time__lt": end.strftime("%Y-%m-%dT%H:%M")}
-    if item is None:
-        return address(window)
+    return address({"time__gt": utc(last), "time__lt": f"{end:%Y-%m-%dT%H:%M}"})
+
+
+def _own(night: str, item: Item) -> str | None:
+    """The night's search for one field and filter; None for alerts that lack one."""
     if item["field"] is None or item["filter"] is None:
         return None
-    return address({**window, "field": str(item["field"]), "filter": item["filter"]})
+    return f"{night}&field={item['field']}&filter={item['filter']}"
 
 
 def bins(night: date, exposures: Exposures) -> list[Bin]:
@@ -67,7 +68,7 @@ def bins(night: date, exposures: Exposures) -> list[Bin]:
     np.add.at(counts, (at, exposures["band"]), exposures["alerts"])
     filled = np.flatnonzero(counts.sum(axis=1))
     return [
-        Bin(*span, dict(zip(BANDS, row, strict=True)), search(*span) or "")
+        Bin(*span, dict(zip(BANDS, row, strict=True)), search(*span))
         for n, row in enumerate(counts.tolist())
         if len(filled) and filled[0] <= n <= filled[-1]
         for span in [(edges[n], edges[n + 1])]
@@ -173,7 +174,7 @@ class Chart(NamedTuple):
 def bar_chart(shown: Sequence[Bin]) -> Chart:
     """The alerts over time, bands one upon the other."""
     most = max(one.total for one in shown)
-    bottom = HEIGHTS["time"] - _BOTTOM
+    bottom = HEIGHT - _BOTTOM
     width = (WIDTH - _LEFT - _RIGHT) / len(shown)
     up = (bottom - _TOP) / most
     marks = []
@@ -185,7 +186,7 @@ def bar_chart(shown: Sequence[Bin]) -> Chart:
                 title = _said(one, band).replace("<br>", ", ")
                 marks.append(Bar(_LEFT + n * width, top, width * 0.92, alerts * up, band, title))
                 height += alerts * up
-    every = next(step for step in (1, 3, 6, 12, 24) if len(shown) <= 10 * step)
+    every = next(step for step in (1, 3, 6, 12, 18, 36) if len(shown) <= 8 * step)
     hours = [
         (round(_LEFT + n * width, 1), f"{one.begin:%H:%M}")
         for n, one in enumerate(shown)
@@ -199,7 +200,7 @@ def sky_chart(items: Sequence[Item]) -> Chart:
     """The fields on the sky; right ascension grows to the left."""
     south = min(_SOUTH, *(item["dec"] for item in items))
     across = (WIDTH - _LEFT - _RIGHT) / 360
-    down = (HEIGHTS["sky"] - _TOP - _BOTTOM) / (_NORTH - south)
+    down = (HEIGHT - _TOP - _BOTTOM) / (_NORTH - south)
 
     def at(ra: float, dec: float) -> tuple[float, float]:
         return round(_LEFT + (360 - ra) * across, 1), round(_TOP + (_NORTH - dec) * down, 1)
@@ -211,26 +212,30 @@ def sky_chart(items: Sequence[Item]) -> Chart:
             *(one[name] for name in ("x", "y", "size", "text")), strict=True
         )
     ]
-    ras = [(at(ra, 0)[0], f"{ra}°") for ra in range(0, 361, 30)]
-    decs = [(at(0, dec)[1], f"{dec:+.0f}°") for dec in range(-90, 91, 30) if dec >= south]
+    ras = [(at(ra, 0)[0], f"{ra}°") for ra in range(0, 361, 60)]
+    decs = [
+        (at(0, dec)[1], f"{dec:+.0f}°" if dec else "0°")
+        for dec in range(-90, 91, 30)
+        if dec >= south
+    ]
     return Chart(marks, ras, decs)
 
 
 def drawn(night: date, counted: Counted) -> dict[str, Any]:
     """What the template of a night needs."""
     midnight = datetime(night.year, night.month, night.day, tzinfo=UTC)
-    span = midnight, midnight + timedelta(days=1)
-    items = [{**item, "search": search(*span, item)} for item in counted.items]
+    night_search = search(midnight, midnight + timedelta(days=1))
+    items = [{**item, "search": _own(night_search, item)} for item in counted.items]
     shown = bins(night, counted.exposures)
     return {
         "items": items,
         "bins": shown,
-        "all": search(*span),
+        "all": night_search,
         "bands": [b for b in BANDS if any(item["filter"] == b for item in items)],
         "symbols": SYMBOLS,
         "glyphs": GLYPHS,
         "time_chart": bar_chart(shown) if shown else None,
         "sky_chart": sky_chart(items) if items else None,
         "series": {"time": bars(shown), "sky": spots(items)},
-        "chart_sizes": {name: (WIDTH, height) for name, height in HEIGHTS.items()},
+        "chart_size": (WIDTH, HEIGHT),
     }

@@ -30,7 +30,7 @@
         yaxis: { ...plots.axis(), title: { text: "alerts" }, rangemode: "tozero", tickformat: ",d" },
       },
     }),
-    sky: () => ({
+    sky: (wide) => ({
       traces: series.sky.map((one) => {
         const color = plots.colour(`band-${one.filter ?? "none"}`);
         return {
@@ -46,7 +46,7 @@
       }),
       layout: {
         ...plots.layout(320),
-        xaxis: { ...plots.axis(), range: [360, 0], dtick: 30, ticksuffix: "°", title: { text: "right ascension" } },
+        xaxis: { ...plots.axis(), range: [360, 0], dtick: wide ? 30 : 60, tickangle: 0, ticksuffix: "°", title: { text: "right ascension" } },
         yaxis: { ...plots.axis(), range: [Math.min(-35, ...series.sky.flatMap((one) => one.y)) - 2, 90], dtick: 30, ticksuffix: "°", title: { text: "declination" } },
       },
     }),
@@ -54,7 +54,7 @@
 
   for (const place of document.querySelectorAll("[data-night]")) {
     const draw = () => {
-      const { traces, layout } = drawings[place.dataset.night]();
+      const { traces, layout } = drawings[place.dataset.night](place.clientWidth > 500);
       Plotly.react(place, traces, layout, plots.config);
     };
     place.replaceChildren();
