@@ -86,6 +86,17 @@ def page_links(request: Request, public_url: str, page: Page) -> dict[str, str]:
     return {"Link": ", ".join(links)} if links else {}
 
 
+def next_link(
+    request: Request, public_url: str, parameter: str, following: str | None
+) -> dict[str, str]:
+    """The same of a list whose pages go one way, each beginning where a parameter says."""
+    if following is None:
+        return {}
+    kept = [(k, v) for k, v in request.query_params.multi_items() if k != parameter and v.strip()]
+    query = urlencode([*kept, (parameter, following)])
+    return {"Link": f'<{public_url}{request.url.path}?{query}>; rel="next"'}
+
+
 def place_header(search: Search, place: Place | None) -> dict[str, str]:
     """Where the name of a search was found: as a cone that can be asked for in its stead."""
     if place is None or search.cone is None:

@@ -115,18 +115,6 @@ def some_of_alerts(
     return json_items(alert_columns(names), alert_values(names, rows, api))
 
 
-def night_items(rows: Sequence[asyncpg.Record], outcomes: Sequence[str]) -> list[dict[str, Any]]:
-    """Nights with their topics, in the order of the rows (queries.nights)."""
-    items: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        night = row["night"].isoformat()
-        item = items.setdefault(night, {"night": night, **dict.fromkeys(outcomes, 0), "topics": []})
-        item["topics"].append({name: row[name] for name in ("topic", *outcomes)})
-        for outcome in outcomes:
-            item[outcome] += row[outcome]
-    return list(items.values())
-
-
 def json_bytes(body: Mapping[str, Any]) -> bytes:
     """JSON; NaN, which no row should hold, would become null."""
     return orjson.dumps(body)

@@ -141,35 +141,6 @@ class AlertList(Model):
     place: Place | None = Field(default=None, description="where `name` was found; only with it")
 
 
-class Outcomes(Model):
-    """Packets by what came of them: received = stored + duplicate + private + rejected."""
-
-    received: int
-    stored: int
-    duplicate: int
-    private: int
-    rejected: int
-
-
-class Topic(Outcomes):
-    """One topic, tarball or folder of a night."""
-
-    topic: str
-
-
-class Night(Outcomes):
-    """What the ledger says of one night."""
-
-    night: str = Field(description="the night, UTC", examples=["2026-11-23"])
-    topics: list[Topic]
-
-
-class NightList(Model):
-    """All nights, newest first."""
-
-    items: list[Night]
-
-
 class FieldType(StrEnum):
     """Type of a field in JSON; 64-bit ids are strings there."""
 

@@ -1,5 +1,6 @@
 """Query parameters of downloads, as FastAPI reads and describes them."""
 
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
@@ -8,11 +9,13 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
 from pydantic.json_schema import SkipJsonSchema
 
+from app import nights
 from app.errors import BadParameter, BadParameters
 from app.media import FORMATS, JSON, format_named
 from app.points import POINTS, PointKind
@@ -98,6 +101,34 @@ class AsOf(Options):
         json_schema_extra={"format": "int64", "minimum": 0},
         description="Batch number: the archive as it was after it. Every answer says its own.",
     )
+
+
+class NightsShown(Options):
+    """Which nights of the ledger."""
+
+    limit: int = Field(
+        default=nights.DEFAULT_LIMIT,
+        ge=1,
+        le=nights.MAX_LIMIT,
+        description="Nights in the answer, the newest.",
+        examples=[30],
+    )
+    before: Annotated[
+        date | SkipJsonSchema[None],
+        BeforeValidator(nights.day_of),
+        WithJsonSchema({"type": "string", "pattern": "^[0-9]{8}$", "examples": [nights.EXAMPLE]}),
+    ] = Field(
+        default=None,
+        description="Only nights before this one, YYYYMMDD: the page after it.",
+    )
+
+
+class NightsOptions(ListOptions, NightsShown):
+    """Which nights of the ledger, and how they come."""
+
+
+class CountsOptions(ListOptions, AsOf):
+    """How a night's counts come, and how much of the archive is seen."""
 
 
 def _of_points(given: str) -> str:
