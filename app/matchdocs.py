@@ -62,7 +62,7 @@ def match_body() -> Json:
                 "example": _EXAMPLE,
             },
             "text/csv": {"schema": text, "example": _CSV},
-            VOTABLE: {"schema": text, "example": _VOTABLE},
+            VOTABLE: {"schema": text | {"format": "binary"}, "example": _VOTABLE},
         },
     }
 

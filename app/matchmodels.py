@@ -2,9 +2,13 @@
 
 from enum import StrEnum
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, RootModel
 
-from app.models import Alert, Model
+from app.models import Alert, Instant, Model
+
+
+class Radius(RootModel[float | str]):
+    """How far from a position."""
 
 
 class Position(BaseModel):
@@ -15,7 +19,7 @@ class Position(BaseModel):
     )
     ra: float = Field(ge=0, le=360, description="right ascension, J2000 [deg]", examples=[0.8143])
     dec: float = Field(ge=-90, le=90, description="declination, J2000 [deg]", examples=[16.1457])
-    radius: float | str | None = Field(
+    radius: Radius | None = Field(
         None,
         description="degrees, at most 10, or a text that ends in `d`, `'` or `\"`; without one the "
         "parameter `radius`",
@@ -74,8 +78,8 @@ class Job(Model):
     matches: int | None = Field(description="alerts found; null until the job is done")
     as_of: int = Field(description="number of the batch up to which the archive is seen")
     error: str | None = Field(description="why the job failed")
-    created: str = Field(description="RFC 3339, UTC")
-    ended: str | None = Field(description="RFC 3339, UTC; null until then")
-    expires: str = Field(description="when job and result are deleted, RFC 3339, UTC")
+    created: Instant = Field(description="RFC 3339, UTC")
+    ended: Instant | None = Field(description="RFC 3339, UTC; null until then")
+    expires: Instant = Field(description="when job and result are deleted, RFC 3339, UTC")
     size: int | None = Field(description="bytes of the result; null until the job is done")
     result: str | None = Field(description="address of the Parquet file; null until then")

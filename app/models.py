@@ -7,7 +7,7 @@ builds the same shapes as plain dicts (formats.py) and never goes through these.
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, RootModel, create_model
 
 from app.selection import ALERT_KEYS, COLUMNS, ON_REQUEST
 from app.tabular import AS_TEXT
@@ -47,14 +47,15 @@ class Links(Model):
     difference: str | None
 
 
+Instant = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 _TYPES: Final[dict[Kind, Any]] = {
-    Kind.INTEGER: int,
+    Kind.INTEGER: Annotated[int, Field(json_schema_extra={"format": "int32"})],
     Kind.BIGINT: int,
-    Kind.REAL: float,
+    Kind.REAL: Annotated[float, Field(json_schema_extra={"format": "float"})],
     Kind.DOUBLE: float,
     Kind.TEXT: str,
     Kind.BOOLEAN: bool,
-    Kind.TIME: str,
+    Kind.TIME: Instant,
 }
 _JD: Final = 2458318.5
 _OWN: Final[dict[str, Any]] = {
@@ -114,7 +115,7 @@ class Point(Model):
     jd: float = Field(description="start of exposure, Julian date, UTC [d]", examples=[_JD])
     mjd: float = Field(description="start of exposure, modified Julian date, UTC [d]")
     mjd_mid: float | None = Field(description="middle of exposure; null before schema 3.1 [d]")
-    time: str = Field(description="start of exposure, RFC 3339, UTC")
+    time: Instant = Field(description="start of exposure, RFC 3339, UTC")
     filter: Band | None
     pid: int = Field(description="processing id of the exposure's quadrant")
     object_id: str | None = Field(
@@ -170,9 +171,10 @@ class Forced(Point):
     from_candid: str = Field(description="the alert that carried the value")
 
 
-LightCurvePoint = Annotated[
-    Detection | EarlierDetection | UpperLimit | Forced, Field(discriminator="kind")
-]
+class LightCurvePoint(RootModel[Detection | EarlierDetection | UpperLimit | Forced]):
+    """A point of a light curve, told apart by `kind`."""
+
+    root: Detection | EarlierDetection | UpperLimit | Forced = Field(discriminator="kind")
 
 
 class AlertWithHistory(WholeAlert):

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from pydantic import Field, create_model
 
-from app.models import Band, LightCurvePoint, Model, field_of
+from app.models import Band, Instant, LightCurvePoint, Model, field_of
 from app.summaries import BRIGHTEST, COLUMNS, TIMES
 from archive.columns import Column
 
@@ -27,13 +27,15 @@ def _fields(columns: tuple[Column, ...]) -> dict[str, Any]:
     fields: dict[str, Any] = {column.name: field_of(column) for column in columns}
     for name in fields.keys() & {"brightest_filter"}:
         fields[name] = (Band | None, fields[name][1])
+    for name in fields.keys() & {"first_time", "last_time"}:
+        fields[name] = (Instant, fields[name][1])
     # A candid passes 2^53.
     fields[_CANDID] = (str | None, fields[_CANDID][1])
     return fields
 
 
-Object = create_model(
-    "Object",
+ObjectSummary = create_model(
+    "ObjectSummary",
     __base__=Model,
     __doc__="One object: what its alerts say together, wherever they are.",
     **_fields(COLUMNS),
@@ -49,7 +51,7 @@ class SeenIn(_Seen):
     alerts: int = Field(description="number of alerts")
 
 
-class ObjectWithFilters(Object):
+class ObjectWithFilters(ObjectSummary):
     """One object, filter by filter too."""
 
     filters: list[SeenIn]
@@ -59,7 +61,7 @@ class ObjectWithFilters(Object):
 class ObjectList(Model):
     """A page of objects, by name."""
 
-    items: list[Object]
+    items: list[ObjectSummary]
     next: str | None = Field(description="cursor of the next page; null on the last")
     prev: str | None = Field(description="cursor of the page before; null on the first")
     truncated: bool = Field(description="whether more matched than this answer holds")
