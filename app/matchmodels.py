@@ -1,8 +1,9 @@
 """Models of batch matches and their jobs; models.py says what models are for."""
 
 from enum import StrEnum
+from typing import Any, Final
 
-from pydantic import BaseModel, Field, RootModel
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from app.models import Alert, Instant, Model
 
@@ -27,8 +28,18 @@ class Position(BaseModel):
     )
 
 
+_EXAMPLE: Final[dict[str, Any]] = {
+    "positions": [
+        {"id": "first", "ra": 0.8143, "dec": 16.1457, "radius": '2"'},
+        {"id": "second", "ra": 359.9, "dec": -1.5, "radius": 0.001},
+    ]
+}
+
+
 class MatchRequest(BaseModel):
     """Positions to be matched; the list alone will do too."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     positions: list[Position] = Field(min_length=1)
 
