@@ -1,7 +1,8 @@
 """What generators of clients need of openapi.json: names for closed sets, widths for numbers.
 
-They make a class of their own of each set that has no name, read an integer without a width as one
-of 32 bits, and make an arbitrary decimal of a number without one.
+They make a class of their own of each set that has no name, take a parameter whose name has words
+beside it for anything, read an integer without a width as one of 32 bits, and make an arbitrary
+decimal of a number without one.
 """
 
 from collections.abc import Iterator
@@ -38,6 +39,8 @@ def prepare(document: Json) -> None:
         if all(schema is not component for component in components.values()):
             _refer(schema, named)
         _widen(schema)
+    for parameter in [s for s in schemas(document) if "in" in s and "$ref" in s.get("schema", ())]:
+        _bare(parameter, components)
 
 
 def schemas(node: Any) -> Iterator[Json]:
@@ -57,6 +60,20 @@ def _refer(schema: Json, named: dict[tuple[str, ...], str]) -> None:
     if name := named.get(tuple(schema.get("enum", ()))):
         del schema["enum"], schema["type"]
         schema["$ref"] = f"#/components/schemas/{name}"
+
+
+def _bare(parameter: Json, components: Json) -> None:
+    """Have a parameter's schema be a name alone: beside anything else Python's takes it for Any.
+
+    Its default goes into the words, its examples go to what is named, if that has none.
+    """
+    schema = parameter["schema"]
+    if "default" in schema:
+        parameter["description"] += f" Without it `{schema['default']}`."
+    if "examples" in schema:
+        named = components[schema["$ref"].rpartition("/")[2]]
+        named.setdefault("examples", schema["examples"])
+    parameter["schema"] = {"$ref": schema["$ref"]}
 
 
 def _widen(schema: Json) -> None:
