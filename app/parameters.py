@@ -77,9 +77,9 @@ _PAGE: Final[tuple[Json, ...]] = (
     },
     {
         "name": "format",
-        "description": f"Format of the answer; it beats Accept, and without either it is {JSON}. Other "
-        "formats than JSON come as a "
-        "file; beyond 1,000 alerts as a stream. What broke off is never whole: the transfer ends "
+        "description": f"Format of the answer; it beats Accept, and without either it is {JSON}. "
+        "Other formats than JSON come as a file; beyond 1,000 alerts as a stream. What broke off "
+        "is never whole: the transfer ends "
         "with an error, a VOTable lacks its end, a Parquet file its footer, CSV and JSON Lines "
         "their last line end. One that `limit` cut says so: in X-Truncated and X-Next-Cursor, in "
         "a VOTable's INFO and a Parquet file's metadata, and beyond 1,000 alerts in a last line "
