@@ -5,7 +5,7 @@ builds the same shapes as plain dicts (formats.py) and never goes through these.
 """
 
 from enum import StrEnum
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
@@ -48,14 +48,15 @@ class Links(Model):
     difference: str | None
 
 
+Instant = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 _TYPES: Final[dict[Kind, Any]] = {
-    Kind.INTEGER: int,
+    Kind.INTEGER: Annotated[int, Field(json_schema_extra={"format": "int32"})],
     Kind.BIGINT: int,
-    Kind.REAL: float,
+    Kind.REAL: Annotated[float, Field(json_schema_extra={"format": "float"})],
     Kind.DOUBLE: float,
     Kind.TEXT: str,
     Kind.BOOLEAN: bool,
-    Kind.TIME: str,
+    Kind.TIME: Instant,
 }
 _OWN: Final[dict[str, Any]] = {
     "filter": (Band | None, Field(description="band of the exposure")),

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from app.examples import OF_FIELD
 from app.filters import FILTERS, NAMED, OPERATORS, Filter
-from app.media import FORMATS, JSON
+from app.media import FORMATS
 from app.objectlists import MAX_OBJECTS
 from app.regions import MAX_ACROSS, MAX_VERTICES
 from app.search import COUNTS, DEFAULT_LIMIT, MAX_EXPORT, MAX_LIMIT
@@ -88,7 +88,7 @@ _PAGE: Final[tuple[Json, ...]] = (
     {
         "name": "format",
         "description": f"{_format_words('alerts')}, or with `after`.",
-        "schema": {"type": "string", "enum": list(FORMATS), "default": JSON, "examples": ["csv"]},
+        "schema": {"type": "string", "enum": list(FORMATS), "examples": ["csv"]},
     },
     {
         "name": "fields",

@@ -33,57 +33,33 @@ _Limited = create_model("_Limited", __base__=_Point, **_fields(OF_KIND[PointKind
 _Forced = create_model("_Forced", __base__=_Point, **_fields(OF_KIND[PointKind.FORCED]))
 
 
-class WholeDetection(_Detected):
-    """An alert of the object."""
-
-    kind: Literal[PointKind.DETECTION]
-
-
-class WholeEarlierDetection(_Detected):
-    """A detection known only from histories, rounded as ZTF rounds them."""
-
-    kind: Literal[PointKind.EARLIER_DETECTION]
-
-
-class WholeUpperLimit(_Limited):
-    """An exposure in which nothing was detected."""
-
-    kind: Literal[PointKind.UPPER_LIMIT]
-
-
-class WholeForced(_Forced):
-    """Forced photometry; the value that the newest alert carries."""
-
-    kind: Literal[PointKind.FORCED]
-
-
 def _kind_required(schema: dict[str, Any]) -> None:
     """With `fields` a point holds its kind and what was chosen (models.none_required)."""
     schema["required"] = ["kind"]
 
 
-class Detection(WholeDetection, json_schema_extra=_kind_required):
-    """An alert of the object."""
+class Detection(_Detected, json_schema_extra=_kind_required):
+    """An alert of the object. Every key is there, unless `fields` chose some."""
+
+    kind: Literal[PointKind.DETECTION]
 
 
-class EarlierDetection(WholeEarlierDetection, json_schema_extra=_kind_required):
+class EarlierDetection(_Detected, json_schema_extra=_kind_required):
     """A detection known only from histories, rounded as ZTF rounds them."""
 
+    kind: Literal[PointKind.EARLIER_DETECTION]
 
-class UpperLimit(WholeUpperLimit, json_schema_extra=_kind_required):
+
+class UpperLimit(_Limited, json_schema_extra=_kind_required):
     """An exposure in which nothing was detected."""
 
+    kind: Literal[PointKind.UPPER_LIMIT]
 
-class Forced(WholeForced, json_schema_extra=_kind_required):
+
+class Forced(_Forced, json_schema_extra=_kind_required):
     """Forced photometry; the value that the newest alert carries."""
 
-
-class WholePoint(RootModel[WholeDetection | WholeEarlierDetection | WholeUpperLimit | WholeForced]):
-    """A point with every key that its kind has."""
-
-    root: WholeDetection | WholeEarlierDetection | WholeUpperLimit | WholeForced = Field(
-        discriminator="kind"
-    )
+    kind: Literal[PointKind.FORCED]
 
 
 class LightCurvePoint(RootModel[Detection | EarlierDetection | UpperLimit | Forced]):
@@ -95,7 +71,7 @@ class LightCurvePoint(RootModel[Detection | EarlierDetection | UpperLimit | Forc
 class AlertWithHistory(WholeAlert):
     """One alert and the light curve of its object up to now."""
 
-    history: list[WholePoint]
+    history: list[LightCurvePoint]
 
 
 class LightCurve(Model):
