@@ -3,8 +3,9 @@
 # and the page assets. Each part is finished under another name or gets its stamp
 # last, so a set-up that was killed is simply run again.
 #
-#   dev/setup.sh [--tests]     --tests: also the browser, axe, stilts, schemathesis and the client
-#                              that the tests use
+#   dev/setup.sh [--tests | --sdks]     --tests: also the browser, axe, stilts, schemathesis and the
+#                                       client that the tests use; --sdks: generators of clients, and
+#                                       compilers
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -60,6 +61,11 @@ missing_packages() {
         have stilts || echo stilts
     fi
     [ "${1:-}" != --tests ] || stamped "$lib/axe/.stamp" "$axe_key" || have npm || echo nodejs npm
+    if [ "${1:-}" = --sdks ]; then
+        have javac || echo openjdk-17-jdk-headless
+        have mvn || echo maven
+        have npm || echo nodejs npm
+    fi
 }
 
 install_packages() {
@@ -98,16 +104,29 @@ make_venv() {
     printf '%s' "$key" >.venv/.stamp
 }
 
-# A program to test with, in an environment of its own: its pins are not ours.
-make_own() {
-    local folder="$lib/$1" lock=$2 words=$3 key
+# Python programs to test with, in an environment of their own: their pins are not ours.
+make_environment() {
+    local folder=$1 lock=$2 what=$3 key
     key=$(printf '%s %s %s' "$PWD" "$(.venv/bin/python -V)" "$(digest "$lock")")
     if stamped "$folder/.stamp" "$key"; then return; fi
-    say "installing $words"
+    say "installing $what"
     rm -rf "$folder"
     logged .venv/bin/python -m venv --without-pip "$folder"
     logged .venv/bin/uv pip install --quiet --python "$folder/bin/python" --require-hashes -r "$lock"
     printf '%s' "$key" >"$folder/.stamp"
+}
+
+# What makes TypeScript clients of MARS.
+fetch_node() {
+    local node="$lib/sdks/node" key
+    key=$(digest tests/sdks/npm/package.json tests/sdks/npm/package-lock.json)
+    if stamped "$node/.stamp" "$key"; then return; fi
+    say "fetching openapi-typescript and what it needs"
+    rm -rf "$node"
+    mkdir -p "$node"
+    cp tests/sdks/npm/package.json tests/sdks/npm/package-lock.json tests/sdks/npm/.npmrc "$node/"
+    logged npm --prefix "$node" ci --silent --ignore-scripts --no-audit --no-fund
+    printf '%s' "$key" >"$node/.stamp"
 }
 
 fetch_java() {
@@ -145,6 +164,11 @@ fetch_java
 fetch_assets "$vendor" files.txt "$assets_key"
 if [ "${1:-}" = --tests ]; then
     fetch_assets "$lib/axe" tests.txt "$axe_key"
-    make_own tom tests/clients/tom/requirements.txt "TOM Toolkit, a client to test with"
-    make_own schema tests/schema/requirements.txt "schemathesis, which tries what openapi.json says"
+    make_environment "$lib/tom" tests/clients/tom/requirements.txt \
+        "TOM Toolkit, a client to test with"
+    make_environment "$lib/schema" tests/schema/requirements.txt \
+        "schemathesis, which tries what openapi.json says"
+elif [ "${1:-}" = --sdks ]; then
+    make_environment "$lib/sdks/python" tests/sdks/requirements.txt "generators of clients"
+    fetch_node
 fi

@@ -12,7 +12,8 @@ from pydantic import SecretStr
 
 from app.errors import DATABASE_ERRORS
 from app.main import create_app
-from app.models import Night, NightList, Problem
+from app.models import Problem
+from app.night_models import Night, NightList
 from app.openapi import canonical
 from app.routes.health import Readiness
 from app.settings import Settings
