@@ -81,7 +81,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         title="MARS",
         version="1",
         summary="Alerts of the Zwicky Transient Facility",
-        description="Search the public alert archive; light curves, cutouts, original packets.",
+        description="Search the public alert archive; light curves, cutouts, original packets. "
+        "A query parameter without a value is as good as absent.",
         lifespan=_lifespan,
         docs_url=None,
         redoc_url=None,
