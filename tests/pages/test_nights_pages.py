@@ -142,9 +142,9 @@ async def test_the_ledger_and_the_way_through_it(page: Page) -> None:
             await page.get_by_role("link", name="2026-02-03").click()
             assert await page.get_by_text("No alert of the archive was exposed").count() == 1
             assert await page.locator("#ledger tfoot").inner_text() == "All\t5\t3\t1\t0\t1"
-            for night in ("20260131", "20260130", "20260129"):
+            for earlier in ("20260131", "20260130", "20260129"):
                 await page.keyboard.press("ArrowLeft")
-                await page.wait_for_url(f"{base}/nights/{night}/")
+                await page.wait_for_url(f"{base}/nights/{earlier}/")
             assert await page.locator("a[rel=prev]").count() == 0
             await page.keyboard.press("ArrowRight")
             await page.wait_for_url(f"{base}/nights/20260130/")
