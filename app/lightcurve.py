@@ -9,7 +9,7 @@ plus or minus the difference's, 10^(-0.4 magnr) ± 10^(-0.4 magpsf).
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, repeat
 from operator import itemgetter
 from typing import Any, Final
 
@@ -59,26 +59,31 @@ def light_curve(rows: Sequence[Row], *, named: bool = False) -> list[Point]:
         *_upper_limits(entries["upper_limit"]),
         *map(_forced, forced),
     ]
-    points = [head | own for head, own in zip(_heads(entries, named), measured, strict=True)]
+    points = list(_heads(entries, named))
+    for point, own in zip(points, measured, strict=True):
+        point.update(own)
     return sorted(points, key=lambda p: (p["jd"], p["kind"], p["pid"], int(p.get("candid") or 0)))
+
+
+def some_of_points(points: list[Point], fields: Sequence[str]) -> list[Point]:
+    """The points with the chosen keys that their kinds have, and their kind; all without any."""
+    names = fields if "kind" in fields else ("kind", *fields)
+    return [{n: p[n] for n in names if n in p} for p in points] if fields else points
 
 
 def latest(rows: Sequence[Row], kind: str, key: str) -> dict[int, Row]:
     """The entries of one list of all packets by their key; among repeats the last row's stands."""
-    fields = tuple(HISTORIES[kind])
-    columns = [f"{kind}_{field}" for field in fields]
-    at = fields.index(key)
-    chosen: dict[int, tuple[Row, tuple[Any, ...]]] = {}
+    names = (*HISTORIES[kind], "from_candid", "object_id")
+    columns = [f"{kind}_{field}" for field in HISTORIES[kind]]
+    at = names.index(key)
+    chosen: dict[int, tuple[Any, ...]] = {}
     for row in rows:
         if row[columns[at]] is not None:
-            for values in zip(*(row[column] for column in columns), strict=True):
-                chosen[values[at]] = row, values
-    # An object's packets repeat most of an entry's predecessors: only what stands becomes a dict.
-    return {
-        found: dict(zip(fields, values, strict=True))
-        | {"from_candid": row["candid"], "object_id": row["object_id"]}
-        for found, (row, values) in chosen.items()
-    }
+            origin = repeat(row["candid"]), repeat(row["object_id"])
+            for values in zip(*(row[column] for column in columns), *origin):  # noqa: B905 - endless
+                chosen[values[at]] = values
+    # The packets of an object repeat one another: only what stands becomes a dict.
+    return {found: dict(zip(names, values, strict=True)) for found, values in chosen.items()}
 
 
 def _heads(entries: Mapping[str, Sequence[Row]], named: bool) -> Iterator[Point]:

@@ -55,10 +55,9 @@ def table_values(columns: Sequence[Column], items: Sequence[Item]) -> Values:
 def _flat(item: Item) -> dict[str, Any]:
     row: dict[str, Any] = {}
     for name, value in item.items():
+        row[name] = value
         if isinstance(value, Mapping):
             row |= {f"{name}_{part}": inner for part, inner in value.items()}
-        else:
-            row[name] = value
     return row
 
 

@@ -5,7 +5,7 @@ builds the same shapes as plain dicts (formats.py) and never goes through these.
 """
 
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
@@ -48,16 +48,16 @@ class Links(Model):
     difference: str | None
 
 
+Instant = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 _TYPES: Final[dict[Kind, Any]] = {
-    Kind.INTEGER: int,
+    Kind.INTEGER: Annotated[int, Field(json_schema_extra={"format": "int32"})],
     Kind.BIGINT: int,
-    Kind.REAL: float,
+    Kind.REAL: Annotated[float, Field(json_schema_extra={"format": "float"})],
     Kind.DOUBLE: float,
     Kind.TEXT: str,
     Kind.BOOLEAN: bool,
-    Kind.TIME: str,
+    Kind.TIME: Instant,
 }
-_JD: Final = 2458318.5
 _OWN: Final[dict[str, Any]] = {
     "filter": (Band | None, Field(description="band of the exposure")),
     "links": (Links, Field(description="addresses of the alert's parts")),
@@ -86,8 +86,8 @@ def _on_request() -> dict[str, Any]:
     }
 
 
-def _none_required(schema: dict[str, Any]) -> None:
-    """With `fields` an alert holds what was chosen, so generated clients must not insist on more.
+def none_required(schema: dict[str, Any]) -> None:
+    """With `fields` an item holds what was chosen, so generated clients must not insist on more.
 
     Our own models do: an answer without `fields` has every key, and the tests hold it to that.
     """
@@ -104,82 +104,9 @@ Alert = create_model(
     "Alert",
     __base__=WholeAlert,
     __doc__="An alert of a list: every key is there, unless `fields` chose some.",
-    __cls_kwargs__={"json_schema_extra": _none_required},
+    __cls_kwargs__={"json_schema_extra": none_required},
     **_on_request(),
 )
-
-
-class Point(Model):
-    """What every point of a light curve has."""
-
-    jd: float = Field(description="start of exposure, Julian date, UTC [d]", examples=[_JD])
-    mjd: float = Field(description="start of exposure, modified Julian date, UTC [d]")
-    mjd_mid: float | None = Field(description="middle of exposure; null before schema 3.1 [d]")
-    time: str = Field(description="start of exposure, RFC 3339, UTC")
-    filter: Band | None
-    pid: int = Field(description="processing id of the exposure's quadrant")
-    object_id: str | None = Field(
-        default=None, description="the object whose point it is; only in merged light curves"
-    )
-
-
-class _Detected(Point):
-    candid: str
-    magpsf: float | None = Field(description="magnitude of the difference [mag]")
-    sigmapsf: float | None = Field(description="1-sigma error of magpsf [mag]")
-    isdiffpos: bool | None = Field(description="true: brighter than the reference")
-    total_mag: float | None = Field(description="magnitude of source and difference [mag]")
-    total_mag_err: float | None = Field(description="1-sigma error of total_mag [mag]")
-    corrected: bool = Field(description="a reference source lies within 1.4 pixels")
-    dubious: bool = Field(description="faded without a reference source, or no consistent one")
-    flux_ujy: float | None = Field(description="flux of the difference, signed [uJy]")
-    flux_ujy_err: float | None = Field(description="1-sigma error of flux_ujy [uJy]")
-    rb: float | None
-    drb: float | None
-
-
-class Detection(_Detected):
-    """An alert of the object."""
-
-    kind: Literal["detection"]
-
-
-class EarlierDetection(_Detected):
-    """A detection known only from histories, rounded as ZTF rounds them."""
-
-    kind: Literal["earlier_detection"]
-
-
-class UpperLimit(Point):
-    """An exposure in which nothing was detected."""
-
-    kind: Literal["upper_limit"]
-    diffmaglim: float = Field(description="5-sigma limit of the difference image [mag]")
-
-
-class Forced(Point):
-    """Forced photometry; the value that the newest alert carries."""
-
-    kind: Literal["forced"]
-    flux_ujy: float | None = Field(description="flux of the difference, signed [uJy]")
-    flux_ujy_err: float | None = Field(description="1-sigma error of flux_ujy [uJy]")
-    snr: float | None = Field(description="flux_ujy / flux_ujy_err")
-    mag: float | None = Field(description="magnitude where |snr| > 3 [mag]")
-    mag_err: float | None = Field(description="1-sigma error of mag [mag]")
-    limit_mag: float | None = Field(description="5-sigma limit where |snr| <= 3 [mag]")
-    procstatus: str | None = Field(description="0 clean, 56 warning, 55 and 61 no flux")
-    from_candid: str = Field(description="the alert that carried the value")
-
-
-LightCurvePoint = Annotated[
-    Detection | EarlierDetection | UpperLimit | Forced, Field(discriminator="kind")
-]
-
-
-class AlertWithHistory(WholeAlert):
-    """One alert and the light curve of its object up to now."""
-
-    history: list[LightCurvePoint]
 
 
 class CountKind(StrEnum):

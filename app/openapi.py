@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 
 from app.errors import PROBLEM
 from app.examples import OF_FIELD
+from app.generators import prepare
 from app.matchmodels import MatchRequest
 from app.media import FORMATS
 from app.models import Problem, Stamp
@@ -133,19 +134,8 @@ def describe(app: FastAPI) -> Json:
     for unseen in (Problem, MatchRequest):
         schema = unseen.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= schema.pop("$defs", {}) | {unseen.__name__: schema}
-    _strip(document)
+    prepare(document)
     return document
-
-
-def _strip(node: Any) -> None:
-    """Take out what generators stumble over: `itemSchema` is a word of OpenAPI 3.2."""
-    if isinstance(node, dict):
-        node.pop("itemSchema", None)
-        for child in node.values():
-            _strip(child)
-    elif isinstance(node, list):
-        for child in node:
-            _strip(child)
 
 
 def canonical(document: Json) -> str:

@@ -18,6 +18,8 @@ from pydantic.json_schema import SkipJsonSchema
 from app import nights
 from app.errors import BadParameter, BadParameters
 from app.media import FORMATS, JSON, format_named
+from app.points import POINTS, PointKind
+from app.selection import fields_named
 from app.spelling import nearest
 from app.values import integer
 
@@ -129,17 +131,14 @@ class CountsOptions(ListOptions, AsOf):
     """How a night's counts come, and how much of the archive is seen."""
 
 
-class PointKind(StrEnum):
-    """What a point of a light curve is."""
-
-    DETECTION = "detection"
-    EARLIER_DETECTION = "earlier_detection"
-    UPPER_LIMIT = "upper_limit"
-    FORCED = "forced"
+def _of_points(given: str) -> str:
+    """A list of a point's fields, as it was given."""
+    fields_named(given, tuple(POINTS))
+    return given
 
 
-class CurveOptions(AsOf):
-    """Which points of a light curve."""
+class CurveOptions(AsOf, ListOptions):
+    """Which points of a light curve, what of each, in which format."""
 
     merged: bool = Field(
         default=False,
@@ -153,6 +152,18 @@ class CurveOptions(AsOf):
         description="Only points of these kinds; repeated for more than one.",
         examples=[[PointKind.DETECTION]],
     )
+    fields: Annotated[str | SkipJsonSchema[None], BeforeValidator(_of_points)] = Field(
+        default=None,
+        description="The columns of the table, in this order, comma-separated; as JSON and JSON "
+        "Lines the keys of each point, as far as its kind has them, and always its kind. Without "
+        f"it all. There are {', '.join(POINTS)}.",
+        examples=["mjd,filter,magpsf,sigmapsf,diffmaglim"],
+    )
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The names among `fields`; none means all."""
+        return fields_named(self.fields, tuple(POINTS)) if self.fields else ()
 
     @field_validator("kind", mode="before")
     @classmethod

@@ -16,7 +16,7 @@ from app.errors import BadParameter, BadParameters
 from app.filters import FIELDS, FILTERS, Clause
 from app.media import FORMATS, JSON, format_named, negotiated
 from app.regions import Cone, Named, Polygon, parse_cone, parse_named, parse_polygon
-from app.selection import SELECTABLE, default_fields, flat
+from app.selection import default_fields, fields_named, flat
 from app.spelling import MAX_NAME, Unknown, nearest
 from app.values import integer, plain_text
 
@@ -88,18 +88,6 @@ def _parse_limit(text: str) -> int:
 _LIMITS: Final = f"not within 1 to {MAX_LIMIT}, or {MAX_EXPORT} in any format but {JSON}"
 
 
-def _parse_fields(text: str) -> tuple[str, ...]:
-    names = tuple(name for part in text.split(",") if (name := part.strip()))
-    for name in names:
-        if name not in SELECTABLE:
-            raise Unknown(f"no field {plain_text(name)!r}", name, SELECTABLE)
-        if names.count(name) > 1:
-            raise ValueError(f"{name} is named more than once")
-    if not names:
-        raise ValueError("not a comma-separated list of fields")
-    return names
-
-
 def _parse_as_of(text: str) -> int:
     if (value := integer(text)) < 0:
         raise ValueError("not a batch number")
@@ -135,12 +123,12 @@ _PARSE: Final[dict[str, Callable[[str], Any]]] = {
     "cursor": read_cursor,
     "after": integer,
     "count": _parse_count,
-    "fields": _parse_fields,
+    "fields": fields_named,
     "format": format_named,
 }
 
 
-def _refused(name: str, error: ValueError) -> BadParameter:
+def refused(name: str, error: ValueError) -> BadParameter:
     """What was wrong with a parameter's value, and what would be right."""
     if isinstance(error, Unknown):
         return BadParameter(name, str(error), error.nearest)
@@ -173,7 +161,7 @@ def parse_search(parameters: Iterable[tuple[str, str]], accept: str = "") -> Sea
                 near = nearest(name, (*PAGE_PARAMETERS, *FILTERS))
                 errors.append(BadParameter(name[:MAX_NAME], "no parameter of this name", near))
         except ValueError as error:
-            errors.append(_refused(name, error))
+            errors.append(refused(name, error))
     if len(clauses) > MAX_CLAUSES:
         errors.append(BadParameter("where", f"more than {MAX_CLAUSES} filters"))
     if errors:

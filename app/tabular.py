@@ -21,7 +21,12 @@ from archive.columns import REAL, TEXT, TIME, Column
 Values = Sequence[Sequence[Any]]
 """The rows of a piece as columns of equal length, in the order of the table's columns."""
 
-AS_TEXT: Final = frozenset({"candid", "from_candid", "objectidps1", "objectidps2", "objectidps3"})
+AS_TEXT: Final = frozenset(
+    {
+        *("candid", "from_candid", "brightest_candid"),
+        *("objectidps1", "objectidps2", "objectidps3"),
+    }
+)
 """Integers that pass 2^53, which JavaScript and many JSON readers cannot hold."""
 
 
@@ -142,6 +147,9 @@ class Csv:
         ]
         if not values[0]:
             return b""
+        if len(cells) == 1:
+            # Readers skip blank lines: a row would be lost.
+            cells = [[cell or '""' for cell in cells[0]]]
         return "".join(_CRLF + ",".join(row) for row in zip(*cells, strict=True)).encode()
 
     def end(self, ending: Ending) -> bytes:

@@ -86,7 +86,7 @@ class VOTable:
         seen = "" if self._as_of is None else f'<INFO name="as_of" value="{self._as_of}"/>\n'
         used = set(map(_frame, columns))
         systems = "".join(f"<{line}/>\n" for system, line in _SYSTEMS.items() if system in used)
-        head = _HEAD.format(seen=seen, systems=systems, name=name, meaning=escape(meaning))
+        head = _HEAD.format(seen=seen, systems=systems, name=name, meaning=_cell(meaning))
         return (head + "".join(map(_field, columns)) + "<DATA>\n<TABLEDATA>\n").encode()
 
     def rows(self, values: Values) -> bytes:

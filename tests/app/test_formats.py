@@ -212,6 +212,15 @@ async def test_fields_choose_and_order(served: Served, name: str) -> None:
         assert first["links_science"] == (full[0]["links"]["science"] or "")
 
 
+async def test_no_row_of_one_missing_value_is_lost(odd: Served) -> None:
+    """pandas skips blank lines."""
+    for name in ("drb", "ssnamenr", "isdiffpos"):
+        rows = readers.by_pandas_csv(await body_of(odd, format="csv", fields=name))
+        items = (await odd.alerts({"fields": name}))["items"]
+        assert rows == expected(items, "pandas, csv")
+        assert None in [row[name] for row in rows]
+
+
 @pytest.mark.parametrize("keys", ["links", "deltamaglatest,l,b", "isdiffpos", "ssnamenr,rb"])
 async def test_fields_sorted_by_what_is_not_among_them(served: Served, keys: str) -> None:
     query = {"cone": "0,90,2", "sort": "-magpsf", "limit": "7"}

@@ -12,10 +12,10 @@ from astropy.io.votable import parse_single_table
 from astropy.io.votable.ucd import parse_ucd
 from astropy.units import Unit
 
-from app import dictionary
+from app import dictionary, points, summaries
 from app.media import FORMATS
 from app.tabular import Table
-from tests.app import readers
+from tests.app import readers, sky
 from tests.app.conftest import Served
 from tests.app.readers import READERS
 
@@ -31,15 +31,28 @@ class Listed(NamedTuple):
         return {column.name: column for column in self.table.columns}
 
 
-LISTS: Final = {"fields": Listed("/api/v1/fields", dictionary.TABLE)}
+OBJECTS: Final = Table("objects", "", summaries.columns_of(summaries.KEYS[:-1], nested=False))
+LISTS: Final = {
+    "fields": Listed("/api/v1/fields", dictionary.TABLE),
+    "objects": Listed("/api/v1/objects?cone=0,90,2&limit=1000", OBJECTS),
+    "light curve": Listed(
+        f"/api/v1/objects/{sky.OBJECT}/lightcurve", points.table_of([sky.OBJECT], (), named=False)
+    ),
+    "merged light curve": Listed(
+        f"/api/v1/objects/{sky.OBJECT}/lightcurve?merged=true",
+        points.table_of([sky.OBJECT], (), named=True),
+    ),
+    "a body's objects": Listed("/api/v1/objects?ssnamenr=433", OBJECTS),
+}
 TABLES: Final = [name for name, known in FORMATS.items() if not known.nested]
 
 
-def joined(item: dict[str, Any]) -> dict[str, Any]:
-    """An item as a row: a list as its parts, joined."""
+def row_of(item: dict[str, Any], columns: readers.Columns) -> dict[str, Any]:
+    """An item as a row: a list as its parts, joined, and nothing where it has no such key."""
+    row = dict.fromkeys(columns) | {n: value for n, value in item.items() if n != "links"}
     return {
         name: (",".join(value) or None) if isinstance(value, list) else value
-        for name, value in item.items()
+        for name, value in row.items()
     }
 
 
@@ -56,7 +69,8 @@ async def body_of(served: Served, address: str, name: str) -> bytes:
 
 
 async def items_of(served: Served, address: str) -> list[dict[str, Any]]:
-    items: list[dict[str, Any]] = json.loads(await body_of(served, address, "json"))["items"]
+    body = json.loads(await body_of(served, address, "json"))
+    items: list[dict[str, Any]] = body["points"] if "points" in body else body["items"]
     assert items
     return items
 
@@ -67,10 +81,10 @@ async def test_readers_read_the_values_of_the_json(
     served: Served, listed: str, reader: str
 ) -> None:
     address, _ = LISTS[listed]
-    rows = [joined(item) for item in await items_of(served, address)]
+    columns = LISTS[listed].columns
+    rows = [row_of(item, columns) for item in await items_of(served, address)]
     name, read = READERS[reader]
     body = await body_of(served, address, name)
-    columns = LISTS[listed].columns
     assert read(body, columns) == readers.expected(rows, reader, columns)
 
 
