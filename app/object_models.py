@@ -36,8 +36,8 @@ WholeObject = create_model(
     **_fields(COLUMNS),
     links=(ObjectLinks, Field(description="addresses of the object's parts")),
 )
-Object = create_model(
-    "Object",
+ObjectSummary = create_model(
+    "ObjectSummary",
     __base__=WholeObject,
     __doc__="An object of a list: every key is there, unless `fields` chose some.",
     __cls_kwargs__={"json_schema_extra": none_required},
@@ -62,7 +62,7 @@ class ObjectWithFilters(WholeObject):
 class ObjectList(Model):
     """A page of objects, by name."""
 
-    items: list[Object]
+    items: list[ObjectSummary]
     next: str | None = Field(description="cursor of the next page; null on the last")
     prev: str | None = Field(description="cursor of the page before; null on the first")
     truncated: bool = Field(description="whether more matched than this answer holds")
