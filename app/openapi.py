@@ -11,6 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from app.errors import PROBLEM
 from app.examples import OF_FIELD
 from app.generators import prepare
+from app.headers import add_headers
 from app.matchmodels import MatchRequest
 from app.media import FORMATS
 from app.models import Problem, Stamp
@@ -115,7 +116,14 @@ def path(description: str, pattern: str, example: str) -> Any:
 
 CandidPath = Annotated[str, path("candidate id of the alert", "^[0-9]{1,19}$", OF_FIELD["candid"])]
 ObjectPath = Annotated[str, path("name of the object", "^.{1,64}$", OF_FIELD["object_id"])]
-NightPath = Annotated[str, path("the night, YYYYMMDD in UTC", "^[0-9]{8}$", "20261123")]
+NightPath = Annotated[
+    str,
+    path(
+        "the night in UTC: YYYYMMDD, or YYYY-MM-DD as the list has it",
+        "^([0-9]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2})$",
+        "20261123",
+    ),
+]
 StampPath = Annotated[Stamp, path("which of the three cutouts", "", Stamp.SCIENCE)]
 
 
@@ -135,6 +143,7 @@ def describe(app: FastAPI) -> Json:
         schema = unseen.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= schema.pop("$defs", {}) | {unseen.__name__: schema}
     prepare(document)
+    add_headers(document)
     return document
 
 
