@@ -51,11 +51,12 @@ def day_of(text: str) -> date:
 def night_named(text: str) -> date:
     """A path's night. Raises NotFound: what is no day names no night."""
     try:
-        if len(text) != len(EXAMPLE):
+        # As an address has it, or as the list does.
+        if not re.fullmatch(r"[0-9]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
             raise ValueError
-        return day_of(text)
+        return day_of(text.replace("-", ""))
     except ValueError:
-        shown = f"nights are written YYYYMMDD, as {EXAMPLE}"
+        shown = f"nights are written YYYYMMDD, as {EXAMPLE}, or YYYY-MM-DD"
         raise NotFound(f"there is no night {text[:16]!r}: {shown}") from None
 
 

@@ -62,7 +62,7 @@ async def list_nights(
 async def get_night(
     request: Request, night: NightPath, archive: ArchiveDependency, ledger: LedgerDependency
 ) -> Response:
-    """What came of every packet of one night, YYYYMMDD in UTC."""
+    """What came of every packet of one night in UTC: YYYYMMDD, or YYYY-MM-DD as the list has it."""
     day = nights.night_named(night)
     if (item := await ledger.one(archive, day)) is None:
         raise NotFound(f"the ledger has no night {night!r}")
