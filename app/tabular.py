@@ -79,7 +79,7 @@ def tokens(column: Column, values: Sequence[Any]) -> str:
     return printed[1:-1].decode()
 
 
-_ALIKE: Final = (1e-5, 1e13)
+_ALIKE: Final = (1e-5, 1e12)
 """Between them, and at zero, singles and doubles of the same digits are spelled alike."""
 
 
