@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status env test check bars bench faults openapi lock image image-check clean
+.PHONY: help setup demo up down status env test check sdks bars bench faults openapi lock image image-check clean
 
 LOCAL ?= .local
 PORT ?=
@@ -10,6 +10,8 @@ DATA ?=
 ARGS ?=
 TEST_PORT ?= 18000
 TEST_LOCAL ?= .local/test
+SDKS_PORT ?= 18400
+SDKS_LOCAL ?= .local/sdks-test
 IMAGE_PORT ?= 8700
 IMAGE_LOCAL ?= .local/image
 
@@ -47,6 +49,10 @@ test: ## all tests, on a stack of their own
 	@dev/setup.sh --tests && \
 	exec $(python) -m dev.testing --local '$(TEST_LOCAL)' --port '$(TEST_PORT)' -- $(ARGS)
 
+sdks: ## make four clients of openapi.json, and have each search, page and download
+	@dev/setup.sh --sdks && \
+	exec $(python) -m dev.testing --local '$(SDKS_LOCAL)' --port '$(SDKS_PORT)' -- tests/sdks $(ARGS)
+
 bars: ## the bars on size, names and SQL alone
 	@$(python) -m dev.bars
 
@@ -71,6 +77,7 @@ lock: setup ## pin every dependency anew, with hashes
 	$(pin) pyproject.toml --output-file requirements.txt
 	$(pin) pyproject.toml --extra dev --constraint requirements.txt --output-file requirements-dev.txt
 	$(pin) tests/clients/tom/requirements.in --output-file tests/clients/tom/requirements.txt
+	$(pin) tests/sdks/requirements.in --output-file tests/sdks/requirements.txt
 
 image: ## build the container images with docker, podman or buildah (PIP_CERT: certificates to trust)
 	@dev/image.sh build

@@ -1,10 +1,15 @@
 """Models of batch matches and their jobs; models.py says what models are for."""
 
 from enum import StrEnum
+from typing import Any, Final
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from app.models import Alert, Model
+from app.models import Alert, Instant, Model
+
+
+class Radius(RootModel[float | str]):
+    """How far from a position."""
 
 
 class Position(BaseModel):
@@ -15,7 +20,7 @@ class Position(BaseModel):
     )
     ra: float = Field(ge=0, le=360, description="right ascension, J2000 [deg]", examples=[0.8143])
     dec: float = Field(ge=-90, le=90, description="declination, J2000 [deg]", examples=[16.1457])
-    radius: float | str | None = Field(
+    radius: Radius | None = Field(
         None,
         description="degrees, at most 10, or a text that ends in `d`, `'` or `\"`; without one the "
         "parameter `radius`",
@@ -23,8 +28,18 @@ class Position(BaseModel):
     )
 
 
+_EXAMPLE: Final[dict[str, Any]] = {
+    "positions": [
+        {"id": "first", "ra": 0.8143, "dec": 16.1457, "radius": '2"'},
+        {"id": "second", "ra": 359.9, "dec": -1.5, "radius": 0.001},
+    ]
+}
+
+
 class MatchRequest(BaseModel):
     """Positions to be matched; the list alone will do too."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     positions: list[Position] = Field(min_length=1)
 
@@ -74,8 +89,8 @@ class Job(Model):
     matches: int | None = Field(description="alerts found; null until the job is done")
     as_of: int = Field(description="number of the batch up to which the archive is seen")
     error: str | None = Field(description="why the job failed")
-    created: str = Field(description="RFC 3339, UTC")
-    ended: str | None = Field(description="RFC 3339, UTC; null until then")
-    expires: str = Field(description="when job and result are deleted, RFC 3339, UTC")
+    created: Instant = Field(description="RFC 3339, UTC")
+    ended: Instant | None = Field(description="RFC 3339, UTC; null until then")
+    expires: Instant = Field(description="when job and result are deleted, RFC 3339, UTC")
     size: int | None = Field(description="bytes of the result; null until the job is done")
     result: str | None = Field(description="address of the Parquet file; null until then")

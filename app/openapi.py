@@ -1,6 +1,7 @@
 """openapi.json: what FastAPI cannot know of it; `python -m app.openapi` prints it."""
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 import orjson
@@ -9,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 
 from app.errors import PROBLEM
 from app.examples import OF_FIELD
+from app.generators import prepare
 from app.matchmodels import MatchRequest
 from app.media import FORMATS
 from app.models import Problem, Stamp
@@ -48,8 +50,10 @@ def bytes_of(media_type: str) -> dict[int | str, Json]:
     return {200: described, 206: part, 304: {"description": "Not modified"}, **problems(416)}
 
 
-def list_responses() -> dict[int | str, Json]:
-    """What a list of alerts answers beside JSON."""
+def list_responses(
+    words: str = "The alerts", told: Sequence[str] | None = None
+) -> dict[int | str, Json]:
+    """What a list answers beside JSON; `told` are its headers, all of a list of alerts without."""
     written = {name: known for name, known in FORMATS.items() if known.writer is not None}
     content: Json = {
         known.media_type.partition(";")[0]: {
@@ -58,11 +62,13 @@ def list_responses() -> dict[int | str, Json]:
         for known in written.values()
     }
     headers: Json = {
-        name: {"description": words, "schema": {"type": "string"}}
-        for name, words in _LIST_HEADERS.items()
+        name: {"description": meaning, "schema": {"type": "string"}}
+        for name, meaning in _LIST_HEADERS.items()
+        if told is None or name in told
     }
+    more: Json = {"headers": headers} if headers else {}
     return {
-        200: {"description": "The alerts", "content": content, "headers": headers},
+        200: {"description": words, "content": content, **more},
         304: {"description": "Not modified"},
     }
 
@@ -128,19 +134,8 @@ def describe(app: FastAPI) -> Json:
     for unseen in (Problem, MatchRequest):
         schema = unseen.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= schema.pop("$defs", {}) | {unseen.__name__: schema}
-    _strip(document)
+    prepare(document)
     return document
-
-
-def _strip(node: Any) -> None:
-    """Take out what generators stumble over: `itemSchema` is a word of OpenAPI 3.2."""
-    if isinstance(node, dict):
-        node.pop("itemSchema", None)
-        for child in node.values():
-            _strip(child)
-    elif isinstance(node, list):
-        for child in node:
-            _strip(child)
 
 
 def canonical(document: Json) -> str:

@@ -4,7 +4,8 @@ from typing import Any, Final
 
 from app.examples import OF_FIELD
 from app.filters import FILTERS, NAMED, OPERATORS, Filter
-from app.media import FORMATS, JSON
+from app.media import FORMATS
+from app.objectlists import MAX_OBJECTS
 from app.regions import MAX_ACROSS, MAX_VERTICES
 from app.search import COUNTS, DEFAULT_LIMIT, MAX_EXPORT, MAX_LIMIT
 from app.totals import EXACT_S
@@ -22,6 +23,20 @@ _SCHEMAS: Final[dict[str, Json]] = {
     "band": {"type": "string", "enum": list(FILTER_OF_FID.values())},
 }
 _SHOWN: Final = OF_FIELD["candid"]
+_LIMIT: Final[Json] = {"type": "integer", "minimum": 1, "default": DEFAULT_LIMIT}
+
+
+def _format_words(what: str) -> str:
+    return (
+        "Format of the answer; it beats Accept. Other formats than JSON come as a "
+        f"file; beyond 1,000 {what} as a stream. What broke off is never whole: the transfer ends "
+        "with an error, a VOTable lacks its end, a Parquet file its footer, CSV and JSON Lines "
+        "their last line end. One that `limit` cut says so: in X-Truncated and X-Next-Cursor, in "
+        f"a VOTable's INFO and a Parquet file's metadata, and beyond 1,000 {what} in a last line "
+        "of CSV (it begins with #) or JSON Lines. Go on with the cursor"
+    )
+
+
 # Examples stand in the schemas: Swagger UI fills a parameter's own one into its form, and forty
 # filled in at once find nothing.
 _PAGE: Final[tuple[Json, ...]] = (
@@ -67,23 +82,13 @@ _PAGE: Final[tuple[Json, ...]] = (
         "name": "limit",
         "description": f"Alerts in one answer; at most {MAX_LIMIT} as JSON, {MAX_EXPORT} in any "
         "other format.",
-        "schema": {
-            "type": "integer",
-            "minimum": 1,
-            "maximum": MAX_EXPORT,
-            "default": DEFAULT_LIMIT,
-        },
+        "schema": _LIMIT | {"maximum": MAX_EXPORT},
         "example": 10,
     },
     {
         "name": "format",
-        "description": "Format of the answer; it beats Accept. Other formats than JSON come as a "
-        "file; beyond 1,000 alerts as a stream. What broke off is never whole: the transfer ends "
-        "with an error, a VOTable lacks its end, a Parquet file its footer, CSV and JSON Lines "
-        "their last line end. One that `limit` cut says so: in X-Truncated and X-Next-Cursor, in "
-        "a VOTable's INFO and a Parquet file's metadata, and beyond 1,000 alerts in a last line "
-        "of CSV (it begins with #) or JSON Lines. Go on with the cursor, or with `after`.",
-        "schema": {"type": "string", "enum": list(FORMATS), "default": JSON, "examples": ["csv"]},
+        "description": f"{_format_words('alerts')}, or with `after`.",
+        "schema": {"type": "string", "enum": list(FORMATS), "examples": ["csv"]},
     },
     {
         "name": "fields",
@@ -146,11 +151,22 @@ def search_parameters() -> list[Json]:
 _OF_OBJECTS: Final = {
     "cone": "Objects with an alert closer than a radius to a position: `ra,dec,radius` in degrees, "
     "at most 10; the radius may end in `d`, `'` or `\"`.",
-    "limit": "Objects in one answer.",
-    "cursor": "`next` of the answer before, with the same search.",
+    "limit": f"Objects in one answer; at most {MAX_LIMIT} as JSON, {MAX_OBJECTS} in any other "
+    "format.",
+    "cursor": "`next` or `prev` of another answer, with the same search.",
+    "format": f"{_format_words('objects')}.",
+    "fields": "The keys of each object, in this order, comma-separated. Without it all; csv, "
+    "votable and parquet then leave out `links`.",
     "as_of": "Batch number: the archive as it was after it. Every answer says its own.",
     "ssnamenr": "Objects with an alert of this solar-system body: its designation as ZTF writes it "
     "(`433`, `2019AB1`) or as people do (`433 Eros`, `2019 AB1`, `67P/Churyumov-Gerasimenko`).",
+}
+
+_OTHERWISE: Final[dict[str, Json]] = {
+    # Without a cone or a body there is no list, so Swagger UI's form begins with one.
+    "cone": {"example": '0.8143,16.1457,2"'},
+    "limit": {"schema": _LIMIT | {"maximum": MAX_OBJECTS}},
+    "fields": {"schema": {"type": "string", "examples": ["object_id,alerts,ra,dec,links"]}},
 }
 
 
@@ -158,6 +174,4 @@ def object_parameters() -> list[Json]:
     """The query parameters of a list of objects."""
     found = [p for p in search_parameters() if p["name"] in _OF_OBJECTS]
     described = [p | {"description": _OF_OBJECTS[p["name"]]} for p in found]
-    # Without a cone or a body there is no list, so Swagger UI's form begins with one.
-    example = {"example": '0.8143,16.1457,2"'}
-    return [p | (example if p["name"] == "cone" else {}) for p in described]
+    return [p | _OTHERWISE.get(p["name"], {}) for p in described]

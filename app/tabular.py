@@ -22,7 +22,12 @@ from archive.columns import REAL, TEXT, TIME, Column
 Values = Sequence[Sequence[Any]]
 """The rows of a piece as columns of equal length, in the order of the table's columns."""
 
-AS_TEXT: Final = frozenset({"candid", "from_candid", "objectidps1", "objectidps2", "objectidps3"})
+AS_TEXT: Final = frozenset(
+    {
+        *("candid", "from_candid", "brightest_candid"),
+        *("objectidps1", "objectidps2", "objectidps3"),
+    }
+)
 """Integers that pass 2^53, which JavaScript and many JSON readers cannot hold."""
 
 
@@ -38,7 +43,8 @@ class Ending(NamedTuple):
     """How an answer ended: the cursor of what follows, None if nothing does; and as of when."""
 
     next: str | None
-    as_of: int
+    as_of: int | None
+    """None where it is not the archive that was asked."""
     told: bool = True
     """Whether the headers said so; those of a long answer are sent before its end is known."""
 
@@ -46,7 +52,7 @@ class Ending(NamedTuple):
 class Writer(Protocol):
     """Makes the bytes of one table."""
 
-    def __init__(self, table: Table, as_of: int) -> None: ...
+    def __init__(self, table: Table, as_of: int | None) -> None: ...
 
     def begin(self) -> bytes: ...
 
@@ -114,7 +120,7 @@ def _json_values(column: Column, values: Sequence[Any]) -> Sequence[Any]:
 class JsonLines:
     """An object a line. Where the headers could not say that more matched, a last line does."""
 
-    def __init__(self, table: Table, as_of: int) -> None:
+    def __init__(self, table: Table, as_of: int | None) -> None:
         self._columns = table.columns
         self._keys = [f'{"," if n else "{"}"{c.name}":' for n, c in enumerate(table.columns)]
         self._lines = 0
@@ -166,7 +172,7 @@ def _quoted(text: str | None) -> str:
 class Csv:
     """RFC 4180 with a header. What the headers could not say is a last line that begins with #."""
 
-    def __init__(self, table: Table, as_of: int) -> None:
+    def __init__(self, table: Table, as_of: int | None) -> None:
         self._columns = table.columns
 
     def begin(self) -> bytes:
@@ -176,6 +182,9 @@ class Csv:
         if not values[0]:
             return b""
         made = cells(self._columns, values, _quoted)
+        if len(made) == 1:
+            # Readers skip blank lines: a row would be lost.
+            made = [[cell or '""' for cell in made[0]]]
         return _CRLF.join(["", *map(",".join, zip(*made, strict=True))]).encode()
 
     def end(self, ending: Ending) -> bytes:
@@ -193,7 +202,7 @@ class Format(NamedTuple):
     accepted: tuple[str, ...]
     """Media types that ask for it in Accept."""
     suffix: str
-    writer: Callable[[Table, int], Writer] | None
+    writer: Callable[[Table, int | None], Writer] | None
     """None for JSON, whose body says more than the rows."""
     nested: bool = False
     """Whether a cell can be an object."""

@@ -3,7 +3,8 @@
 # and the page assets. Each part is finished under another name or gets its stamp
 # last, so a set-up that was killed is simply run again.
 #
-#   dev/setup.sh [--tests]     --tests: also the browser, axe, stilts and the client that the tests use
+#   dev/setup.sh [--tests | --sdks]     --tests: also the browser, axe, stilts and the client that
+#                                       the tests use; --sdks: generators of clients, and compilers
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -59,6 +60,11 @@ missing_packages() {
         have stilts || echo stilts
     fi
     [ "${1:-}" != --tests ] || stamped "$lib/axe/.stamp" "$axe_key" || have npm || echo nodejs npm
+    if [ "${1:-}" = --sdks ]; then
+        have javac || echo openjdk-17-jdk-headless
+        have mvn || echo maven
+        have npm || echo nodejs npm
+    fi
 }
 
 install_packages() {
@@ -97,16 +103,29 @@ make_venv() {
     printf '%s' "$key" >.venv/.stamp
 }
 
-# TOM Toolkit, which is a client of MARS, in an environment of its own: its pins are not ours.
-make_tom() {
-    local tom="$lib/tom" key
-    key=$(printf '%s %s %s' "$PWD" "$(.venv/bin/python -V)" "$(digest "$tom_lock")")
-    if stamped "$tom/.stamp" "$key"; then return; fi
-    say "installing TOM Toolkit, a client to test with"
-    rm -rf "$tom"
-    logged .venv/bin/python -m venv --without-pip "$tom"
-    logged .venv/bin/uv pip install --quiet --python "$tom/bin/python" --require-hashes -r "$tom_lock"
-    printf '%s' "$key" >"$tom/.stamp"
+# Python programs to test with, in an environment of their own: their pins are not ours.
+make_environment() {
+    local folder=$1 lock=$2 what=$3 key
+    key=$(printf '%s %s %s' "$PWD" "$(.venv/bin/python -V)" "$(digest "$lock")")
+    if stamped "$folder/.stamp" "$key"; then return; fi
+    say "installing $what"
+    rm -rf "$folder"
+    logged .venv/bin/python -m venv --without-pip "$folder"
+    logged .venv/bin/uv pip install --quiet --python "$folder/bin/python" --require-hashes -r "$lock"
+    printf '%s' "$key" >"$folder/.stamp"
+}
+
+# What makes TypeScript clients of MARS.
+fetch_node() {
+    local node="$lib/sdks/node" key
+    key=$(digest tests/sdks/npm/package.json tests/sdks/npm/package-lock.json)
+    if stamped "$node/.stamp" "$key"; then return; fi
+    say "fetching openapi-typescript and what it needs"
+    rm -rf "$node"
+    mkdir -p "$node"
+    cp tests/sdks/npm/package.json tests/sdks/npm/package-lock.json tests/sdks/npm/.npmrc "$node/"
+    logged npm --prefix "$node" ci --silent --ignore-scripts --no-audit --no-fund
+    printf '%s' "$key" >"$node/.stamp"
 }
 
 fetch_java() {
@@ -134,7 +153,6 @@ fetch_assets() {
     mv "$folder.new" "$folder"
 }
 
-tom_lock=tests/clients/tom/requirements.txt
 java_key=$(digest dev/pom.xml dev/jars.sha256)
 assets_key=$(digest dev/assets/package-lock.json dev/assets/files.txt)
 axe_key=$(digest dev/assets/package-lock.json dev/assets/tests.txt)
@@ -145,5 +163,9 @@ fetch_java
 fetch_assets "$vendor" files.txt "$assets_key"
 if [ "${1:-}" = --tests ]; then
     fetch_assets "$lib/axe" tests.txt "$axe_key"
-    make_tom
+    make_environment "$lib/tom" tests/clients/tom/requirements.txt \
+        "TOM Toolkit, a client to test with"
+elif [ "${1:-}" = --sdks ]; then
+    make_environment "$lib/sdks/python" tests/sdks/requirements.txt "generators of clients"
+    fetch_node
 fi

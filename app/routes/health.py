@@ -1,6 +1,7 @@
 """Whether it works, for machines: /healthz, /readyz, /metrics."""
 
 import asyncio
+from enum import StrEnum
 from http import HTTPStatus
 from typing import Any, Literal
 
@@ -22,10 +23,17 @@ class Health(Model):
     status: Literal["ok"]
 
 
+class ReadinessStatus(StrEnum):
+    """Whether the app can answer."""
+
+    READY = "ready"
+    NOT_READY = "not ready"
+
+
 class Readiness(Model):
     """Whether the app can answer, and what stands in the way."""
 
-    status: Literal["ready", "not ready"]
+    status: ReadinessStatus
     database: str
     store: str
 
