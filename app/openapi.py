@@ -11,6 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from app.errors import PROBLEM
 from app.examples import OF_FIELD
 from app.generators import prepare
+from app.headers import add_headers
 from app.matchmodels import MatchRequest
 from app.media import FORMATS
 from app.models import Problem, Stamp
@@ -76,7 +77,7 @@ def list_responses(
 _LIST_HEADERS: Final = {
     "Link": "addresses of the next page and of the one before, rel=next and rel=prev",
     "X-As-Of": "number of the batch up to which the archive was seen; not with JSON",
-    "X-Truncated": "whether more matched, true or false; not with JSON, nor beyond 1,000 alerts",
+    "X-Truncated": "whether more matched, true or false; not with JSON, nor beyond 1,000 items",
     "X-Next-Cursor": "cursor of what follows; where X-Truncated is true",
     "X-Cone": "where `name` was found: `ra,dec,radius`, as `cone` takes it; only with `name`",
     "X-Count": "alerts that match; only with `count`, and not with JSON",
@@ -115,7 +116,14 @@ def path(description: str, pattern: str, example: str) -> Any:
 
 CandidPath = Annotated[str, path("candidate id of the alert", "^[0-9]{1,19}$", OF_FIELD["candid"])]
 ObjectPath = Annotated[str, path("name of the object", "^.{1,64}$", OF_FIELD["object_id"])]
-NightPath = Annotated[str, path("the night, YYYYMMDD in UTC", "^[0-9]{8}$", "20261123")]
+NightPath = Annotated[
+    str,
+    path(
+        "the night in UTC: YYYYMMDD, or YYYY-MM-DD as the list has it",
+        "^([0-9]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2})$",
+        "20261123",
+    ),
+]
 StampPath = Annotated[Stamp, path("which of the three cutouts", "", Stamp.SCIENCE)]
 
 
@@ -135,6 +143,7 @@ def describe(app: FastAPI) -> Json:
         schema = unseen.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= schema.pop("$defs", {}) | {unseen.__name__: schema}
     prepare(document)
+    add_headers(document)
     return document
 
 

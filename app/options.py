@@ -116,7 +116,9 @@ class NightsShown(Options):
     before: Annotated[
         date | SkipJsonSchema[None],
         BeforeValidator(nights.day_of),
-        WithJsonSchema({"type": "string", "pattern": "^[0-9]{8}$", "examples": [nights.EXAMPLE]}),
+        WithJsonSchema(
+            {"type": "string", "pattern": "^([0-9]{8})?$", "examples": [nights.EXAMPLE]}
+        ),
     ] = Field(
         default=None,
         description="Only nights before this one, YYYYMMDD: the page after it.",

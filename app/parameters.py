@@ -9,17 +9,25 @@ from app.objectlists import MAX_OBJECTS
 from app.regions import MAX_ACROSS, MAX_VERTICES
 from app.search import COUNTS, DEFAULT_LIMIT, MAX_EXPORT, MAX_LIMIT
 from app.totals import EXACT_S
+from app.values import MOMENT, NUMBER
 from archive.tables import FILTER_OF_FID
 
 Json = dict[str, Any]
 
+
+def of_form(form: str, most: int = 200) -> Json:
+    """The schema of a text of some form; a blank one is absent, so it may be blank."""
+    return {"type": "string", "maxLength": most, "pattern": f"^({form})?$"}
+
+
+RADIUS: Final = f"{NUMBER} *[d'\"]?"
 _SCHEMAS: Final[dict[str, Json]] = {
     "number": {"type": "number"},
     "integer": {"type": "integer", "format": "int64"},
     "string": {"type": "string", "maxLength": 200},
     "boolean": {"type": "boolean"},
-    "id": {"type": "string", "pattern": r"^-?[0-9]{1,19}(,-?[0-9]{1,19})*$"},
-    "time": {"type": "string"},
+    "id": {"type": "string", "pattern": "^(-?[0-9]{1,19}(,-?[0-9]{1,19})*)?$"},
+    "time": of_form(MOMENT),
     "band": {"type": "string", "enum": list(FILTER_OF_FID.values())},
 }
 _SHOWN: Final = OF_FIELD["candid"]
@@ -44,14 +52,15 @@ _PAGE: Final[tuple[Json, ...]] = (
         "name": "cone",
         "description": "Alerts closer than a radius to a position: `ra,dec,radius` in degrees, at "
         "most 10; the radius may end in `d`, `'` or `\"`.",
-        "schema": {"type": "string", "maxLength": 200, "examples": ['0.8143,16.1457,2"']},
+        "schema": of_form(f"{NUMBER},{NUMBER},{RADIUS}") | {"examples": ['0.8143,16.1457,2"']},
     },
     {
         "name": "polygon",
         "description": "Alerts within a polygon of great circles: `ra1,dec1,ra2,dec2,...` in "
         f"degrees, 3 to {MAX_VERTICES} vertices in either direction, at most {MAX_ACROSS:g} "
         "degrees across; its sides must not cross or touch. With a cone too alerts lie in both.",
-        "schema": {"type": "string", "maxLength": 4000, "examples": ["0,16,2,16,2,17,0,17"]},
+        "schema": of_form(f"{NUMBER},{NUMBER}(,{NUMBER},{NUMBER}){{2,{MAX_VERTICES}}}", 4000)
+        | {"examples": ["0,16,2,16,2,17,0,17"]},
     },
     {
         "name": "name",
@@ -66,7 +75,7 @@ _PAGE: Final[tuple[Json, ...]] = (
         "gt, gte, lt, lte, in (comma-separated) and isnull (true or false), and none for equality.",
         "schema": {
             "type": "array",
-            "items": {"type": "string"},
+            "items": {"type": "string", "pattern": "^([a-z0-9_]+:.+)?$"},
             "maxItems": 64,
             "examples": [["chipsf__lt:5", "ssnamenr__isnull:true"]],
         },
@@ -76,7 +85,7 @@ _PAGE: Final[tuple[Json, ...]] = (
         "description": "Field to sort by, `-` in front for descending. By a field other than jd, "
         "time, candid, object_id or lco_id only with a cone, a polygon, a name, an object, "
         "a list of candids or at most 7 days.",
-        "schema": {"type": "string", "default": "-jd", "examples": ["-jd"]},
+        "schema": of_form("-?[a-z0-9_]+") | {"default": "-jd", "examples": ["-jd"]},
     },
     {
         "name": "limit",
@@ -99,7 +108,7 @@ _PAGE: Final[tuple[Json, ...]] = (
     {
         "name": "cursor",
         "description": "`next` or `prev` of another answer, with the same search.",
-        "schema": {"type": "string", "maxLength": 600},
+        "schema": of_form("[A-Za-z0-9_-]+", 600),
     },
     {
         "name": "count",
@@ -112,7 +121,7 @@ _PAGE: Final[tuple[Json, ...]] = (
         "description": "A candid: the answer begins behind this alert, in the order of the search. "
         "To go on with an export that broke off: the last candid that came whole, and `as_of` "
         "(X-As-Of) of the answer, so that no alert is missed or had twice.",
-        "schema": {"type": "string", "pattern": "^[0-9]{1,19}$", "examples": [_SHOWN]},
+        "schema": {"type": "string", "pattern": "^([0-9]{1,19})?$", "examples": [_SHOWN]},
     },
     {
         "name": "as_of",
@@ -125,11 +134,12 @@ _PAGE: Final[tuple[Json, ...]] = (
 def _named(name: str) -> Json:
     field, operator = wanted = FILTERS[name]
     unit = f" [{field.unit}]" if field.unit else ""
-    listed = ", or a comma-separated list" if "," in _SCHEMAS[field.kind].get("pattern", "") else ""
+    listed = ", or a comma-separated list" if field.kind == "id" else ""
+    bounds = dict(zip(("minimum", "maximum"), field.bounds or (), strict=False))
     return {
         "name": name,
         "description": f"{field.meaning}{unit}: {OPERATORS[operator].words}{listed}",
-        "schema": _SCHEMAS[field.kind] | {"examples": [_example(wanted)]},
+        "schema": _SCHEMAS[field.kind] | bounds | {"examples": [_example(wanted)]},
     }
 
 

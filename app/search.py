@@ -162,7 +162,7 @@ def parse_search(parameters: Iterable[tuple[str, str]], accept: str = "") -> Sea
                 errors.append(BadParameter(name[:MAX_NAME], "no parameter of this name", near))
         except ValueError as error:
             errors.append(refused(name, error))
-    if len(clauses) > MAX_CLAUSES:
+    if sum(name == "where" for name, _ in given) > MAX_CLAUSES:
         errors.append(BadParameter("where", f"more than {MAX_CLAUSES} filters"))
     if errors:
         raise BadParameters(errors)
