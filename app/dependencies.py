@@ -14,6 +14,7 @@ from app.errors import BadParameter, BadParameters, NoJobs, NotFound
 from app.fieldcounts import NightCounts
 from app.fragments import Fragments
 from app.jobs import Jobs
+from app.ledger import Ledger
 from app.matchquery import MatchQuery, parse_match
 from app.queries import Archive, check
 from app.ratelimit import client_of
@@ -72,6 +73,12 @@ async def get_night_counts(request: Request) -> NightCounts:
     """The nights that were counted last."""
     counts: NightCounts = request.app.state.night_counts
     return counts
+
+
+async def get_ledger(request: Request) -> Ledger:
+    """The ledger's sums, as far as they are known."""
+    ledger: Ledger = request.app.state.ledger
+    return ledger
 
 
 async def get_names(request: Request) -> Names:
@@ -167,6 +174,7 @@ LegacyFragmentsDependency = Annotated[Fragments, Depends(get_legacy_fragments)]
 WalksDependency = Annotated[Walks, Depends(get_walks)]
 SearchDependency = Annotated[Search, Depends(read_search)]
 NightCountsDependency = Annotated[NightCounts, Depends(get_night_counts)]
+LedgerDependency = Annotated[Ledger, Depends(get_ledger)]
 NamesDependency = Annotated[Names, Depends(get_names)]
 MatcherDependency = Annotated[Matcher, Depends(get_matcher)]
 MatchQueryDependency = Annotated[MatchQuery, Depends(read_match)]

@@ -130,14 +130,17 @@ async def apart(make: Callable[..., Made], *of: Any) -> Made:
 async def _pieces(
     writer: Writer, first: Page, later: AsyncIterator[Page], written: Callable[[Rows], bytes]
 ) -> AsyncIterator[bytes]:
-    """The bytes of a table."""
+    """The bytes of a table. While a page is written PostgreSQL finds the next one."""
     yield writer.begin()
     page: Page | None = first
     while page is not None:
-        last = page
-        for n in range(0, len(page.rows), PIECE):
-            yield await apart(written, page.rows[n : n + PIECE])
-        page = await anext(later, None)
+        last, following = page, asyncio.ensure_future(anext(later, None))
+        try:
+            for n in range(0, len(last.rows), PIECE):
+                yield await apart(written, last.rows[n : n + PIECE])
+            page = await following
+        finally:
+            following.cancel()
     yield await apart(writer.end, Ending(last.next, last.as_of, told=False))
 
 

@@ -77,17 +77,22 @@ def _links(
     }
 
 
-def _links_of(row: asyncpg.Record, api: str) -> dict[str, str | None]:
-    return _links(api, row["candid"], row["object_id"], *(row[name] for name in HAS))
+Held = Mapping[str, Sequence[Any]]
+"""What rows hold, column by column."""
 
 
-def _link(part: str) -> Callable[[asyncpg.Record, str], Any]:
-    return lambda row, api: _links_of(row, api)[part]
+def _links_of(held: Held, api: str) -> list[dict[str, str | None]]:
+    parts = (held[name] for name in ("candid", "object_id", *HAS))
+    return [_links(api, *row) for row in zip(*parts, strict=True)]
 
 
-_MADE: Final[dict[str, Callable[[asyncpg.Record, str], Any]]] = {
-    "mjd": lambda row, api: times.mjd_of(row["jd"]),
-    "time": lambda row, api: utc(row["jd"]),
+def _link(part: str) -> Callable[[Held, str], Sequence[Any]]:
+    return lambda held, api: [links[part] for links in _links_of(held, api)]
+
+
+_MADE: Final[dict[str, Callable[[Held, str], Sequence[Any]]]] = {
+    "mjd": lambda held, api: list(map(times.mjd_of, held["jd"])),
+    "time": lambda held, api: list(map(utc, held["jd"])),
     "links": _links_of,
     **{name: _link(name.removeprefix("links_")) for name in LINKS},
 }
@@ -96,10 +101,11 @@ _MADE: Final[dict[str, Callable[[asyncpg.Record, str], Any]]] = {
 
 def alert_values(names: Sequence[str], rows: Sequence[asyncpg.Record], api: str) -> Values:
     """The chosen columns of alerts, from rows that hold selection.columns_of(names)."""
-    return [
-        [_MADE[name](row, api) for row in rows] if name in _MADE else [row[name] for row in rows]
-        for name in names
-    ]
+    if not rows:
+        return [()] * len(names)
+    # All at once: a record takes 0.1 us to find one value by its name.
+    held = dict(zip(rows[0].keys(), zip(*rows, strict=True), strict=True))
+    return [_MADE[name](held, api) if name in _MADE else held[name] for name in names]
 
 
 def alert_columns(names: Sequence[str]) -> tuple[Column, ...]:

@@ -15,6 +15,7 @@ from app.fieldcounts import NightCounts
 from app.formats import alert_items
 from app.fragments import Fragments
 from app.jobs import open_jobs
+from app.ledger import Ledger
 from app.legacy import legacy_items
 from app.metrics import Metrics
 from app.middleware import Surroundings
@@ -93,7 +94,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     api = f"{settings.public_url}/api/v1"
     app.state.fragments = Fragments(alert_items, api)
     app.state.legacy_fragments, app.state.walks = Fragments(legacy_items, api), Walks()
-    app.state.night_counts = NightCounts()
+    app.state.night_counts, app.state.ledger = NightCounts(), Ledger()
     for routes in ROUTES:
         app.include_router(routes.router)
     add_error_handlers(app)

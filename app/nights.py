@@ -1,15 +1,11 @@
-"""The ledger as the app reads it: what came of every packet, per night and topic.
-
-A night here is that of the topic's or tarball's name, else the UTC day on which it was taken in.
-"""
+"""Nights: how they are named, what the ledger's table of them holds, and which lie beside one."""
 
 import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-import asyncpg
-from sqlalchemy import BindParameter, Date, Double, Integer, Select, bindparam, func, select
+from sqlalchemy import BindParameter, Date, Double, bindparam, func, select
 
 from app.errors import NotFound
 from app.matching import compiled
@@ -74,77 +70,10 @@ def begin_of(night: date) -> float:
     return times.jd_of(datetime(night.year, night.month, night.day, tzinfo=UTC))
 
 
-# -------------------------------------------------------------------------------------------------
-# What the ledger says
-# -------------------------------------------------------------------------------------------------
-
-
-def _per_topic(*where: Any) -> Select[Any]:
-    return (
-        select(
-            ledger.c.night,
-            ledger.c.source.label("topic"),
-            *(func.sum(ledger.c[outcome]).label(outcome) for outcome in OUTCOMES),
-        )
-        .where(*where)
-        .group_by(ledger.c.night, ledger.c.source)
-        .order_by(ledger.c.night.desc(), ledger.c.source)
-    )
-
-
-_PICKED: Final = (
-    select(ledger.c.night)
-    .where(ledger.c.night < bindparam("before", type_=Date()))
-    .group_by(ledger.c.night)
-    .order_by(ledger.c.night.desc())
-    .limit(bindparam("limit", type_=Integer()))
-)
-_NIGHTS: Final = compiled(_per_topic(ledger.c.night.in_(_PICKED)))
-_NIGHT: Final = compiled(_per_topic(ledger.c.night == bindparam("night", type_=Date())))
-
-
-class NightsPage(NamedTuple):
-    """Some nights, newest first, and the night before which the next page begins, if there is."""
-
-    items: list[Item]
-    next: str | None
-
-
-async def listed(archive: Archive, before: date | None, limit: int) -> NightsPage:
-    """The newest nights of the ledger before a day."""
-    # The bound is exclusive, and no survey comes to the last day of the year 9999.
-    rows = await archive.fetch(_NIGHTS, before=before or date.max, limit=limit + 1)
-    items = _items(rows)
-    more = len(items) > limit
-    last = date.fromisoformat(items[limit - 1]["night"]) if more else None
-    return NightsPage(items[:limit], compact(last) if last else None)
-
-
-async def one(archive: Archive, night: date) -> Item | None:
-    """What the ledger says of a night; None where it does not know it."""
-    return next(iter(_items(await archive.fetch(_NIGHT, night=night))), None)
-
-
-def _items(rows: Sequence[asyncpg.Record]) -> list[Item]:
-    """Nights with their topics, in the order of the rows."""
-    items: dict[str, Item] = {}
-    for row in rows:
-        night = row["night"].isoformat()
-        item = items.setdefault(night, {"night": night, **dict.fromkeys(OUTCOMES, 0), "topics": []})
-        item["topics"].append({name: row[name] for name in ("topic", *OUTCOMES)})
-        for outcome in OUTCOMES:
-            item[outcome] += row[outcome]
-    return list(items.values())
-
-
 def topic_rows(items: Sequence[Item]) -> list[Item]:
     """Nights as rows of the table, one a topic."""
     return [{"night": item["night"], **topic} for item in items for topic in item["topics"]]
 
-
-# -------------------------------------------------------------------------------------------------
-# The nights beside one
-# -------------------------------------------------------------------------------------------------
 
 _DAY: Final = bindparam("night", type_=Date())
 _BEGIN: Final[BindParameter[float]] = bindparam("begin", type_=Double())

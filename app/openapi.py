@@ -77,7 +77,7 @@ def list_responses(
 _LIST_HEADERS: Final = {
     "Link": "addresses of the next page and of the one before, rel=next and rel=prev",
     "X-As-Of": "number of the batch up to which the archive was seen; not with JSON",
-    "X-Truncated": "whether more matched, true or false; not with JSON, nor beyond 1,000 alerts",
+    "X-Truncated": "whether more matched, true or false; not with JSON, nor beyond 1,000 items",
     "X-Next-Cursor": "cursor of what follows; where X-Truncated is true",
     "X-Cone": "where `name` was found: `ra,dec,radius`, as `cone` takes it; only with `name`",
     "X-Count": "alerts that match; only with `count`, and not with JSON",

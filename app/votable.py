@@ -9,8 +9,8 @@ from functools import lru_cache
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
-from app.tabular import Ending, Table, Values, tokens
-from archive.columns import TEXT, TIME, Column, Kind
+from app.tabular import Ending, Table, Values, cells
+from archive.columns import TIME, Column, Kind
 
 _TYPES: Final[dict[Kind, str]] = {
     Kind.INTEGER: 'datatype="int"',
@@ -45,13 +45,17 @@ _HEAD: Final = """<?xml version="1.0" encoding="UTF-8"?>
 _NO_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML cannot hold in any spelling."""
 _MARKS: Final = {"\r": "&#13;"}
+_ROW, _NEXT_CELL, _ROW_END = "<TR><TD>", "</TD><TD>", "</TD></TR>\n"
+_NEXT_ROW: Final = _ROW_END + _ROW
 _POWERS: Final = {"mag2": "mag**2"}
 """VOUnits spells a power so."""
 
 
 @lru_cache(maxsize=4096)
 def _cell(text: str | None) -> str:
-    return "" if text is None else escape(_NO_XML.sub("\ufffd", text), _MARKS)
+    if text is None or text.isalnum():
+        return text or ""
+    return escape(_NO_XML.sub("\ufffd", text), _MARKS)
 
 
 def _field(column: Column) -> str:
@@ -90,16 +94,11 @@ class VOTable:
         return (head + "".join(map(_field, columns)) + "<DATA>\n<TABLEDATA>\n").encode()
 
     def rows(self, values: Values) -> bytes:
-        cells = [
-            list(map(_cell, column_values))
-            if column.kind in (TEXT, TIME)
-            else tokens(column, column_values)
-            for column, column_values in zip(self._table.columns, values, strict=True)
-        ]
         if not values[0]:
             return b""
-        rows = zip(*cells, strict=True)
-        return "".join(f"<TR><TD>{'</TD><TD>'.join(r)}</TD></TR>\n" for r in rows).encode()
+        made = cells(self._table.columns, values, _cell)
+        rows = _NEXT_ROW.join(map(_NEXT_CELL.join, zip(*made, strict=True)))
+        return f"{_ROW}{rows}{_ROW_END}".encode()
 
     def end(self, ending: Ending) -> bytes:
         # OVERFLOW is DALI's word for a table that the limit cut.

@@ -19,7 +19,7 @@ router = APIRouter(
 )
 
 
-@router.get("", response_model=Dictionary, responses=list_responses("The fields", ()))
+@router.get("", response_model=Dictionary, responses=list_responses("The fields", ("X-Truncated",)))
 async def list_fields(request: Request, options: Annotated[ListOptions, Query()]) -> Response:
     """Every field of an alert: type, unit, UCD, meaning, sentinel, and how it can be searched.
 

@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse
 from app import nightplot, nights, objects
 from app.dependencies import (
     ArchiveDependency,
+    LedgerDependency,
     NightCountsDependency,
     SettingsDependency,
     no_parameters,
@@ -24,10 +25,13 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/nights/", dependencies=[Depends(no_repeats)])
 async def get_nights_page(
-    request: Request, options: Annotated[NightsShown, Query()], archive: ArchiveDependency
+    request: Request,
+    options: Annotated[NightsShown, Query()],
+    archive: ArchiveDependency,
+    ledger: LedgerDependency,
 ) -> Response:
     """The nights of the ledger, newest first."""
-    page = await nights.listed(archive, options.before, options.limit)
+    page = await ledger.listed(archive, options.before, options.limit)
     return render(
         request,
         "nights.html",
@@ -41,13 +45,17 @@ async def get_nights_page(
 
 @router.get("/nights/{night}/", dependencies=[Depends(no_parameters)])
 async def get_night_page(
-    request: Request, night: str, archive: ArchiveDependency, counts: NightCountsDependency
+    request: Request,
+    night: str,
+    archive: ArchiveDependency,
+    ledger: LedgerDependency,
+    counts: NightCountsDependency,
 ) -> Response:
     """A night: what came of its packets, its alerts over time and on the sky."""
     day = nights.night_named(night)
-    ledger = await nights.one(archive, day)
+    packets = await ledger.one(archive, day)
     counted = await counts.of(archive, day, await objects.settled(archive, None))
-    if ledger is None and not counted.items:
+    if packets is None and not counted.items:
         raise NotFound(f"no alert was exposed on {day}, and the ledger has no such night")
     earlier, later = await nights.beside(archive, day)
     return render(
@@ -56,7 +64,7 @@ async def get_night_page(
         policy=PLOTTED,
         night=night,
         day=day,
-        ledger=ledger,
+        ledger=packets,
         outcomes=nights.OUTCOMES,
         earlier=earlier,
         later=later,

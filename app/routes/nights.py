@@ -8,6 +8,7 @@ from app import nights, objects
 from app.answers import next_link, send_json
 from app.dependencies import (
     ArchiveDependency,
+    LedgerDependency,
     NightCountsDependency,
     SettingsDependency,
     no_parameters,
@@ -33,6 +34,7 @@ async def list_nights(
     request: Request,
     options: Annotated[NightsOptions, Query()],
     archive: ArchiveDependency,
+    ledger: LedgerDependency,
     settings: SettingsDependency,
 ) -> Response:
     """What came of every packet, night by night and topic by topic, newest first.
@@ -40,7 +42,7 @@ async def list_nights(
     A packet's night is that of its topic's or tarball's name; of other files it is the UTC day on
     which they were taken in. In CSV, VOTable and Parquet a row is a topic of a night.
     """
-    page = await nights.listed(archive, options.before, options.limit)
+    page = await ledger.listed(archive, options.before, options.limit)
     body: dict[str, Any] = {
         "items": page.items,
         "next": page.next,
@@ -57,10 +59,12 @@ async def list_nights(
 
 
 @router.get("/{night}", response_model=Night, dependencies=[Depends(no_parameters)])
-async def get_night(request: Request, night: NightPath, archive: ArchiveDependency) -> Response:
+async def get_night(
+    request: Request, night: NightPath, archive: ArchiveDependency, ledger: LedgerDependency
+) -> Response:
     """What came of every packet of one night in UTC: YYYYMMDD, or YYYY-MM-DD as the list has it."""
     day = nights.night_named(night)
-    if (item := await nights.one(archive, day)) is None:
+    if (item := await ledger.one(archive, day)) is None:
         raise NotFound(f"the ledger has no night {night!r}")
     return send_json(request, item)
 
@@ -72,10 +76,12 @@ async def get_night(request: Request, night: NightPath, archive: ArchiveDependen
     dependencies=[Depends(no_repeats)],
 )
 async def list_night_fields(
+    *,
     request: Request,
     night: NightPath,
     options: Annotated[CountsOptions, Query()],
     archive: ArchiveDependency,
+    ledger: LedgerDependency,
     counts: NightCountsDependency,
 ) -> Response:
     """The alerts of a night by field and filter: how many, of which exposures, how deep, where.
@@ -87,7 +93,7 @@ async def list_night_fields(
     day = nights.night_named(night)
     as_of = await objects.settled(archive, options.as_of)
     counted = await counts.of(archive, day, as_of)
-    if not counted.items and await nights.one(archive, day) is None:
+    if not counted.items and await ledger.one(archive, day) is None:
         raise NotFound(f"no alert was exposed on {day}, and the ledger has no night {night!r}")
     body: dict[str, Any] = {
         "night": day.isoformat(),

@@ -139,7 +139,7 @@ async def list_object_alerts(
 @router.get(
     "/{object_id}/lightcurve",
     response_model=LightCurve,
-    responses=list_responses("The points", ("X-As-Of",)),
+    responses=list_responses("The points", ("X-As-Of", "X-Truncated")),
     dependencies=[Depends(repeatable("kind"))],
 )
 async def get_light_curve(

@@ -6,6 +6,8 @@
   if (!data || !window.Plotly) return;
   const series = JSON.parse(data.textContent);
   const HATCHES = { g: "", r: "/", i: "x" };
+  // Fields lie upon one another: what is beneath must show.
+  const pale = (color) => color.replace(/^rgb\((.*)\)$/, "rgba($1, 0.35)");
 
   const drawings = {
     time: () => ({
@@ -41,7 +43,7 @@
           text: one.text,
           customdata: one.search,
           hovertemplate: "%{text}<extra></extra>",
-          marker: { symbol: one.symbol, size: one.size, color, opacity: 0.5, line: { color, width: 1 } },
+          marker: { symbol: one.symbol, size: one.size, opacity: 1, color: pale(color), line: { color, width: 1 } },
         };
       }),
       layout: {

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import orjson
 import pyarrow.parquet
 import pytest
 from astropy.io.votable import parse_single_table
@@ -15,7 +17,8 @@ from astropy.units import Unit
 from app.formats import utc, utcs
 from app.media import FORMATS
 from app.selection import ALERT_KEYS, COLUMNS, ON_REQUEST
-from archive.columns import REAL, TEXT, TIME
+from app.tabular import shortest, tokens
+from archive.columns import REAL, TEXT, TIME, Column
 from tests import packets
 from tests.app import readers
 from tests.app.conftest import Served, fresh_archive, serving, take_in
@@ -89,6 +92,17 @@ async def test_csv_and_json_lines_have_the_digits_of_the_json(odd: Served) -> No
         assert row == {
             name: words.get(value, value) for name, value in item.items() if name != "links"
         }
+
+
+def test_every_single_is_printed_as_the_json_prints_it() -> None:
+    bits = np.random.default_rng(1).integers(0, 2**32, 200_000, dtype=np.uint32)
+    edges = [1e-5, 9.9999e-6, 1e13, 9.9999e12, 1e16, 0.0, -0.0, 1e-45, 3.4e38, -1e-5, -1e13]
+    numbers = [*map(float, np.array(edges, np.float32)), *map(float, bits.view(np.float32)), None]
+    column = Column("magpsf", REAL, "", "", "")
+    for some in (numbers, [n for n in numbers if n is None or 1e-5 < abs(n) < 1e13]):
+        assert tokens(column, some) == orjson.dumps(shortest(some))[1:-1].decode()
+    for number in numbers[: len(edges)]:
+        assert tokens(column, [number]) == orjson.dumps(shortest([number]))[1:-1].decode()
 
 
 async def test_stilts_reads_a_votable(odd: Served, served: Served, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from astropy.io.votable import parse_single_table
 from astropy.io.votable.ucd import parse_ucd
 
 from app import fieldcounts, nights
+from app.errors import TooDear
 from app.fieldcounts import NightCounts
 from app.night_models import FieldCountList, Night, NightList
 from app.queries import Archive
@@ -28,6 +29,7 @@ from tests.app.conftest import Served, fresh_archive, serving, take_in
 from tests.real_archive import Everything
 
 BANDS = {1: "g", 2: "r", 3: "i"}
+NIGHTS = [date(2025, 12, 30) + timedelta(days=n * n) for n in range(5)]
 READERS = [name for name, (kind, _) in readers.READERS.items() if kind != "jsonl"]
 DAY_JD = 2_461_071.5
 """0h UTC of 2026-01-31."""
@@ -208,9 +210,34 @@ async def test_many_nights_are_kept_and_many_askers_count_once(
         assert len(asked) == 3 * fieldcounts.PARTS
         await counts.of(archive, days[2], 6)
         assert len(asked) == 3 * fieldcounts.PARTS + 1
-        await counts.of(archive, days[0], 6)
+        # An earlier batch is another answer, kept beside.
+        for _ in range(2):
+            assert (await counts.of(archive, days[2], 4)).alerts == 1
         assert len(asked) == 4 * fieldcounts.PARTS + 1
+        await counts.of(archive, days[0], 6)
+        assert len(asked) == 5 * fieldcounts.PARTS + 1
         await engine.dispose()
+
+
+async def test_who_waits_too_long_for_others_is_told(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fieldcounts, "WAIT_S", 0.05)
+    engine, go_on = make_engine(served.settings, "test"), asyncio.Event()
+
+    class Slow(Archive):
+        async def fetch(self, statement: Any, **values: Any) -> Any:
+            await go_on.wait()
+            return await super().fetch(statement, **values)
+
+    archive, counts = Slow(engine, 4, 5), NightCounts()
+    first = asyncio.create_task(counts.of(archive, NIGHTS[0], 5))
+    await asyncio.sleep(0)
+    with pytest.raises(TooDear, match="many nights"):
+        await counts.of(archive, NIGHTS[1], 5)
+    go_on.set()
+    assert (await first).alerts == (await counts.of(archive, NIGHTS[1], 5)).alerts == 0
+    await engine.dispose()
 
 
 @pytest.mark.parametrize(
@@ -239,7 +266,6 @@ async def test_a_night_of_the_ledger_without_alerts_is_empty(served: Served) -> 
     assert stored == ledger["stored"]
 
 
-NIGHTS = [date(2025, 12, 30) + timedelta(days=n * n) for n in range(5)]
 OUTCOMES = ("received", "stored", "duplicate", "private", "rejected")
 
 

@@ -4,6 +4,8 @@ import io
 import json
 from typing import Any, Final
 
+import httpx
+import pyarrow
 import pyarrow.parquet
 import pytest
 from astropy.io.votable import parse_single_table
@@ -178,6 +180,45 @@ async def test_a_stream_sums_up_a_chunk_at_a_time(
     asked.clear()
     await served.client.head(OBJECTS, params=query)
     assert asked == [10]
+
+
+@pytest.mark.usefixtures("chunks")
+@pytest.mark.parametrize("name", ["csv", "jsonl", "votable", "parquet"])
+async def test_a_broken_stream_is_not_whole(
+    served: Served, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    asked = 0
+    summaries_of = objects.summaries
+
+    async def failing(archive: Any, names: Any, as_of: int) -> Any:
+        nonlocal asked
+        asked += 1
+        if asked > 2:
+            raise OSError("the database is gone")
+        return await summaries_of(archive, names, as_of)
+
+    query = EVERYWHERE | {"format": name, "limit": "1000"}
+    whole = (await served.client.get(OBJECTS, params=query)).content
+    monkeypatch.setattr(objects, "summaries", failing)
+    got, broke_off = b"", False
+    async with served.client.stream("GET", OBJECTS, params=query) as answer:
+        assert answer.status_code == 200
+        try:
+            async for piece in answer.aiter_bytes():
+                got += piece
+        except httpx.RemoteProtocolError:
+            broke_off = True
+    assert broke_off
+    assert got != whole
+    if name == "parquet":
+        with pytest.raises(pyarrow.ArrowInvalid):
+            pyarrow.parquet.read_table(io.BytesIO(got))
+    elif name == "votable":
+        with pytest.raises(Exception, match="no element found"):
+            parse_single_table(io.BytesIO(got))
+    else:
+        assert whole.startswith(got)
+        assert not got.endswith(b"\n")
 
 
 @pytest.mark.parametrize(
