@@ -2,6 +2,11 @@
 
 from typing import Final
 
+POSITION: Final = ("0.8143", "16.1457")
+"""RA and Dec of an alert of the object below, in degrees."""
+NIGHT: Final = "20261123"
+JOB: Final = "MARS-jobs-are-named-by-32-of-it-"
+"""No job has this name, as each job has its own."""
 OF_FIELD: Final[dict[str, str]] = {
     "jd": "2458316.5",
     "mjd": "58316",

@@ -9,7 +9,7 @@ from fastapi import FastAPI, Path
 from fastapi.openapi.utils import get_openapi
 
 from app.errors import PROBLEM
-from app.examples import OF_FIELD
+from app.examples import NIGHT, OF_FIELD
 from app.generators import prepare
 from app.headers import add_headers
 from app.matchmodels import MatchRequest
@@ -121,7 +121,7 @@ NightPath = Annotated[
     path(
         "the night in UTC: YYYYMMDD, or YYYY-MM-DD as the list has it",
         "^([0-9]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2})$",
-        "20261123",
+        NIGHT,
     ),
 ]
 StampPath = Annotated[Stamp, path("which of the three cutouts", "", Stamp.SCIENCE)]

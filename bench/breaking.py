@@ -83,7 +83,7 @@ async def _received(
         try:
             async for piece in answer.content.iter_any():
                 body += piece
-                if admin is not None and killing is None and len(body) > 500_000:
+                if admin is not None and killing is None and len(body) > 50_000:
                     killing = asyncio.create_task(_kill(admin, 0.002))
             return Got(body, as_of, True)
         except aiohttp.ClientPayloadError:
@@ -110,7 +110,7 @@ async def _paged(http: aiohttp.ClientSession, admin: Any, rows: int) -> tuple[li
     """Pages of JSON by cursor; a page that was refused is asked for again."""
     got: list[int] = []
     refused, query = 0, {"limit": "1000", "fields": "candid"}
-    killing = asyncio.create_task(_kill(admin, 0.1))
+    killing = asyncio.create_task(_kill(admin, 0.01))
     while len(got) < rows:
         async with http.get(ALERTS, params=query) as answer:
             if answer.status == 503:

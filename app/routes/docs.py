@@ -3,7 +3,15 @@
 from pathlib import Path
 from typing import Final
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
+
+from app import examples, queries
+from app.errors import DATABASE_ERRORS
+from app.ledger import Ledger
+from app.openapi import canonical
+from app.search import parse_search
+from app.selection import HAS
+from archive.errors import MarsError
 
 router = APIRouter(include_in_schema=False)
 PAGE: Final = (Path(__file__).parents[1] / "static" / "docs.html").read_bytes()
@@ -11,6 +19,7 @@ POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
+_NEWEST: Final = parse_search([("fields", "candid,object_id,ra,dec,links"), ("limit", "100")])
 
 
 @router.get("/docs")
@@ -18,3 +27,33 @@ async def get_docs() -> Response:
     """The page."""
     headers = {"Content-Security-Policy": POLICY}
     return Response(PAGE, headers=headers, media_type="text/html; charset=utf-8")
+
+
+@router.get("/docs/openapi.json")
+async def get_docs_document(request: Request) -> Response:
+    """openapi.json as the page shows it: what its forms are filled with is in this archive."""
+    text = canonical(request.app.openapi())
+    for shown, own in (await _own(request)).items():
+        text = text.replace(shown, own)
+    return Response(text, headers={"Cache-Control": "no-cache"}, media_type="application/json")
+
+
+async def _own(request: Request) -> dict[str, str]:
+    """Example -> what to show instead. A job has none: the one who tries knows its name."""
+    archive: queries.Archive = request.app.state.archive
+    ledger: Ledger = request.app.state.ledger
+    found = {examples.JOB: ""}
+    try:
+        _, rows = await queries.alerts(archive, _NEWEST)
+        nights = (await ledger.listed(archive, None, 1)).items
+    except (MarsError, *DATABASE_ERRORS):
+        return found  # The page describes the API all the same.
+    whole = next((row for row in rows if all(row[name] for name in HAS)), None)
+    if row := whole or next(iter(rows), None):
+        found[examples.OF_FIELD["candid"]] = str(row["candid"])
+        found[examples.OF_FIELD["object_id"]] = row["object_id"]
+        for shown, degrees in zip(examples.POSITION, (row["ra"], row["dec"]), strict=True):
+            found[shown] = f"{degrees:.6f}"
+    if nights:
+        found[examples.NIGHT] = nights[0]["night"].replace("-", "")
+    return found

@@ -20,6 +20,7 @@ from app.dependencies import (
 )
 from app.downloads import Piece, send_file
 from app.errors import NotFound
+from app.examples import JOB
 from app.jobs import new_id
 from app.matchdocs import REFUSED_BODIES, match_body, match_parameters
 from app.matchmodels import Job
@@ -41,7 +42,8 @@ MAX_SECONDS: Final = 900.0
 PART: Final = 20_000
 """Positions that are kept together: what a job holds in memory at a time."""
 JobPath = Annotated[
-    str, path("name of the job", "^[A-Za-z0-9_-]{32}$", "MARS-jobs-are-named-by-32-of-it-")
+    str,
+    path("`id` of the answer to POST /api/v1/match/jobs", "^[A-Za-z0-9_-]{32}$", JOB),
 ]
 
 

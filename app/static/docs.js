@@ -1,7 +1,7 @@
 "use strict";
 window.addEventListener("load", () => {
   window.SwaggerUIBundle({
-    url: "/openapi.json",
+    url: "/docs/openapi.json",
     dom_id: "#swagger",
     deepLinking: true,
     tryItOutEnabled: true,

@@ -1,16 +1,41 @@
-"""Swagger UI in a real browser: it works from our own files alone."""
+"""Swagger UI in a real browser: it works from our own files alone, and each form as it stands."""
 
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.async_api import Page, async_playwright
+import httpx
+import pytest
+from playwright.async_api import Locator, Page, async_playwright
+from pydantic import SecretStr
 
-from tests.app.conftest import Served
+from app.examples import JOB, NIGHT, OF_FIELD
+from dev.simulator import simulate
+from tests.app.conftest import Served, fresh_archive, serving, take_in
 
 FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run
 --disable-background-networking --disable-component-update --disable-sync""".split()
+METHODS = ("get", "post", "delete")
+OF_JOBS = ("get_job", "get_job_result", "delete_job")
+"""They want the name of a job that was made before; in this order."""
 
 
-async def test_docs(served: Served) -> None:
+@pytest.fixture(scope="module")
+async def simulated() -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a small archive that holds nothing of what openapi.json shows."""
+    async with fresh_archive() as settings:
+        messages = [packet.message for packet in simulate(60, 5)]
+        await take_in(settings, messages, "ztf_20260131_programid1")
+        running = settings.model_copy(update={"jobs_run": True})
+        async with serving(running) as client:
+            yield client
+
+
+@pytest.fixture
+async def page() -> AsyncIterator[Page]:
+    """A page that must have nothing to complain of, and asks no other host."""
     hosts: set[str | None] = set()
     complaints: list[str] = []
     async with async_playwright() as driver:
@@ -19,26 +44,86 @@ async def test_docs(served: Served) -> None:
         page.on("request", lambda r: hosts.add(urlsplit(r.url).hostname))
         page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        await page.goto(f"{served.client.base_url}/docs")
-        await _try_out(page)
+        yield page
         await browser.close()
     assert hosts - {None} == {"127.0.0.1"}
     assert complaints == []
 
 
-async def _try_out(page: Page) -> None:
-    """The page found no fault; as they come, the first form lists alerts, the check runs."""
-    listed = await _executed(page, "alerts-list_alerts")
-    assert '"candid"' in listed
-    assert '"ok"' in await _executed(page, "operation-get_health")
+def operations(document: Any) -> list[tuple[str, str]]:
+    """Tag and name of each, those of jobs last."""
+    found = [
+        (path[method]["tags"][0], path[method]["operationId"])
+        for path in document["paths"].values()
+        for method in METHODS
+        if method in path
+    ]
+    names = [name for _, name in found]
+    of_jobs = [found[names.index(name)] for name in OF_JOBS]
+    return [*(one for one in found if one not in of_jobs), *of_jobs]
+
+
+async def test_every_form_answers_as_it_stands(simulated: httpx.AsyncClient, page: Page) -> None:
+    document = (await simulated.get("/openapi.json")).json()
+    await page.goto(f"{simulated.base_url}/docs")
+    job = ""
+    for tag, name in operations(document):
+        operation = page.locator(f"#operations-{tag}-{name}")
+        await operation.locator(".opblock-summary-control").click()
+        if name in OF_JOBS:
+            await _without_a_job_says_what_to_put(operation)
+            await _ended(simulated, job)
+            await operation.locator("input[placeholder='job']").fill(job)
+        async with page.expect_response(lambda r: "/docs" not in r.url) as answered:
+            await operation.locator("button.execute").click()
+        answer = await answered.value
+        assert answer.ok, (name, answer.url, answer.status)
+        if name == "start_match_job":
+            job = (await answer.json())["id"]
+        if name == "match_positions":
+            assert (await answer.json())["items"][0]["matches"]
+        if name != "delete_job":
+            assert answer.headers.get("content-length") != "0", name
+        await operation.locator(".live-responses-table .response").first.wait_for(timeout=10_000)
+        await operation.locator(".opblock-summary-control").click()
     assert await page.locator(".errors-wrapper").count() == 0
 
 
-async def _executed(page: Page, name: str) -> str:
-    """Open an operation, execute it as it stands; the body of its answer."""
-    operation = page.locator(f"#operations-{name}")
-    await operation.locator(".opblock-summary-control").click()
+async def _without_a_job_says_what_to_put(operation: Locator) -> None:
+    """Empty, and not sent so."""
+    field = operation.locator("input[placeholder='job']")
+    assert await field.input_value() == ""
+    assert "POST /api/v1/match/jobs" in await operation.locator(".parameters").first.inner_text()
     await operation.locator("button.execute").click()
-    body = operation.locator(".live-responses-table .response-col_description .microlight")
-    await body.first.wait_for(timeout=10_000)
-    return await body.first.inner_text()
+    assert await operation.locator("input.invalid").count() == 1
+
+
+async def _ended(client: httpx.AsyncClient, job: str) -> None:
+    """Until the job is done, if it is still there."""
+    address = f"/api/v1/jobs/{job}"
+    async with asyncio.timeout(30):
+        while (await client.get(address)).json()["status"] != "done":  # noqa: ASYNC110 - HTTP has no event
+            await asyncio.sleep(0.1)
+
+
+async def test_its_document_shows_what_is_here(simulated: httpx.AsyncClient) -> None:
+    shown = (await simulated.get("/docs/openapi.json")).text
+    public = (await simulated.get("/openapi.json")).text
+    for example in (OF_FIELD["candid"], OF_FIELD["object_id"], NIGHT, JOB, "0.8143", "16.1457"):
+        assert example in public
+        assert example not in shown
+    assert json.loads(shown)["paths"].keys() == json.loads(public)["paths"].keys()
+
+
+async def test_its_document_of_an_empty_archive() -> None:
+    async with fresh_archive() as settings, serving(settings) as client:
+        shown = (await client.get("/docs/openapi.json")).json()
+    assert OF_FIELD["candid"] in json.dumps(shown)
+
+
+async def test_its_document_without_a_database(served: Served) -> None:
+    gone = SecretStr("postgresql+asyncpg://mars_reader:x@127.0.0.1:9/mars")
+    async with serving(served.settings.model_copy(update={"database_url": gone})) as client:
+        answer = await client.get("/docs/openapi.json")
+    assert answer.status_code == 200
+    assert OF_FIELD["candid"] in answer.text
