@@ -110,7 +110,7 @@ def main() -> None:
             "missing": values(missing),
             "operations": every_operation(mars, asked["operations"]),
         }
-    print(json.dumps(told))
+    sys.stdout.write(json.dumps(told))
 
 
 main()

@@ -69,7 +69,8 @@ def match(mars: Client, asked: dict[str, Any]) -> dict[str, Any]:
     found = match_positions.sync(
         client=mars, body=MatchRequest(positions=positions), radius=asked["radius"], limit=2
     )
-    return sure(MatchList, found).to_dict()
+    matches: dict[str, Any] = sure(MatchList, found).to_dict()
+    return matches
 
 
 def download(mars: Client, candid: str) -> None:
@@ -122,7 +123,7 @@ def main() -> None:
             "missing": missing.to_dict(),
             "operations": every_operation(mars, asked["operations"]),
         }
-    print(json.dumps(told))
+    sys.stdout.write(json.dumps(told))
 
 
 main()
