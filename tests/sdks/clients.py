@@ -16,6 +16,7 @@ TOOLS: Final = ROOT / ".local" / "lib" / "sdks"
 PAGE_SERVER: Final = "http://127.0.0.1:8000"
 _CHECKED: Final = "python -m mypy --strict --follow-imports=silent"
 _JARS: Final = "'mars-java/target/*:mars-java/target/lib/*'"
+_JAVAC: Final = "javac -Xlint:all -Werror -proc:none -d classes"
 _COMPILED: Final = "npx tsc --strict --module nodenext --target es2022 --types node"
 
 
@@ -73,7 +74,7 @@ CLIENTS: Final = (
         name="openapi-generator-java",
         heading="Java: openapi-generator",
         program="Program.java",
-        check=f"javac -Xlint:all -Werror -proc:none -d classes -cp {_JARS} Program.java Search.java",
+        check=f"{_JAVAC} -cp {_JARS} Program.java Search.java",
         run=f"java -cp classes:{_JARS} Program",
         operation=r"public \w+ {camel}\(",
         files="mars-java/src/main/java/mars/client/api/*.java",

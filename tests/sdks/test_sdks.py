@@ -30,12 +30,23 @@ from tests.sdks.clients import (
 from tests.sdks.conftest import KINDS
 
 each = pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
+_TEXT: Final = {"application/json": {"schema": {"$ref": "#/components/schemas/Text"}}}
 BARE: Final = {
     "openapi": "3.1.0",
     "info": {"title": "bare", "version": "1"},
-    "paths": {"/": {"get": {"responses": {"200": {"description": "nothing"}}}}},
+    "paths": {
+        "/": {
+            "get": {
+                "operationId": "get_text",
+                "responses": {"200": {"description": "a text", "content": _TEXT}},
+            }
+        }
+    },
+    "components": {
+        "schemas": {"Text": {"type": "object", "properties": {"text": {"type": "string"}}}}
+    },
 }
-"""As little as a document can say."""
+"""Little more than the least that a document can say."""
 READ: Final = ("pages", "back", "curve", "alert", "match", "refused", "missing")
 
 
