@@ -96,6 +96,7 @@ def main() -> None:
         curve = ObjectsApi(mars).get_light_curve(asked["object_id"])
         alert = AlertsApi(mars).get_alert(asked["candid"])
         request = MatchRequest.from_dict({"positions": asked["positions"]})
+        assert request is not None
         found = MatchApi(mars).match_positions(request, radius=asked["radius"], limit=2)
         try:
             AlertsApi(mars).get_alert("1")
