@@ -77,6 +77,7 @@ lock: setup ## pin every dependency anew, with hashes
 	$(pin) pyproject.toml --output-file requirements.txt
 	$(pin) pyproject.toml --extra dev --constraint requirements.txt --output-file requirements-dev.txt
 	$(pin) tests/clients/tom/requirements.in --output-file tests/clients/tom/requirements.txt
+	$(pin) tests/schema/requirements.in --output-file tests/schema/requirements.txt
 	$(pin) tests/sdks/requirements.in --output-file tests/sdks/requirements.txt
 
 image: ## build the container images with docker, podman or buildah (PIP_CERT: certificates to trust)

@@ -42,18 +42,29 @@ def send_table(
     assert wanted.writer is not None
     writer = wanted.writer(table, ending.as_of)
     content = writer.begin() + writer.rows(values) + writer.end(ending)
+    return send_file(request, wanted, table, content, ending, headers=headers)
+
+
+def send_file(
+    request: Request,
+    wanted: Format,
+    table: Table,
+    content: bytes,
+    ending: Ending,
+    *,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """The bytes of a table, with what its headers can say."""
     sent = table_headers(wanted, table, ending.as_of) | _ending_headers(ending)
     sent |= {"Cache-Control": _kept(request), **(headers or {})}
     return send(request, content, wanted.media_type, sent, squeezed=wanted.squeezed)
 
 
-def table_headers(wanted: Format, table: Table, as_of: int) -> dict[str, str]:
+def table_headers(wanted: Format, table: Table, as_of: int | None) -> dict[str, str]:
     """What can be said of a table before its end is known."""
-    return {
-        "Content-Disposition": f'attachment; filename="{table.name}.{wanted.suffix}"',
-        "X-As-Of": str(as_of),
-        "Vary": VARY,
-    }
+    seen = {} if as_of is None else {"X-As-Of": str(as_of)}
+    name = f'attachment; filename="{table.name}.{wanted.suffix}"'
+    return {"Content-Disposition": name, **seen, "Vary": VARY}
 
 
 def _ending_headers(ending: Ending) -> dict[str, str]:
@@ -73,6 +84,17 @@ def page_links(request: Request, public_url: str, page: Page) -> dict[str, str]:
         if token is not None
     ]
     return {"Link": ", ".join(links)} if links else {}
+
+
+def next_link(
+    request: Request, public_url: str, parameter: str, following: str | None
+) -> dict[str, str]:
+    """The same of a list whose pages go one way, each beginning where a parameter says."""
+    if following is None:
+        return {}
+    kept = [(k, v) for k, v in request.query_params.multi_items() if k != parameter and v.strip()]
+    query = urlencode([*kept, (parameter, following)])
+    return {"Link": f'<{public_url}{request.url.path}?{query}>; rel="next"'}
 
 
 def place_header(search: Search, place: Place | None) -> dict[str, str]:

@@ -11,14 +11,17 @@ from fastapi import Depends, Request
 
 from app.crossmatch import Matcher
 from app.errors import BadParameter, BadParameters, NoJobs, NotFound
+from app.fieldcounts import NightCounts
 from app.fragments import Fragments
 from app.jobs import Jobs
+from app.ledger import Ledger
 from app.matchquery import MatchQuery, parse_match
 from app.queries import Archive, check
 from app.ratelimit import client_of
 from app.resolver import Names
-from app.search import Search, nearest, parse_search
+from app.search import Search, parse_search
 from app.settings import Settings
+from app.spelling import nearest
 from app.values import integer
 from app.walks import Walks
 from archive.objects import ObjectStore
@@ -64,6 +67,18 @@ async def get_walks(request: Request) -> Walks:
     """Where the next pages of walked lists begin."""
     walks: Walks = request.app.state.walks
     return walks
+
+
+async def get_night_counts(request: Request) -> NightCounts:
+    """The nights that were counted last."""
+    counts: NightCounts = request.app.state.night_counts
+    return counts
+
+
+async def get_ledger(request: Request) -> Ledger:
+    """The ledger's sums, as far as they are known."""
+    ledger: Ledger = request.app.state.ledger
+    return ledger
 
 
 async def get_names(request: Request) -> Names:
@@ -158,6 +173,8 @@ FragmentsDependency = Annotated[Fragments, Depends(get_fragments)]
 LegacyFragmentsDependency = Annotated[Fragments, Depends(get_legacy_fragments)]
 WalksDependency = Annotated[Walks, Depends(get_walks)]
 SearchDependency = Annotated[Search, Depends(read_search)]
+NightCountsDependency = Annotated[NightCounts, Depends(get_night_counts)]
+LedgerDependency = Annotated[Ledger, Depends(get_ledger)]
 NamesDependency = Annotated[Names, Depends(get_names)]
 MatcherDependency = Annotated[Matcher, Depends(get_matcher)]
 MatchQueryDependency = Annotated[MatchQuery, Depends(read_match)]

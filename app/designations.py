@@ -129,7 +129,10 @@ def _designation(text: str) -> tuple[Kind, str]:
     if match := _OBJECT.fullmatch(text):
         return Kind.OBJECT, "ZTF" + match[1].lower()
     if text.isascii() and text.isdigit():
-        value = integer(text)
+        try:
+            value = integer(text)
+        except ValueError:
+            raise ValueError("too large for a candid or an lco_id: beyond 64 bits") from None
         return (Kind.CANDID if len(text) >= CANDID_DIGITS else Kind.LCO_ID), str(value)
     body = body_of(text)
     return (Kind.NAME, text) if body is None else (Kind.BODY, body)

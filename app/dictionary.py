@@ -4,8 +4,8 @@ from typing import Any, Final
 
 from app.filters import FIELDS, Field
 from app.selection import ALERT_KEYS, COLUMNS, LINKS, SELECTABLE
-from app.tabular import AS_TEXT
-from archive.columns import Column, Kind
+from app.tabular import AS_TEXT, Table
+from archive.columns import BOOLEAN, TEXT, Column, Kind
 
 _TYPES: Final[dict[Kind, str]] = {
     Kind.INTEGER: "integer",
@@ -16,6 +16,27 @@ _TYPES: Final[dict[Kind, str]] = {
     Kind.BOOLEAN: "boolean",
     Kind.TIME: "string",
 }
+
+_EXPLAINED: Final = (
+    ("name", TEXT, "meta.id;meta.main", "the field's name"),
+    ("type", TEXT, "meta.code.class", "type in JSON; 64-bit ids are strings there"),
+    ("stored", TEXT, "meta.code.class", "type in the archive"),
+    ("unit", TEXT, "meta.unit", "unit of its values"),
+    ("ucd", TEXT, "meta.ucd", "UCD1+ of the IVOA"),
+    ("meaning", TEXT, "meta.note", "what it is"),
+    ("sentinel", TEXT, "meta.code", 'what ZTF sends for "there is none"; null here'),
+    ("since", TEXT, "meta.version", "first version of ZTF's schema that has it"),
+    ("operators", TEXT, "meta.code", "with which it can be searched; the empty one is equality"),
+    ("answered", BOOLEAN, "meta.code", "whether an alert has it without being asked"),
+    ("selectable", BOOLEAN, "meta.code", "whether `fields` may name it"),
+)
+_REQUIRED: Final = ("name", "type", "meaning", "answered", "selectable")
+COLUMNS_OF_FIELD: Final = tuple(
+    Column(name, kind, "", ucd, meaning, required=name in _REQUIRED, since="")
+    for name, kind, ucd, meaning in _EXPLAINED
+)
+"""What is told of a field."""
+TABLE: Final = Table("fields", "Every field that an alert of MARS has", COLUMNS_OF_FIELD)
 
 
 def _line(name: str, column: Column | None, field: Field | None) -> dict[str, Any]:

@@ -20,6 +20,7 @@ Nothing below the routes raises an HTTP error.
 """
 
 import logging
+import re
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
@@ -34,6 +35,7 @@ from starlette.routing import Match
 
 from app.negotiation import wants_page
 from app.pages import error_page
+from app.spelling import nearest
 from archive.database import is_passing
 from archive.errors import MarsError, ObjectMissing, SchemaOutdated, StoreUnavailable
 
@@ -42,6 +44,7 @@ log = logging.getLogger(__name__)
 PROBLEM: Final = "application/problem+json"
 RETRY_AFTER_S: Final = "5"
 _NOTHING: Final = "there is nothing at this address; /docs lists those that there are"
+_WORD: Final = re.compile("'([^']*)'")
 _METHODS: Final = ("GET", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 _READ_ONLY: Final = "this address cannot be used with this method"
 
@@ -208,10 +211,20 @@ async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     if any(e["loc"][0] == "path" for e in error.errors()):
         return await _request_error(request, NotFound(_NOTHING))
+    return await _request_error(request, BadParameters(list(map(_bad_option, error.errors()))))
+
+
+def _bad_option(error: dict[str, Any]) -> BadParameter:
+    """What pydantic says of an option; of several words that it knows, the nearest."""
     # Of a list the place ends with the number of the item.
-    named = [([p for p in e["loc"] if isinstance(p, str)][-1], e["msg"]) for e in error.errors()]
-    bad = [BadParameter(name, reason) for name, reason in named]
-    return await _request_error(request, BadParameters(bad))
+    name = [part for part in error["loc"] if isinstance(part, str)][-1]
+    cause = error.get("ctx", {}).get("error")
+    if isinstance(cause, ValueError):
+        return BadParameter(name, str(cause), getattr(cause, "nearest", None))
+    near = None
+    if error["type"] == "enum":
+        near = nearest(str(error["input"]).strip().lower(), _WORD.findall(error["ctx"]["expected"]))
+    return BadParameter(name, error["msg"], near)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

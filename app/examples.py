@@ -14,6 +14,7 @@ OF_FIELD: Final[dict[str, str]] = {
     "objectidps3": "127370008133564418",
     "ssnamenr": "433",
     "filter": "g",
+    "field": "346",
     "isdiffpos": "true",
     "magpsf": "18",
     "sigmapsf": "0.1",

@@ -1,4 +1,4 @@
-"""Lists of alerts in other formats than JSON, up to a million long, in constant memory.
+"""Lists in other formats than JSON, up to a million alerts long, in constant memory.
 
 They are read in pages by cursor, each its own short statement up to the same batch: no transaction
 stays open and no connection is held while a client takes its time.
@@ -9,9 +9,8 @@ import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
-import asyncpg
 from fastapi import Request, Response
 from starlette.responses import StreamingResponse
 from starlette.types import Send
@@ -25,7 +24,7 @@ from app.media import FORMATS
 from app.paging import Page, page_of
 from app.resolver import Place
 from app.search import MAX_LIMIT, Search
-from app.tabular import Ending, Table, Values, Writer
+from app.tabular import Ending, Format, Table, Values, Writer
 from app.totals import tallied
 from archive.errors import MarsError
 
@@ -37,9 +36,18 @@ PIECE: Final = 250
 """Alerts written at once: with 1,000 the process grew by 90 MB and not by 20, for no more speed."""
 _THREAD: Final = ThreadPoolExecutor(1, "export")
 """One, so that exports share half of the interpreter and the memory of one page between them."""
-Rows = Sequence[asyncpg.Record]
+Rows = Sequence[Any]
+"""Of the database, or what was made from them: a page's."""
 Made = TypeVar("Made")
 _MEANING: Final = "Alerts of the Zwicky Transient Facility, as the MARS archive holds them"
+
+
+class Export(NamedTuple):
+    """How a list is written: in which format, as which table, and what of each row."""
+
+    wanted: Format
+    table: Table
+    values: Callable[[Rows], Values]
 
 
 async def send_alerts(
@@ -49,24 +57,45 @@ async def send_alerts(
 
     What JSON has in its body is said in headers.
     """
-    public_url: str = request.app.state.settings.public_url
-    wanted, table = FORMATS[search.format], Table("alerts", _MEANING, alert_columns(search.fields))
-    assert wanted.writer is not None
+    api = f"{request.app.state.settings.public_url}/api/v1"
+    export = Export(
+        FORMATS[search.format],
+        Table("alerts", _MEANING, alert_columns(search.fields)),
+        lambda rows: alert_values(search.fields, rows, api),
+    )
     pages = pages_of(archive, search)
     first = await anext(pages)
     said = place_header(search, place)
     if search.count:
         tally = await tallied(archive, search, first)
         said |= {"X-Count": str(tally.number), "X-Count-Kind": tally.kind}
+    if first.cursor is None or len(first.rows) == search.limit or is_led_back(search):
+        return send_page(request, export, first, said)
+    return send_pages(request, export, first, pages, said)
 
-    def values(rows: Rows) -> Values:
-        return alert_values(search.fields, rows, f"{public_url}/api/v1")
 
-    led_back = search.cursor is not None and search.cursor.back
-    if first.cursor is None or len(first.rows) == search.limit or led_back:
-        ending = Ending(first.next, first.as_of)
-        told = page_links(request, public_url, first) | said
-        return send_table(request, wanted, table, values(first.rows), ending, headers=told)
+def is_led_back(search: Search) -> bool:
+    """Whether the search asks for the page before another: there are no more behind it."""
+    return search.cursor is not None and search.cursor.back
+
+
+def send_page(request: Request, export: Export, page: Page, said: dict[str, str]) -> Response:
+    """One page that is the whole answer."""
+    told = page_links(request, request.app.state.settings.public_url, page) | said
+    ending, values = Ending(page.next, page.as_of), export.values(page.rows)
+    return send_table(request, export.wanted, export.table, values, ending, headers=told)
+
+
+def send_pages(
+    request: Request,
+    export: Export,
+    first: Page,
+    later: AsyncIterator[Page],
+    said: dict[str, str],
+) -> Response:
+    """Pages as they are read; `said` is told in headers."""
+    wanted, table, values = export
+    assert wanted.writer is not None
     headers = table_headers(wanted, table, first.as_of) | said | {"Cache-Control": "no-store"}
     coding = None if wanted.squeezed else coding_of(request)
     if coding:
@@ -74,14 +103,14 @@ async def send_alerts(
     if request.scope.get("head"):
         return Response(headers=headers, media_type=wanted.media_type)
     writer = wanted.writer(table, first.as_of)
-    pieces = _pieces(writer, first, pages, lambda rows: writer.rows(values(rows)))
+    pieces = _pieces(writer, first, later, lambda rows: writer.rows(values(rows)))
     body = pieces if coding is None else compressed(pieces, coding)
     return Breakable(body, headers=headers, media_type=wanted.media_type)
 
 
 async def pages_of(archive: queries.Archive, search: Search) -> AsyncIterator[Page]:
     """The pages of a search, up to its limit, all of the batch that the first one saw."""
-    left, led_back = search.limit, search.cursor is not None and search.cursor.back
+    left, led_back = search.limit, is_led_back(search)
     while True:
         asked = replace(search, limit=min(CHUNK, search.limit))
         newest, rows = await queries.alerts(archive, asked)
@@ -101,14 +130,17 @@ async def apart(make: Callable[..., Made], *of: Any) -> Made:
 async def _pieces(
     writer: Writer, first: Page, later: AsyncIterator[Page], written: Callable[[Rows], bytes]
 ) -> AsyncIterator[bytes]:
-    """The bytes of a table."""
+    """The bytes of a table. While a page is written PostgreSQL finds the next one."""
     yield writer.begin()
     page: Page | None = first
     while page is not None:
-        last = page
-        for n in range(0, len(page.rows), PIECE):
-            yield await apart(written, page.rows[n : n + PIECE])
-        page = await anext(later, None)
+        last, following = page, asyncio.ensure_future(anext(later, None))
+        try:
+            for n in range(0, len(last.rows), PIECE):
+                yield await apart(written, last.rows[n : n + PIECE])
+            page = await following
+        finally:
+            following.cancel()
     yield await apart(writer.end, Ending(last.next, last.as_of, told=False))
 
 

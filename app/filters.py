@@ -91,6 +91,8 @@ class Field(NamedTuple):
     kind: str
     """`number`, `integer`, `string`, `boolean`, `id` or `time`: the word in openapi.json."""
     example: str
+    bounds: tuple[float, float] | None = None
+    """The least and the greatest value that a search may name."""
 
 
 class Filter(NamedTuple):
@@ -189,7 +191,7 @@ def _fields() -> dict[str, Field]:
         example=OF_FIELD["mjd"],
     )
     for name, bounds in {"ra": _ROUND, "l": _ROUND, "dec": _LATITUDE, "b": _LATITUDE}.items():
-        fields[name] = fields[name]._replace(parse=angle(*bounds))
+        fields[name] = fields[name]._replace(parse=angle(*bounds), bounds=bounds)
     fields["filter"] = fields["filter"]._replace(parse=band, operators=_UNORDERED, kind="band")
     for name in ("candid", "objectidps1", "objectidps2", "objectidps3"):
         fields[name] = fields[name]._replace(kind="id")

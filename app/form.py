@@ -1,5 +1,7 @@
 """MARS's form as data: its parameters, what each means in the vocabulary, and how they are read.
 
+One parameter is ours: `field`, by which the page of a night leads to its alerts.
+
 The rules are the original's, for its unmodified clients: a blank value is absent, an unknown name
 is ignored, the first of a repeated name counts, and a bound is compared as the double that was
 given (the typed API rounds it to float32 first). What cannot be read is refused, all of it at once.
@@ -114,6 +116,7 @@ FORM: Final[dict[str, Entry]] = {row[0]: _entry(*row) for row in (
     ("objectidps", "objectidps", "object", "Pan-STARRS1 source nearby"),
     ("cone", "", "position", "Cone: RA, Dec, radius", "0.8143,16.1457,0.01"),
     ("objectcone", "", "position", "Cone: object name, radius", "M31, 0.5"),
+    ("field", "field", "position", "ZTF field"),
     ("ra__gt", "ra__gt", "position", "RA above"),
     ("ra__lt", "ra__lt", "position", "RA below"),
     ("dec__gt", "dec__gt", "position", "Dec above"),

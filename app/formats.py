@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import Any, Final
 
 import asyncpg
+import numpy as np
 import orjson
 
 from app.matching import KEPT, PLAIN, REALS
@@ -30,6 +31,14 @@ def utc(jd: float) -> str:
     return times.datetime_of(jd).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+def utcs(jds: Sequence[float]) -> list[str]:
+    """utc() of many at once: 0.8 µs each, and not 6 µs."""
+    since = (np.array(jds, dtype=np.float64) - times.UNIX_EPOCH_JD) * times.MICROSECONDS_PER_DAY
+    moments = np.rint(since).astype("datetime64[us]")
+    texts: list[str] = np.datetime_as_string(moments, timezone="UTC").tolist()
+    return texts
+
+
 def alert_items(rows: Sequence[asyncpg.Record], api: str) -> list[dict[str, Any]]:
     """Alerts as API.md shapes them, from rows whose last columns are matching.ANSWERED.
 
@@ -37,6 +46,7 @@ def alert_items(rows: Sequence[asyncpg.Record], api: str) -> list[dict[str, Any]
     """
     plain, reals = len(PLAIN), len(REALS)
     numbers = shortest([value for row in rows for value in tuple(row)[-reals:]])
+    moments = utcs([row["jd"] for row in rows])
     items = []
     for n, row in enumerate(rows):
         values = list(row)[-(plain + len(KEPT) + reals) :]
@@ -46,7 +56,7 @@ def alert_items(rows: Sequence[asyncpg.Record], api: str) -> list[dict[str, Any]
             if values[i] is not None:
                 values[i] = str(values[i])
         values[plain:] = numbers[n * reals : (n + 1) * reals]
-        values += (times.mjd_of(jd), utc(jd), links)
+        values += (times.mjd_of(jd), moments[n], links)
         items.append(dict(zip(ALERT_KEYS, _IN_ORDER(values), strict=True)))
     return items
 
@@ -67,17 +77,22 @@ def _links(
     }
 
 
-def _links_of(row: asyncpg.Record, api: str) -> dict[str, str | None]:
-    return _links(api, row["candid"], row["object_id"], *(row[name] for name in HAS))
+Held = Mapping[str, Sequence[Any]]
+"""What rows hold, column by column."""
 
 
-def _link(part: str) -> Callable[[asyncpg.Record, str], Any]:
-    return lambda row, api: _links_of(row, api)[part]
+def _links_of(held: Held, api: str) -> list[dict[str, str | None]]:
+    parts = (held[name] for name in ("candid", "object_id", *HAS))
+    return [_links(api, *row) for row in zip(*parts, strict=True)]
 
 
-_MADE: Final[dict[str, Callable[[asyncpg.Record, str], Any]]] = {
-    "mjd": lambda row, api: times.mjd_of(row["jd"]),
-    "time": lambda row, api: utc(row["jd"]),
+def _link(part: str) -> Callable[[Held, str], Sequence[Any]]:
+    return lambda held, api: [links[part] for links in _links_of(held, api)]
+
+
+_MADE: Final[dict[str, Callable[[Held, str], Sequence[Any]]]] = {
+    "mjd": lambda held, api: list(map(times.mjd_of, held["jd"])),
+    "time": lambda held, api: list(map(utc, held["jd"])),
     "links": _links_of,
     **{name: _link(name.removeprefix("links_")) for name in LINKS},
 }
@@ -86,10 +101,11 @@ _MADE: Final[dict[str, Callable[[asyncpg.Record, str], Any]]] = {
 
 def alert_values(names: Sequence[str], rows: Sequence[asyncpg.Record], api: str) -> Values:
     """The chosen columns of alerts, from rows that hold selection.columns_of(names)."""
-    return [
-        [_MADE[name](row, api) for row in rows] if name in _MADE else [row[name] for row in rows]
-        for name in names
-    ]
+    if not rows:
+        return [()] * len(names)
+    # All at once: a record takes 0.1 us to find one value by its name.
+    held = dict(zip(rows[0].keys(), zip(*rows, strict=True), strict=True))
+    return [_MADE[name](held, api) if name in _MADE else held[name] for name in names]
 
 
 def alert_columns(names: Sequence[str]) -> tuple[Column, ...]:
@@ -103,18 +119,6 @@ def some_of_alerts(
 ) -> list[dict[str, Any]]:
     """Alerts with the chosen keys only; with all of them what alert_items makes."""
     return json_items(alert_columns(names), alert_values(names, rows, api))
-
-
-def night_items(rows: Sequence[asyncpg.Record], outcomes: Sequence[str]) -> list[dict[str, Any]]:
-    """Nights with their topics, in the order of the rows (queries.nights)."""
-    items: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        night = row["night"].isoformat()
-        item = items.setdefault(night, {"night": night, **dict.fromkeys(outcomes, 0), "topics": []})
-        item["topics"].append({name: row[name] for name in ("topic", *outcomes)})
-        for outcome in outcomes:
-            item[outcome] += row[outcome]
-    return list(items.values())
 
 
 def json_bytes(body: Mapping[str, Any]) -> bytes:

@@ -8,14 +8,14 @@ plus or minus the difference's, 10^(-0.4 magnr) ± 10^(-0.4 magpsf).
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from itertools import groupby
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby, repeat
 from operator import itemgetter
 from typing import Any, Final
 
 import asyncpg
 
-from app.formats import utc
+from app.formats import utcs
 from app.tabular import shortest
 from archive import times
 from archive.tables import FILTER_OF_FID, HISTORIES
@@ -48,68 +48,90 @@ def light_curve(rows: Sequence[Row], *, named: bool = False) -> list[Point]:
     by_object = groupby(sorted(rows, key=_OBJECT), key=_OBJECT)
     forced = [e for _, own in by_object for e in latest(list(own), "forced", "pid").values()]
     first = _first_corrected([*alerts.values(), *known])
-    made = [
-        *((row, _detection("detection", row, first)) for row in alerts.values()),
-        *((entry, _detection("earlier_detection", entry, first)) for entry in known),
-        *((e, _upper_limit(e)) for e in limits if (e["diffmaglim"] or 0) > 0),
-        *((entry, _forced(entry)) for entry in forced),
+    entries: dict[str, list[Row]] = {
+        "detection": list(alerts.values()),
+        "earlier_detection": known,
+        "upper_limit": [e for e in limits if (e["diffmaglim"] or 0) > 0],
+        "forced": forced,
+    }
+    measured = [
+        *_detections([*alerts.values(), *known], first),
+        *_upper_limits(entries["upper_limit"]),
+        *map(_forced, forced),
     ]
-    points = [p | {"object_id": _OBJECT(entry)} if named else p for entry, p in made]
+    points = list(_heads(entries, named))
+    for point, own in zip(points, measured, strict=True):
+        point.update(own)
     return sorted(points, key=lambda p: (p["jd"], p["kind"], p["pid"], int(p.get("candid") or 0)))
+
+
+def some_of_points(points: list[Point], fields: Sequence[str]) -> list[Point]:
+    """The points with the chosen keys that their kinds have, and their kind; all without any."""
+    names = fields if "kind" in fields else ("kind", *fields)
+    return [{n: p[n] for n in names if n in p} for p in points] if fields else points
 
 
 def latest(rows: Sequence[Row], kind: str, key: str) -> dict[int, Row]:
     """The entries of one list of all packets by their key; among repeats the last row's stands."""
-    entries: dict[int, Row] = {}
-    fields = tuple(HISTORIES[kind])
+    names = (*HISTORIES[kind], "from_candid", "object_id")
+    columns = [f"{kind}_{field}" for field in HISTORIES[kind]]
+    at = names.index(key)
+    chosen: dict[int, tuple[Any, ...]] = {}
     for row in rows:
-        if row[f"{kind}_{key}"] is not None:
-            columns = [row[f"{kind}_{field}"] for field in fields]
-            for values in zip(*columns, strict=True):
-                entry = dict(zip(fields, values, strict=True))
-                entry |= {"from_candid": row["candid"], "object_id": row["object_id"]}
-                entries[entry[key]] = entry
-    return entries
+        if row[columns[at]] is not None:
+            origin = repeat(row["candid"]), repeat(row["object_id"])
+            for values in zip(*(row[column] for column in columns), *origin):  # noqa: B905 - endless
+                chosen[values[at]] = values
+    # The packets of an object repeat one another: only what stands becomes a dict.
+    return {found: dict(zip(names, values, strict=True)) for found, values in chosen.items()}
 
 
-def _head(kind: str, entry: Row) -> Point:
-    """What every point has. Mid-exposure needs the exposure time: schema 3.1 and later."""
-    jd, exptime = entry["jd"], entry.get("exptime")
-    mjd = times.mjd_of(jd)
-    return {
-        "kind": kind,
-        "jd": jd,
-        "mjd": mjd,
-        "mjd_mid": None if exptime is None else mjd + exptime / 2 / _SECONDS_PER_DAY,
-        "time": utc(jd),
-        "filter": FILTER_OF_FID.get(entry["fid"]),
-        "pid": entry["pid"],
-    }
+def _heads(entries: Mapping[str, Sequence[Row]], named: bool) -> Iterator[Point]:
+    """What every point has. Mid-exposure needs the exposure time: schema 3.1 and later.
+
+    The times are written all at once: one by one they take as long as all the rest.
+    """
+    texts = iter(utcs([entry["jd"] for own in entries.values() for entry in own]))
+    for kind, own in entries.items():
+        for entry in own:
+            exptime, mjd = entry.get("exptime"), times.mjd_of(entry["jd"])
+            head: Point = {
+                "kind": kind,
+                "jd": entry["jd"],
+                "mjd": mjd,
+                "mjd_mid": None if exptime is None else mjd + exptime / 2 / _SECONDS_PER_DAY,
+                "time": next(texts),
+                "filter": FILTER_OF_FID.get(entry["fid"]),
+                "pid": entry["pid"],
+            }
+            yield head | {"object_id": _OBJECT(entry)} if named else head
 
 
-def _detection(kind: str, entry: Row, first: Mapping[int, bool]) -> Point:
-    magpsf, sigmapsf, rb, drb = shortest(
-        [entry.get(name) for name in ("magpsf", "sigmapsf", "rb", "drb")]
-    )
-    flux, flux_error = _signed_flux(entry)
-    total, total_error, vanished = total_magnitude(entry)
-    corrected = is_corrected(entry)
-    faint = not corrected and entry["isdiffpos"] is False
-    return {
-        **_head(kind, entry),
-        "candid": str(entry["candid"]),
-        "magpsf": magpsf,
-        "sigmapsf": sigmapsf,
-        "isdiffpos": entry["isdiffpos"],
-        "total_mag": total,
-        "total_mag_err": total_error,
-        "corrected": corrected,
-        "dubious": faint or vanished or corrected != first[entry["fid"]],
-        "flux_ujy": flux,
-        "flux_ujy_err": flux_error,
-        "rb": rb,
-        "drb": drb,
-    }
+_PRINTED: Final = ("magpsf", "sigmapsf", "rb", "drb")
+"""Values of a detection that are shown as they are stored: single precision."""
+
+
+def _detections(entries: Sequence[Row], first: Mapping[int, bool]) -> Iterator[Point]:
+    printed = iter(shortest([entry.get(name) for entry in entries for name in _PRINTED]))
+    for entry, magpsf, sigmapsf, rb, drb in zip(entries, *[printed] * 4, strict=True):
+        flux, flux_error = _signed_flux(entry)
+        total, total_error, vanished = total_magnitude(entry)
+        corrected = is_corrected(entry)
+        faint = not corrected and entry["isdiffpos"] is False
+        yield {
+            "candid": str(entry["candid"]),
+            "magpsf": magpsf,
+            "sigmapsf": sigmapsf,
+            "isdiffpos": entry["isdiffpos"],
+            "total_mag": total,
+            "total_mag_err": total_error,
+            "corrected": corrected,
+            "dubious": faint or vanished or corrected != first[entry["fid"]],
+            "flux_ujy": flux,
+            "flux_ujy_err": flux_error,
+            "rb": rb,
+            "drb": drb,
+        }
 
 
 def is_corrected(entry: Row) -> bool:
@@ -153,17 +175,15 @@ def _signed_flux(entry: Row) -> tuple[float | None, float | None]:
     return (flux if positive else -flux), error
 
 
-def _upper_limit(entry: Row) -> Point:
-    (limit,) = shortest([entry["diffmaglim"]])
-    return {**_head("upper_limit", entry), "diffmaglim": limit}
+def _upper_limits(entries: Sequence[Row]) -> list[Point]:
+    printed = shortest([entry["diffmaglim"] for entry in entries])
+    return [{"diffmaglim": limit} for limit in printed]
 
 
 def _forced(entry: Row) -> Point:
     flux, error = entry["forcediffimflux"], entry["forcediffimfluxunc"]
     zero = entry["magzpsci"]
-    point: Point = _head("forced", entry) | dict.fromkeys(
-        ("flux_ujy", "flux_ujy_err", "snr", "mag", "mag_err", "limit_mag")
-    )
+    point: Point = dict.fromkeys(("flux_ujy", "flux_ujy_err", "snr", "mag", "mag_err", "limit_mag"))
     if zero is not None and flux is not None:
         scale = 10 ** (0.4 * (AB_ZERO_UJY - zero))
         point["flux_ujy"] = flux * scale

@@ -11,9 +11,11 @@ from starlette.middleware.cors import CORSMiddleware
 
 from app.crossmatch import Matcher
 from app.errors import DATABASE_ERRORS, add_error_handlers, reason_of
+from app.fieldcounts import NightCounts
 from app.formats import alert_items
 from app.fragments import Fragments
 from app.jobs import open_jobs
+from app.ledger import Ledger
 from app.legacy import legacy_items
 from app.metrics import Metrics
 from app.middleware import Surroundings
@@ -33,6 +35,7 @@ from app.routes import (
     legacy,
     match,
     names,
+    night_pages,
     nights,
     object_page,
     objects,
@@ -63,6 +66,7 @@ ROUTES: Final = (
     help,
     object_page,
     alert_page,
+    night_pages,
     legacy,
 )
 EXPOSED: Final = (
@@ -89,6 +93,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     api = f"{settings.public_url}/api/v1"
     app.state.fragments = Fragments(alert_items, api)
     app.state.legacy_fragments, app.state.walks = Fragments(legacy_items, api), Walks()
+    app.state.night_counts, app.state.ledger = NightCounts(), Ledger()
     for routes in ROUTES:
         app.include_router(routes.router)
     add_error_handlers(app)

@@ -1,22 +1,33 @@
 """Models of batch matches and their jobs; models.py says what models are for."""
 
 from enum import StrEnum
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from app.models import Alert, Instant, Model
+from app.parameters import RADIUS
+from app.regions import MAX_RADIUS, MIN_RADIUS
 
 
-class Radius(RootModel[float | str]):
+class Radius(
+    RootModel[
+        Annotated[float, Field(ge=MIN_RADIUS, le=MAX_RADIUS)]
+        | Annotated[str, Field(max_length=200, pattern=f"^({RADIUS})?$")]
+    ]
+):
     """How far from a position."""
+
+
+class PositionId(RootModel[Annotated[str, Field(max_length=200)] | float]):
+    """Your name for a position; a number is read as its digits."""
 
 
 class Position(BaseModel):
     """A position to be matched; other keys are not read."""
 
-    id: str | None = Field(
-        None, max_length=200, description="your name for it; without one its index", examples=["a"]
+    id: PositionId | None = Field(
+        None, description="your name for it; without one its index", examples=["a"]
     )
     ra: float = Field(ge=0, le=360, description="right ascension, J2000 [deg]", examples=[0.8143])
     dec: float = Field(ge=-90, le=90, description="declination, J2000 [deg]", examples=[16.1457])
@@ -39,7 +50,7 @@ _EXAMPLE: Final[dict[str, Any]] = {
 class MatchRequest(BaseModel):
     """Positions to be matched; the list alone will do too."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_EXAMPLE]})
 
     positions: list[Position] = Field(min_length=1)
 

@@ -5,6 +5,7 @@ from typing import Final
 
 from app.accepting import weight, weights
 from app.parquet import Parquet
+from app.spelling import Unknown
 from app.tabular import Csv, Format, JsonLines
 from app.votable import VOTable
 
@@ -29,6 +30,13 @@ FORMATS: Final[dict[str, Format]] = {
         squeezed=True,
     ),
 }
+
+
+def format_named(text: str) -> str:
+    """The name of a format, as `format=` gives it. Raises ValueError."""
+    if (name := text.strip()) not in FORMATS:
+        raise Unknown(f"none of {', '.join(FORMATS)}", name.lower(), FORMATS)
+    return name
 
 
 @lru_cache(maxsize=64)

@@ -5,10 +5,11 @@ builds the same shapes as plain dicts (formats.py) and never goes through these.
 """
 
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from app.dictionary import COLUMNS_OF_FIELD
 from app.selection import ALERT_KEYS, COLUMNS, ON_REQUEST
 from app.tabular import AS_TEXT
 from archive.columns import Column, Kind
@@ -57,7 +58,6 @@ _TYPES: Final[dict[Kind, Any]] = {
     Kind.BOOLEAN: bool,
     Kind.TIME: Instant,
 }
-_JD: Final = 2458318.5
 _OWN: Final[dict[str, Any]] = {
     "filter": (Band | None, Field(description="band of the exposure")),
     "links": (Links, Field(description="addresses of the alert's parts")),
@@ -86,8 +86,8 @@ def _on_request() -> dict[str, Any]:
     }
 
 
-def _none_required(schema: dict[str, Any]) -> None:
-    """With `fields` an alert holds what was chosen, so generated clients must not insist on more.
+def none_required(schema: dict[str, Any]) -> None:
+    """With `fields` an item holds what was chosen, so generated clients must not insist on more.
 
     Our own models do: an answer without `fields` has every key, and the tests hold it to that.
     """
@@ -104,83 +104,9 @@ Alert = create_model(
     "Alert",
     __base__=WholeAlert,
     __doc__="An alert of a list: every key is there, unless `fields` chose some.",
-    __cls_kwargs__={"json_schema_extra": _none_required},
+    __cls_kwargs__={"json_schema_extra": none_required},
     **_on_request(),
 )
-
-
-class Point(Model):
-    """What every point of a light curve has."""
-
-    jd: float = Field(description="start of exposure, Julian date, UTC [d]", examples=[_JD])
-    mjd: float = Field(description="start of exposure, modified Julian date, UTC [d]")
-    mjd_mid: float | None = Field(description="middle of exposure; null before schema 3.1 [d]")
-    time: Instant = Field(description="start of exposure, RFC 3339, UTC")
-    filter: Band | None
-    pid: int = Field(description="processing id of the exposure's quadrant")
-    object_id: str | None = Field(
-        default=None, description="the object whose point it is; only in merged light curves"
-    )
-
-
-class _Detected(Point):
-    candid: str
-    magpsf: float | None = Field(description="magnitude of the difference [mag]")
-    sigmapsf: float | None = Field(description="1-sigma error of magpsf [mag]")
-    isdiffpos: bool | None = Field(description="true: brighter than the reference")
-    total_mag: float | None = Field(description="magnitude of source and difference [mag]")
-    total_mag_err: float | None = Field(description="1-sigma error of total_mag [mag]")
-    corrected: bool = Field(description="a reference source lies within 1.4 pixels")
-    dubious: bool = Field(description="faded without a reference source, or no consistent one")
-    flux_ujy: float | None = Field(description="flux of the difference, signed [uJy]")
-    flux_ujy_err: float | None = Field(description="1-sigma error of flux_ujy [uJy]")
-    rb: float | None
-    drb: float | None
-
-
-class Detection(_Detected):
-    """An alert of the object."""
-
-    kind: Literal["detection"]
-
-
-class EarlierDetection(_Detected):
-    """A detection known only from histories, rounded as ZTF rounds them."""
-
-    kind: Literal["earlier_detection"]
-
-
-class UpperLimit(Point):
-    """An exposure in which nothing was detected."""
-
-    kind: Literal["upper_limit"]
-    diffmaglim: float = Field(description="5-sigma limit of the difference image [mag]")
-
-
-class Forced(Point):
-    """Forced photometry; the value that the newest alert carries."""
-
-    kind: Literal["forced"]
-    flux_ujy: float | None = Field(description="flux of the difference, signed [uJy]")
-    flux_ujy_err: float | None = Field(description="1-sigma error of flux_ujy [uJy]")
-    snr: float | None = Field(description="flux_ujy / flux_ujy_err")
-    mag: float | None = Field(description="magnitude where |snr| > 3 [mag]")
-    mag_err: float | None = Field(description="1-sigma error of mag [mag]")
-    limit_mag: float | None = Field(description="5-sigma limit where |snr| <= 3 [mag]")
-    procstatus: str | None = Field(description="0 clean, 56 warning, 55 and 61 no flux")
-    from_candid: str = Field(description="the alert that carried the value")
-
-
-class LightCurvePoint(RootModel[Detection | EarlierDetection | UpperLimit | Forced]):
-    """A point of a light curve, told apart by `kind`."""
-
-    root: Detection | EarlierDetection | UpperLimit | Forced = Field(discriminator="kind")
-
-
-class AlertWithHistory(WholeAlert):
-    """One alert and the light curve of its object up to now."""
-
-    history: list[LightCurvePoint]
 
 
 class CountKind(StrEnum):
@@ -216,35 +142,6 @@ class AlertList(Model):
     place: Place | None = Field(default=None, description="where `name` was found; only with it")
 
 
-class Outcomes(Model):
-    """Packets by what came of them: received = stored + duplicate + private + rejected."""
-
-    received: int
-    stored: int
-    duplicate: int
-    private: int
-    rejected: int
-
-
-class Topic(Outcomes):
-    """One topic, tarball or folder of a night."""
-
-    topic: str
-
-
-class Night(Outcomes):
-    """What the ledger says of one night."""
-
-    night: str = Field(description="the night, UTC", examples=["2026-11-23"])
-    topics: list[Topic]
-
-
-class NightList(Model):
-    """All nights, newest first."""
-
-    items: list[Night]
-
-
 class FieldType(StrEnum):
     """Type of a field in JSON; 64-bit ids are strings there."""
 
@@ -255,23 +152,17 @@ class FieldType(StrEnum):
     OBJECT = "object"
 
 
-class FieldOfAlert(Model):
-    """One line of the dictionary."""
-
-    name: str = Field(examples=["magpsf"])
-    type: FieldType = Field(description="type in JSON")
-    stored: str | None = Field(description="type in the archive", examples=["real"])
-    unit: str | None = Field(examples=["mag"])
-    ucd: str | None = Field(description="UCD1+ of the IVOA", examples=["phot.mag"])
-    meaning: str
-    sentinel: str | None = Field(description='what ZTF sends for "there is none"; null here')
-    since: str | None = Field(description="first version of ZTF's schema that has it")
-    operators: list[str] = Field(
-        description="with which it can be searched; the empty one is equality",
-        examples=[["", "gt", "gte", "lt", "lte", "in", "isnull"]],
-    )
-    answered: bool = Field(description="whether an alert has it without being asked")
-    selectable: bool = Field(description="whether `fields` may name it")
+_EXPLAINED: Final = {c.name: field_of(c) for c in COLUMNS_OF_FIELD}
+FieldOfAlert = create_model(
+    "FieldOfAlert",
+    __base__=Model,
+    __doc__="One line of the dictionary.",
+    **_EXPLAINED
+    | {
+        "type": (FieldType, _EXPLAINED["type"][1]),
+        "operators": (list[str], _EXPLAINED["operators"][1]),
+    },
+)
 
 
 class Dictionary(Model):

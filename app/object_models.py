@@ -1,15 +1,14 @@
-"""Response models of objects and their light curves; as models.py, apart for its length."""
+"""Response models of objects; as models.py, apart for its length."""
 
 from typing import Any, Final
 
 from pydantic import Field, create_model
 
-from app.models import Band, Instant, LightCurvePoint, Model, field_of
+from app.models import Band, Model, field_of, none_required
 from app.summaries import BRIGHTEST, COLUMNS, TIMES
 from archive.columns import Column
 
 _AS_OF: Final = "number of the batch up to which the archive was seen"
-_CANDID: Final = "brightest_candid"
 
 
 class ObjectLinks(Model):
@@ -27,19 +26,21 @@ def _fields(columns: tuple[Column, ...]) -> dict[str, Any]:
     fields: dict[str, Any] = {column.name: field_of(column) for column in columns}
     for name in fields.keys() & {"brightest_filter"}:
         fields[name] = (Band | None, fields[name][1])
-    for name in fields.keys() & {"first_time", "last_time"}:
-        fields[name] = (Instant, fields[name][1])
-    # A candid passes 2^53.
-    fields[_CANDID] = (str | None, fields[_CANDID][1])
     return fields
 
 
-ObjectSummary = create_model(
-    "ObjectSummary",
+WholeObject = create_model(
+    "WholeObject",
     __base__=Model,
     __doc__="One object: what its alerts say together, wherever they are.",
     **_fields(COLUMNS),
     links=(ObjectLinks, Field(description="addresses of the object's parts")),
+)
+ObjectSummary = create_model(
+    "ObjectSummary",
+    __base__=WholeObject,
+    __doc__="An object of a list: every key is there, unless `fields` chose some.",
+    __cls_kwargs__={"json_schema_extra": none_required},
 )
 _Seen = create_model("_Seen", __base__=Model, **_fields((*TIMES, *BRIGHTEST)))
 
@@ -51,7 +52,7 @@ class SeenIn(_Seen):
     alerts: int = Field(description="number of alerts")
 
 
-class ObjectWithFilters(ObjectSummary):
+class ObjectWithFilters(WholeObject):
     """One object, filter by filter too."""
 
     filters: list[SeenIn]
@@ -65,13 +66,4 @@ class ObjectList(Model):
     next: str | None = Field(description="cursor of the next page; null on the last")
     prev: str | None = Field(description="cursor of the page before; null on the first")
     truncated: bool = Field(description="whether more matched than this answer holds")
-    as_of: int = Field(description=_AS_OF)
-
-
-class LightCurve(Model):
-    """What is known of an object's brightness, in order of jd."""
-
-    object_id: str = Field(examples=["ZTF21abiuvdk"])
-    points: list[LightCurvePoint]
-    object_ids: list[str] = Field(description="the objects whose points these are")
     as_of: int = Field(description=_AS_OF)

@@ -1,6 +1,7 @@
 """openapi.json: what FastAPI cannot know of it; `python -m app.openapi` prints it."""
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 import orjson
@@ -10,6 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from app.errors import PROBLEM
 from app.examples import OF_FIELD
 from app.generators import prepare
+from app.headers import add_headers
 from app.matchmodels import MatchRequest
 from app.media import FORMATS
 from app.models import Problem, Stamp
@@ -49,8 +51,10 @@ def bytes_of(media_type: str) -> dict[int | str, Json]:
     return {200: described, 206: part, 304: {"description": "Not modified"}, **problems(416)}
 
 
-def list_responses() -> dict[int | str, Json]:
-    """What a list of alerts answers beside JSON."""
+def list_responses(
+    words: str = "The alerts", told: Sequence[str] | None = None
+) -> dict[int | str, Json]:
+    """What a list answers beside JSON; `told` are its headers, all of a list of alerts without."""
     written = {name: known for name, known in FORMATS.items() if known.writer is not None}
     content: Json = {
         known.media_type.partition(";")[0]: {
@@ -59,11 +63,13 @@ def list_responses() -> dict[int | str, Json]:
         for known in written.values()
     }
     headers: Json = {
-        name: {"description": words, "schema": {"type": "string"}}
-        for name, words in _LIST_HEADERS.items()
+        name: {"description": meaning, "schema": {"type": "string"}}
+        for name, meaning in _LIST_HEADERS.items()
+        if told is None or name in told
     }
+    more: Json = {"headers": headers} if headers else {}
     return {
-        200: {"description": "The alerts", "content": content, "headers": headers},
+        200: {"description": words, "content": content, **more},
         304: {"description": "Not modified"},
     }
 
@@ -71,7 +77,7 @@ def list_responses() -> dict[int | str, Json]:
 _LIST_HEADERS: Final = {
     "Link": "addresses of the next page and of the one before, rel=next and rel=prev",
     "X-As-Of": "number of the batch up to which the archive was seen; not with JSON",
-    "X-Truncated": "whether more matched, true or false; not with JSON, nor beyond 1,000 alerts",
+    "X-Truncated": "whether more matched, true or false; not with JSON, nor beyond 1,000 items",
     "X-Next-Cursor": "cursor of what follows; where X-Truncated is true",
     "X-Cone": "where `name` was found: `ra,dec,radius`, as `cone` takes it; only with `name`",
     "X-Count": "alerts that match; only with `count`, and not with JSON",
@@ -110,7 +116,14 @@ def path(description: str, pattern: str, example: str) -> Any:
 
 CandidPath = Annotated[str, path("candidate id of the alert", "^[0-9]{1,19}$", OF_FIELD["candid"])]
 ObjectPath = Annotated[str, path("name of the object", "^.{1,64}$", OF_FIELD["object_id"])]
-NightPath = Annotated[str, path("the night, YYYYMMDD in UTC", "^[0-9]{8}$", "20261123")]
+NightPath = Annotated[
+    str,
+    path(
+        "the night in UTC: YYYYMMDD, or YYYY-MM-DD as the list has it",
+        "^([0-9]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2})$",
+        "20261123",
+    ),
+]
 StampPath = Annotated[Stamp, path("which of the three cutouts", "", Stamp.SCIENCE)]
 
 
@@ -129,6 +142,7 @@ def describe(app: FastAPI) -> Json:
     for unseen in (Problem, MatchRequest):
         schema = unseen.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= schema.pop("$defs", {}) | {unseen.__name__: schema}
+    add_headers(document)
     prepare(document)
     return document
 

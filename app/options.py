@@ -1,5 +1,6 @@
 """Query parameters of downloads, as FastAPI reads and describes them."""
 
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
@@ -8,13 +9,18 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
 from pydantic.json_schema import SkipJsonSchema
 
+from app import nights
 from app.errors import BadParameter, BadParameters
-from app.search import nearest
+from app.media import FORMATS, JSON, format_named
+from app.points import POINTS, PointKind
+from app.selection import fields_named
+from app.spelling import nearest
 from app.values import integer
 
 MAX_SIZE: Final = 1024
@@ -75,6 +81,18 @@ class Options(BaseModel):
         return filled
 
 
+class ListOptions(Options):
+    """In which format a list comes: `format` or, without it, what Accept likes best (lists.py)."""
+
+    format: Annotated[str | SkipJsonSchema[None], BeforeValidator(format_named)] = Field(
+        default=None,
+        json_schema_extra={"enum": list(FORMATS)},
+        description=f"Format of the answer; it beats Accept, and without either it is {JSON}. "
+        "Other formats than JSON come as a file.",
+        examples=["csv"],
+    )
+
+
 class AsOf(Options):
     """How much of the archive is to be seen."""
 
@@ -86,17 +104,44 @@ class AsOf(Options):
     )
 
 
-class PointKind(StrEnum):
-    """What a point of a light curve is."""
+class NightsShown(Options):
+    """Which nights of the ledger."""
 
-    DETECTION = "detection"
-    EARLIER_DETECTION = "earlier_detection"
-    UPPER_LIMIT = "upper_limit"
-    FORCED = "forced"
+    limit: int = Field(
+        default=nights.DEFAULT_LIMIT,
+        ge=1,
+        le=nights.MAX_LIMIT,
+        description="Nights in the answer, the newest.",
+        examples=[30],
+    )
+    before: Annotated[
+        date | SkipJsonSchema[None],
+        BeforeValidator(nights.day_of),
+        WithJsonSchema(
+            {"type": "string", "pattern": "^([0-9]{8})?$", "examples": [nights.EXAMPLE]}
+        ),
+    ] = Field(
+        default=None,
+        description="Only nights before this one, YYYYMMDD: the page after it.",
+    )
 
 
-class CurveOptions(AsOf):
-    """Which points of a light curve."""
+class NightsOptions(ListOptions, NightsShown):
+    """Which nights of the ledger, and how they come."""
+
+
+class CountsOptions(ListOptions, AsOf):
+    """How a night's counts come, and how much of the archive is seen."""
+
+
+def _of_points(given: str) -> str:
+    """A list of a point's fields, as it was given."""
+    fields_named(given, tuple(POINTS))
+    return given
+
+
+class CurveOptions(AsOf, ListOptions):
+    """Which points of a light curve, what of each, in which format."""
 
     merged: bool = Field(
         default=False,
@@ -110,6 +155,18 @@ class CurveOptions(AsOf):
         description="Only points of these kinds; repeated for more than one.",
         examples=[[PointKind.DETECTION]],
     )
+    fields: Annotated[str | SkipJsonSchema[None], BeforeValidator(_of_points)] = Field(
+        default=None,
+        description="The columns of the table, in this order, comma-separated; as JSON and JSON "
+        "Lines the keys of each point, as far as its kind has them, and always its kind. Without "
+        f"it all. There are {', '.join(POINTS)}.",
+        examples=["mjd,filter,magpsf,sigmapsf,diffmaglim"],
+    )
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The names among `fields`; none means all."""
+        return fields_named(self.fields, tuple(POINTS)) if self.fields else ()
 
     @field_validator("kind", mode="before")
     @classmethod

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import asyncpg
 
@@ -16,7 +16,8 @@ from app.search import Search
 class Page(NamedTuple):
     """One page: its rows, where the next begins, the batch up to which it saw the archive."""
 
-    rows: Sequence[asyncpg.Record]
+    rows: Sequence[Any]
+    """As the database gave them, or what was made from them."""
     cursor: Cursor | None
     as_of: int
     before: Cursor | None = None

@@ -4,24 +4,47 @@ from typing import Any, Final
 
 from app.examples import OF_FIELD
 from app.filters import FILTERS, NAMED, OPERATORS, Filter
-from app.media import FORMATS, JSON
+from app.media import FORMATS
+from app.objectlists import MAX_OBJECTS
 from app.regions import MAX_ACROSS, MAX_VERTICES
 from app.search import COUNTS, DEFAULT_LIMIT, MAX_EXPORT, MAX_LIMIT
 from app.totals import EXACT_S
+from app.values import MOMENT, NUMBER
 from archive.tables import FILTER_OF_FID
 
 Json = dict[str, Any]
 
+
+def of_form(form: str, most: int = 200) -> Json:
+    """The schema of a text of some form; a blank one is absent, so it may be blank."""
+    return {"type": "string", "maxLength": most, "pattern": f"^({form})?$"}
+
+
+RADIUS: Final = f"{NUMBER} *[d'\"]?"
 _SCHEMAS: Final[dict[str, Json]] = {
     "number": {"type": "number"},
     "integer": {"type": "integer", "format": "int64"},
     "string": {"type": "string", "maxLength": 200},
     "boolean": {"type": "boolean"},
-    "id": {"type": "string", "pattern": r"^-?[0-9]{1,19}(,-?[0-9]{1,19})*$"},
-    "time": {"type": "string"},
+    "id": {"type": "string", "pattern": "^(-?[0-9]{1,19}(,-?[0-9]{1,19})*)?$"},
+    "time": of_form(MOMENT),
     "band": {"type": "string", "enum": list(FILTER_OF_FID.values())},
 }
 _SHOWN: Final = OF_FIELD["candid"]
+_LIMIT: Final[Json] = {"type": "integer", "minimum": 1, "default": DEFAULT_LIMIT}
+
+
+def _format_words(what: str) -> str:
+    return (
+        "Format of the answer; it beats Accept. Other formats than JSON come as a "
+        f"file; beyond 1,000 {what} as a stream. What broke off is never whole: the transfer ends "
+        "with an error, a VOTable lacks its end, a Parquet file its footer, CSV and JSON Lines "
+        "their last line end. One that `limit` cut says so: in X-Truncated and X-Next-Cursor, in "
+        f"a VOTable's INFO and a Parquet file's metadata, and beyond 1,000 {what} in a last line "
+        "of CSV (it begins with #) or JSON Lines. Go on with the cursor"
+    )
+
+
 # Examples stand in the schemas: Swagger UI fills a parameter's own one into its form, and forty
 # filled in at once find nothing.
 _PAGE: Final[tuple[Json, ...]] = (
@@ -29,14 +52,15 @@ _PAGE: Final[tuple[Json, ...]] = (
         "name": "cone",
         "description": "Alerts closer than a radius to a position: `ra,dec,radius` in degrees, at "
         "most 10; the radius may end in `d`, `'` or `\"`.",
-        "schema": {"type": "string", "maxLength": 200, "examples": ['0.8143,16.1457,2"']},
+        "schema": of_form(f"{NUMBER},{NUMBER},{RADIUS}") | {"examples": ['0.8143,16.1457,2"']},
     },
     {
         "name": "polygon",
         "description": "Alerts within a polygon of great circles: `ra1,dec1,ra2,dec2,...` in "
         f"degrees, 3 to {MAX_VERTICES} vertices in either direction, at most {MAX_ACROSS:g} "
         "degrees across; its sides must not cross or touch. With a cone too alerts lie in both.",
-        "schema": {"type": "string", "maxLength": 4000, "examples": ["0,16,2,16,2,17,0,17"]},
+        "schema": of_form(f"{NUMBER},{NUMBER}(,{NUMBER},{NUMBER}){{2,{MAX_VERTICES}}}", 4000)
+        | {"examples": ["0,16,2,16,2,17,0,17"]},
     },
     {
         "name": "name",
@@ -51,7 +75,7 @@ _PAGE: Final[tuple[Json, ...]] = (
         "gt, gte, lt, lte, in (comma-separated) and isnull (true or false), and none for equality.",
         "schema": {
             "type": "array",
-            "items": {"type": "string"},
+            "items": {"type": "string", "pattern": "^([a-z0-9_]+:.+)?$"},
             "maxItems": 64,
             "examples": [["chipsf__lt:5", "ssnamenr__isnull:true"]],
         },
@@ -61,29 +85,18 @@ _PAGE: Final[tuple[Json, ...]] = (
         "description": "Field to sort by, `-` in front for descending. By a field other than jd, "
         "time, candid, object_id or lco_id only with a cone, a polygon, a name, an object, "
         "a list of candids or at most 7 days.",
-        "schema": {"type": "string", "default": "-jd", "examples": ["-jd"]},
+        "schema": of_form("-?[a-z0-9_]+") | {"default": "-jd", "examples": ["-jd"]},
     },
     {
         "name": "limit",
         "description": f"Alerts in one answer; at most {MAX_LIMIT} as JSON, {MAX_EXPORT} in any "
         "other format.",
-        "schema": {
-            "type": "integer",
-            "minimum": 1,
-            "maximum": MAX_EXPORT,
-            "default": DEFAULT_LIMIT,
-        },
+        "schema": _LIMIT | {"maximum": MAX_EXPORT},
         "example": 10,
     },
     {
         "name": "format",
-        "description": f"Format of the answer; it beats Accept, and without either it is {JSON}. "
-        "Other formats than JSON come as a file; beyond 1,000 alerts as a stream. What broke off "
-        "is never whole: the transfer ends "
-        "with an error, a VOTable lacks its end, a Parquet file its footer, CSV and JSON Lines "
-        "their last line end. One that `limit` cut says so: in X-Truncated and X-Next-Cursor, in "
-        "a VOTable's INFO and a Parquet file's metadata, and beyond 1,000 alerts in a last line "
-        "of CSV (it begins with #) or JSON Lines. Go on with the cursor, or with `after`.",
+        "description": f"{_format_words('alerts')}, or with `after`.",
         "schema": {"type": "string", "enum": list(FORMATS), "examples": ["csv"]},
     },
     {
@@ -95,7 +108,7 @@ _PAGE: Final[tuple[Json, ...]] = (
     {
         "name": "cursor",
         "description": "`next` or `prev` of another answer, with the same search.",
-        "schema": {"type": "string", "maxLength": 600},
+        "schema": of_form("[A-Za-z0-9_-]+", 600),
     },
     {
         "name": "count",
@@ -108,7 +121,7 @@ _PAGE: Final[tuple[Json, ...]] = (
         "description": "A candid: the answer begins behind this alert, in the order of the search. "
         "To go on with an export that broke off: the last candid that came whole, and `as_of` "
         "(X-As-Of) of the answer, so that no alert is missed or had twice.",
-        "schema": {"type": "string", "pattern": "^[0-9]{1,19}$", "examples": [_SHOWN]},
+        "schema": {"type": "string", "pattern": "^([0-9]{1,19})?$", "examples": [_SHOWN]},
     },
     {
         "name": "as_of",
@@ -121,11 +134,12 @@ _PAGE: Final[tuple[Json, ...]] = (
 def _named(name: str) -> Json:
     field, operator = wanted = FILTERS[name]
     unit = f" [{field.unit}]" if field.unit else ""
-    listed = ", or a comma-separated list" if "," in _SCHEMAS[field.kind].get("pattern", "") else ""
+    listed = ", or a comma-separated list" if field.kind == "id" else ""
+    bounds = dict(zip(("minimum", "maximum"), field.bounds or (), strict=False))
     return {
         "name": name,
         "description": f"{field.meaning}{unit}: {OPERATORS[operator].words}{listed}",
-        "schema": _SCHEMAS[field.kind] | {"examples": [_example(wanted)]},
+        "schema": _SCHEMAS[field.kind] | bounds | {"examples": [_example(wanted)]},
     }
 
 
@@ -147,11 +161,22 @@ def search_parameters() -> list[Json]:
 _OF_OBJECTS: Final = {
     "cone": "Objects with an alert closer than a radius to a position: `ra,dec,radius` in degrees, "
     "at most 10; the radius may end in `d`, `'` or `\"`.",
-    "limit": "Objects in one answer.",
-    "cursor": "`next` of the answer before, with the same search.",
+    "limit": f"Objects in one answer; at most {MAX_LIMIT} as JSON, {MAX_OBJECTS} in any other "
+    "format.",
+    "cursor": "`next` or `prev` of another answer, with the same search.",
+    "format": f"{_format_words('objects')}.",
+    "fields": "The keys of each object, in this order, comma-separated. Without it all; csv, "
+    "votable and parquet then leave out `links`.",
     "as_of": "Batch number: the archive as it was after it. Every answer says its own.",
     "ssnamenr": "Objects with an alert of this solar-system body: its designation as ZTF writes it "
     "(`433`, `2019AB1`) or as people do (`433 Eros`, `2019 AB1`, `67P/Churyumov-Gerasimenko`).",
+}
+
+_OTHERWISE: Final[dict[str, Json]] = {
+    # Without a cone or a body there is no list, so Swagger UI's form begins with one.
+    "cone": {"example": '0.8143,16.1457,2"'},
+    "limit": {"schema": _LIMIT | {"maximum": MAX_OBJECTS}},
+    "fields": {"schema": {"type": "string", "examples": ["object_id,alerts,ra,dec,links"]}},
 }
 
 
@@ -159,6 +184,4 @@ def object_parameters() -> list[Json]:
     """The query parameters of a list of objects."""
     found = [p for p in search_parameters() if p["name"] in _OF_OBJECTS]
     described = [p | {"description": _OF_OBJECTS[p["name"]]} for p in found]
-    # Without a cone or a body there is no list, so Swagger UI's form begins with one.
-    example = {"example": '0.8143,16.1457,2"'}
-    return [p | (example if p["name"] == "cone" else {}) for p in described]
+    return [p | _OTHERWISE.get(p["name"], {}) for p in described]

@@ -60,7 +60,7 @@ class _Sink:
 class Parquet:
     """float32 stays float32 and ids 64-bit integers; units and UCDs are metadata of the columns."""
 
-    def __init__(self, table: Table, as_of: int) -> None:
+    def __init__(self, table: Table, as_of: int | None) -> None:
         self._columns = table.columns
         self._schema = pa.schema([_field(c) for c in table.columns], {"description": table.meaning})
         self._sink = _Sink()
@@ -85,8 +85,9 @@ class Parquet:
 
     def end(self, ending: Ending) -> bytes:
         self._write()
-        told = {"as_of": str(ending.as_of), "truncated": str(ending.next is not None).lower()}
-        self._writer.add_key_value_metadata(told | ({"next": ending.next} if ending.next else {}))
+        told = {"as_of": ending.as_of, "truncated": str(ending.next is not None).lower()}
+        said = told | {"next": ending.next}
+        self._writer.add_key_value_metadata({n: str(t) for n, t in said.items() if t is not None})
         self._writer.close()
         return self._sink.taken()
 

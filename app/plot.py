@@ -167,8 +167,8 @@ def chart(series: Sequence[Series], view: str = "difference") -> Chart | None:
             *(one[name] for name in ("x", "y", "error", "text", "candid")), strict=True
         )
     ]
-    ticks_x = [(at(x, low_y)[0], f"{x:g}") for x in _ticks(low_x, high_x)]
-    ticks_y = [(at(low_x, y)[1], f"{y:g}") for y in _ticks(low_y, high_y)]
+    ticks_x = [(at(x, low_y)[0], f"{x:g}") for x in ticks(low_x, high_x)]
+    ticks_y = [(at(low_x, y)[1], f"{y:g}") for y in ticks(low_y, high_y)]
     return Chart(marks, ticks_x, ticks_y)
 
 
@@ -179,7 +179,7 @@ def _range(values: Sequence[float], least: float) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _ticks(low: float, high: float) -> list[float]:
+def ticks(low: float, high: float) -> list[float]:
     """About five round numbers within the range."""
     rough = (high - low) / 5
     power = 10.0 ** math.floor(math.log10(rough))

@@ -6,14 +6,12 @@ An answer's rows and the number of the newest batch come from one statement, so 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
 from typing import Any, Final, NamedTuple
 
 import asyncpg
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    Date,
     FromClause,
     Integer,
     Text,
@@ -273,25 +271,6 @@ _PLACES_BY: Final = {
 async def positions(archive: Archive, by: str, key: str | int) -> list[tuple[float, float]]:
     """(ra, dec) in degrees of each alert of one object_id, candid or lco_id; none if unknown."""
     return [(row["ra"], row["dec"]) for row in await archive.fetch(_PLACES_BY[by], key=key)]
-
-
-OUTCOMES: Final = ("received", "stored", "duplicate", "private", "rejected")
-_PER_TOPIC: Final = (
-    select(
-        ledger.c.night,
-        ledger.c.source.label("topic"),
-        *(func.sum(ledger.c[outcome]).label(outcome) for outcome in OUTCOMES),
-    )
-    .group_by(ledger.c.night, ledger.c.source)
-    .order_by(ledger.c.night.desc(), ledger.c.source)
-)
-_NIGHTS: Final = compiled(_PER_TOPIC)
-_NIGHT: Final = compiled(_PER_TOPIC.where(ledger.c.night == bindparam("night", type_=Date())))
-
-
-async def nights(archive: Archive, night: date | None = None) -> list[asyncpg.Record]:
-    """What the ledger says of all nights or one: a row for each night and topic, newest first."""
-    return await (archive.fetch(_NIGHTS) if night is None else archive.fetch(_NIGHT, night=night))
 
 
 async def check(archive: Archive) -> None:

@@ -4,7 +4,6 @@ Blank values are absent. Everything that is unknown, malformed or out of bounds 
 of it at once, each with its name; nothing is clamped.
 """
 
-import difflib
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -15,9 +14,10 @@ from app.arcs import bent
 from app.cursor import Cursor, read_cursor
 from app.errors import BadParameter, BadParameters
 from app.filters import FIELDS, FILTERS, Clause
-from app.media import FORMATS, JSON, negotiated
+from app.media import FORMATS, JSON, format_named, negotiated
 from app.regions import Cone, Named, Polygon, parse_cone, parse_named, parse_polygon
-from app.selection import SELECTABLE, default_fields, flat
+from app.selection import default_fields, fields_named, flat
+from app.spelling import MAX_NAME, Unknown, nearest
 from app.values import integer, plain_text
 
 DEFAULT_LIMIT: Final = 100
@@ -33,14 +33,6 @@ PAGE_PARAMETERS: Final = (
     *("cone", "polygon", "name", "where", "sort", "limit", "cursor", "after", "as_of", "count"),
     *("fields", "format"),
 )
-_LEGACY: Final = {
-    "objectId": "object_id",
-    "objectcone": "name",
-    "radius": "cone",
-    "page": "cursor",
-    "sort_value": "sort",
-    "sort_order": "sort",
-}
 
 
 class Sort(NamedTuple):
@@ -83,7 +75,7 @@ def _parse_sort(text: str) -> Sort:
     name, descending = text.strip().removeprefix("-"), text.strip().startswith("-")
     column = {"time": "jd", "mjd": "jd"}.get(name, name)
     if column not in FIELDS or len(FIELDS[column].columns) != 1:
-        raise _Unknown("no field of this name", name, FIELDS)
+        raise Unknown("no field of this name", name, FIELDS)
     return Sort(column, descending)
 
 
@@ -96,24 +88,6 @@ def _parse_limit(text: str) -> int:
 _LIMITS: Final = f"not within 1 to {MAX_LIMIT}, or {MAX_EXPORT} in any format but {JSON}"
 
 
-def _parse_format(text: str) -> str:
-    if (name := text.strip()) not in FORMATS:
-        raise _Unknown(f"none of {', '.join(FORMATS)}", name.lower(), FORMATS)
-    return name
-
-
-def _parse_fields(text: str) -> tuple[str, ...]:
-    names = tuple(name for part in text.split(",") if (name := part.strip()))
-    for name in names:
-        if name not in SELECTABLE:
-            raise _Unknown(f"no field {plain_text(name)!r}", name, SELECTABLE)
-        if names.count(name) > 1:
-            raise ValueError(f"{name} is named more than once")
-    if not names:
-        raise ValueError("not a comma-separated list of fields")
-    return names
-
-
 def _parse_as_of(text: str) -> int:
     if (value := integer(text)) < 0:
         raise ValueError("not a batch number")
@@ -122,7 +96,7 @@ def _parse_as_of(text: str) -> int:
 
 def _parse_count(text: str) -> str:
     if (kind := text.strip()) not in COUNTS:
-        raise _Unknown(f"none of {', '.join(COUNTS)}", kind.lower(), COUNTS)
+        raise Unknown(f"none of {', '.join(COUNTS)}", kind.lower(), COUNTS)
     return kind
 
 
@@ -131,7 +105,7 @@ def _parse_where(text: str) -> Clause:
     if not colon or not value.strip():
         raise ValueError("not <field>__<operator>:<value>; an example is chipsf__lt:5")
     if (name := name.strip()) not in FILTERS:
-        raise _Unknown(f"no filter {plain_text(name)!r}", name, FILTERS)
+        raise Unknown(f"no filter {plain_text(name)!r}", name, FILTERS)
     try:
         return FILTERS[name].read(value)
     except ValueError as error:
@@ -149,32 +123,14 @@ _PARSE: Final[dict[str, Callable[[str], Any]]] = {
     "cursor": read_cursor,
     "after": integer,
     "count": _parse_count,
-    "fields": _parse_fields,
-    "format": _parse_format,
+    "fields": fields_named,
+    "format": format_named,
 }
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that a misspelt one most likely means."""
-    field_name, mark, operator = name[:MAX_CLAUSES].partition("__")
-    names = list(known)
-    meant = _LEGACY.get(field_name, field_name)
-    if meant + mark + operator in names:
-        return meant + mark + operator
-    return next(iter(difflib.get_close_matches(meant + mark + operator, names, 1, 0.7)), None)
-
-
-class _Unknown(ValueError):
-    """A name that is not known, and the known one that is nearest."""
-
-    def __init__(self, reason: str, name: str, known: Iterable[str]) -> None:
-        super().__init__(reason)
-        self.nearest = nearest(name, known)
-
-
-def _refused(name: str, error: ValueError) -> BadParameter:
+def refused(name: str, error: ValueError) -> BadParameter:
     """What was wrong with a parameter's value, and what would be right."""
-    if isinstance(error, _Unknown):
+    if isinstance(error, Unknown):
         return BadParameter(name, str(error), error.nearest)
     shown = f"; an example is {FILTERS[name].example}" if name in FILTERS else ""
     return BadParameter(name, f"{error}{shown}")
@@ -187,7 +143,7 @@ def parse_search(parameters: Iterable[tuple[str, str]], accept: str = "") -> Sea
     """
     given = [(name, value) for name, value in parameters if value.strip()]
     errors = [
-        BadParameter(name[:MAX_CLAUSES], "given more than once")
+        BadParameter(name[:MAX_NAME], "given more than once")
         for name, times in Counter(name for name, _ in given).items()
         if times > 1 and name != "where"
     ]
@@ -203,10 +159,10 @@ def parse_search(parameters: Iterable[tuple[str, str]], accept: str = "") -> Sea
                 clauses.append(FILTERS[name].read(value))
             else:
                 near = nearest(name, (*PAGE_PARAMETERS, *FILTERS))
-                errors.append(BadParameter(name[:MAX_CLAUSES], "no parameter of this name", near))
+                errors.append(BadParameter(name[:MAX_NAME], "no parameter of this name", near))
         except ValueError as error:
-            errors.append(_refused(name, error))
-    if len(clauses) > MAX_CLAUSES:
+            errors.append(refused(name, error))
+    if sum(name == "where" for name, _ in given) > MAX_CLAUSES:
         errors.append(BadParameter("where", f"more than {MAX_CLAUSES} filters"))
     if errors:
         raise BadParameters(errors)

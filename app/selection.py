@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from app.spelling import Unknown
+from app.values import plain_text
 from archive.columns import CANDIDATE, COMPUTED, DERIVED, TEXT, Column
 from archive.tables import STAMPS
 
@@ -36,6 +38,19 @@ _NEEDS: Final[dict[str, tuple[str, ...]]] = {
     "time": ("jd",),
     **dict.fromkeys(("links", *LINKS), ("candid", "object_id", *HAS)),
 }
+
+
+def fields_named(text: str, known: Sequence[str] = SELECTABLE) -> tuple[str, ...]:
+    """What `fields=` names, in its order. Raises ValueError."""
+    names = tuple(name for part in text.split(",") if (name := part.strip()))
+    for name in names:
+        if name not in known:
+            raise Unknown(f"no field {plain_text(name)!r}", name, known)
+        if names.count(name) > 1:
+            raise ValueError(f"{name} is named more than once")
+    if not names:
+        raise ValueError("not a comma-separated list of fields")
+    return names
 
 
 def columns_of(names: Iterable[str]) -> tuple[str, ...]:

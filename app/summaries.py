@@ -19,14 +19,14 @@ _ARCSEC: Final = 3600.0
 
 
 def _required(name: str, kind: Kind, unit: str, ucd: str, meaning: str) -> Column:
-    return Column(name, kind, unit, ucd, meaning, required=True)
+    return Column(name, kind, unit, ucd, meaning, required=True, since="")
 
 
 TIMES: Final = (
     _required("first_jd", Kind.DOUBLE, "d", "time.start", "first exposure, Julian date, UTC"),
-    _required("first_time", Kind.TEXT, "", "time.start", "first exposure, RFC 3339, UTC"),
+    _required("first_time", Kind.TIME, "", "time.start", "first exposure, RFC 3339, UTC"),
     _required("last_jd", Kind.DOUBLE, "d", "time.end", "last exposure, Julian date, UTC"),
-    _required("last_time", Kind.TEXT, "", "time.end", "last exposure, RFC 3339, UTC"),
+    _required("last_time", Kind.TIME, "", "time.end", "last exposure, RFC 3339, UTC"),
 )
 BRIGHTEST: Final = (
     Column("brightest_candid", Kind.BIGINT, "", "meta.id", "brightest alert above the reference"),
@@ -41,7 +41,7 @@ COLUMNS: Final = (
     ),
     *TIMES,
     *BRIGHTEST,
-    Column("brightest_filter", Kind.TEXT, "", "instr.filter", "its filter"),
+    Column("brightest_filter", Kind.TEXT, "", "meta.id;instr.filter", "its filter"),
     _required("ra", Kind.DOUBLE, "deg", "pos.eq.ra;meta.main", "mean right ascension, J2000"),
     _required("dec", Kind.DOUBLE, "deg", "pos.eq.dec;meta.main", "mean declination, J2000"),
     _required(
@@ -53,6 +53,29 @@ COLUMNS: Final = (
     ),
 )
 """The columns of an object in a list; beside them are its links."""
+_PARTS: Final = {
+    "self": ("/api/v1/objects/{}", "the object"),
+    "alerts": ("/api/v1/objects/{}/alerts", "its alerts"),
+    "lightcurve": ("/api/v1/objects/{}/lightcurve", "its light curve"),
+    "cutouts_png": ("/api/v1/objects/{}/cutouts.png", "its cutouts as a picture"),
+    "cutouts_zip": ("/api/v1/objects/{}/cutouts.zip", "its cutouts as a zip file"),
+    "page": ("/objects/{}/", "its page for people"),
+}
+LINKS: Final = tuple(
+    Column(f"links_{part}", Kind.TEXT, "", "meta.ref.url", f"address of {words}", since="")
+    for part, (_, words) in _PARTS.items()
+)
+"""What `links` becomes in a table, where a cell holds one value."""
+KEYS: Final = (*(column.name for column in COLUMNS), "links")
+"""The keys of an object in a list, in order."""
+
+
+def columns_of(names: Sequence[str], nested: bool) -> tuple[Column, ...]:
+    """The columns for these keys; where a cell can be an object, `links` is one of them."""
+    whole = Column("links", Kind.TEXT, "", "meta.ref.url", "addresses of the object's parts")
+    known: dict[str, tuple[Column, ...]] = {column.name: (column,) for column in COLUMNS}
+    known |= {"links": (whole,) if nested else LINKS}
+    return tuple(column for name in names for column in known[name])
 
 
 def object_items(rows: Sequence[asyncpg.Record]) -> list[Item]:
@@ -111,12 +134,4 @@ def flat(item: Item, public_url: str) -> Item:
 def _links(object_id: str, public_url: str) -> dict[str, str]:
     """Where the object's parts are."""
     name = quote(object_id, safe="")
-    own = f"{public_url}/api/v1/objects/{name}"
-    return {
-        "self": own,
-        "alerts": f"{own}/alerts",
-        "lightcurve": f"{own}/lightcurve",
-        "cutouts_png": f"{own}/cutouts.png",
-        "cutouts_zip": f"{own}/cutouts.zip",
-        "page": f"{public_url}/objects/{name}/",
-    }
+    return {part: public_url + address.format(name) for part, (address, _) in _PARTS.items()}

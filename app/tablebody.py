@@ -127,6 +127,9 @@ class VotableReader:
         except expat.ExpatError as error:
             reason = expat.errors.messages[error.code]
             raise BadBody(f"line {error.lineno}: not XML ({reason})") from None
+        except (LookupError, ValueError) as error:
+            # The XML declaration names an encoding that Python lacks, or one that expat cannot use.
+            raise BadBody(f"{self._where()}: {str(error)[:64]}; write it in UTF-8") from None
         self._fed += len(data)
         if self._fed - self._parser.CurrentByteIndex > MAX_TOKEN:
             raise BadBody(f"{self._where()}: a tag is longer than {MAX_TOKEN:,} bytes")

@@ -11,6 +11,7 @@ ended by them: only `end` writes the last one, so a file without it is not whole
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import chain, repeat
 from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
@@ -21,7 +22,12 @@ from archive.columns import REAL, TEXT, TIME, Column
 Values = Sequence[Sequence[Any]]
 """The rows of a piece as columns of equal length, in the order of the table's columns."""
 
-AS_TEXT: Final = frozenset({"candid", "from_candid", "objectidps1", "objectidps2", "objectidps3"})
+AS_TEXT: Final = frozenset(
+    {
+        *("candid", "from_candid", "brightest_candid"),
+        *("objectidps1", "objectidps2", "objectidps3"),
+    }
+)
 """Integers that pass 2^53, which JavaScript and many JSON readers cannot hold."""
 
 
@@ -37,7 +43,8 @@ class Ending(NamedTuple):
     """How an answer ended: the cursor of what follows, None if nothing does; and as of when."""
 
     next: str | None
-    as_of: int
+    as_of: int | None
+    """None where it is not the archive that was asked."""
     told: bool = True
     """Whether the headers said so; those of a long answer are sent before its end is known."""
 
@@ -45,7 +52,7 @@ class Ending(NamedTuple):
 class Writer(Protocol):
     """Makes the bytes of one table."""
 
-    def __init__(self, table: Table, as_of: int) -> None: ...
+    def __init__(self, table: Table, as_of: int | None) -> None: ...
 
     def begin(self) -> bytes: ...
 
@@ -65,11 +72,34 @@ def shortest(values: Sequence[float | None]) -> list[float | None]:
     return numbers
 
 
-def tokens(column: Column, values: Sequence[Any]) -> list[str]:
-    """The values of a column that is no text as JSON prints them; nothing for a missing one."""
+def tokens(column: Column, values: Sequence[Any]) -> str:
+    """The values of a column that is no text as JSON prints them, with commas between them."""
+    if column.kind is not REAL:
+        return orjson.dumps(list(values))[1:-1].decode()
+    single = np.array(values, dtype=np.float32)
+    printed = orjson.dumps(single, option=orjson.OPT_SERIALIZE_NUMPY)
     # orjson writes 9.4e-6 as a double, as in the JSON, and 0.0000094 in an array of singles.
-    numbers = shortest(values) if column.kind is REAL else list(values)
-    return orjson.dumps(numbers)[1:-1].decode().replace("null", "").split(",")
+    size = np.abs(single)
+    if ((size < _ALIKE[0]) & (size > 0) | (size > _ALIKE[1])).any():
+        printed = orjson.dumps(orjson.loads(printed))
+    return printed[1:-1].decode()
+
+
+_ALIKE: Final = (1e-5, 1e12)
+"""Between them, and at zero, singles and doubles of the same digits are spelled alike."""
+
+
+def cells(columns: Sequence[Column], values: Values, text: Callable[[Any], str]) -> list[list[str]]:
+    """The values column by column as a table shows them, nothing for a missing one.
+
+    `text` is how a text is written.
+    """
+    return [
+        list(map(text, column_values))
+        if column.kind in (TEXT, TIME)
+        else tokens(column, column_values).replace("null", "").split(",")
+        for column, column_values in zip(columns, values, strict=True)
+    ]
 
 
 def json_items(columns: Sequence[Column], values: Values) -> list[dict[str, Any]]:
@@ -90,25 +120,41 @@ def _json_values(column: Column, values: Sequence[Any]) -> Sequence[Any]:
 class JsonLines:
     """An object a line. Where the headers could not say that more matched, a last line does."""
 
-    def __init__(self, table: Table, as_of: int) -> None:
+    def __init__(self, table: Table, as_of: int | None) -> None:
         self._columns = table.columns
+        self._keys = [f'{"," if n else "{"}"{c.name}":' for n, c in enumerate(table.columns)]
         self._lines = 0
 
     def begin(self) -> bytes:
         return b""
 
     def rows(self, values: Values) -> bytes:
-        return self._joined([orjson.dumps(item) for item in json_items(self._columns, values)])
+        if not values[0]:
+            return b""
+        made = map(_json_tokens, self._columns, values)
+        pairs = zip(map(repeat, self._keys), made, strict=True)
+        lines = map("".join, zip(*chain.from_iterable(pairs), repeat("}")))
+        return self._joined(list(lines))
 
     def end(self, ending: Ending) -> bytes:
         cut = {"truncated": True, "next": ending.next, "as_of": ending.as_of}
         more = ending.next is not None and not ending.told
-        last = self._joined([orjson.dumps(cut)] if more else [])
+        last = self._joined([orjson.dumps(cut).decode()] if more else [])
         return last + b"\n" if self._lines else last
 
-    def _joined(self, lines: list[bytes]) -> bytes:
+    def _joined(self, lines: list[str]) -> bytes:
         before, self._lines = self._lines, self._lines + len(lines)
-        return b"\n".join([b"", *lines] if before and lines else lines)
+        return "\n".join(["", *lines] if before and lines else lines).encode()
+
+
+def _json_tokens(column: Column, values: Sequence[Any]) -> Sequence[str]:
+    """The values of a column as JSON, each by itself."""
+    if column.kind in (TEXT, TIME):
+        return [orjson.dumps(value).decode() for value in values]
+    printed = tokens(column, values).split(",")
+    if column.name not in AS_TEXT:
+        return printed
+    return [one if one == "null" else f'"{one}"' for one in printed]
 
 
 _CRLF: Final = "\r\n"
@@ -118,30 +164,28 @@ _SPECIAL: Final = re.compile(r'[,"\r\n]|^\s|\s$|^$')
 @lru_cache(maxsize=4096)
 def _quoted(text: str | None) -> str:
     """A CSV cell; empty in quotes is the empty string, and without them missing."""
-    if text is None:
-        return ""
+    if text is None or text.isalnum():
+        return text or ""
     return '"' + text.replace('"', '""') + '"' if _SPECIAL.search(text) else text
 
 
 class Csv:
     """RFC 4180 with a header. What the headers could not say is a last line that begins with #."""
 
-    def __init__(self, table: Table, as_of: int) -> None:
+    def __init__(self, table: Table, as_of: int | None) -> None:
         self._columns = table.columns
 
     def begin(self) -> bytes:
         return ",".join(c.name for c in self._columns).encode()
 
     def rows(self, values: Values) -> bytes:
-        cells = [
-            list(map(_quoted, column_values))
-            if column.kind in (TEXT, TIME)
-            else tokens(column, column_values)
-            for column, column_values in zip(self._columns, values, strict=True)
-        ]
         if not values[0]:
             return b""
-        return "".join(_CRLF + ",".join(row) for row in zip(*cells, strict=True)).encode()
+        made = cells(self._columns, values, _quoted)
+        if len(made) == 1:
+            # Readers skip blank lines: a row would be lost.
+            made = [[cell or '""' for cell in made[0]]]
+        return _CRLF.join(["", *map(",".join, zip(*made, strict=True))]).encode()
 
     def end(self, ending: Ending) -> bytes:
         if ending.next is None or ending.told:
@@ -158,7 +202,7 @@ class Format(NamedTuple):
     accepted: tuple[str, ...]
     """Media types that ask for it in Accept."""
     suffix: str
-    writer: Callable[[Table, int], Writer] | None
+    writer: Callable[[Table, int | None], Writer] | None
     """None for JSON, whose body says more than the rows."""
     nested: bool = False
     """Whether a cell can be an object."""

@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator
 from typing import Final, Protocol
 
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 
-from app.errors import BodyTooLarge, BodyTooSlow, UnknownMedia
+from app.errors import BadBody, BodyTooLarge, BodyTooSlow, UnknownMedia
 from app.jsonbody import JsonReader
 from app.rows import Row
 from app.tablebody import CsvReader, VotableReader
@@ -54,6 +55,9 @@ async def targets_of(
                 chunk = await anext(chunks, None)
         except TimeoutError:
             raise BodyTooSlow(f"the body took more than {max_seconds:g} s") from None
+        except ClientDisconnect:
+            # Nobody reads this but the log, where it is no error of ours.
+            raise BadBody("the connection ended before the body did") from None
         if chunk is None:
             break
         size += len(chunk)

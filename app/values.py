@@ -15,7 +15,13 @@ Parse = Callable[[str], Value]
 
 MAX_TEXT: Final = 200
 _INT64: Final = 2**63
-_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+NUMBER: Final = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
+MOMENT: Final = (
+    "[1-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    "([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})?)?"
+)
+"""A moment as openapi.json has it; `moment` reads more, and knows which months have 31 days."""
+_NUMBER: Final = re.compile(NUMBER)
 _INTEGER: Final = re.compile(r"[+-]?\d{1,19}", re.ASCII)
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 UNIX_EPOCH_JD = 2440587.5
 MJD_EPOCH_JD = 2400000.5
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECONDS_PER_DAY = 86_400_000_000
+MICROSECONDS_PER_DAY = 86_400_000_000
 
 
 def datetime_of(jd: float) -> datetime:
@@ -18,7 +18,7 @@ def datetime_of(jd: float) -> datetime:
     Raises OverflowError outside the years 1 to 9999.
     """
     # The subtraction is exact near the present, so only the product rounds.
-    return _EPOCH + timedelta(microseconds=round((jd - UNIX_EPOCH_JD) * _MICROSECONDS_PER_DAY))
+    return _EPOCH + timedelta(microseconds=round((jd - UNIX_EPOCH_JD) * MICROSECONDS_PER_DAY))
 
 
 def jd_of(moment: datetime) -> float:
@@ -29,7 +29,7 @@ def jd_of(moment: datetime) -> float:
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     microseconds = (aware - _EPOCH) // timedelta(microseconds=1)
     # One division of exact integers: Python rounds it correctly.
-    return (microseconds + 210_866_760_000_000_000) / _MICROSECONDS_PER_DAY
+    return (microseconds + 210_866_760_000_000_000) / MICROSECONDS_PER_DAY
 
 
 def mjd_of(jd: float) -> float:

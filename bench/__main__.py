@@ -13,8 +13,11 @@ from pathlib import Path
 import asyncpg
 import httpx
 
+from app.search import MAX_EXPORT
 from bench import report
+from bench.breaking import breaking
 from bench.decoding import decoding
+from bench.exporting import Measured, exporting
 from bench.ingesting import STEPS, delay, ingest_figures, ingesting
 from bench.measure import Figure
 from bench.serving import downloads, legacy, searches, served, throughput
@@ -23,11 +26,12 @@ from dev.simulator import simulate
 from dev.state import State, open_state
 
 DELAY_PER_S = 100.0
+BROKEN_ROWS = 200_000
 
 
 @contextmanager
-def app(state: State) -> Iterator[str]:
-    """The app on its port, without a log line for each request."""
+def app(state: State) -> Iterator[tuple[str, int]]:
+    """The app on its port, without a log line for each request: its address and process id."""
     place = ["--host", "127.0.0.1", "--port", str(state.ports.app), "--no-access-log"]
     command = [sys.executable, "-m", "uvicorn", "--factory", "app.main:create_app", *place]
     environment = state.environment("reader") | {"MARS_LOG_LEVEL": "warning"}
@@ -40,7 +44,7 @@ def app(state: State) -> Iterator[str]:
                 break
             except httpx.HTTPError:
                 time.sleep(0.2)
-        yield address
+        yield address, process.pid
     finally:
         process.terminate()
         process.wait(30)
@@ -98,6 +102,14 @@ async def serving_part(address: str, count: int) -> tuple[list[Figure], str]:
     return figures, report.against_mars(rates)
 
 
+async def export_part(state: State, address: str, pid: int, rows: int) -> Measured:
+    """Long answers: their rates and memory, their files opened, and some broken off."""
+    say(f"exports of {rows:,} alerts")
+    figures, told = await exporting(state, address, pid, rows)
+    say("exports broken off")
+    return figures, [*told, await breaking(state, address, min(rows, BROKEN_ROWS))]
+
+
 async def described(state: State) -> tuple[str, int, int]:
     """Server versions, alerts and histories."""
     connection = await asyncpg.connect(state.database_url("reader").replace("+asyncpg", ""))
@@ -115,14 +127,17 @@ def measure(state: State, rows: int, count: int, requests: int) -> None:
     say(f"{rows:,} archived rows")
     fill(state, rows)
     figures, parts = asyncio.run(ingest_part(state, count, 3))
-    with app(state) as address:
+    with app(state) as (address, pid):
         more, mars = asyncio.run(serving_part(address, requests))
-    figures += more
+    with app(state) as (address, pid):
+        exported, told = asyncio.run(export_part(state, address, pid, min(rows, MAX_EXPORT)))
+    figures += [*more, *exported]
     report.plot_ratios(figures, "serving")
     server, held, histories = asyncio.run(described(state))
     print(report.table(figures), "", mars, sep="\n")
     serving_plot = "![serving](performance/serving.svg)"
-    report.write([report.table(figures), serving_plot, mars, *parts], server, held, histories)
+    pages = [report.table(figures), serving_plot, mars, *told, *parts]
+    report.write(pages, server, held, histories)
 
 
 def main() -> int:

@@ -40,10 +40,16 @@ class Served(NamedTuple):
     store: ObjectStore
     address: str
     picks: Sequence[Pick]
+    past: Sequence[Pick]
+    """Alerts whose packets had a history: those that were copied into the archive have none."""
 
     def pick(self, n: int) -> Pick:
         """The n-th alert of the sample, round and round."""
         return self.picks[n % len(self.picks)]
+
+    def pick_with_history(self, n: int) -> Pick:
+        """The n-th of those that have a history."""
+        return self.past[n % len(self.past)]
 
     async def sql(self, statement: Statement, **values: Any) -> None:
         await self.pool.fetch(statement.sql, *statement.arguments({"as_of": None, **values}))
@@ -64,16 +70,23 @@ async def served(address: str) -> AsyncIterator[Served]:
         aiohttp.ClientSession(connector=limit, auto_decompress=False) as http,
         open_store(ArchiveSettings()) as store,
     ):
-        yield Served(pool, http, store, address, await _picks(pool))
+        everywhere = await _picks(pool, _EVERYWHERE)
+        past = await _picks(pool, _WITH_HISTORY)
+        yield Served(pool, http, store, address, everywhere, past)
 
 
-async def _picks(pool: asyncpg.Pool) -> list[Pick]:
-    """Alerts from all over the archive whose bytes are in the store."""
-    rows = await pool.fetch(
-        "SELECT candid, object_id, ra, dec, key, packet_offset, packet_length, science_offset, "
-        "science_length FROM alert TABLESAMPLE SYSTEM (5) JOIN bundle ON bundle.id = alert.bundle "
-        "WHERE packet_offset IS NOT NULL AND science_offset IS NOT NULL LIMIT 100000"
-    )
+_EVERYWHERE: Final = """
+SELECT candid, object_id, ra, dec, key, packet_offset, packet_length, science_offset, science_length
+FROM alert TABLESAMPLE SYSTEM (5) JOIN bundle ON bundle.id = alert.bundle
+WHERE packet_offset IS NOT NULL AND science_offset IS NOT NULL LIMIT 100000"""
+_WITH_HISTORY: Final = _EVERYWHERE.replace(
+    "alert TABLESAMPLE SYSTEM (5)", "history TABLESAMPLE SYSTEM (20) JOIN alert USING (candid)"
+)
+
+
+async def _picks(pool: asyncpg.Pool, sql: str) -> list[Pick]:
+    """Alerts whose bytes are in the store."""
+    rows = await pool.fetch(sql)
     chosen = random.Random(1).sample(rows, min(SAMPLE, len(rows)))
     return [
         Pick(row[0], row[1], row[2], row[3], row[4], (row[5], row[6]), (row[7], row[8]))
@@ -100,8 +113,9 @@ async def _questions(s: Served) -> dict[str, tuple[Ask, Ask, str]]:
     newest = await s.pool.fetchval("SELECT batch FROM counter")
 
     async def with_history(n: int) -> None:
-        await s.sql(ONE_ALERT["candid"], number=s.pick(n).candid)
-        await s.sql(HISTORIES_OF, object_id=s.pick(n).object_id, as_of=newest)
+        pick = s.pick_with_history(n)
+        await s.sql(ONE_ALERT["candid"], number=pick.candid)
+        await s.sql(HISTORIES_OF, object_id=pick.object_id, as_of=newest)
 
     def cone_of(radius: float) -> tuple[Ask, Ask]:
         return (
@@ -115,7 +129,7 @@ async def _questions(s: Served) -> dict[str, tuple[Ask, Ask, str]]:
         **await _pages(s),
         "alert with history": (
             with_history,
-            lambda n: s.get(f"/api/v1/alerts/{s.pick(n).candid}"),
+            lambda n: s.get(f"/api/v1/alerts/{s.pick_with_history(n).candid}"),
             "≤ 3 × or + 2 ms",
         ),
         "alerts of an object": (
@@ -204,7 +218,7 @@ async def throughput(s: Served, clients: int, count: int) -> dict[str, float]:
         "cone 10 arcsec": lambda n: s.get(
             f"/api/v1/alerts?cone={s.pick(n).ra},{s.pick(n).dec},{10 / 3600:.8f}"
         ),
-        "alert with history": lambda n: s.get(f"/api/v1/alerts/{s.pick(n).candid}"),
+        "alert with history": lambda n: s.get(f"/api/v1/alerts/{s.pick_with_history(n).candid}"),
         "cutout": lambda n: s.get(f"/api/v1/alerts/{s.pick(n).candid}/cutouts/science.fits.gz"),
     }
     return {what: (await ask(work, count, clients)).per_s for what, work in kinds.items()}

@@ -3,8 +3,9 @@
 # and the page assets. Each part is finished under another name or gets its stamp
 # last, so a set-up that was killed is simply run again.
 #
-#   dev/setup.sh [--tests | --sdks]     --tests: also the browser, axe, stilts and the client that
-#                                       the tests use; --sdks: generators of clients, and compilers
+#   dev/setup.sh [--tests | --sdks]     --tests: also the browser, axe, stilts, schemathesis and the
+#                                       client that the tests use; --sdks: generators of clients, and
+#                                       compilers
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -165,6 +166,8 @@ if [ "${1:-}" = --tests ]; then
     fetch_assets "$lib/axe" tests.txt "$axe_key"
     make_environment "$lib/tom" tests/clients/tom/requirements.txt \
         "TOM Toolkit, a client to test with"
+    make_environment "$lib/schema" tests/schema/requirements.txt \
+        "schemathesis, which tries what openapi.json says"
 elif [ "${1:-}" = --sdks ]; then
     make_environment "$lib/sdks/python" tests/sdks/requirements.txt "generators of clients"
     fetch_node

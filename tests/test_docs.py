@@ -140,12 +140,17 @@ async def test_the_other_queries_of_readme_find_what_they_say(demo: httpx.AsyncC
 
 
 async def test_the_python_of_readme_runs(demo: httpx.AsyncClient) -> None:
-    code = block("python").replace("http://127.0.0.1:8000", str(demo.base_url).rstrip("/"))
     said = StringIO()
 
     def run() -> None:
         with redirect_stdout(said):
-            exec(compile(code, "README.md", "exec"), {})
+            for n in (0, 1):
+                code = block("python", n)
+                code = code.replace("http://127.0.0.1:8000", str(demo.base_url).rstrip("/"))
+                exec(compile(code, "README.md", "exec"), {})
 
     await asyncio.to_thread(run)
-    assert re.fullmatch(r"ZTF\w+ \d+ points, \d+ bytes of FITS\n", said.getvalue())
+    told = r"ZTF\w+ (\d+) points, \d+ bytes of FITS\n(\d+) points in mag\n"
+    counted = re.fullmatch(told, said.getvalue())
+    assert counted is not None
+    assert counted[1] == counted[2]

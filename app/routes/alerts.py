@@ -20,10 +20,11 @@ from app.exports import send_alerts
 from app.formats import alert_items, some_of_alerts
 from app.lightcurve import light_curve
 from app.media import JSON
-from app.models import AlertList, AlertWithHistory
+from app.models import AlertList
 from app.openapi import PROBLEMS, CandidPath, list_responses
 from app.paging import behind, page_of
 from app.parameters import search_parameters
+from app.point_models import AlertWithHistory
 from app.totals import tallied
 
 router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"], responses=PROBLEMS)

@@ -1,22 +1,28 @@
 """The dictionary."""
 
-from fastapi import APIRouter, Depends, Request, Response
+from typing import Annotated
 
-from app.answers import send_json
-from app.dependencies import no_parameters
-from app.dictionary import DICTIONARY
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from app.dependencies import no_repeats
+from app.dictionary import DICTIONARY, TABLE
+from app.lists import send_list
 from app.models import Dictionary
-from app.openapi import PROBLEMS
+from app.openapi import PROBLEMS, list_responses
+from app.options import ListOptions
 
 router = APIRouter(
     prefix="/api/v1/fields",
     tags=["fields"],
     responses=PROBLEMS,
-    dependencies=[Depends(no_parameters)],
+    dependencies=[Depends(no_repeats)],
 )
 
 
-@router.get("", response_model=Dictionary)
-async def list_fields(request: Request) -> Response:
-    """Every field of an alert: type, unit, UCD, meaning, sentinel, and how it can be searched."""
-    return send_json(request, {"items": DICTIONARY})
+@router.get("", response_model=Dictionary, responses=list_responses("The fields", ("X-Truncated",)))
+async def list_fields(request: Request, options: Annotated[ListOptions, Query()]) -> Response:
+    """Every field of an alert: type, unit, UCD, meaning, sentinel, and how it can be searched.
+
+    In tables the operators are joined by commas.
+    """
+    return send_list(request, options.format, TABLE, {"items": DICTIONARY})

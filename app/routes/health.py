@@ -13,8 +13,9 @@ from app import queries
 from app.dependencies import StoreDependency
 from app.errors import RETRY_AFTER_S, reason_of
 from app.models import Model
+from app.openapi import problems
 
-router = APIRouter(tags=["operation"])
+router = APIRouter(tags=["operation"], responses=problems(429, 500))
 
 
 class Health(Model):

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app.answers import send_json
 from app.catalogue import CREDIT
-from app.dependencies import NamesDependency, SettingsDependency, only
+from app.dependencies import NamesDependency, SettingsDependency, no_repeats, only
 from app.designations import Kind
 from app.models import Place
 from app.openapi import PROBLEMS
@@ -33,7 +33,7 @@ _NAME: Final = Query(
     response_description=f"The place. ({CREDIT}.)",
     tags=["names"],
     responses=PROBLEMS,
-    dependencies=[Depends(only("name"))],
+    dependencies=[Depends(only("name")), Depends(no_repeats)],
 )
 async def resolve_name(
     request: Request, names: NamesDependency, name: Annotated[str, _NAME]

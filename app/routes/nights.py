@@ -1,42 +1,105 @@
-"""The ledger, night by night."""
+"""The nights of the typed API: the ledger, and what was seen of which field."""
 
-from datetime import datetime
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
-from app import queries
-from app.answers import send_json
-from app.dependencies import ArchiveDependency, no_parameters
-from app.errors import NotFound
-from app.formats import night_items
-from app.models import Night, NightList
-from app.openapi import PROBLEMS, NightPath
-
-router = APIRouter(
-    prefix="/api/v1/nights",
-    tags=["nights"],
-    responses=PROBLEMS,
-    dependencies=[Depends(no_parameters)],
+from app import nights, objects
+from app.answers import next_link, send_json
+from app.dependencies import (
+    ArchiveDependency,
+    LedgerDependency,
+    NightCountsDependency,
+    SettingsDependency,
+    no_parameters,
+    no_repeats,
 )
+from app.errors import NotFound
+from app.fieldcounts import table_of
+from app.lists import send_list
+from app.night_models import FieldCountList, Night, NightList
+from app.openapi import PROBLEMS, NightPath, list_responses
+from app.options import CountsOptions, NightsOptions
+
+router = APIRouter(prefix="/api/v1/nights", tags=["nights"], responses=PROBLEMS)
 
 
-@router.get("", response_model=NightList)
-async def list_nights(request: Request, archive: ArchiveDependency) -> Response:
-    """What came of every packet, night by night and topic by topic, newest first."""
-    rows = await queries.nights(archive)
-    return send_json(request, {"items": night_items(rows, queries.OUTCOMES)})
+@router.get(
+    "",
+    response_model=NightList,
+    responses=list_responses("The nights", ("Link", "X-Truncated", "X-Next-Cursor")),
+    dependencies=[Depends(no_repeats)],
+)
+async def list_nights(
+    request: Request,
+    options: Annotated[NightsOptions, Query()],
+    archive: ArchiveDependency,
+    ledger: LedgerDependency,
+    settings: SettingsDependency,
+) -> Response:
+    """What came of every packet, night by night and topic by topic, newest first.
+
+    A packet's night is that of its topic's or tarball's name; of other files it is the UTC day on
+    which they were taken in. In CSV, VOTable and Parquet a row is a topic of a night.
+    """
+    page = await ledger.listed(archive, options.before, options.limit)
+    body: dict[str, Any] = {
+        "items": page.items,
+        "next": page.next,
+        "truncated": page.next is not None,
+    }
+    return send_list(
+        request,
+        options.format,
+        nights.TABLE,
+        body,
+        rows=nights.topic_rows(page.items),
+        headers=next_link(request, settings.public_url, "before", page.next),
+    )
 
 
-@router.get("/{night}", response_model=Night)
-async def get_night(request: Request, night: NightPath, archive: ArchiveDependency) -> Response:
-    """What came of every packet of one night, YYYYMMDD in UTC."""
-    missing = NotFound(f"the ledger has no night {night[:16]!r}")
-    try:
-        day = datetime.strptime(night, "%Y%m%d").date()
-    except ValueError:
-        raise missing from None
-    rows = await queries.nights(archive, day)
-    if len(night) != len("YYYYMMDD") or not rows:
-        raise missing
-    (item,) = night_items(rows, queries.OUTCOMES)
+@router.get("/{night}", response_model=Night, dependencies=[Depends(no_parameters)])
+async def get_night(
+    request: Request, night: NightPath, archive: ArchiveDependency, ledger: LedgerDependency
+) -> Response:
+    """What came of every packet of one night in UTC: YYYYMMDD, or YYYY-MM-DD as the list has it."""
+    day = nights.night_named(night)
+    if (item := await ledger.one(archive, day)) is None:
+        raise NotFound(f"the ledger has no night {night!r}")
     return send_json(request, item)
+
+
+@router.get(
+    "/{night}/fields",
+    response_model=FieldCountList,
+    responses=list_responses("The fields", ("X-As-Of", "X-Truncated")),
+    dependencies=[Depends(no_repeats)],
+)
+async def list_night_fields(
+    *,
+    request: Request,
+    night: NightPath,
+    options: Annotated[CountsOptions, Query()],
+    archive: ArchiveDependency,
+    ledger: LedgerDependency,
+    counts: NightCountsDependency,
+) -> Response:
+    """The alerts of a night by field and filter: how many, of which exposures, how deep, where.
+
+    Here a night is the UTC day of `jd`, 0h to 0h, whatever the topic was called that brought an
+    alert: with `time__gte` and `time__lt` of that day, `filter` and `where=field:…` a search finds
+    the same alerts. In the ledger it is the night of the topic's name.
+    """
+    day = nights.night_named(night)
+    as_of = await objects.settled(archive, options.as_of)
+    counted = await counts.of(archive, day, as_of)
+    if not counted.items and await ledger.one(archive, day) is None:
+        raise NotFound(f"no alert was exposed on {day}, and the ledger has no night {night!r}")
+    body: dict[str, Any] = {
+        "night": day.isoformat(),
+        "alerts": counted.alerts,
+        "exposures": sum(item["exposures"] for item in counted.items),
+        "items": counted.items,
+        "as_of": as_of,
+    }
+    return send_list(request, options.format, table_of(day), body)

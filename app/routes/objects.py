@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app import objects, queries
-from app.answers import page_links, send_json
+from app.answers import VARY, page_links, send_json
 from app.dependencies import (
     ArchiveDependency,
     FragmentsDependency,
@@ -17,17 +17,17 @@ from app.dependencies import (
     repeatable,
 )
 from app.errors import BadParameter, BadParameters, NotFound
-from app.lightcurve import light_curve
+from app.lightcurve import light_curve, some_of_points
+from app.lists import send_list
+from app.media import JSON
 from app.models import AlertList
-from app.object_models import LightCurve, ObjectList, ObjectWithFilters
-from app.openapi import (
-    PROBLEMS,
-    ObjectPath,
-    list_responses,
-)
+from app.object_models import ObjectList, ObjectWithFilters
+from app.objectlists import one_page, parse_objects, send_objects
+from app.openapi import PROBLEMS, ObjectPath, list_responses
 from app.options import AsOf, CurveOptions
-from app.paging import page_of
 from app.parameters import object_parameters, search_parameters
+from app.point_models import LightCurve
+from app.points import table_of
 from app.routes.alerts import list_alerts
 from app.search import Search, parse_search
 from app.summaries import flat
@@ -35,48 +35,48 @@ from app.summaries import flat
 router = APIRouter(prefix="/api/v1/objects", tags=["objects"], responses=PROBLEMS)
 PARAMETERS: Final = object_parameters()
 KNOWN: Final = only(*(parameter["name"] for parameter in PARAMETERS))
+HEADERS: Final = ("Link", "X-As-Of", "X-Truncated", "X-Next-Cursor")
 OF_OBJECT: Final = [p for p in search_parameters() if p["name"] != "object_id"]
 
 
-async def _read_search(request: Request) -> Search:
+async def _read_objects(request: Request) -> Search:
     """Which objects are asked for. Raises BadParameters."""
-    given = request.query_params.multi_items()
-    search = parse_search([*given, ("sort", "object_id")])
-    if search.cone is None and not search.clauses:
-        raise BadParameters([BadParameter("cone", "either a cone or ssnamenr is needed")])
-    return search
+    accept = request.headers.get("accept", "")
+    return parse_objects(request.query_params.multi_items(), accept)
 
 
 @router.get(
     "",
     response_model=ObjectList,
+    responses=list_responses("The objects", HEADERS),
     openapi_extra={"parameters": PARAMETERS},
     dependencies=[Depends(KNOWN)],
 )
 async def list_objects(
     request: Request,
-    search: Annotated[Search, Depends(_read_search)],
+    search: Annotated[Search, Depends(_read_objects)],
     archive: ArchiveDependency,
     settings: SettingsDependency,
 ) -> Response:
     """Objects with an alert in a cone, or those that a solar-system body was seen as, by name.
 
     Their numbers are over all their alerts in the archive, not only those in the cone. ZTF names an
-    object by its place, so a body that moves is many objects.
+    object by its place, so a body that moves is many objects. In other formats than JSON up to
+    100,000 objects come as a stream.
     """
-    newest, rows = await objects.listed(archive, search)
-    page = page_of(search, newest, rows)
-    names = [row["object_id"] for row in page.rows]
-    items = {i["object_id"]: i for i in await objects.summaries(archive, names, page.as_of)}
+    if search.format != JSON:
+        return await send_objects(request, archive, search)
+    page = await one_page(archive, search)
+    objects_of = [flat(item, settings.public_url) for item in page.rows]
     body = {
-        # In the order of the page: the cursor follows PostgreSQL's collation.
-        "items": [flat(items[name], settings.public_url) for name in names],
+        "items": [{key: one[key] for key in search.fields} for one in objects_of],
         "next": page.next,
         "prev": page.prev,
         "truncated": page.next is not None,
         "as_of": page.as_of,
     }
-    return send_json(request, body, page_links(request, settings.public_url, page))
+    told = page_links(request, settings.public_url, page)
+    return send_json(request, body, told | {"Vary": VARY})
 
 
 @router.get("/{object_id}", response_model=ObjectWithFilters, dependencies=[Depends(no_repeats)])
@@ -139,6 +139,7 @@ async def list_object_alerts(
 @router.get(
     "/{object_id}/lightcurve",
     response_model=LightCurve,
+    responses=list_responses("The points", ("X-As-Of", "X-Truncated")),
     dependencies=[Depends(repeatable("kind"))],
 )
 async def get_light_curve(
@@ -151,7 +152,8 @@ async def get_light_curve(
 
     With `merged=true` the objects whose mean positions lie within 1.5 arcsec of this one's count as
     one, and each point names its own; forced photometry stays apart by object, as each is measured
-    at another place.
+    at another place. Other formats than JSON hold one table with the columns of every kind, empty
+    where a point's kind has none; JSON Lines hold the points as JSON does.
     """
     name = objects.name_of(object_id)
     as_of = await objects.settled(archive, options.as_of)
@@ -160,11 +162,15 @@ async def get_light_curve(
     rows = sorted((row for own in histories for row in own), key=lambda row: row["candid"])
     if not rows:
         raise NotFound(f"there is no object {name[:64]!r}")
-    points = light_curve(rows, named=options.merged)
+    named = options.merged or "object_id" in options.chosen
+    curve = light_curve(rows, named=named)
+    kept = [point for point in curve if not options.kind or point["kind"] in options.kind]
+    points = some_of_points(kept, options.chosen)
     body: dict[str, Any] = {
         "object_id": name,
-        "points": [p for p in points if not options.kind or p["kind"] in options.kind],
+        "points": points,
         "object_ids": names,
         "as_of": as_of,
     }
-    return send_json(request, body)
+    table = table_of(names, options.chosen, named=named)
+    return send_list(request, options.format, table, body, items=points)

@@ -8,15 +8,6 @@
   const controls = document.querySelector("[data-curve-controls]");
   const note = document.querySelector("[data-curve-note]");
 
-  // A custom property may hold light-dark(): only a drawn element tells its colour.
-  const probe = document.createElement("i");
-  probe.hidden = true;
-  document.body.append(probe);
-  const colour = (name) => {
-    probe.style.color = `var(--${name})`;
-    return getComputedStyle(probe).color;
-  };
-
   const view = () => controls.querySelector("[name=view]:checked").value;
   const chosen = (name) => controls.elements[name]?.checked ?? true;
 
@@ -26,7 +17,7 @@
       .filter((one) => one.view === shown)
       .filter((one) => !(one.kind in { forced: 0, upper_limit: 0 }) || chosen(one.kind))
       .map((one) => {
-        const own = colour(`band-${one.filter ?? "none"}`);
+        const own = plots.colour(`band-${one.filter ?? "none"}`);
         return {
           type: "scatter",
           mode: "markers",
@@ -61,7 +52,7 @@
     for (const trace of drawn) {
       const n = marked === null ? -1 : trace.customdata.indexOf(marked);
       if (n >= 0) {
-        const line = { width: 2, color: colour("ink") };
+        const line = { width: 2, color: plots.colour("ink") };
         const marker = { symbol: "circle-open", size: 20, color: line.color, line };
         const at = { x: [trace.x[n]], y: [trace.y[n]] };
         const kind = { type: "scatter", mode: "markers", meta: "marked", hoverinfo: "skip" };
@@ -72,20 +63,9 @@
   }
 
   function layout() {
-    const line = colour("line");
-    const axis = { gridcolor: line, zeroline: false, linecolor: line, exponentformat: "none" };
+    const axis = plots.axis();
     return {
-      height: 420,
-      margin: { l: 56, r: 12, t: 8, b: 44 },
-      paper_bgcolor: "rgba(0,0,0,0)",
-      plot_bgcolor: "rgba(0,0,0,0)",
-      font: {
-        color: colour("ink"),
-        size: 12,
-        family: getComputedStyle(document.body).fontFamily,
-      },
-      showlegend: false,
-      hovermode: "closest",
+      ...plots.layout(420),
       dragmode: "zoom",
       xaxis: { ...axis, title: { text: "MJD (UTC)" }, tickformat: "~f" },
       yaxis: { ...axis, title: { text: `${view()} magnitude` }, autorange: "reversed" },
@@ -95,11 +75,7 @@
 
   function draw() {
     note.hidden = view() !== "total";
-    Plotly.react(place, traces(), layout(), {
-      responsive: true,
-      displaylogo: false,
-      modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
-    });
+    Plotly.react(place, traces(), layout(), plots.config);
   }
 
   place.replaceChildren();

@@ -55,7 +55,11 @@ async def fresh_archive() -> AsyncIterator[Settings]:
 
 
 async def take_in(
-    settings: Settings, messages: Sequence[bytes], source: str, first: int = 0
+    settings: Settings,
+    messages: Sequence[bytes],
+    source: str,
+    first: int = 0,
+    night: date = NIGHT,
 ) -> None:
     """Messages into the archive of these settings, as one batch of the consumer's."""
     writer_url = SecretStr(url_of("writer", database_of(settings)))
@@ -63,7 +67,7 @@ async def take_in(
     engine = make_engine(writer, "test")
     try:
         async with open_store(writer) as store:
-            raws = [Raw(source, 0, first + n, "", NIGHT, data) for n, data in enumerate(messages)]
+            raws = [Raw(source, 0, first + n, "", night, data) for n, data in enumerate(messages)]
             await ingest.ingest(ingest.Archive(engine, store), "stream", ingest.Batch(raws))
     finally:
         await engine.dispose()

@@ -6,7 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 
-from app.models import AlertList, AlertWithHistory
+from app.models import AlertList
+from app.point_models import AlertWithHistory
 from app.selection import ALERT_KEYS
 from tests.app import sky
 from tests.app.conftest import Served

@@ -134,6 +134,19 @@ async def test_what_cannot_be_drawn(served: Served, query: str, parameter: str) 
         assert [e["parameter"] for e in answer.json()["errors"]] == [parameter]
 
 
+@pytest.mark.parametrize(
+    ("query", "nearest"),
+    [("stretch=asin", "asinh"), ("cmap=VIRIDIS", "viridis"), ("cmap=jet", None), ("size=x", None)],
+)
+async def test_a_misspelt_word_gets_the_nearest(
+    served: Served, query: str, nearest: str | None
+) -> None:
+    answer = await served.client.get(f"{AT}/science.png?{query}")
+    (error,) = answer.json()["errors"]
+    assert (error["parameter"], error["nearest"]) == (query.partition("=")[0], nearest)
+    assert not error["reason"].startswith("Value error")
+
+
 @pytest.mark.parametrize("query", ["wcs=maybe", "wcs=2", "wcs=true&wcs=true", "size=64", "wcss=1"])
 async def test_what_no_fits_file_can_be(served: Served, query: str) -> None:
     for ending in ("fits", "fits.gz"):

@@ -141,7 +141,7 @@ def test_a_radius_of_ones_own(text: str, radius_arcsec: float) -> None:
         ("m31 r=5 parsec", "unit"),
         ("r=5", "nothing stands before"),
         ("9" * 19, "64 bits"),
-        ("9" * 30, "not an integer"),
+        ("9" * 30, "too large for a candid"),
         ("x" * 201, "longer than 200"),
         ("m\0001", "cannot be printed"),
         ("m\u202e1", "cannot be printed"),

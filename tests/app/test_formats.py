@@ -6,19 +6,23 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import orjson
 import pyarrow.parquet
 import pytest
 from astropy.io.votable import parse_single_table
 from astropy.io.votable.ucd import parse_ucd
 from astropy.units import Unit
 
+from app.formats import utc, utcs
 from app.media import FORMATS
 from app.selection import ALERT_KEYS, COLUMNS, ON_REQUEST
-from archive.columns import REAL, TEXT, TIME
+from app.tabular import shortest, tokens
+from archive.columns import REAL, TEXT, TIME, Column
 from tests import packets
 from tests.app import readers
 from tests.app.conftest import Served, fresh_archive, serving, take_in
-from tests.app.readers import READERS
+from tests.app.readers import READERS, expected
 
 ALERTS = "/api/v1/alerts"
 TABLES = [name for name, known in FORMATS.items() if known.writer]
@@ -51,21 +55,6 @@ async def body_of(served: Served, **query: Any) -> bytes:
     media_type = FORMATS[query["format"]].media_type
     assert answer.headers["content-type"] == media_type
     return answer.content
-
-
-def expected(items: list[dict[str, Any]], reader: str) -> readers.Rows:
-    """What a reader must read.
-
-    XML has no U+0001, TABLEDATA and pandas no empty string; astropy strips what a cell holds.
-    """
-    rows = [readers.stored(item) for item in items]
-    for row in rows:
-        for name, value in row.items():
-            if isinstance(value, str) and reader == "astropy":
-                row[name] = value.replace("\x01", "\ufffd").strip()
-            if value == "" and reader in ("astropy", "pandas, csv"):
-                row[name] = None
-    return rows
 
 
 @pytest.mark.parametrize("reader", READERS)
@@ -103,6 +92,17 @@ async def test_csv_and_json_lines_have_the_digits_of_the_json(odd: Served) -> No
         assert row == {
             name: words.get(value, value) for name, value in item.items() if name != "links"
         }
+
+
+def test_every_single_is_printed_as_the_json_prints_it() -> None:
+    bits = np.random.default_rng(1).integers(0, 2**32, 200_000, dtype=np.uint32)
+    edges = [1e-5, 9.9999e-6, 1e13, 9.9999e12, 1e16, 0.0, -0.0, 1e-45, 3.4e38, -1e-5, -1e13]
+    numbers = [*map(float, np.array(edges, np.float32)), *map(float, bits.view(np.float32)), None]
+    column = Column("magpsf", REAL, "", "", "")
+    for some in (numbers, [n for n in numbers if n is None or 1e-5 < abs(n) < 1e13]):
+        assert tokens(column, some) == orjson.dumps(shortest(some))[1:-1].decode()
+    for number in numbers[: len(edges)]:
+        assert tokens(column, [number]) == orjson.dumps(shortest([number]))[1:-1].decode()
 
 
 async def test_stilts_reads_a_votable(odd: Served, served: Served, tmp_path: Path) -> None:
@@ -226,6 +226,15 @@ async def test_fields_choose_and_order(served: Served, name: str) -> None:
         assert first["links_science"] == (full[0]["links"]["science"] or "")
 
 
+async def test_no_row_of_one_missing_value_is_lost(odd: Served) -> None:
+    """pandas skips blank lines."""
+    for name in ("drb", "ssnamenr", "isdiffpos"):
+        rows = readers.by_pandas_csv(await body_of(odd, format="csv", fields=name))
+        items = (await odd.alerts({"fields": name}))["items"]
+        assert rows == expected(items, "pandas, csv")
+        assert None in [row[name] for row in rows]
+
+
 @pytest.mark.parametrize("keys", ["links", "deltamaglatest,l,b", "isdiffpos", "ssnamenr,rb"])
 async def test_fields_sorted_by_what_is_not_among_them(served: Served, keys: str) -> None:
     query = {"cone": "0,90,2", "sort": "-magpsf", "limit": "7"}
@@ -259,3 +268,9 @@ async def test_refused(served: Served, query: dict[str, str], parameter: str, wo
     (error,) = answer.json()["errors"]
     assert error["parameter"] == parameter
     assert words in answer.json()["detail"]
+
+
+def test_times_written_at_once_are_those_written_alone() -> None:
+    jds = [2440587.5, 2461369.0, *(2461368.5 + n / 9973 for n in range(9973))]
+    assert utcs(jds) == [utc(jd) for jd in jds]
+    assert utcs([]) == []

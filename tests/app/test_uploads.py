@@ -4,11 +4,12 @@ import json
 from typing import Any
 
 import pytest
+from fastapi import Request
 
 from app.errors import BadBody, BadParameters
 from app.rows import MAX_ROW
 from app.targets import MAX_TOLD, Targets
-from app.uploads import READERS, VOTABLE
+from app.uploads import READERS, VOTABLE, targets_of
 
 ROWS = [("a", 10.5, -20.25, '2"'), ("Ätna, 2", 0.0, 90.0, "0.001"), ("c", 359.9, 1e-7, "1'")]
 JSON_LIST = json.dumps(
@@ -114,6 +115,16 @@ BAD = [
     ("text/csv", b"ra,dec\n\xff\xfe", "not UTF-8"),
     (VOTABLE, "", "not XML"),
     (VOTABLE, "<VOTABLE/>", "no table"),
+    *(
+        (VOTABLE, f'<?xml version="1.0" encoding="{coding}"?><VOTABLE>é</VOTABLE>', reason)
+        for coding, reason in (
+            ("nonsense", "line 1: unknown encoding: nonsense; write it in UTF-8"),
+            ("shift_jis", "multi-byte encodings are not supported"),
+            ("hex", "not a text encoding"),
+            ("idna", "codec failed"),
+            ("utf-16", "not XML"),
+        )
+    ),
     (VOTABLE, "<VOTABLE>\n<RESOURCE>", "line 2: not XML"),
     (VOTABLE, DOCTYPE + TABLE, "line 1: a VOTable has no DOCTYPE"),
     (VOTABLE, TABLE.replace("<TABLEDATA>", "<BINARY2>", 1), "BINARY2 is not taken"),
@@ -143,6 +154,19 @@ def test_what_cannot_be_read_is_refused_with_its_place(
     data = body if isinstance(body, bytes) else body.encode()
     with pytest.raises(BadBody, match=reason):
         read(kind, data, 1000, radius=1.0)
+
+
+async def test_a_client_that_goes_away_is_no_error_of_ours() -> None:
+    scope = {"type": "http", "headers": [(b"content-type", b"text/csv")], "method": "POST"}
+    begun = {"type": "http.request", "body": b"ra,dec\n1,", "more_body": True}
+    messages = iter([begun, {"type": "http.disconnect"}])
+
+    async def receive() -> Any:
+        return next(messages)
+
+    with pytest.raises(BadBody, match="the connection ended"):
+        async for _ in targets_of(Request(scope, receive), Targets(1.0, 10, ""), 1000, 5.0):
+            pass
 
 
 BAD_ROWS: list[tuple[dict[str, Any], str]] = [

@@ -1,0 +1,132 @@
+"""What the ledger says: the sums of each night and topic, kept and added to.
+
+A night has thousands of rows, one for each batch and partition, and a page shows a hundred nights:
+to add all that up takes seconds. Rows never change and batches only come, so the sums of a night
+are made once, and those of later batches are added to them.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import date
+from typing import Final, NamedTuple
+
+from sqlalchemy import ARRAY, BigInteger, Date, Integer, any_, bindparam, func, select, true
+
+from app.errors import TooDear
+from app.matching import Statement, compiled
+from app.nights import OUTCOMES, Item, compact
+from app.queries import Archive
+from archive.tables import counter, ledger
+
+MOST: Final = 10_000
+"""Nights kept, each of 1 kB: all that a survey has in 27 years."""
+AT_ONCE: Final = 20
+"""Nights added up by one statement."""
+_NEVER: Final = 2**62
+"""Behind every batch."""
+
+Sums = tuple[int, ...]
+"""Packets by what came of them, in the order of OUTCOMES."""
+
+_SINCE, _AS_OF = (bindparam(name, type_=BigInteger()) for name in ("since", "as_of"))
+_SUMS: Final = (
+    ledger.c.night,
+    ledger.c.source.label("topic"),
+    *(func.sum(ledger.c[outcome]).label(outcome) for outcome in OUTCOMES),
+)
+_PER_TOPIC: Final = select(*_SUMS).group_by(ledger.c.night, ledger.c.source)
+_OF_NIGHTS: Final = compiled(
+    _PER_TOPIC.where(
+        ledger.c.night == any_(bindparam("nights", type_=ARRAY(Date()))), ledger.c.batch <= _AS_OF
+    )
+)
+_later: Final = _PER_TOPIC.where(ledger.c.batch > _SINCE).subquery("later")
+_LATER: Final = compiled(
+    select(counter.c.batch.label("newest"), *_later.c).select_from(
+        counter.join(_later, true(), isouter=True)
+    )
+)
+"""The newest batch, and the sums of all rows since another one."""
+
+
+def _steps() -> Statement:
+    """The newest nights before a day, each found in the index from the one before."""
+    before = bindparam("before", type_=Date())
+    newest = select(func.max(ledger.c.night).label("night")).where(ledger.c.night < before)
+    step = newest.cte("step", recursive=True)
+    earlier = select(func.max(ledger.c.night)).where(ledger.c.night < step.c.night)
+    step = step.union_all(select(earlier.scalar_subquery()).where(step.c.night.is_not(None)))
+    nights = select(step.c.night).where(step.c.night.is_not(None))
+    return compiled(nights.limit(bindparam("limit", type_=Integer())))
+
+
+_NIGHTS: Final = _steps()
+
+
+class NightsPage(NamedTuple):
+    """Some nights, newest first, and the night before which the next page begins, if there is."""
+
+    items: list[Item]
+    next: str | None
+
+
+class Ledger:
+    """The sums of the nights that were asked for, up to a batch."""
+
+    def __init__(self) -> None:
+        self._sums: dict[date, dict[str, Sums]] = {}
+        self._as_of = _NEVER
+        self._adding = asyncio.Lock()
+
+    async def listed(self, archive: Archive, before: date | None, limit: int) -> NightsPage:
+        """The newest nights before a day."""
+        # The bound is exclusive, and no survey comes to the last day of the year 9999.
+        rows = await archive.fetch(_NIGHTS, before=before or date.max, limit=limit + 1)
+        nights = [row["night"] for row in rows[:limit]]
+        items = await self._items(archive, nights)
+        return NightsPage(items, compact(nights[-1]) if len(rows) > limit else None)
+
+    async def one(self, archive: Archive, night: date) -> Item | None:
+        """What the ledger says of a night; None where it does not know it."""
+        return next(iter(await self._items(archive, [night])), None)
+
+    async def _items(self, archive: Archive, nights: Sequence[date]) -> list[Item]:
+        async with self._adding:
+            await self._add_later(archive)
+            missing = [night for night in nights if night not in self._sums]
+            for n in range(0, len(missing), AT_ONCE):
+                some = missing[n : n + AT_ONCE]
+                rows = await archive.fetch(_OF_NIGHTS, nights=some, as_of=self._as_of)
+                for night, topic, *sums in rows:
+                    self._sums.setdefault(night, {})[topic] = tuple(sums)
+            items = [_item(night, self._sums[night]) for night in nights if night in self._sums]
+            if len(self._sums) > MOST:
+                self._sums.clear()
+            return items
+
+    async def _add_later(self, archive: Archive) -> None:
+        """Come to the newest batch; begin anew where too much has come since."""
+        try:
+            rows = await archive.fetch(_LATER, since=self._as_of if self._sums else _NEVER)
+        except TooDear:
+            self._sums.clear()
+            rows = await archive.fetch(_LATER, since=_NEVER)
+        for newest, night, topic, *sums in rows:
+            self._as_of = newest
+            # Of other nights nothing is known yet, so nothing is added.
+            if (known := self._sums.get(night)) is not None:
+                before = known.get(topic, (0,) * len(OUTCOMES))
+                known[topic] = tuple(map(sum, zip(before, sums, strict=True)))
+
+
+def _item(night: date, topics: dict[str, Sums]) -> Item:
+    """A night with its topics, by name."""
+    whole = map(sum, zip(*topics.values(), strict=True))
+    return {
+        "night": night.isoformat(),
+        **dict(zip(OUTCOMES, whole, strict=True)),
+        "topics": [
+            {"topic": name, **dict(zip(OUTCOMES, topics[name], strict=True))}
+            for name in sorted(topics)
+        ],
+    }

@@ -1,0 +1,104 @@
+"""Nights: how they are named, what the ledger's table of them holds, and which lie beside one."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Any, Final
+
+from sqlalchemy import BindParameter, Date, Double, bindparam, func, select
+
+from app.errors import NotFound
+from app.matching import compiled
+from app.queries import Archive
+from app.tabular import Table
+from archive import times
+from archive.columns import INTEGER, TEXT, Column
+from archive.tables import alert, ledger
+
+Item = dict[str, Any]
+DEFAULT_LIMIT: Final = 100
+MAX_LIMIT: Final = 400
+EXAMPLE: Final = "20261123"
+COLUMNS: Final = (
+    Column("night", TEXT, "", "time.epoch", "the night, UTC", required=True, since=""),
+    Column("topic", TEXT, "", "meta.id", "topic, tarball or folder", required=True, since=""),
+    *(
+        Column(name, INTEGER, "", "meta.number", meaning, required=True, since="")
+        for name, meaning in {
+            "received": "packets received",
+            "stored": "packets that became alerts of the archive",
+            "duplicate": "packets that were known",
+            "private": "packets of other programmes, dropped",
+            "rejected": "packets that cannot be read",
+        }.items()
+    ),
+)
+TABLE: Final = Table("nights", "What came of every packet, per night and topic", COLUMNS)
+OUTCOMES: Final = tuple(column.name for column in COLUMNS if column.kind is INTEGER)
+_DIGITS: Final = re.compile(r"\d{8}", re.ASCII)
+
+
+def day_of(text: str) -> date:
+    """The day that YYYYMMDD names. Raises ValueError."""
+    try:
+        if not _DIGITS.fullmatch(text.strip()):
+            raise ValueError
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        raise ValueError(f"not a day as YYYYMMDD; an example is {EXAMPLE}") from None
+
+
+def night_named(text: str) -> date:
+    """A path's night. Raises NotFound: what is no day names no night."""
+    try:
+        # As an address has it, or as the list does.
+        if not re.fullmatch(r"[0-9]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+            raise ValueError
+        return day_of(text.replace("-", ""))
+    except ValueError:
+        shown = f"nights are written YYYYMMDD, as {EXAMPLE}, or YYYY-MM-DD"
+        raise NotFound(f"there is no night {text[:16]!r}: {shown}") from None
+
+
+def compact(night: date) -> str:
+    """The night as addresses have it."""
+    return night.isoformat().replace("-", "")
+
+
+def begin_of(night: date) -> float:
+    """Julian date of the night's 0h UTC, exactly: one half behind the point."""
+    return times.jd_of(datetime(night.year, night.month, night.day, tzinfo=UTC))
+
+
+def topic_rows(items: Sequence[Item]) -> list[Item]:
+    """Nights as rows of the table, one a topic."""
+    return [{"night": item["night"], **topic} for item in items for topic in item["topics"]]
+
+
+_DAY: Final = bindparam("night", type_=Date())
+_BEGIN: Final[BindParameter[float]] = bindparam("begin", type_=Double())
+_END: Final[BindParameter[float]] = bindparam("end", type_=Double())
+_BESIDE: Final = compiled(
+    select(
+        select(func.max(ledger.c.night)).where(ledger.c.night < _DAY).scalar_subquery(),
+        select(func.max(alert.c.jd)).where(alert.c.jd < _BEGIN).scalar_subquery(),
+        select(func.min(ledger.c.night)).where(ledger.c.night > _DAY).scalar_subquery(),
+        select(func.min(alert.c.jd)).where(alert.c.jd >= _END).scalar_subquery(),
+    )
+)
+
+
+async def beside(archive: Archive, night: date) -> tuple[date | None, date | None]:
+    """The nearest nights before and after that the ledger knows or that have alerts."""
+    begin = begin_of(night)
+    ((earlier, before, later, after),) = await archive.fetch(
+        _BESIDE, night=night, begin=begin, end=begin + 1
+    )
+    return (
+        max((day for day in (earlier, _day_at(before)) if day), default=None),
+        min((day for day in (later, _day_at(after)) if day), default=None),
+    )
+
+
+def _day_at(jd: float | None) -> date | None:
+    return None if jd is None else times.datetime_of(jd).date()

@@ -1,0 +1,125 @@
+"""Lists of objects: what is asked for, page by page; in other formats than JSON up to 100,000."""
+
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
+from typing import Any, Final
+
+from fastapi import Request, Response
+
+from app import objects
+from app.errors import BadParameter, BadParameters
+from app.exports import Export, is_led_back, send_page, send_pages
+from app.lists import table_values
+from app.media import FORMATS, JSON
+from app.paging import Page, page_of
+from app.queries import Archive
+from app.search import DEFAULT_LIMIT, MAX_LIMIT, Search, parse_search, refused
+from app.selection import fields_named
+from app.summaries import KEYS, columns_of, flat
+from app.tabular import Table
+from app.values import integer
+
+MAX_OBJECTS: Final = 100_000
+"""Objects in an answer that is streamed: any but JSON."""
+NAMES: Final = 10_000
+"""Names read at once: each time the whole cone is gone through for them."""
+CHUNK: Final = MAX_LIMIT
+"""Objects summed up at once: a long list asks nothing of the database that a page could not."""
+_LIMITS: Final = f"not within 1 to {MAX_LIMIT}, or {MAX_OBJECTS} in any format but {JSON}"
+_MEANING: Final = "Objects of the Zwicky Transient Facility, as the MARS archive knows them"
+
+
+def _limit(text: str) -> int:
+    if not 1 <= (value := integer(text)) <= MAX_OBJECTS:
+        raise ValueError(_LIMITS)
+    return value
+
+
+def _fields(text: str) -> tuple[str, ...]:
+    return fields_named(text, KEYS)
+
+
+_OWN: Final = {"limit": _limit, "fields": _fields}
+"""Parameters that mean something else than in a search of alerts."""
+
+
+def parse_objects(parameters: Iterable[tuple[str, str]], accept: str = "") -> Search:
+    """The search that a query string asks for; `limit` and `fields` are those of objects.
+
+    Raises BadParameters with every error in it.
+    """
+    given = [(name, value) for name, value in parameters if value.strip()]
+    errors: list[BadParameter] = []
+    own: dict[str, Any] = {}
+    for name, value in given:
+        if name in own:
+            errors.append(BadParameter(name, "given more than once"))
+        elif name in _OWN:
+            try:
+                own[name] = _OWN[name](value)
+            except ValueError as error:
+                errors.append(refused(name, error))
+    others = [(name, value) for name, value in given if name not in _OWN]
+    try:
+        search = parse_search([*others, ("sort", "object_id")], accept)
+    except BadParameters as error:
+        raise BadParameters([*error.errors, *errors]) from None
+    if search.cone is None and not search.clauses:
+        errors.append(BadParameter("cone", "either a cone or ssnamenr is needed"))
+    limit = own.get("limit", DEFAULT_LIMIT)
+    if limit > MAX_LIMIT and (search.format == JSON or is_led_back(search)):
+        back = f"more than {MAX_LIMIT}, with a cursor that leads back"
+        errors.append(BadParameter("limit", _LIMITS if search.format == JSON else back))
+    if errors:
+        raise BadParameters(errors)
+    return replace(search, limit=limit, fields=own.get("fields", _default_fields(search.format)))
+
+
+def _default_fields(wanted: str) -> tuple[str, ...]:
+    """Tables leave out addresses, as those of alerts do."""
+    return KEYS if FORMATS[wanted].nested else KEYS[:-1]
+
+
+async def pages_of(archive: Archive, search: Search) -> AsyncIterator[Page]:
+    """The objects of a search up to its limit, CHUNK at once, all of the batch seen first."""
+    left = search.limit
+    while True:
+        most = min(NAMES, left)
+        newest, rows = await objects.listed(archive, replace(search, limit=most))
+        for n in range(0, most, CHUNK):
+            asked = replace(search, limit=min(CHUNK, most - n))
+            page = await _summed_up(archive, page_of(asked, newest, rows[n : n + CHUNK + 1]))
+            yield page
+            left -= len(page.rows)
+            if page.cursor is None or not left or is_led_back(search):
+                return
+        search = replace(search, as_of=page.as_of, cursor=page.cursor)
+
+
+async def one_page(archive: Archive, search: Search) -> Page:
+    """The page of objects that a search asks for."""
+    newest, rows = await objects.listed(archive, search)
+    return await _summed_up(archive, page_of(search, newest, rows))
+
+
+async def _summed_up(archive: Archive, page: Page) -> Page:
+    """A page of names as one of objects, in its order, which is PostgreSQL's of texts."""
+    names = [row["object_id"] for row in page.rows]
+    items = {i["object_id"]: i for i in await objects.summaries(archive, names, page.as_of)}
+    return page._replace(rows=[items[name] for name in names])
+
+
+async def send_objects(request: Request, archive: Archive, search: Search) -> Response:
+    """The objects of a search that names another format than JSON."""
+    public_url, wanted = request.app.state.settings.public_url, FORMATS[search.format]
+    columns = columns_of(search.fields, wanted.nested)
+    export = Export(
+        wanted,
+        Table("objects", _MEANING, columns),
+        lambda rows: table_values(columns, [flat(item, public_url) for item in rows]),
+    )
+    pages = pages_of(archive, search)
+    first = await anext(pages)
+    if first.cursor is None or len(first.rows) == search.limit or is_led_back(search):
+        return send_page(request, export, first, {})
+    return send_pages(request, export, first, pages, {})

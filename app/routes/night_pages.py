@@ -1,0 +1,82 @@
+"""The pages of the ledger and of a night."""
+
+from http import HTTPStatus
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import RedirectResponse
+
+from app import nightplot, nights, objects
+from app.dependencies import (
+    ArchiveDependency,
+    LedgerDependency,
+    NightCountsDependency,
+    SettingsDependency,
+    no_parameters,
+    no_repeats,
+)
+from app.errors import NotFound
+from app.options import NightsShown
+from app.pages import PLOTTED, render
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/nights/", dependencies=[Depends(no_repeats)])
+async def get_nights_page(
+    request: Request,
+    options: Annotated[NightsShown, Query()],
+    archive: ArchiveDependency,
+    ledger: LedgerDependency,
+) -> Response:
+    """The nights of the ledger, newest first."""
+    page = await ledger.listed(archive, options.before, options.limit)
+    return render(
+        request,
+        "nights.html",
+        items=page.items,
+        next=page.next,
+        before=options.before,
+        limit=options.limit,
+        outcomes=nights.OUTCOMES,
+    )
+
+
+@router.get("/nights/{night}/", dependencies=[Depends(no_parameters)])
+async def get_night_page(
+    request: Request,
+    night: str,
+    archive: ArchiveDependency,
+    ledger: LedgerDependency,
+    counts: NightCountsDependency,
+) -> Response:
+    """A night: what came of its packets, its alerts over time and on the sky."""
+    day = nights.night_named(night)
+    packets = await ledger.one(archive, day)
+    counted = await counts.of(archive, day, await objects.settled(archive, None))
+    if packets is None and not counted.items:
+        raise NotFound(f"no alert was exposed on {day}, and the ledger has no such night")
+    earlier, later = await nights.beside(archive, day)
+    return render(
+        request,
+        "night.html",
+        policy=PLOTTED,
+        night=night,
+        day=day,
+        ledger=packets,
+        outcomes=nights.OUTCOMES,
+        earlier=earlier,
+        later=later,
+        counted=counted,
+        **nightplot.drawn(day, counted),
+    )
+
+
+@router.get("/nights")
+@router.get("/nights/{night}")
+async def add_nights_slash(request: Request, settings: SettingsDependency) -> Response:
+    """Lead to the address that ends in a slash."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    place = f"{urlsplit(settings.public_url).path}{request.url.path}/{query}"
+    return RedirectResponse(place, HTTPStatus.PERMANENT_REDIRECT)

@@ -1,0 +1,91 @@
+"""The archive that schemathesis asks, one run of it, and its figures at the end of the tests."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.examples import OF_FIELD
+from consumer.backfill import backfill
+from dev.simulator import simulate
+from tests import packets
+from tests.app.cds import serving_cds
+from tests.app.conftest import app_settings, serving, take_in
+from tests.conftest import DATA, Place, new_place, opened
+from tests.schema.reading import Run, read_run
+
+TOOL = Path(".local/lib/schema/bin/schemathesis")
+SETTINGS = Path("tests/schema/schemathesis.toml")
+REPORT, EVENTS = (Path(".local/schemathesis") / name for name in ("report.json", "events.ndjson"))
+_NOWHERE = "http://127.0.0.1:9"
+ENVIRONMENT = {
+    "PATH": os.environ["PATH"],
+    "PYTHONPATH": ".",
+    "LANG": "C.UTF-8",
+    # What is not on loopback cannot be reached.
+    "HTTP_PROXY": _NOWHERE,
+    "HTTPS_PROXY": _NOWHERE,
+    "NO_PROXY": "127.0.0.1",
+}
+_told: list[str] = []
+
+
+async def _real_packets(place: Place) -> str:
+    """Those of MARS_TEST_DATA, as one batch: the examples' `as_of=1` must be all there is."""
+    whole = {"batch_messages": 5000, "batch_bytes": 1_000_000_000}
+    settings = place.settings("writer").model_copy(update=whole)
+    async with opened(place) as archive:
+        totals = await backfill(archive, settings, [str(DATA / "ztf")], asyncio.Event())
+    return f"{totals['received']} real packets"
+
+
+async def _simulated_packets(place: Place) -> str:
+    """Where there are no real ones: simulated ones, and the alert that the examples name."""
+    shown = packets.packet(object_id=OF_FIELD["object_id"], candid=int(OF_FIELD["candid"]))
+    messages = [shown, *(one.message for one in simulate(500, seed=0))]
+    await take_in(app_settings(place), messages, "ztf_20260131_programid1")
+    return f"{len(messages)} SIMULATED packets: there are none in {DATA}"
+
+
+@asynccontextmanager
+async def filled_app(template: str) -> AsyncIterator[tuple[httpx.AsyncClient, str]]:
+    """The app on a port of loopback, with a CDS of its own; what its archive holds."""
+    is_there = (DATA / "ztf" / "manifest.csv").is_file()
+    async with new_place(template) as place, serving_cds() as cds:
+        held = await (_real_packets if is_there else _simulated_packets)(place)
+        # Each run sends some hundred jobs; how many a client may have is tests/app/test_jobs.py's.
+        more = {"jobs_run": True, "jobs_per_client": 100_000, **cds.settings}
+        settings = app_settings(place).model_copy(update=more)
+        async with serving(settings) as client:
+            yield client, held
+
+
+@pytest.fixture(scope="module")
+async def run(template: str) -> Run:
+    """All phases of schemathesis against that app."""
+    async with filled_app(template) as (client, held):
+        address = f"{str(client.base_url).rstrip('/')}/openapi.json"
+        process = await asyncio.create_subprocess_exec(
+            *(str(TOOL), "--config-file", str(SETTINGS), "run", address, "--no-color"),
+            *("--report", "json,ndjson", "--report-ndjson-path", str(EVENTS)),
+            *("--report-json-path", str(REPORT)),
+            env=ENVIRONMENT,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        said, _ = await process.communicate()
+    found = read_run(REPORT, EVENTS, said.decode(), held)
+    _told.extend(found.table())
+    return found
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _told:
+        terminalreporter.section("schemathesis")
+        for line in _told:
+            terminalreporter.write_line(line)

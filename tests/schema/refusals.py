@@ -1,0 +1,51 @@
+"""Requests that fit openapi.json and are refused all the same: which, and why it cannot say so.
+
+Only a 400 or 422 is let pass, and only where every one of its errors is of this table.
+"""
+
+import re
+from typing import Any, Final, NamedTuple
+
+
+class Refusal(NamedTuple):
+    """A parameter (a pattern), what the server says of it (a pattern), and why it must."""
+
+    parameter: str
+    reason: str
+    why: str
+
+
+ANY: Final = r".*"
+REFUSALS: Final = (
+    Refusal(ANY, r".*holds characters that cannot be printed", "no pattern names those characters"),
+    Refusal(ANY, r".*the (radius|ra|dec) is not within", "a bound on a number inside a text"),
+    Refusal(ANY, r"(?:ra|dec) is not within", "a bound on a number inside a text"),
+    Refusal(ANY, r"beyond 64 bits", "a pattern counts digits only"),
+    Refusal(ANY, r"beyond (single|double) precision", "a number of a text, or of a REAL column"),
+    Refusal(r"time__\w+", r"neither an RFC 3339 time nor a date", "a pattern knows no calendar"),
+    Refusal("before", r"not a day as YYYYMMDD", "a pattern knows no calendar"),
+    Refusal("as_of", r"the archive has come to batch \d+ so far", "which batches there are"),
+    Refusal("after", r"there is no alert", "which alerts there are, up to `as_of`"),
+    Refusal("cone", r"either a cone or ssnamenr is needed", "one of two parameters"),
+    Refusal("polygon", r"it is .* across|it has 2|its sides|its vertices|two vertices", "geometry"),
+    Refusal(
+        "limit", r"not within 1 to 1000, or \d+ in any format", "a bound that hangs on `format`"
+    ),
+    Refusal("sort", r"no field of this name|by this field only together", "a long list of fields"),
+    Refusal("where", r"no filter|\w+: ", "700 filters, each with values of its own"),
+    Refusal("fields", r"no field|\w+ is named more than once", "a list of 150 names"),
+    Refusal("name", r"too large for|.*r=|it is empty", "a grammar of names"),
+    Refusal(r"positions\[\d+\]", r"(id '.*': )?no radius", "the body's or the parameter's"),
+)
+
+
+def excused(status: int, body: Any) -> tuple[Refusal, ...]:
+    """The lines of the table that a refusal stands in; none if any of its errors does not."""
+    errors = body.get("errors", []) if isinstance(body, dict) else []
+    found = [next((line for line in REFUSALS if _fits(line, error)), None) for error in errors]
+    return tuple(line for line in found if line) if status == 422 and all(found) else ()
+
+
+def _fits(line: Refusal, error: dict[str, Any]) -> bool:
+    named = re.fullmatch(line.parameter, error["parameter"])
+    return bool(named and re.match(line.reason, error["reason"], re.DOTALL))
