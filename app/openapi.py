@@ -142,8 +142,8 @@ def describe(app: FastAPI) -> Json:
     for unseen in (Problem, MatchRequest):
         schema = unseen.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= schema.pop("$defs", {}) | {unseen.__name__: schema}
-    prepare(document)
     add_headers(document)
+    prepare(document)
     return document
 
 

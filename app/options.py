@@ -100,6 +100,7 @@ class AsOf(Options):
         default=None,
         json_schema_extra={"format": "int64", "minimum": 0},
         description="Batch number: the archive as it was after it. Every answer says its own.",
+        examples=[1],
     )
 
 
