@@ -103,6 +103,10 @@ class AsOf(Options):
     )
 
 
+def _day(given: str) -> date:
+    return nights.day_of(given.strip())
+
+
 class NightsShown(Options):
     """Which nights of the ledger."""
 
@@ -115,13 +119,13 @@ class NightsShown(Options):
     )
     before: Annotated[
         date | SkipJsonSchema[None],
-        BeforeValidator(nights.day_of),
+        BeforeValidator(_day),
         WithJsonSchema(
-            {"type": "string", "pattern": "^([0-9]{8})?$", "examples": [nights.EXAMPLE]}
+            {"type": "string", "pattern": f"^({nights.DAY})?$", "examples": [nights.EXAMPLE]}
         ),
     ] = Field(
         default=None,
-        description="Only nights before this one, YYYYMMDD: the page after it.",
+        description="Only nights before this one, YYYYMMDD or YYYY-MM-DD: the page after it.",
     )
 
 
