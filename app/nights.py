@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import BindParameter, Date, Double, bindparam, func, select
 
 from app.errors import NotFound
+from app.examples import NIGHT
 from app.matching import compiled
 from app.queries import Archive
 from app.tabular import Table
@@ -18,7 +19,6 @@ from archive.tables import alert, ledger
 Item = dict[str, Any]
 DEFAULT_LIMIT: Final = 100
 MAX_LIMIT: Final = 400
-EXAMPLE: Final = "20261123"
 COLUMNS: Final = (
     Column("night", TEXT, "", "time.epoch", "the night, UTC", required=True, since=""),
     Column("topic", TEXT, "", "meta.id", "topic, tarball or folder", required=True, since=""),
@@ -35,29 +35,27 @@ COLUMNS: Final = (
 )
 TABLE: Final = Table("nights", "What came of every packet, per night and topic", COLUMNS)
 OUTCOMES: Final = tuple(column.name for column in COLUMNS if column.kind is INTEGER)
-_DIGITS: Final = re.compile(r"\d{8}", re.ASCII)
+DAY: Final = "[0-9]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2}"
+"""A day as addresses have it, or as the lists do."""
 
 
 def day_of(text: str) -> date:
-    """The day that YYYYMMDD names. Raises ValueError."""
+    """The day that YYYYMMDD or YYYY-MM-DD names. Raises ValueError."""
     try:
-        if not _DIGITS.fullmatch(text.strip()):
+        if not re.fullmatch(DAY, text):
             raise ValueError
-        return date.fromisoformat(text.strip())
+        return date.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"not a day as YYYYMMDD; an example is {EXAMPLE}") from None
+        shown = f"not a day as YYYYMMDD or YYYY-MM-DD; an example is {NIGHT}"
+        raise ValueError(shown) from None
 
 
 def night_named(text: str) -> date:
     """A path's night. Raises NotFound: what is no day names no night."""
     try:
-        # As an address has it, or as the list does.
-        if not re.fullmatch(r"[0-9]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
-            raise ValueError
-        return day_of(text.replace("-", ""))
-    except ValueError:
-        shown = f"nights are written YYYYMMDD, as {EXAMPLE}, or YYYY-MM-DD"
-        raise NotFound(f"there is no night {text[:16]!r}: {shown}") from None
+        return day_of(text)
+    except ValueError as error:
+        raise NotFound(f"there is no night {text[:16]!r}: {error}") from None
 
 
 def compact(night: date) -> str:

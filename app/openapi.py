@@ -15,6 +15,7 @@ from app.headers import add_headers
 from app.matchmodels import MatchRequest
 from app.media import FORMATS
 from app.models import Problem, Stamp
+from app.nights import DAY
 
 Json = dict[str, Any]
 
@@ -120,7 +121,7 @@ NightPath = Annotated[
     str,
     path(
         "the night in UTC: YYYYMMDD, or YYYY-MM-DD as the list has it",
-        "^([0-9]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2})$",
+        f"^({DAY})$",
         NIGHT,
     ),
 ]

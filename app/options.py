@@ -17,6 +17,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from app import nights
 from app.errors import BadParameter, BadParameters
+from app.examples import NIGHT
 from app.media import FORMATS, JSON, format_named
 from app.points import POINTS, PointKind
 from app.selection import fields_named
@@ -104,6 +105,10 @@ class AsOf(Options):
     )
 
 
+def _day(given: str) -> date:
+    return nights.day_of(given.strip())
+
+
 class NightsShown(Options):
     """Which nights of the ledger."""
 
@@ -116,13 +121,11 @@ class NightsShown(Options):
     )
     before: Annotated[
         date | SkipJsonSchema[None],
-        BeforeValidator(nights.day_of),
-        WithJsonSchema(
-            {"type": "string", "pattern": "^([0-9]{8})?$", "examples": [nights.EXAMPLE]}
-        ),
+        BeforeValidator(_day),
+        WithJsonSchema({"type": "string", "pattern": f"^({nights.DAY})?$", "examples": [NIGHT]}),
     ] = Field(
         default=None,
-        description="Only nights before this one, YYYYMMDD: the page after it.",
+        description="Only nights before this one, YYYYMMDD or YYYY-MM-DD: the page after it.",
     )
 
 

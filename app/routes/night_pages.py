@@ -62,7 +62,7 @@ async def get_night_page(
         request,
         "night.html",
         policy=PLOTTED,
-        night=night,
+        night=nights.compact(day),
         day=day,
         ledger=packets,
         outcomes=nights.OUTCOMES,
