@@ -41,7 +41,8 @@ def _format_words(what: str) -> str:
         "with an error, a VOTable lacks its end, a Parquet file its footer, CSV and JSON Lines "
         "their last line end. One that `limit` cut says so: in X-Truncated and X-Next-Cursor, in "
         f"a VOTable's INFO and a Parquet file's metadata, and beyond 1,000 {what} in a last line "
-        "of CSV (it begins with #) or JSON Lines. Go on with the cursor"
+        "of CSV (it begins with #: delete it for stilts and TOPCAT) or JSON Lines. Go on with "
+        "the cursor"
     )
 
 
