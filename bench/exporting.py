@@ -75,6 +75,7 @@ async def exporting(state: State, address: str, pid: int, rows: int) -> Measured
     folder = state.folder / "exports"
     folder.mkdir(exist_ok=True)
     sql = await asyncpg.connect(state.database_url("reader").replace("+asyncpg", ""))
+    await sql.execute("SET statement_timeout = 0")
     wait = aiohttp.ClientTimeout(total=None)
     async with aiohttp.ClientSession(timeout=wait, headers={"Accept-Encoding": "identity"}) as http:
         app = App(address, pid, state, http, sql)

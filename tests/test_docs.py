@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import signal
 from collections.abc import AsyncIterator
 from contextlib import redirect_stdout
 from datetime import UTC, datetime
@@ -21,9 +22,12 @@ from consumer.ingest import Batch, ingest
 from consumer.settings import Settings as ConsumerSettings
 from consumer.sorting import Raw
 from consumer.topics import night_of
+from dev.simulate import to_tarball
 from dev.simulator import simulate, tonight
 from tests.app.conftest import app_settings, serving
 from tests.conftest import new_place, opened
+from tests.consumer.archives import sums
+from tests.consumer.commands import consumer, start
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -134,9 +138,79 @@ async def test_the_first_query_of_readme_has_such_an_answer(demo: httpx.AsyncCli
 
 async def test_the_other_queries_of_readme_find_what_they_say(demo: httpx.AsyncClient) -> None:
     addresses = re.findall(r"^curl 'http://127\.0\.0\.1:8000(/api\S*)'", README, re.M)
-    assert len(addresses) == 6
+    assert len(addresses) == README.count("\ncurl ") == 6
     for address in addresses:
         assert (await demo.get(address)).json()["items"], address
+
+
+async def test_the_address_of_the_first_mars_in_readme_finds_it(demo: httpx.AsyncClient) -> None:
+    (address,) = re.findall(r"`http://127\.0\.0\.1:8000(/\?\S+)`", README)
+    found = (await demo.get(address)).json()
+    assert {one["objectId"] for one in found["results"]} == {"ZTF18hkapgpi"}
+    (shown,) = re.findall(r"shows the first at http://127\.0\.0\.1:8000(\S+)\. ", README)
+    page = await demo.get(shown, headers={"Accept": "text/html"})
+    assert (page.status_code, "ZTF18hkapgpi" in page.text) == (200, True)
+
+
+async def test_every_address_of_readmes_table_is_there(demo: httpx.AsyncClient) -> None:
+    newest = (await demo.get("/?format=json")).json()["results"][0]
+    night = (await demo.get("/api/v1/nights")).json()["items"][0]["night"]
+    here = {
+        "candid": newest["candidate"]["candid"],
+        "object_id": newest["objectId"],
+        "id": newest["lco_id"],
+        "night": night,
+        "kind": "science",
+        "Kind": "Science",
+    }
+    values = {"cone": "0,90,5", "ssnamenr": "2018 YZ901", "name": "m31", "q": newest["objectId"]}
+    asked = 0
+    for first_cell in re.findall(r"^\| (`(?:POST )?/.*?) \|", README, re.M):
+        for address in full_addresses(re.findall(r"`(.*?)`", first_cell)):
+            if "{job}" in address:
+                continue  # tests/schema/test_examples.py
+            named = address.format_map(here)
+            wanted = named.endswith("=") and named.rpartition("?")[2][:-1]
+            answer = await demo.get(named + (values[wanted] if wanted else ""))
+            assert answer.status_code in (200, 302, 303, 307), (named, answer.status_code)
+            asked += 1
+    assert asked > 30
+
+
+def full_addresses(shown: list[str]) -> list[str]:
+    """What a cell of the table means: `/a/b.fits` · `.png` is /a/b.png too; POST is left out."""
+    full: list[str] = []
+    for text in shown:
+        if text.startswith("/"):
+            full.append(text)
+        elif text.startswith("?"):
+            full.append(full[0].partition("?")[0] + text)
+        elif text.startswith("."):
+            full.append(full[0].removesuffix(".fits") + text)
+        elif not text.startswith("POST"):
+            full.append(full[0].rpartition("/")[0] + "/" + text)
+    return full
+
+
+async def test_the_commands_of_readme_take_alerts_in(template: str, tmp_path: Path) -> None:
+    commands = [
+        line.partition("#")[0].split()[3:]
+        for line in README.splitlines()
+        if line.startswith("python -m consumer ")
+    ]
+    assert [name for name, *_ in commands] == ["stream", "backfill", "replay", "verify"]
+    to_tarball(simulate(5, 1), tmp_path / "ztf_public_20181129.tar.gz")
+    async with new_place(template) as place:
+        stream, *others = commands
+        running = await start(place, *stream)
+        for command in others:
+            said = await consumer(place, *(str(tmp_path / w) if "." in w else w for w in command))
+            assert said, command
+        async with opened(place) as archive:
+            assert (await sums(archive))["stored"] == 5
+        running.send_signal(signal.SIGTERM)
+        _, complaints = await running.communicate()
+        assert running.returncode == 0, complaints.decode()
 
 
 async def test_the_python_of_readme_runs(demo: httpx.AsyncClient) -> None:

@@ -17,7 +17,7 @@ router = APIRouter(include_in_schema=False)
 PAGE: Final = (Path(__file__).parents[1] / "static" / "docs.html").read_bytes()
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+    "img-src 'self' data: blob:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 _NEWEST: Final = parse_search([("fields", "candid,object_id,ra,dec,links"), ("limit", "100")])
 

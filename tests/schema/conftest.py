@@ -34,7 +34,7 @@ ENVIRONMENT = {
 _told: list[str] = []
 
 
-async def _real_packets(place: Place) -> str:
+async def real_packets(place: Place) -> str:
     """Those of MARS_TEST_DATA, as one batch: the examples' `as_of=1` must be all there is."""
     whole = {"batch_messages": 5000, "batch_bytes": 1_000_000_000}
     settings = place.settings("writer").model_copy(update=whole)
@@ -56,7 +56,7 @@ async def filled_app(template: str) -> AsyncIterator[tuple[httpx.AsyncClient, st
     """The app on a port of loopback, with a CDS of its own; what its archive holds."""
     is_there = (DATA / "ztf" / "manifest.csv").is_file()
     async with new_place(template) as place, serving_cds() as cds:
-        held = await (_real_packets if is_there else _simulated_packets)(place)
+        held = await (real_packets if is_there else _simulated_packets)(place)
         # Each run sends some hundred jobs; how many a client may have is tests/app/test_jobs.py's.
         more = {"jobs_run": True, "jobs_per_client": 100_000, **cds.settings}
         settings = app_settings(place).model_copy(update=more)
