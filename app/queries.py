@@ -63,6 +63,10 @@ class Archive(NamedTuple):
                 )
             except (TimeoutError, asyncpg.QueryCanceledError):
                 raise TooDear from None
+            except asyncpg.InternalClientError as error:
+                # The server ended the connection just when the statement was sent.
+                await connection.invalidate()
+                raise asyncpg.InterfaceError(str(error)) from error
             return rows
 
 

@@ -184,6 +184,20 @@ async def test_database_down(served: Served) -> None:
         assert "database" in await expect_unavailable(client, "/api/v1/alerts")
 
 
+async def test_a_connection_that_ends_as_it_is_asked(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """asyncpg then tells an error that is no kind of its others."""
+
+    async def ended(*_: Any, **__: Any) -> Any:
+        raise asyncpg.InternalClientError("cannot switch to state 12")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(asyncpg.Connection, "fetch", ended)
+        assert "database" in await expect_unavailable(served.client, "/api/v1/alerts?limit=7")
+    assert (await served.client.get("/api/v1/alerts?limit=7")).status_code == 200
+
+
 async def test_store_down(served: Served) -> None:
     settings = served.settings.model_copy(update={"s3_endpoint_url": NOWHERE, "s3_timeout_s": 2.0})
     async with serving(settings) as client:
