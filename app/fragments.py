@@ -13,6 +13,9 @@ import orjson
 
 MOST: Final = 10_000
 """Alerts kept: at 2.7 kB each 27 MB, a hundred pages."""
+AT_ONCE: Final = 200
+"""New alerts of one page that are kept. A page with more of them walks through the archive: to keep
+what is not shown again took 200 MB, as the texts lie scattered between what is freed."""
 
 
 Items = Callable[[Sequence[asyncpg.Record], str], list[Any]]
@@ -30,10 +33,12 @@ class Fragments:
         self._items, self._api = items, api
         self._texts: OrderedDict[tuple[int, int], orjson.Fragment] = OrderedDict()
 
-    def of(self, rows: Sequence[asyncpg.Record]) -> list[orjson.Fragment]:
+    def of(self, rows: Sequence[asyncpg.Record]) -> list[Any]:
         """Each row's alert, ready to stand in a body."""
         keys = [(row["candid"], row["batch"]) for row in rows]
         new = [n for n, key in enumerate(keys) if key not in self._texts]
+        if len(new) > AT_ONCE:
+            return self._items(rows, self._api)
         for n, item in zip(new, self._items([rows[n] for n in new], self._api), strict=True):
             self._texts[keys[n]] = orjson.Fragment(orjson.dumps(item))
         for key in keys:

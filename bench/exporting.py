@@ -25,7 +25,6 @@ ALERTS: Final = "/api/v1/alerts"
 TABLES: Final = [name for name, known in FORMATS.items() if known.writer is not None]
 
 
-TARGET: Final = "≥ 0.4"
 Measured = tuple[list[Figure], list[str]]
 
 
@@ -176,7 +175,7 @@ def _figure(one: Exported) -> Figure:
     ratio = one.rows / one.seconds / one.floor_per_s
     name = "pages of 1,000 by cursor" if one.name == "json" else one.name
     return Figure(f"export: {name}", "rows/s", "COPY to CSV", one.floor_per_s,
-                  one.rows / one.seconds, (ratio, ratio), TARGET)  # fmt: skip
+                  one.rows / one.seconds, (ratio, ratio))  # fmt: skip
 
 
 def _table(done: Iterable[Exported]) -> str:
@@ -186,4 +185,6 @@ def _table(done: Iterable[Exported]) -> str:
         f"{one.peak_mb:.0f} |"
         for one in done
     ]
+    # pyarrow imports pandas where it finds it; the app's own requirements do not have it.
+    lines += ["", "40 MB of Parquet's are pandas, which is installed here for the readers below."]
     return "\n".join(lines)

@@ -48,6 +48,24 @@ async def test_only_those_asked_for_last_are_kept(
     assert [item["candid"] for item in whole] == [str(row["candid"]) for row in rows]
 
 
+async def test_a_walk_through_the_archive_is_not_kept(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fragments, "AT_ONCE", 5)
+    rows, made = await rows_of(served, 20), []
+
+    def items(some: Any, api: str) -> Any:
+        made.append(len(some))
+        return alert_items(some, api)
+
+    kept = Fragments(items, API)
+    kept.of(rows[:5])
+    assert orjson.loads(orjson.dumps(kept.of(rows))) == alert_items(rows, API)
+    kept.of(rows[:5])
+    kept.of(rows[5:8])
+    assert made == [5, 20, 0, 3]
+
+
 async def test_an_alert_of_another_batch_is_another(served: Served) -> None:
     (row,) = await rows_of(served, 1)
     kept = Fragments(alert_items, API)
