@@ -5,8 +5,8 @@ from typing import Final
 POSITION: Final = ("0.8143", "16.1457")
 """RA and Dec of an alert of the object below, in degrees."""
 NIGHT: Final = "20261123"
-JOB: Final = "MARS-jobs-are-named-by-32-of-it-"
-"""No job has this name, as each job has its own."""
+JOB: Final = "id-that-the-answer-of-POST-gives"
+"""No job has this id, as each has its own; it only fits the pattern."""
 OF_FIELD: Final[dict[str, str]] = {
     "jd": "2458316.5",
     "mjd": "58316",
