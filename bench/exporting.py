@@ -78,8 +78,9 @@ async def exporting(state: State, address: str, pid: int, rows: int) -> Measured
     wait = aiohttp.ClientTimeout(total=None)
     async with aiohttp.ClientSession(timeout=wait, headers={"Accept-Encoding": "identity"}) as http:
         app = App(address, pid, state, http, sql)
-        done = [await _exported(app, name, rows, folder) for name in TABLES]
-        done.append(await _pages(app, rows))
+        # First: memory that Parquet's writer took is not given back.
+        done = [await _pages(app, rows)]
+        done += [await _exported(app, name, rows, folder) for name in TABLES]
         opened = await _opened(app, rows, folder)
     await sql.close()
     return [_figure(one) for one in done], [_table(done), opened]
