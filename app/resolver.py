@@ -57,15 +57,23 @@ class Names:
         """
         # Blanks do not count in names; letters' case does: V* b Per and V* B Per are two stars.
         name = " ".join(name.split())
-        held = await self._cache.get(name) if self._cache else None
-        if held is not None and held.fresh:
-            return held.found
         task = self._asked.get(name)
         if task is None:
-            task = self._asked[name] = asyncio.create_task(self._ask(name, held))
+            task = self._asked[name] = asyncio.create_task(self._answer(name))
             task.add_done_callback(lambda done: self._answered(name, done))
         # One client that goes away must not take the answer from the others.
         return await asyncio.shield(task)
+
+    async def _answer(self, name: str) -> Found | None:
+        """By the cache, else by those who are asked.
+
+        One task does both: who found the cache empty, but is told so only when the others have
+        their answer, would ask once more.
+        """
+        held = await self._cache.get(name) if self._cache else None
+        if held is not None and held.fresh:
+            return held.found
+        return await self._ask(name, held)
 
     def _answered(self, name: str, task: asyncio.Task[Found | None]) -> None:
         del self._asked[name]
