@@ -5,6 +5,7 @@ Both are extras of a page: they have little time, and say so where it was not en
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -52,29 +53,31 @@ async def tally(
         return Tally(await queries.stored(archive, search.as_of), EXACT)
     if exact:
         patient = archive._replace(statement_timeout_s=EXACT_S)
-        try:
+        # Where that is too dear, it is told what is sure without.
+        with suppress(TooDear):
             return Tally(await queries.counted(patient, search), EXACT)
-        except TooDear:
-            pass
     return await _estimate(archive._replace(statement_timeout_s=COUNT_S), search, seen)
 
 
 async def _estimate(hasty: queries.Archive, search: Search, seen: int) -> Tally:
     """Few are counted; of many the planner's estimate is told, where that knows the filters."""
-    least, note = seen + 1, "to count them all would take too long"
     try:
         count = await queries.counted(hasty, search, COUNTED)
-        if count <= COUNTED:
-            return Tally(count, EXACT)
-        least, note = count, f"counted up to {COUNTED:,}"
-        if not (search.cone or search.polygon):
-            # The estimate rests on samples: what was counted is the surer bound.
-            expected = await queries.estimated(hasty, search)
-            if expected > COUNTED:
-                return Tally(_rounded(expected), ESTIMATE, "estimated, not counted")
     except TooDear:
-        pass
-    return Tally(least, AT_LEAST, note)
+        return Tally(seen + 1, AT_LEAST, "to count them all would take too long")
+    if count <= COUNTED:
+        return Tally(count, EXACT)
+    counted = Tally(count, AT_LEAST, f"counted up to {COUNTED:,}")
+    if search.cone or search.polygon:
+        return counted
+    try:
+        expected = await queries.estimated(hasty, search)
+    except TooDear:
+        return counted
+    if expected <= COUNTED:
+        # It rests on samples: what was counted is the surer bound.
+        return counted
+    return Tally(_rounded(expected), ESTIMATE, "estimated, not counted")
 
 
 class Total(NamedTuple):
@@ -113,16 +116,12 @@ async def blame(names: Iterable[str], any_without: Callable[[str], Awaitable[boo
     `any_without` tells whether alerts are left; where that raises TooDear nobody knows.
     """
     guilty, tried = [], 0
-    try:
+    # What the time did not reach, or was too dear, is not among those that were tried.
+    with suppress(TimeoutError):
         async with asyncio.timeout(PROBES_S):
             for name in names:
-                try:
-                    found = await any_without(name)
-                except TooDear:
-                    continue
-                tried += 1
-                if found:
-                    guilty.append(name)
-    except TimeoutError:
-        pass
+                with suppress(TooDear):
+                    if await any_without(name):
+                        guilty.append(name)
+                    tried += 1
     return Blame(guilty, tried)

@@ -115,8 +115,8 @@ async def ingest(
     while True:
         try:
             outcome = await _once(archive, kind, batch, decoded, after)
-        except Overtaken:
-            continue
+        except Overtaken as error:
+            log.info("batch asked for anew", extra={"error": repr(error)})
         except Exception as error:
             if not isinstance(error, StoreUnavailable) and not is_passing(error):
                 raise

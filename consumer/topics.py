@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 
 
@@ -19,8 +20,7 @@ def followed(template: str, days: int, existing: Collection[str], now: datetime)
 def night_of(name: str, now: datetime) -> date:
     """The night in the name of a topic or tarball, else the UTC day of `now`."""
     for digits in re.findall(r"(?<!\d)\d{8}(?!\d)", name):
-        try:
+        # Eight digits need not be a date.
+        with suppress(ValueError):
             return datetime.strptime(digits, "%Y%m%d").replace(tzinfo=UTC).date()
-        except ValueError:
-            continue
     return now.astimezone(UTC).date()

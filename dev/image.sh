@@ -44,17 +44,17 @@ make_base() {
     say "making $base by debootstrap"
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
-    debootstrap --variant=minbase bookworm "$work/root" >"$work/log" 2>&1 ||
+    debootstrap --variant=minbase bookworm "$work/tree" >"$work/log" 2>&1 ||
         { tail -n 20 "$work/log" >&2; fail "debootstrap failed"; }
-    rm -rf "$work"/root/var/cache/apt/* "$work"/root/var/lib/apt/lists/*
+    rm -rf "$work"/tree/var/cache/apt/* "$work"/tree/var/lib/apt/lists/*
     if [ "$engine" = buildah ]; then
         local container
         container=$(buildah from scratch)
-        buildah add --quiet "$container" "$work/root" / >/dev/null
+        buildah add --quiet "$container" "$work/tree" / >/dev/null
         buildah config --cmd bash "$container"
         buildah commit --quiet --rm "$container" "docker.io/library/$base" >/dev/null
     else
-        tar -C "$work/root" -c . | "$engine" import --change 'CMD bash' - "$base" >/dev/null
+        tar -C "$work/tree" -c . | "$engine" import --change 'CMD bash' - "$base" >/dev/null
     fi
 }
 

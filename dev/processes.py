@@ -11,6 +11,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -148,11 +149,10 @@ def tail(log: Path, lines: int = 20) -> str:
 def working_in(directory: Path) -> bool:
     """Whether any process has this directory as its own."""
     for entry in Path("/proc").iterdir():
-        try:
+        # It may have ended since, or be another user's.
+        with suppress(OSError):
             if entry.name.isdigit() and (entry / "cwd").readlink() == directory:
                 return True
-        except OSError:
-            continue
     return False
 
 
@@ -165,20 +165,19 @@ def _processes() -> list[tuple[int, int, list[str]]]:
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
-        try:
+        # One that ends meanwhile is not listed.
+        with suppress(OSError, ValueError):
             argv = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
             # The command name, in parentheses, may hold anything: look behind it.
             parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-        except (OSError, ValueError):
-            continue
-        listed.append((int(entry.name), parent, argv))
+            listed.append((int(entry.name), parent, argv))
     return listed
 
 
 def _signal(pid: int, which: signal.Signals) -> None:
     try:
-        os.kill(pid, which)
-    except ProcessLookupError:
-        pass
+        # One that has ended needs no signal.
+        with suppress(ProcessLookupError):
+            os.kill(pid, which)
     except PermissionError as error:
         raise StackError(f"pid {pid} belongs to another user: stop it as that user") from error

@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -146,10 +147,9 @@ def _accounted(verdict: Verdict, sent: Sent, ledgers: Sequence[Any], alerts: Seq
 async def _objects(archive: Archive) -> dict[int, bytes]:
     objects = {}
     for put in await rows_of(archive, bundle):
-        try:
+        # The rows of one that is missing will be found without bytes.
+        with suppress(StoreUnavailable):
             objects[put.id] = await archive.store.get(put.key, 0, put.size)
-        except StoreUnavailable:
-            continue  # its rows will be found without bytes
     return objects
 
 

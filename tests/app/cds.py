@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -83,7 +83,8 @@ class Cds:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, one question."""
-        try:
+        # A client that gives up breaks the connection.
+        with suppress(ConnectionError, asyncio.IncompleteReadError), closing(writer):
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             address = head.split(" ")[1]
             self.addresses.append(address)
@@ -94,10 +95,6 @@ class Cds:
             else:
                 writer.write(reply)
                 await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
 
     def _reply(self, address: str) -> bytes | None:
         parts = urlsplit(address)
