@@ -44,9 +44,13 @@ def check(answer: httpx.Response, what: Any, name: str | None = None) -> None:
     assert answer.status_code in allowed, (what, answer.status_code, answer.text[:300])
     if answer.status_code == 400 and name:
         assert name in answer.text, (what, answer.text[:300])
-    if answer.headers["content-type"].startswith("text/html"):
+    if is_page(answer):
         for live in ("<script>alert(1)", "<img src=x"):
             assert live not in answer.text, what
+
+
+def is_page(answer: httpx.Response) -> bool:
+    return answer.headers["content-type"].startswith("text/html")
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
@@ -65,6 +69,8 @@ async def test_parameters_of_the_page(served: Served, name: str) -> None:
     for value in HOSTILE[:: 3 if name != "objectId" else 1]:
         answer = await served.client.get("/", params={name: value})
         check(answer, (name, value), name)
+        # Whatever is wrong is told beside the form, but a page that is not there.
+        assert is_page(answer) == (answer.status_code != 404), (name, value)
 
 
 JSON_VALUES = [
@@ -159,6 +165,8 @@ async def test_paths(served: Served, path: str, accept: str) -> None:
             check_location(served, answer)
             continue
         check(answer, (path, value))
+        if answer.status_code >= 400:
+            assert is_page(answer) == (accept == "text/html"), (path, value)
 
 
 @pytest.mark.parametrize("length", [1_000, 8_000, 30_000, 60_000])
@@ -195,7 +203,9 @@ async def test_no_redirect_leads_away(served: Served, start: str) -> None:
 )
 async def test_accept_headers(served: Served, accept: str) -> None:
     headers = {b"Accept": accept.encode("utf-8")}
-    check(await served.client.get("/?objectId=x", headers=headers), accept)
+    answer = await served.client.get("/?objectId=x", headers=headers)
+    check(answer, accept)
+    assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "TRACE", "PROPFIND", "BREW"])

@@ -190,7 +190,8 @@ async def test_every_parameter(served: Served, name: str) -> None:
     """Its example, and every column to sort by, with and without a cone."""
     for value in SORTS if name == "sort_value" else [FORM[name].example]:
         for cone in ({}, {"cone": "0,90,1"}):
-            await page(served.client, **{name: value} | cone)
+            found = await page(served.client, **{name: value} | cone)
+            assert len(found["results"]) == PAGE_SIZE or not found["has_next"], value
 
 
 @pytest.mark.parametrize(("low", "high"), [(359, 1), (-1, 1), (149.5, 150.5), (1, 359), (200, 150)])

@@ -246,12 +246,12 @@ async def test_lies(asker: Asker, what: str) -> None:
 
 async def test_an_object_without_a_position_is_unknown(asker: Asker) -> None:
     asker.cds.sesame = lambda name: answer("# x\n%I.0 X 1\n%C.0 ?\n\n#====Done (2026)====\n")
-    await asker.refused("X 1", 404)
+    assert "nobody knows the name 'X 1'" in (await asker.refused("X 1", 404)).detail
     asker.cds.sesame = nobody
     asker.cds.simbad = lambda name: answer(
         '{"metadata":[{"name":"main_id"},{"name":"ra"},{"name":"dec"}],"data":[["X 2",null,null]]}'
     )
-    await asker.refused("X 2", 404)
+    assert "nobody knows the name 'X 2'" in (await asker.refused("X 2", 404)).detail
 
 
 async def test_the_time_is_bounded(asker: Asker) -> None:
@@ -315,9 +315,11 @@ async def test_a_client_that_leaves_takes_nothing_from_others(asker: Asker) -> N
 
 
 async def test_no_connection_is_held_while_cds_is_asked(asker: Asker) -> None:
-    asker.cds.delay_s = 0.3
+    asker.cds.delay_s = 0.8
     asked = [asyncio.create_task(asker.get(f"{COW} {n}")) for n in range(2)]
-    await asyncio.sleep(0.15)
+    # Until the cache has been read, on a connection that is made for it.
+    await asyncio.sleep(0.5)
+    assert asker.cds.addresses
     metrics = (await asker.client.get("/metrics")).text
     assert "mars_database_connections_in_use 0.0" in metrics
     idle = await asker.sql(

@@ -49,10 +49,10 @@ class Tally:
             yield f"    {count} x {fault}"
         yield from (f"    WRONG {line[:600]}" for line in self.wrong)
 
-    def settle(self, expected: int) -> None:
-        """All entries of the part were compared and none is wrong."""
-        assert not self.wrong, "\n".join([f"{len(self.wrong)} wrong:", *self.wrong])
-        assert self.compared == expected
+    def faults(self, expected: int) -> list[str]:
+        """What is wrong; that other than the expected number of entries were compared is too."""
+        short = f"{self.compared} were compared, not {expected}"
+        return [*self.wrong, *([] if self.compared == expected else [short])]
 
 
 def unlike(recorded: Any, ours: Any, where: str = "") -> Iterator[str]:

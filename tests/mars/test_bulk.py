@@ -63,7 +63,7 @@ async def test_bulk(ours: Ours, recordings: Recordings, tally: Callable[[str], T
                 explained = Explained(repr(args), fault, *n)
             problems = result_problems(recordings, recorded, right, result)
             bulk.add(repr(args), problems, explained)
-    bulk.settle(sum(len(body["answer"]["results"]) for body in bodies))
+    assert bulk.faults(sum(len(body["answer"]["results"]) for body in bodies)) == []
 
 
 async def test_bulk_alerts_are_whole(ours: Ours, recordings: Recordings) -> None:
@@ -119,4 +119,4 @@ async def test_cutouts(ours: Ours, recordings: Recordings, tally: Callable[[str]
             cutouts.add(f"{candid} {kind}", problems)
 
     await for_each(recordings.load("cutouts").items(), check)
-    cutouts.settle(3 * 12)
+    assert cutouts.faults(3 * 12) == []

@@ -134,4 +134,4 @@ async def test_index(ours: Ours, recordings: Recordings, tally: Callable[[str], 
         if fault := entry.get("known_fault"):
             explained = Explained(repr(args), fault, repr(entry["rows"]), repr(shown[:5]))
         index.add(repr(entry["args"]), problems, explained)
-    index.settle(5)
+    assert index.faults(5) == []

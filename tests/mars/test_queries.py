@@ -131,11 +131,11 @@ async def test_queries(ours: Ours, recordings: Recordings, tally: Callable[[str]
 
     whole = [query for query in queries if "page" not in query["args"]]
     await for_each(whole, check)
-    walked.settle(len(whole))
+    assert walked.faults(len(whole)) == []
     single = tally("queries for one page")
     pages = [query for query in queries if "page" in query["args"]]
     await for_each(pages, lambda query: check_page(ours, recordings, query, single))
-    single.settle(len(pages))
+    assert single.faults(len(pages)) == []
     assert walked.compared + single.compared == 314
 
 

@@ -168,9 +168,11 @@ async def test_an_alert_and_its_object_are_a_click_away(
     lco_id = await row.locator("td").first.inner_text()
     await row.locator("td a").first.click()
     await page.wait_for_url(f"**/{lco_id}/")
+    assert "ZTF21abiuvdk" in await page.locator("h1").inner_text()
     await page.go_back()
     await row.get_by_role("link", name="ZTF21abiuvdk").click()
     await page.wait_for_url("**/objects/ZTF21abiuvdk/")
+    assert "ZTF21abiuvdk" in await page.locator("h1").inner_text()
 
 
 async def test_the_filter_to_blame_is_removed_by_a_click(
@@ -327,3 +329,4 @@ async def test_the_latest_alert_comes_by_itself(browser: Browser) -> None:
             await take_in(settings, sky.second_batch(), "ztf_20260131_programid1", 10)
             await page.clock.fast_forward(31_000)
             await expect(page.locator("p.latest time")).not_to_have_text(before)
+            assert await page.locator("p.latest time").inner_text() > before
