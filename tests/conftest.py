@@ -28,6 +28,7 @@ pytest_plugins = ["tests.real_archive"]
 DATA = Path(os.environ.get("MARS_TEST_DATA", "../shared/data"))
 PUBLISHED = "https://ztf.uw.edu/alerts/public/"
 _left_out: list[str] = []
+_told: dict[str, list[str]] = {}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -42,8 +43,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in real]
 
 
+def lines_at_the_end(heading: str) -> list[str]:
+    """Lines that are printed under a heading when the run ends, passed or not."""
+    return _told.setdefault(heading, [])
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for heading, lines in _told.items():
+        if lines:
+            terminalreporter.section(heading)
+            for line in lines:
+                terminalreporter.write_line(line)
     if _left_out:
         terminalreporter.section("left out: tests on real packets")
         for name in _left_out:

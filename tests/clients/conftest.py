@@ -2,18 +2,10 @@
 
 import pytest
 
-_steps: list[str] = []
+from tests.conftest import lines_at_the_end
 
 
 @pytest.fixture
 def steps() -> list[str]:
     """A client's steps, one line each; they are printed when the run ends, passed or not."""
-    return _steps
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if _steps:
-        terminalreporter.section("unmodified clients")
-        for line in _steps:
-            terminalreporter.write_line(line)
+    return lines_at_the_end("unmodified clients")

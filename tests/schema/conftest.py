@@ -15,7 +15,7 @@ from dev.simulator import simulate
 from tests import packets
 from tests.app.cds import serving_cds
 from tests.app.conftest import app_settings, serving, take_in
-from tests.conftest import DATA, Place, new_place, opened
+from tests.conftest import DATA, Place, lines_at_the_end, new_place, opened
 from tests.schema.reading import Run, read_run
 
 TOOL = Path(".local/lib/schema/bin/schemathesis")
@@ -31,7 +31,6 @@ ENVIRONMENT = {
     "HTTPS_PROXY": _NOWHERE,
     "NO_PROXY": "127.0.0.1",
 }
-_told: list[str] = []
 
 
 async def real_packets(place: Place) -> str:
@@ -79,13 +78,5 @@ async def run(template: str) -> Run:
         )
         said, _ = await process.communicate()
     found = read_run(REPORT, EVENTS, said.decode(), held)
-    _told.extend(found.table())
+    lines_at_the_end("schemathesis").extend(found.table())
     return found
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if _told:
-        terminalreporter.section("schemathesis")
-        for line in _told:
-            terminalreporter.write_line(line)

@@ -16,28 +16,19 @@ from consumer.sorting import Raw
 from consumer.topics import night_of
 from dev.simulator import simulate, tonight
 from tests.app.conftest import app_settings, serving
-from tests.conftest import DATA, new_place, opened
+from tests.conftest import DATA, lines_at_the_end, new_place, opened
 from tests.sdks.clients import CLIENTS, ROOT, Made, make
 
 API = "/api/v1"
 KINDS = {"detection", "earlier_detection", "upper_limit", "forced"}
 MOVING = {"get_metrics"}
 """Operations whose answer is another one each time."""
-_told: list[str] = []
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if _told:
-        terminalreporter.section("clients from openapi.json")
-        for line in _told:
-            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
 def steps() -> list[str]:
     """Lines that are printed when the run ends, passed or not."""
-    return _told
+    return lines_at_the_end("clients from openapi.json")
 
 
 @pytest.fixture(scope="session")
