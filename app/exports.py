@@ -69,7 +69,7 @@ async def send_alerts(
     if search.count:
         tally = await tallied(archive, search, first)
         said |= {"X-Count": str(tally.number), "X-Count-Kind": tally.kind}
-    if first.cursor is None or len(first.rows) == search.limit or is_led_back(search):
+    if is_whole(search, first):
         return send_page(request, export, first, said)
     return send_pages(request, export, first, pages, said)
 
@@ -77,6 +77,11 @@ async def send_alerts(
 def is_led_back(search: Search) -> bool:
     """Whether the search asks for the page before another: there are no more behind it."""
     return search.cursor is not None and search.cursor.back
+
+
+def is_whole(search: Search, first: Page) -> bool:
+    """Whether the first page of a search is all of its answer."""
+    return first.cursor is None or len(first.rows) == search.limit or is_led_back(search)
 
 
 def send_page(request: Request, export: Export, page: Page, said: dict[str, str]) -> Response:

@@ -43,11 +43,11 @@ def light_curve(rows: Sequence[Row], *, named: bool = False) -> list[Point]:
     alerts = {row["candid"]: row for row in rows}
     earlier = latest(rows, "detection", "candid")
     known = [e for candid, e in earlier.items() if candid not in alerts]
-    pids = {row["pid"] for row in (*alerts.values(), *known)}
+    detections = [*alerts.values(), *known]
+    pids = {row["pid"] for row in detections}
     limits = [e for pid, e in latest(rows, "limit", "pid").items() if pid not in pids]
     by_object = groupby(sorted(rows, key=_OBJECT), key=_OBJECT)
     forced = [e for _, own in by_object for e in latest(list(own), "forced", "pid").values()]
-    first = _first_corrected([*alerts.values(), *known])
     entries: dict[str, list[Row]] = {
         "detection": list(alerts.values()),
         "earlier_detection": known,
@@ -55,7 +55,7 @@ def light_curve(rows: Sequence[Row], *, named: bool = False) -> list[Point]:
         "forced": forced,
     }
     measured = [
-        *_detections([*alerts.values(), *known], first),
+        *_detections(detections),
         *_upper_limits(entries["upper_limit"]),
         *map(_forced, forced),
     ]
@@ -111,7 +111,8 @@ _PRINTED: Final = ("magpsf", "sigmapsf", "rb", "drb")
 """Values of a detection that are shown as they are stored: single precision."""
 
 
-def _detections(entries: Sequence[Row], first: Mapping[int, bool]) -> Iterator[Point]:
+def _detections(entries: Sequence[Row]) -> Iterator[Point]:
+    first = _first_corrected(entries)
     printed = iter(shortest([entry.get(name) for entry in entries for name in _PRINTED]))
     for entry, magpsf, sigmapsf, rb, drb in zip(entries, *[printed] * 4, strict=True):
         flux, flux_error = _signed_flux(entry)

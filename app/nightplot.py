@@ -5,7 +5,7 @@ Both show the counts of fieldcounts.py and no other numbers. Bands look as in pl
 
 import math
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from app.fieldcounts import BANDS, Counted, Exposures
 from app.formats import utc
 from app.listing import address
-from app.nights import Item
+from app.nights import Item, midnight_of
 from app.plot import BANDS as SYMBOLS
 from app.plot import GLYPHS, ticks
 from archive import times
@@ -61,7 +61,7 @@ def _own(night: str, item: Item) -> str | None:
 
 def bins(night: date, exposures: Exposures) -> list[Bin]:
     """The night from its first alert to its last."""
-    midnight = datetime(night.year, night.month, night.day, tzinfo=UTC)
+    midnight = midnight_of(night)
     edges = [midnight + n * BIN for n in range(_BINS + 1)]
     at = np.searchsorted([times.jd_of(edge) for edge in edges], exposures["jd"], "right") - 1
     counts = np.zeros((_BINS, len(BANDS)), np.int64)
@@ -223,7 +223,7 @@ def sky_chart(items: Sequence[Item]) -> Chart:
 
 def drawn(night: date, counted: Counted) -> dict[str, Any]:
     """What the template of a night needs."""
-    midnight = datetime(night.year, night.month, night.day, tzinfo=UTC)
+    midnight = midnight_of(night)
     night_search = search(midnight, midnight + timedelta(days=1))
     items = [{**item, "search": _own(night_search, item)} for item in counted.items]
     shown = bins(night, counted.exposures)

@@ -63,9 +63,14 @@ def compact(night: date) -> str:
     return night.isoformat().replace("-", "")
 
 
+def midnight_of(night: date) -> datetime:
+    """The night's 0h UTC."""
+    return datetime(night.year, night.month, night.day, tzinfo=UTC)
+
+
 def begin_of(night: date) -> float:
-    """Julian date of the night's 0h UTC, exactly: one half behind the point."""
-    return times.jd_of(datetime(night.year, night.month, night.day, tzinfo=UTC))
+    """The same as a Julian date, exactly: one half behind the point."""
+    return times.jd_of(midnight_of(night))
 
 
 def topic_rows(items: Sequence[Item]) -> list[Item]:

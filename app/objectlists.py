@@ -8,7 +8,7 @@ from fastapi import Request, Response
 
 from app import objects
 from app.errors import BadParameter, BadParameters
-from app.exports import Export, is_led_back, send_page, send_pages
+from app.exports import Export, is_led_back, is_whole, send_page, send_pages
 from app.lists import table_values
 from app.media import FORMATS, JSON
 from app.paging import Page, page_of
@@ -120,6 +120,6 @@ async def send_objects(request: Request, archive: Archive, search: Search) -> Re
     )
     pages = pages_of(archive, search)
     first = await anext(pages)
-    if first.cursor is None or len(first.rows) == search.limit or is_led_back(search):
+    if is_whole(search, first):
         return send_page(request, export, first, {})
     return send_pages(request, export, first, pages, {})

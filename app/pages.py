@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import orjson
 from fastapi import Request, Response
+from fastapi.responses import RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -133,3 +135,10 @@ def error_page(
         detail=detail,
         errors=errors,
     )
+
+
+def slashed(request: Request, public_url: str) -> Response:
+    """Lead to the same address with a slash at its end."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    place = f"{urlsplit(public_url).path}{request.url.path}/{query}"
+    return RedirectResponse(place, HTTPStatus.PERMANENT_REDIRECT)

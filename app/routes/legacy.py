@@ -1,11 +1,8 @@
 """MARS's own addresses, for its unmodified clients: `/`, `/<id>/` and what lies below."""
 
-from http import HTTPStatus
 from typing import Final
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import RedirectResponse
 from starlette.convertors import Convertor, register_url_convertor
 
 from app import bulk, legacy, queries
@@ -25,7 +22,7 @@ from app.form import read_form
 from app.front import front_page, latest_time
 from app.matching import LEGACY
 from app.negotiation import wants_json
-from app.pages import render
+from app.pages import render, slashed
 from app.ratelimit import client_of
 from app.regions import Cone
 from app.routes.alert_page import alert_page
@@ -144,9 +141,7 @@ async def get_cutout(
 @router.get("/{number:digits}/cutout/{kind}")
 async def add_slash(request: Request, settings: SettingsDependency) -> Response:
     """Lead to the address that ends in a slash."""
-    query = f"?{request.url.query}" if request.url.query else ""
-    place = f"{urlsplit(settings.public_url).path}{request.url.path}/{query}"
-    return RedirectResponse(place, HTTPStatus.PERMANENT_REDIRECT)
+    return slashed(request, settings.public_url)
 
 
 def _key(number: str) -> tuple[int, str]:

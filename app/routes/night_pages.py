@@ -1,11 +1,8 @@
 """The pages of the ledger and of a night."""
 
-from http import HTTPStatus
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.responses import RedirectResponse
 
 from app import nightplot, nights, objects
 from app.dependencies import (
@@ -18,7 +15,7 @@ from app.dependencies import (
 )
 from app.errors import NotFound
 from app.options import NightsShown
-from app.pages import PLOTTED, render
+from app.pages import PLOTTED, render, slashed
 
 router = APIRouter(include_in_schema=False)
 
@@ -77,6 +74,4 @@ async def get_night_page(
 @router.get("/nights/{night}")
 async def add_nights_slash(request: Request, settings: SettingsDependency) -> Response:
     """Lead to the address that ends in a slash."""
-    query = f"?{request.url.query}" if request.url.query else ""
-    place = f"{urlsplit(settings.public_url).path}{request.url.path}/{query}"
-    return RedirectResponse(place, HTTPStatus.PERMANENT_REDIRECT)
+    return slashed(request, settings.public_url)

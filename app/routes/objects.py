@@ -162,15 +162,16 @@ async def get_light_curve(
     rows = sorted((row for own in histories for row in own), key=lambda row: row["candid"])
     if not rows:
         raise NotFound(f"there is no object {name[:64]!r}")
-    named = options.merged or "object_id" in options.chosen
+    fields = options.chosen
+    named = options.merged or "object_id" in fields
     curve = light_curve(rows, named=named)
     kept = [point for point in curve if not options.kind or point["kind"] in options.kind]
-    points = some_of_points(kept, options.chosen)
+    points = some_of_points(kept, fields)
     body: dict[str, Any] = {
         "object_id": name,
         "points": points,
         "object_ids": names,
         "as_of": as_of,
     }
-    table = table_of(names, options.chosen, named=named)
+    table = table_of(names, fields, named=named)
     return send_list(request, options.format, table, body, items=points)
