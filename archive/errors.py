@@ -2,6 +2,7 @@
 
 MarsError
 ├── DamagedPacket       these bytes are no alert; its text says why, and is kept with them
+│   └── RefusedPacket   sound bytes, but their schema or values do not fit the archive's columns
 ├── StoreUnavailable    the object store did not answer in time, or refused
 │   └── ObjectMissing   it answered: there is no such object
 ├── SchemaOutdated      the database needs `python -m archive.migrate`
@@ -16,6 +17,10 @@ class MarsError(Exception):
 
 class DamagedPacket(MarsError):
     """Bytes that cannot be read as an alert. The text is the reason stored with a reject."""
+
+
+class RefusedPacket(DamagedPacket):
+    """A sound Avro file that is no alert as we know them. Many in a row tell of a new schema."""
 
 
 class StoreUnavailable(MarsError):

@@ -12,7 +12,7 @@ from archive.binary import Span
 from archive.columns import CANDIDATE, Kind
 from archive.container import Block, blocks
 from archive.decoder import Read, compile_reader
-from archive.errors import DamagedPacket
+from archive.errors import DamagedPacket, RefusedPacket
 from archive.tables import DETECTION, FORCED, LIMIT, STAMPS
 
 MAX_SCHEMA: Final = 256_000
@@ -80,6 +80,8 @@ class Message(NamedTuple):
 
     packets: list[Packet]
     damage: str | None
+    refused: bool = False
+    """The damage is no damage of the bytes: a RefusedPacket."""
 
 
 def decode(data: bytes) -> Message:
@@ -89,7 +91,7 @@ def decode(data: bytes) -> Message:
         for block in blocks(data):
             packets += _records(layout_of(block.schema), block)
     except DamagedPacket as damage:
-        return Message(packets, str(damage))
+        return Message(packets, str(damage), isinstance(damage, RefusedPacket))
     return Message(packets, None if packets else "no record in the file")
 
 
@@ -118,26 +120,26 @@ def _records(layout: Layout, block: Block) -> list[Packet]:
 # but the first hashes 25 kB.
 @lru_cache(maxsize=64)
 def layout_of(text: bytes) -> Layout:
-    """Read the text of an alert's schema. Raises DamagedPacket where it is no alert's.
+    """Read the text of an alert's schema. Raises RefusedPacket where it is no alert's.
 
     A type that does not fit its column is refused here, for all packets of the schema at once:
     it needs a new column, and until then the packets wait among the rejects.
     """
     if len(text) > MAX_SCHEMA:
-        raise DamagedPacket(f"a schema of {len(text)} bytes, more than the {MAX_SCHEMA} read")
+        raise RefusedPacket(f"a schema of {len(text)} bytes, more than the {MAX_SCHEMA} read")
     try:
         schema = orjson.loads(text)
         if isinstance(schema, list):
-            raise DamagedPacket("not the schema of an alert: a union, no record")
+            raise RefusedPacket("not the schema of an alert: a union, no record")
         top = {f["name"]: _branches(f["type"]) for f in schema["fields"]}
         candidate = _record_fields(top["candidate"])
         earlier = _record_fields(top["prv_candidates"])
     except (ValueError, LookupError, TypeError) as error:
-        raise DamagedPacket(f"not the schema of an alert: {error!r}") from error
+        raise RefusedPacket(f"not the schema of an alert: {error!r}") from error
     for name, column in _COLUMNS.items():
         misfit = set(map(str, candidate.get(name, []))) - _AVRO_TYPES[column.kind] - {"null"}
         if misfit:
-            raise DamagedPacket(f"candidate.{name} is {misfit.pop()}, its column {column.kind}")
+            raise RefusedPacket(f"candidate.{name} is {misfit.pop()}, its column {column.kind}")
     return Layout(
         compile_reader(schema, {"prv_candidates": EARLIER, "fp_hists": FORCED_ENTRY}, "stampData"),
         tuple(name for name in top if name not in _TOP),
@@ -181,7 +183,7 @@ def _packet(layout: Layout, record: dict[str, Any], body: bytes, payload_hash: b
             payload_hash=payload_hash,
         )
     except (LookupError, TypeError, AttributeError) as error:
-        raise DamagedPacket(f"no alert: {error!r}") from error
+        raise RefusedPacket(f"no alert: {error!r}") from error
     _check(packet)
     return packet
 
@@ -208,19 +210,19 @@ def _stamp(cutout: dict[str, Any] | None) -> Span | None:
 
 
 def _check(packet: Packet) -> None:
-    """Raise DamagedPacket where a row could not be made of the packet, or would mislead."""
+    """Raise RefusedPacket where a row could not be made of the packet, or would mislead."""
     candidate = packet.candidate
     for name in _REQUIRED:
         if candidate.get(name) is None:
-            raise DamagedPacket(f"candidate.{name} is missing")
+            raise RefusedPacket(f"candidate.{name} is missing")
     if not packet.object_id or packet.candid != candidate["candid"]:
-        raise DamagedPacket(f"ids that disagree: {packet.object_id!r} {packet.candid}")
+        raise RefusedPacket(f"ids that disagree: {packet.object_id!r} {packet.candid}")
     # NaN compares false, so it fails these as well.
     for name, low, high in (("jd", 2400000.5, 2500000.0), ("ra", 0.0, 360.0), ("dec", -90.0, 90.0)):
         if not low <= candidate[name] <= high:
-            raise DamagedPacket(f"candidate.{name} = {candidate[name]} is not in [{low}, {high}]")
+            raise RefusedPacket(f"candidate.{name} = {candidate[name]} is not in [{low}, {high}]")
     texts = [packet.object_id, packet.schemavsn, packet.publisher]
     texts += [candidate.get(name) for name in _TEXTS]
     texts += {entry[_PROCSTATUS] for entry in packet.forced}
     if any(text and "\0" in text for text in texts):
-        raise DamagedPacket("a text that holds a NUL character")
+        raise RefusedPacket("a text that holds a NUL character")
