@@ -10,6 +10,9 @@ MarsError
 └── BadInput            a command or a setting asks for what cannot be done
 """
 
+import re
+from typing import Final
+
 
 class MarsError(Exception):
     """The root: catch this to catch all that MARS raises on purpose."""
@@ -41,3 +44,13 @@ class StalePosition(MarsError):
 
 class BadInput(MarsError):
     """What was asked for on the command line, or set, cannot be done; the text says why."""
+
+
+_LONGEST: Final = 300
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def make_printable(text: str) -> str:
+    """A text of unknown origin as one short line that PostgreSQL can hold: no NUL, no surrogate."""
+    line = _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"

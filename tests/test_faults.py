@@ -14,6 +14,7 @@ import pytest
 from archive.packet import decode
 from archive.tables import bundle
 from consumer.ingest import Archive, Batch, ingest
+from consumer.positions import Incarnation
 from consumer.sorting import Raw
 from faults.check import Contents, Kafka, Sent, Verdict, check
 from faults.consumer_dying_at import POINTS
@@ -67,7 +68,7 @@ def test_two_readers_agree_on_the_feed() -> None:
     """What the check expects is read by fastavro; the decoder comes to the same."""
     kinds = set()
     for message in FEED.messages:
-        told, (packets, damage) = FEED.expected[sha256(message).digest()], decode(message)
+        told, (packets, damage, _) = FEED.expected[sha256(message).digest()], decode(message)
         public = [p.candid for p in packets if p.candidate["programid"] == 1]
         assert list(told.public) == public
         assert (told.private, told.damaged) == (len(packets) - len(public), damage is not None)
@@ -99,9 +100,12 @@ async def fed(archive: Archive) -> Archive:
     """An archive that took the feed in, 20 messages at a time, as from Kafka."""
     night = date(2026, 11, 24)
     raws = [Raw(TOPIC, n % 2, n // 2, "", night, m) for n, m in enumerate(FEED.messages)]
+    incarnations = {(TOPIC, n): Incarnation(1, None) for n in range(2)}
     for n in range(0, len(raws), 20):
         part = raws[n : n + 20]
-        await ingest(archive, "stream", Batch(part, {(TOPIC, 0): 1, (TOPIC, 1): 1}))
+        await ingest(
+            archive, "stream", Batch(part, incarnations)
+        )
     return archive
 
 
