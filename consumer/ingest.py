@@ -30,6 +30,7 @@ from consumer.writing import Kind, PutBundle, Writing, aside_rows, ledger_rows
 log = logging.getLogger(__name__)
 
 LONGEST_PAUSE_S: Final = 30.0
+OVERTAKEN_S: Final = 0.02
 
 
 class Archive(NamedTuple):
@@ -139,6 +140,7 @@ async def _settled(work: _Work, batch: Batch, decoded: Sequence[Message]) -> Out
             raise
         except Overtaken as error:
             log.info("batch asked for anew", extra={"error": repr(error)})
+            await asyncio.sleep(OVERTAKEN_S)
             continue
         except Held:
             if len(batch.messages) == 1:

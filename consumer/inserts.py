@@ -193,7 +193,7 @@ async def _insert_alerts(
     stored = await connection.execute(
         upsert(alert)
         .from_select([*ALERT_COLUMNS, "batch", "lco_id", "bundle"], chosen)
-        .on_conflict_do_nothing()
+        .on_conflict_do_nothing(index_elements=[alert.c.candid])
     )
     if stored.rowcount != len(writing.rows.alerts):
         raise Overtaken
@@ -212,7 +212,8 @@ async def _insert_bundle(
     """The id of the bundle's row; the row may be there from a batch that put the same bytes."""
     if put is None:
         return None
-    row = upsert(bundle).values(**put._asdict(), batch=batch).on_conflict_do_nothing()
+    row = upsert(bundle).values(**put._asdict(), batch=batch)
+    row = row.on_conflict_do_nothing(index_elements=[bundle.c.key])
     made: int | None = await connection.scalar(row.returning(bundle.c.id))
     if made is None:
         made = await connection.scalar(select(bundle.c.id).where(bundle.c.key == put.key))
@@ -232,7 +233,9 @@ async def _insert_aside(
     bundle_id = await _insert_bundle(connection, put, batch)
     # RETURNING makes SQLAlchemy cut the rows into statements of as many parameters as there may be.
     made = await connection.execute(
-        upsert(table).on_conflict_do_nothing().returning(table.c.sha256),
+        upsert(table)
+        .on_conflict_do_nothing(index_elements=list(table.primary_key))
+        .returning(table.c.sha256),
         [_fields(row, table) | {"batch": batch} | _place(row, bundle_id) for row in rows],
     )
     if table is reject and len(made.all()) != len(rows):

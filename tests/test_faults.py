@@ -103,9 +103,7 @@ async def fed(archive: Archive) -> Archive:
     incarnations = {(TOPIC, n): Incarnation(1, None) for n in range(2)}
     for n in range(0, len(raws), 20):
         part = raws[n : n + 20]
-        await ingest(
-            archive, "stream", Batch(part, incarnations)
-        )
+        await ingest(archive, "stream", Batch(part, incarnations))
     return archive
 
 

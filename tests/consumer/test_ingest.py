@@ -236,9 +236,7 @@ async def test_a_position_moves_with_the_rows_and_only_forward(archive: Archive)
     topic = ("ztf_20261123_programid1", 0)
     messages = packets(6)
     await ingest(archive, "stream", Batch(raws(*messages[:2]), {topic: ONCE}))
-    await ingest(
-        archive, "stream", Batch(raws(*messages[2:4], start=7), {topic: ONCE})
-    )
+    await ingest(archive, "stream", Batch(raws(*messages[2:4], start=7), {topic: ONCE}))
     (at,) = await rows_of(archive, position)
     assert (at.incarnation, at.next_offset) == (1, 9)
     before = await sums(archive)
@@ -302,9 +300,7 @@ async def test_rows_follow_only_a_batch_that_succeeded(archive: Archive) -> None
 
 async def test_of_two_batches_in_flight_the_second_fails_with_the_first(archive: Archive) -> None:
     topic = ("ztf_20261123_programid1", 0)
-    await ingest(
-        archive, "stream", Batch(raws(*packets(1), start=9), {topic: ONCE})
-    )
+    await ingest(archive, "stream", Batch(raws(*packets(1), start=9), {topic: ONCE}))
 
     async def stale() -> AsyncIterator[Batch]:
         for n in range(2):
