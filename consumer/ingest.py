@@ -30,7 +30,7 @@ from consumer.inserts import (
     known_rejects,
     write,
 )
-from consumer.rows import make_rows, private_entries
+from consumer.rows import make_rows, private_entries, undated_entries
 from consumer.sorting import Raw, Sorted, damaged_keys, public_candids, sort, sort_replay
 
 log = logging.getLogger(__name__)
@@ -160,6 +160,7 @@ async def _once(
     with metrics.STEP.labels("insert").time():
         number = await write(archive.engine, writing)
     metrics.PRIVATE_ENTRIES.inc(sum(private_entries(packet) for _, packet in work.new))
+    metrics.UNDATED_ENTRIES.inc(sum(undated_entries(packet) for _, packet in work.new))
     counts = Counter(conflict=len(work.conflicts))
     for tally in work.tally.values():
         counts.update(tally)
