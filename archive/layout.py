@@ -136,15 +136,15 @@ def _records_in(kind: Type) -> Iterator[Record]:
 
 
 def _check(types: dict[Path, list[str]]) -> None:
-    for path in _REQUIRED:
-        if path not in types:
-            raise RefusedPacket(f"{'.'.join(path)} is missing")
     for path, fitting in _TYPES.items():
         found = types.get(path, [])
         for misfit in [name for name in found if name not in fitting]:
             raise RefusedPacket(f"{'.'.join(path)} is {misfit}, not {_either(fitting)}")
         if len(set(found)) < len(found):
             raise RefusedPacket(f"{'.'.join(path)} is {' or '.join(found)}: one is read")
+    for path in _REQUIRED:
+        if path not in types:
+            raise RefusedPacket(f"{'.'.join(path)} is missing")
     for stamp in STAMP_FIELDS:
         if types.get((stamp,)) and (stamp, "stampData") not in types:
             raise RefusedPacket(f"{stamp}.stampData is missing")

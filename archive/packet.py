@@ -146,8 +146,8 @@ def _extra(layout: Layout, record: dict[str, Any]) -> str | None:
         return None
     text = orjson.dumps(parts, default=lambda value: base64.b64encode(value).decode()).decode()
     if len(text) > MAX_EXTRA:
-        names = ", ".join((*layout.unknown, *layout.unknown_candidate))
-        raise RefusedPacket(f"fields unknown to us of {len(text)} characters: {names}")
+        names = (*layout.unknown, *(f"candidate.{name}" for name in layout.unknown_candidate))
+        raise RefusedPacket(f"{', '.join(names)}: {len(text)} characters without a column")
     # jsonb holds no NUL.
     return _NUL.sub(r"\1\\ufffd", text)
 
@@ -178,8 +178,9 @@ def _check(packet: Packet) -> None:
     for name in _REQUIRED:
         if candidate[name] is None:
             raise RefusedPacket(f"candidate.{name} is missing")
-    if not packet.object_id:
-        raise RefusedPacket("objectId is missing")
+    for name, value in (("objectId", packet.object_id), ("candid", packet.candid)):
+        if value in ("", None):
+            raise RefusedPacket(f"{name} is missing")
     if packet.candid != candidate["candid"]:
         raise RefusedPacket(
             f"candid and candidate.candid disagree: {packet.candid}, {candidate['candid']}"

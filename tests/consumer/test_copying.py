@@ -5,6 +5,7 @@ from typing import Any
 
 import asyncpg
 import numpy as np
+from sqlalchemy import REAL
 
 from archive.packet import decode
 from archive.tables import HISTORIES
@@ -33,7 +34,7 @@ MESSAGES = [
 def expected(name: str, values: list[Any]) -> list[Any] | None:
     """As PostgreSQL gives a column back: float32 where it is real, NULL for no entries."""
     kind, _, field = name.partition("_")
-    real = HISTORIES[kind][field].__name__ == "REAL"
+    real = HISTORIES[kind][field] is REAL
     return [float(np.float32(v)) if real and v is not None else v for v in values] or None
 
 
@@ -46,11 +47,22 @@ async def test_what_is_copied_is_what_is_read(archive: Archive, place: Place) ->
     rows = await connection.fetch("SELECT * FROM history ORDER BY candid")
     told = await connection.fetchval("SELECT json_agg(history ORDER BY candid) FROM history")
     await connection.close()
+    assert [row["candid"] for row in rows] == [p.candid for p in packets]
+    names = {f"{kind}_{field}" for kind, fields in HISTORIES.items() for field in fields}
+    assert made.columns.keys() == names
     for n, row in enumerate(rows):
-        for name, joined in made.columns.items():
-            assert row[name] == expected(name, entries(joined, n)), (n, name)
-            # PostgreSQL's own reading, not only asyncpg's of the same bytes.
-            assert (json.loads(told)[n][name] is None) == (row[name] is None)
+        values = {name: expected(name, entries(made.columns[name], n)) for name in names}
+        assert {name: row[name] for name in names} == values
+    # PostgreSQL's own reading, not only asyncpg's of the same bytes.
+    assert [{name: row[name] is None for name in names} for row in json.loads(told)] == [
+        {name: row[name] is None for name in names} for row in rows
+    ]
+    # Lists of every kind were among them, and values that are NULL.
+    assert [len(row["limit_jd"] or ()) for row in rows] == [0, 3, 0, 0]
+    assert [len(row["detection_jd"] or ()) for row in rows] == [0, 0, 3, 0]
+    assert [len(row["forced_jd"] or ()) for row in rows] == [0, 0, 3, 40]
+    assert rows[1]["limit_diffmaglim"][0] is rows[2]["forced_procstatus"][0] is None
+    assert rows[2]["forced_procstatus"][1] == "56, ž"
 
 
 def test_no_packets_make_an_empty_copy() -> None:
