@@ -10,8 +10,9 @@ MarsError
 └── BadInput            a command or a setting asks for what cannot be done
 """
 
-import re
 from typing import Final
+
+LONGEST_REASON: Final = 300
 
 
 class MarsError(Exception):
@@ -46,11 +47,16 @@ class BadInput(MarsError):
     """What was asked for on the command line, or set, cannot be done; the text says why."""
 
 
-_LONGEST: Final = 300
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+def reason_of(error: Exception) -> str:
+    """What an error says, as it can be kept with a reject: printable, and of bounded length.
 
-
-def make_printable(text: str) -> str:
-    """A text of unknown origin as one short line that PostgreSQL can hold: no NUL, no surrogate."""
-    line = _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+    Texts of errors hold names and values out of packets, NUL among them, which PostgreSQL refuses.
+    """
+    text = str(error)
+    if not isinstance(error, MarsError):
+        text = f"{type(error).__name__}: {text}"
+    shown = "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:LONGEST_REASON]
+    )
+    whole = len(text) <= LONGEST_REASON and len(shown) <= LONGEST_REASON
+    return shown if whole else shown[: LONGEST_REASON - 1] + "…"

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from archive.database import may_be_a_value
-from archive.errors import StalePosition, make_printable
+from archive.errors import StalePosition, reason_of
 from archive.objects import ObjectStore
 from archive.packet import Message, decode
 from consumer import metrics
@@ -23,7 +23,7 @@ from consumer.breaker import Breaker, Held
 from consumer.bundles import pack_messages, pack_packets
 from consumer.inserts import Overtaken, known_payloads, known_rejects, write
 from consumer.positions import Incarnation, Partition
-from consumer.rows import make_rows, private_entries
+from consumer.rows import make_rows, private_entries, undated_entries
 from consumer.sorting import Raw, Sorted, damaged_keys, public_candids, sort, sort_replay
 from consumer.writing import Kind, PutBundle, Writing, aside_rows, ledger_rows
 
@@ -173,8 +173,7 @@ async def _halved(work: _Work, batch: Batch, decoded: Sequence[Message]) -> Outc
 
 def _refused(raw: Raw, error: Exception) -> Message:
     """What becomes of a message that decodes and cannot be stored."""
-    cause = getattr(error, "orig", None) or error
-    reason = make_printable(f"cannot be stored: {type(cause).__name__}: {cause}")
+    reason = f"cannot be stored: {reason_of(getattr(error, 'orig', None) or error)}"
     place = {"source": raw.source, "partition": raw.partition, "position": raw.position}
     log.error("refused", extra=place | {"reason": reason}, exc_info=error)
     metrics.REFUSED.inc()
@@ -210,6 +209,7 @@ async def _once(work: _Work, batch: Batch, decoded: Sequence[Message]) -> Outcom
     if breaker:
         breaker.settle(runs)
     metrics.PRIVATE_ENTRIES.inc(sum(private_entries(packet) for _, packet in planned.new))
+    metrics.UNDATED_ENTRIES.inc(sum(undated_entries(packet) for _, packet in planned.new))
     counts = Counter(conflict=len(planned.conflicts))
     for tally in planned.tally.values():
         counts.update(tally)

@@ -12,6 +12,9 @@ CONFLICTS: Final = Counter("mars_conflicts", "Packets with a known candid and ot
 PRIVATE_ENTRIES: Final = Counter(
     "mars_private_history_entries", "Private rows dropped from histories of public packets"
 )
+UNDATED_ENTRIES: Final = Counter(
+    "mars_undated_history_entries", "Rows without a time dropped from histories"
+)
 BATCHES: Final = Counter("mars_batches", "Batches committed", ["kind"])
 BATCH: Final = Histogram("mars_batch_seconds", "From raw messages to committed rows")
 STEP: Final = Histogram("mars_batch_step_seconds", "The same by step", ["step"])
