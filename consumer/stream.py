@@ -23,7 +23,7 @@ from consumer import metrics
 from consumer.breaker import Breaker, Held
 from consumer.incarnations import read_topic_ids
 from consumer.ingest import Archive, Batch, ingest_each
-from consumer.positions import Position, resume
+from consumer.positions import Incarnation, Partition, Position, resume
 from consumer.settings import Settings
 from consumer.sorting import Raw
 from consumer.topics import followed, night_of
@@ -134,22 +134,27 @@ class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka i
         self.positions = {}
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
-        """Seek before the first fetch. aiokafka only logs what a listener raises: keep it."""
+        """Seek before the first fetch counts. aiokafka only logs what a listener raises: keep it.
+
+        aiokafka fetches while this runs, from where Kafka's commit says; `_batch` drops that. So no
+        position may be known before its partition was sought: nothing waits between the two.
+        """
         try:
             async with asyncio.timeout(3 * KAFKA_TIMEOUT_S):
                 begins = await self._consumer.beginning_offsets(assigned)
                 ends = await self._consumer.end_offsets(assigned)
-                self.positions = await resume(
+                positions = await resume(
                     self._archive.engine,
                     {(tp.topic, tp.partition): offset for tp, offset in begins.items()},
                     {(tp.topic, tp.partition): offset for tp, offset in ends.items()},
                     await read_topic_ids(self._servers, {tp.topic for tp in assigned}),
                 )
-                await self._breaker.recall(self.positions)
+                await self._breaker.recall(positions)
             for tp in assigned:
-                self._consumer.seek(tp, self.positions[tp.topic, tp.partition].next_offset)
+                self._consumer.seek(tp, positions[tp.topic, tp.partition].next_offset)
                 if (tp.topic, tp.partition) in self._breaker.waiting:
                     self._consumer.pause(tp)
+            self.positions = positions
         except Exception as error:  # raised again by _follow, whatever it is
             self.error = error
 
@@ -159,6 +164,8 @@ class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka i
         A new one that is longer than our position is fetched on from there, as if nothing were.
         """
         ours = {t: held.incarnation.topic_id for (t, _), held in self.positions.items()}
+        if not ours:
+            return
         async with asyncio.timeout(KAFKA_TIMEOUT_S):
             theirs = await read_topic_ids(self._servers, ours)
         anew = [
@@ -252,16 +259,16 @@ def _watch(consumer: AIOKafkaConsumer, assignment: _Assignment, heard: float) ->
 
 
 def _batch(fetched: dict[TopicPartition, list[Any]], assignment: _Assignment) -> Batch:
+    """What was fetched of partitions that are ours; the rest is fetched again by its owner."""
     now = datetime.now(UTC)
-    raws = [
-        Raw(tp.topic, tp.partition, record.offset, "", night_of(tp.topic, now), record.value or b"")
-        for tp, records in fetched.items()
-        for record in records
-    ]
-    partitions = {(tp.topic, tp.partition) for tp in fetched}
-    if not partitions <= assignment.positions.keys():
-        raise StalePosition("a rebalance took a partition away while it was fetched")
-    return Batch(raws, {p: assignment.positions[p].incarnation for p in partitions})
+    incarnations: dict[Partition, Incarnation] = {}
+    raws: list[Raw] = []
+    for (topic, partition), records in fetched.items():
+        if held := assignment.positions.get((topic, partition)):
+            incarnations[topic, partition] = held.incarnation
+            night = night_of(topic, now)
+            raws += [Raw(topic, partition, r.offset, "", night, r.value or b"") for r in records]
+    return Batch(raws, incarnations)
 
 
 async def _mirror(consumer: AIOKafkaConsumer, assignment: _Assignment, batch: Batch) -> None:
