@@ -13,7 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-PORT = 18100
+from tests.conftest import free_ports
+
+PORT = free_ports()
 DEADLINE_S = 120
 
 

@@ -1,6 +1,5 @@
 """A real browser before the real app. A complaint of its, or a request to another host, fails."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,9 +10,8 @@ import httpx
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
-from consumer.backfill import backfill
-from tests.app.conftest import Served, app_settings, served, serving
-from tests.conftest import new_place, opened
+from tests.app.conftest import Served, served
+from tests.real_archive import Everything
 
 __all__ = ["Served", "served"]
 
@@ -86,11 +84,6 @@ async def width_beyond(page: Page) -> int:
 
 
 @pytest.fixture(scope="session")
-async def real_sky(template: str, real: Path) -> AsyncIterator[httpx.AsyncClient]:
+def real_sky(everything: Everything) -> httpx.AsyncClient:
     """A client of the app over all real packets, which the consumer's backfill took in."""
-    async with new_place(template) as place:
-        async with opened(place) as archive:
-            paths = [str(real / "ztf")]
-            await backfill(archive, place.settings("writer"), paths, asyncio.Event())
-        async with serving(app_settings(place)) as client:
-            yield client
+    return everything.client
