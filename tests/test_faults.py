@@ -23,7 +23,7 @@ from faults.kinds import SHORT
 from tests.conftest import Place, free_ports, url_of
 from tests.consumer.archives import contents, rows_of
 
-DEADLINE_S = 240
+DEADLINE_S = 1200
 FEED = make_feed(60, seed=5)
 TOPIC = "ztf_20261124_programid1"
 
