@@ -20,11 +20,10 @@ from faults.check import Contents, Kafka, Sent, Verdict, check
 from faults.consumer_dying_at import POINTS
 from faults.feed import make_feed
 from faults.kinds import SHORT
-from tests.conftest import Place, url_of
+from tests.conftest import Place, free_ports, url_of
 from tests.consumer.archives import contents, rows_of
 
-PORT = 18200
-DEADLINE_S = 240
+DEADLINE_S = 1200
 FEED = make_feed(60, seed=5)
 TOPIC = "ztf_20261124_programid1"
 
@@ -35,7 +34,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, A
     folder = tmp_path_factory.mktemp("faults")
     local, report = folder / "state", folder / "report.json"
     command = [sys.executable, "-m", "faults", "--short", "--messages=300", "--together=6"]
-    more = ["--local", str(local), "--port", str(PORT), "--report", str(report)]
+    more = ["--local", str(local), "--port", str(free_ports()), "--report", str(report)]
     try:
         done = subprocess.run(
             [*command, *more], capture_output=True, text=True, timeout=DEADLINE_S, check=False
