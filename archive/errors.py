@@ -6,8 +6,7 @@ MarsError
 ├── StoreUnavailable    the object store did not answer in time, or refused
 │   └── ObjectMissing   it answered: there is no such object
 ├── SchemaOutdated      the database needs `python -m archive.migrate`
-├── StalePosition       another consumer moved a partition on; start over from the ledger
-└── BadInput            a command or a setting asks for what cannot be done
+└── StalePosition       another consumer moved a partition on; start over from the ledger
 """
 
 from typing import Final
@@ -41,10 +40,6 @@ class SchemaOutdated(MarsError):
 
 class StalePosition(MarsError):
     """A partition's position is not where this consumer left it: someone else reads it now."""
-
-
-class BadInput(MarsError):
-    """What was asked for on the command line, or set, cannot be done; the text says why."""
 
 
 def reason_of(error: Exception) -> str:

@@ -6,7 +6,6 @@ import gc
 import logging
 import signal
 import sys
-from collections import Counter
 
 import uvloop
 from prometheus_client import start_http_server
@@ -15,7 +14,7 @@ from archive import logs
 from archive.database import check_schema, is_passing, make_engine
 from archive.errors import MarsError
 from archive.objects import open_store
-from consumer.backfill import backfill
+from consumer.backfill import backfill, said, summary
 from consumer.breaker import release
 from consumer.ingest import Archive
 from consumer.replay import replay
@@ -25,13 +24,25 @@ from consumer.verify import verify
 
 log = logging.getLogger("consumer")
 
+BACKFILL = """\
+Take in folders, .avro files and nightly tarballs (.tar, .tar.gz, .tar.bz2, .tar.xz), also from
+http(s) addresses. What cannot be read is told on standard error, and the others are read.
+
+exit status:
+  0  all paths were read whole; a night without alerts is no fault
+  1  some path was not, or it was stopped: run it again, what is there already is not stored twice
+"""
+
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m consumer", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("stream", help="follow the nightly topics of Kafka until SIGTERM")
     files = commands.add_parser(
-        "backfill", help="take in folders, .avro files and nightly tarballs"
+        "backfill",
+        help="take in folders, .avro files and nightly tarballs",
+        description=BACKFILL,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     files.add_argument("paths", nargs="+", metavar="PATH|URL")
     commands.add_parser("replay", help="try the rejects again")
@@ -62,11 +73,12 @@ async def _command(
     if arguments.command == "stream":
         await stream(archive, settings, stop)
     elif arguments.command == "backfill":
-        totals = await backfill(archive, settings, arguments.paths, stop)
-        print(_said(totals) + ("; stopped, run it again for the rest" if stop.is_set() else ""))
+        accounts = await backfill(archive, settings, arguments.paths, stop)
+        print(summary(accounts))
+        return 0 if all(account.whole for account in accounts) else 1
     elif arguments.command == "replay":
         totals = await replay(archive, settings)
-        print(f"{totals['tried']} rejects tried again: {_said(totals)}")
+        print(f"{totals['tried']} rejects tried again: {said(totals)}")
     elif arguments.command == "release":
         for topic, partition, reason in (released := await release(archive.engine)):
             print(f"{topic}/{partition} goes on; what is refused there is rejected: {reason}")
@@ -77,11 +89,6 @@ async def _command(
         print("\n".join(faults) or "no fault")
         return 1 if faults else 0
     return 0
-
-
-def _said(totals: Counter[str]) -> str:
-    outcomes = ("received", "stored", "duplicate", "private", "rejected")
-    return ", ".join(f"{totals[outcome]} {outcome}" for outcome in outcomes)
 
 
 def main() -> int:

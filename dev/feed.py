@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 
 from tqdm import tqdm
 
-from archive.errors import BadInput
-from consumer.backfill import messages
+from consumer.files import Remark, read
+from consumer.names import printable
 from dev.produce import Message, produce, topic_of_tonight
 
 
@@ -25,24 +25,34 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> None:
-    """Feed, and say how many messages it were."""
+def found(path: str, faults: list[Remark]) -> Iterator[Message]:
+    """The packets of a path; what cannot be read is told, and noted."""
+    for item in read(path):
+        if isinstance(item, Remark):
+            tqdm.write(printable(f"feed: {item.place}: {item.text}"), file=sys.stderr)
+            faults += [item] if item.fault else []
+        else:
+            yield item
+
+
+def main() -> int:
+    """Feed, and say how many messages it were; 1 where something could not be read."""
     args = arguments()
-    found: Iterable[Message] = (one for path in args.paths for one in messages(path))
+    faults: list[Remark] = []
+    messages = (one for path in args.paths for one in found(path, faults))
     count = produce(
-        tqdm(found, unit=" messages", disable=None),
+        tqdm(messages, unit=" messages", disable=None),
         args.topic,
         partitions=args.partitions,
         rate=args.rate,
         sent=args.sent,
     )
     print(f"{count:,} messages put into {args.topic}")
+    return 1 if faults else 0
 
 
 if __name__ == "__main__":
     try:
-        main()
-    except BadInput as error:
-        sys.exit(str(error))
+        sys.exit(main())
     except KeyboardInterrupt:
         sys.exit(130)

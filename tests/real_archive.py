@@ -11,7 +11,7 @@ import fastavro
 import httpx
 import pytest
 
-from consumer.backfill import backfill
+from consumer.backfill import backfill, total_of
 from tests.app.conftest import app_settings, serving
 from tests.conftest import new_place, opened
 
@@ -49,8 +49,8 @@ async def everything(template: str, real: Path) -> AsyncIterator[Everything]:
     async with new_place(template) as place:
         async with opened(place) as archive:
             paths = [str(real / "ztf")]
-            totals = await backfill(archive, place.settings("writer"), paths, asyncio.Event())
-        assert totals["stored"] == len(packets) == 864
+            accounts = await backfill(archive, place.settings("writer"), paths, asyncio.Event())
+        assert total_of(accounts)["stored"] == len(packets) == 864
         async with serving(app_settings(place)) as client:
             yield Everything(client, packets)
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from consumer.backfill import messages
+from consumer.files import read as read_files
 from dev.simulate import to_folder, to_tarball
 from dev.simulator import Packet, schema, simulate
 from dev.simulator.landmarks import STAR, SUPERNOVA
@@ -245,7 +245,7 @@ def test_folder_and_tarball_hold_the_same_bytes(
 ) -> None:
     some = packets[:20]
     assert write(some, tmp_path / name) == len(some)
-    assert list(messages(str(tmp_path / name))) == [(f"{p.candid}.avro", p.message) for p in some]
+    assert list(read_files(str(tmp_path / name))) == [(f"{p.candid}.avro", p.message) for p in some]
 
 
 def test_the_tarball_is_the_same_again(tmp_path: Path, packets: list[Packet]) -> None:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from app.examples import OF_FIELD
-from consumer.backfill import backfill
+from consumer.backfill import backfill, total_of
 from dev.simulator import simulate
 from tests import packets
 from tests.app.cds import serving_cds
@@ -38,8 +38,8 @@ async def real_packets(place: Place) -> str:
     whole = {"batch_messages": 5000, "batch_bytes": 1_000_000_000}
     settings = place.settings("writer").model_copy(update=whole)
     async with opened(place) as archive:
-        totals = await backfill(archive, settings, [str(DATA / "ztf")], asyncio.Event())
-    return f"{totals['received']} real packets"
+        accounts = await backfill(archive, settings, [str(DATA / "ztf")], asyncio.Event())
+    return f"{total_of(accounts)['received']} real packets"
 
 
 async def _simulated_packets(place: Place) -> str:
