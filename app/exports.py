@@ -115,7 +115,7 @@ def send_pages(
 
 async def pages_of(archive: queries.Archive, search: Search) -> AsyncIterator[Page]:
     """The pages of a search, up to its limit, all of the batch that the first one saw."""
-    left, led_back = search.limit, is_led_back(search)
+    left, led_back, begun = search.limit, is_led_back(search), archive.patient()
     while True:
         asked = replace(search, limit=min(CHUNK, search.limit))
         newest, rows = await queries.alerts(archive, asked)
@@ -125,6 +125,7 @@ async def pages_of(archive: queries.Archive, search: Search) -> AsyncIterator[Pa
         if page.cursor is None or not left or led_back:
             return
         search = replace(search, as_of=page.as_of, cursor=page.cursor)
+        archive = begun
 
 
 async def apart(make: Callable[..., Made], *of: Any) -> Made:

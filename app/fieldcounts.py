@@ -195,6 +195,7 @@ async def _added(archive: Archive, night: date, known: Counted, as_of: int) -> C
     parts = PARTS if whole or as_of - known.as_of > MANY_BATCHES else 1
     edges = [begin_of(night) + n / parts for n in range(parts + 1)]
     found = [known.exposures]
+    statement = statement._replace(costly=parts > 1)
     for begin, end in pairwise(edges):
         rows = await archive.fetch(statement, begin=begin, end=end, as_of=as_of, since=known.as_of)
         if rows:

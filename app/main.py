@@ -20,8 +20,9 @@ from app.legacy import legacy_items
 from app.metrics import Metrics
 from app.middleware import Surroundings
 from app.openapi import describe
-from app.queries import Archive, check
+from app.queries import check
 from app.ratelimit import RateLimit
+from app.reading import open_archive
 from app.resolver import open_names
 from app.routes import (
     alert_page,
@@ -43,9 +44,8 @@ from app.routes import (
 )
 from app.settings import Settings
 from app.walks import Walks
-from app.worker import working
+from app.worker import JOB_PATIENCE_S, working
 from archive import logs
-from archive.database import make_engine
 from archive.errors import SchemaOutdated
 from archive.objects import open_store
 
@@ -116,16 +116,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Open the database and the store; an app without them starts all the same and says so."""
     settings: Settings = app.state.settings
     logs.configure(settings.log_level)
-    engine = make_engine(settings, "app", settings.database_pool_size, ping=False)
-    archive = Archive(engine, settings.statement_timeout_s, settings.database_timeout_s)
-    app.state.archive, app.state.metrics = archive, Metrics(engine)
-    app.state.matcher = matcher = Matcher(archive)
-    try:
+    async with open_archive(settings) as archive:
+        app.state.archive, app.state.metrics = archive, Metrics(archive.engine, archive.gate)
+        app.state.matcher = matcher = Matcher(archive)
         async with (
             open_store(settings) as store,
             open_names(settings, archive) as resolver,
             open_jobs(settings) as made,
-            working(made, matcher, store, settings),
+            working(made, matcher.reading(archive.patient(JOB_PATIENCE_S)), store, settings),
         ):
             app.state.store, app.state.names, app.state.jobs = store, resolver, made
             try:
@@ -134,5 +132,3 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             except (SchemaOutdated, *DATABASE_ERRORS) as error:
                 log.error("not ready", extra={"reason": reason_of(error), "error": repr(error)})
             yield
-    finally:
-        await engine.dispose()

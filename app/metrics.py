@@ -4,11 +4,13 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import QueuePool
 
+from app.gate import Gate
+
 
 class Metrics:
     """Requests by route, method and status, their time, and the database pool."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, gate: Gate) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "mars_http_requests",
@@ -31,3 +33,10 @@ class Metrics:
         pool = engine.pool
         assert isinstance(pool, QueuePool)
         in_use.set_function(pool.checkedout)
+        for name, words, told in (
+            ("free", "Costly questions that could run at once", lambda: gate.free),
+            ("waiting", "Costly questions that wait for their turn", lambda: gate.waiting),
+            ("refused", "Costly questions whose turn did not come", lambda: gate.refused),
+        ):
+            gauge = Gauge(f"mars_costly_{name}", words, registry=self.registry)
+            gauge.set_function(told)

@@ -23,7 +23,7 @@ from sqlalchemy import Row
 
 from app import results
 from app.crossmatch import Matcher
-from app.errors import DATABASE_ERRORS, TooDear
+from app.errors import DATABASE_ERRORS, Busy, TooDear
 from app.exports import apart
 from app.jobs import MATCH, Jobs, Progress, queue
 from app.matchquery import parse_match
@@ -40,6 +40,8 @@ SILENCE: Final = timedelta(seconds=15)
 """After so long without a sign of life a job is begun anew by another process."""
 MAX_STARTS: Final = 10
 """A job that was begun so often and never ended kills its process, or never can be done."""
+JOB_PATIENCE_S: Final = 600.0
+"""How long a job waits for its turn at the archive."""
 _NOTE_EVERY_S: Final = 1.0
 LOOK_EVERY_S: Final = 60.0
 _SWEEP_EVERY_S: Final = 3600.0
@@ -116,6 +118,8 @@ class Worker:
             return
         try:
             await self._match(row, progress)
+        except Busy:
+            raise
         except TooDear as error:
             reason = str(error) or "a query took too long: narrow the radius or the filters"
             await self._jobs.end(progress, "failed", error=reason)

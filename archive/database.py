@@ -1,6 +1,8 @@
 """The way into the database, and whether its schema is the one this program was written for."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import asyncpg
@@ -15,6 +17,7 @@ from archive.tables import migration
 
 SQL: Final = Path(__file__).resolve().parents[1] / "sql"
 CONNECT_TIMEOUT_S: Final = 5
+_AS_THE_SERVER: Final[Mapping[str, str]] = MappingProxyType({})
 
 # Classes of SQLSTATE: connection, rollback of a deadlock, out of resources, operator, system.
 _PASSING: Final = frozenset({"08", "40", "53", "57", "58"})
@@ -38,11 +41,16 @@ def is_passing(error: BaseException) -> bool:
 
 
 def make_engine(
-    settings: ArchiveSettings, program: str, pool_size: int = 5, ping: bool = True
+    settings: ArchiveSettings,
+    program: str,
+    pool_size: int = 5,
+    ping: bool = True,
+    session: Mapping[str, str] = _AS_THE_SERVER,
 ) -> AsyncEngine:
     """An engine whose connections name the program, so that `pg_stat_activity` tells who it is.
 
     With `ping` a connection is tried each time before it is used, which costs a round trip.
+    `session` are settings of PostgreSQL for its connections.
     """
     return create_async_engine(
         settings.database_url.get_secret_value(),
@@ -54,7 +62,7 @@ def make_engine(
         pool_timeout=CONNECT_TIMEOUT_S,
         connect_args={
             "timeout": CONNECT_TIMEOUT_S,
-            "server_settings": {"application_name": f"mars-{program}"},
+            "server_settings": {"application_name": f"mars-{program}", **session},
         },
     )
 

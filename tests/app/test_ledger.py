@@ -9,6 +9,7 @@ import pytest
 
 from app import ledger
 from app.errors import TooDear
+from app.gate import Gate
 from app.ledger import Ledger
 from app.nights import OUTCOMES, Item
 from app.queries import Archive
@@ -72,7 +73,7 @@ async def test_sums_are_added_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ledger, "AT_ONCE", 2)
     async with fresh_archive() as settings:
         engine = make_engine(settings, "test")
-        archive, kept = Watched(engine, 4, 5), Ledger()
+        archive, kept = Watched(engine, 4, 5, Gate(engine, 2)), Ledger()
         assert await kept.listed(archive, None, 10) == ([], None)
         assert await kept.one(archive, NIGHTS[0]) is None
         for n, night in enumerate(NIGHTS):
@@ -97,7 +98,7 @@ async def test_sums_are_begun_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where too much has come to be added in time, and where too many nights are kept."""
     async with fresh_archive() as settings:
         engine = make_engine(settings, "test")
-        archive, kept = Watched(engine, 4, 5), Ledger()
+        archive, kept = Watched(engine, 4, 5, Gate(engine, 2)), Ledger()
         await taken(settings, 0, NIGHTS[0])
         await kept.listed(archive, None, 10)
         await taken(settings, 1, NIGHTS[0])
