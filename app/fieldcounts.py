@@ -46,7 +46,7 @@ PARTS: Final = 24
 that a statement has, and no answer of another request waits for the rows of all to be read."""
 MANY_BATCHES: Final = 1000
 """So much news of a night is read in parts too."""
-WAIT_S: Final = 10.0
+WAIT_S: Final = 4.0
 """How long a request waits for others' nights: they are counted one at a time."""
 BANDS: Final = (*FILTER_OF_FID.values(), None)
 """In the order of their numbers; alerts of any other have no filter."""
