@@ -25,6 +25,12 @@ class Metrics:
             buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
             registry=self.registry,
         )
+        self.job_troubles = Counter(
+            "mars_job_troubles",
+            "Times that running jobs, or looking after them, was interrupted by an error",
+            ("part",),
+            registry=self.registry,
+        )
         in_use = Gauge(
             "mars_database_connections_in_use",
             "Connections of the pool that are with a request",
