@@ -8,7 +8,7 @@ from fastapi import Request, Response
 
 from app import objects
 from app.errors import BadParameter, BadParameters
-from app.exports import Export, is_led_back, is_whole, send_page, send_pages
+from app.exports import Export, is_led_back, is_whole, made, send_page, send_pages
 from app.lists import table_values
 from app.media import FORMATS, JSON
 from app.paging import Page, page_of
@@ -122,5 +122,5 @@ async def send_objects(request: Request, archive: Archive, search: Search) -> Re
     pages = pages_of(archive, search)
     first = await anext(pages)
     if is_whole(search, first):
-        return send_page(request, export, first, {})
+        return await made(len(first.rows), send_page, request, export, first, {})
     return send_pages(request, export, first, pages, {})

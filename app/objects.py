@@ -4,6 +4,7 @@ An object is its alerts: all is computed from them when it is asked for, up to a
 floats are taken in the order of candids, so the same question has the same answer, digit for digit.
 """
 
+import asyncio
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Final
@@ -62,7 +63,7 @@ def name_of(text: str) -> str:
 
 async def settled(archive: Archive, as_of: int | None) -> int:
     """The batch that is meant: the newest without any. Raises BadParameters for one to come."""
-    newest = int((await archive.fetch(_NEWEST))[0][0])
+    newest = int((await archive.fetch(_NEWEST, as_of=as_of))[0][0])
     if as_of is not None and as_of > newest:
         reason = f"the archive has come to batch {newest} so far"
         raise BadParameters([BadParameter("as_of", reason)])
@@ -230,7 +231,9 @@ async def summaries(archive: Archive, object_ids: Sequence[str], as_of: int) -> 
     """What the alerts of each object say, over all its alerts up to a batch; by name."""
     statement = _SUMMARY._replace(costly=len(object_ids) > FEW_SUMMED)
     rows = await archive.fetch(statement, object_ids=list(object_ids), as_of=as_of)
-    return object_items(rows)
+    # Of a page it is over before a thread has begun.
+    many = len(object_ids) > FEW_SUMMED
+    return await asyncio.to_thread(object_items, rows) if many else object_items(rows)
 
 
 async def summary(archive: Archive, object_id: str, as_of: int) -> Item:
