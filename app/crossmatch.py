@@ -135,9 +135,9 @@ class Matcher:
             if not self._clients[client]:
                 del self._clients[client]
 
-    async def newest_batch(self) -> int:
-        """The number of the newest batch."""
-        newest: int = (await self._archive.fetch(_NEWEST))[0][0]
+    async def newest_batch(self, as_of: int | None) -> int:
+        """The number of the newest batch, at a server that has come to the one asked for."""
+        newest: int = (await self._archive.fetch(_NEWEST, as_of=as_of))[0][0]
         return newest
 
     async def pieces(

@@ -1,12 +1,15 @@
 """The way into the database, and whether its schema is the one this program was written for."""
 
+import random
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
-from sqlalchemy import func, select
+from pydantic import SecretStr
+from sqlalchemy import event, func, select
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as SQLTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -52,7 +55,7 @@ def make_engine(
     With `ping` a connection is tried each time before it is used, which costs a round trip.
     `session` are settings of PostgreSQL for its connections.
     """
-    return create_async_engine(
+    engine = create_async_engine(
         settings.database_url.get_secret_value(),
         pool_size=pool_size,
         max_overflow=0,
@@ -65,6 +68,29 @@ def make_engine(
             "server_settings": {"application_name": f"mars-{program}", **session},
         },
     )
+    event.listen(engine.sync_engine, "do_connect", _shuffle)
+    return engine
+
+
+def _shuffle(_dialect: Any, _record: Any, _arguments: Any, named: dict[str, Any]) -> None:
+    """Put several hosts into another order for each connection: asyncpg takes the first that fits.
+
+    Else all connections would be at one replica, and the others idle.
+    """
+    if isinstance(hosts := named["host"], list | tuple):
+        pairs = list(zip(hosts, named["port"], strict=True))
+        random.shuffle(pairs)
+        named["host"], named["port"] = (list(of) for of in zip(*pairs, strict=True))
+
+
+def at_primary(settings: ArchiveSettings) -> ArchiveSettings | None:
+    """The same settings for the primary alone; None where the address names one host only."""
+    url = make_url(settings.database_url.get_secret_value())
+    if not isinstance(url.query.get("host"), tuple):
+        return None
+    primary = url.update_query_dict({"target_session_attrs": "primary"})
+    whole = primary.render_as_string(hide_password=False)
+    return settings.model_copy(update={"database_url": SecretStr(whole)})
 
 
 def migrations() -> list[Path]:
