@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
-from app.errors import BadForm, BadParameter, BadParameters, TooDear
+from app.errors import BadForm, BadParameter, BadParameters, Busy, TooDear
 from app.filters import FIELDS, Clause, Filter
 from app.form import Form
 from app.regions import Cone, Named, bounded
@@ -73,6 +73,8 @@ def advising(form: Form) -> Iterator[None]:
     """Say of a query that took too long which parameters would make it cheaper."""
     try:
         yield
+    except Busy:
+        raise
     except TooDear:
         advice = []
         if not set(_NARROWING) & form.given.keys():

@@ -21,7 +21,7 @@ MAX_BODY: Final = 1_000_000
 MAX_QUERIES: Final = 1000
 MAX_ALERTS: Final = 10_000
 MAX_SECONDS: Final = 60.0
-_AT_ONCE: Final = 500
+_AT_ONCE: Final = 100
 """Alerts that are made into JSON before other requests have their turn."""
 _INSTEAD: Final = "send several requests, or ask /api/v1/match"
 

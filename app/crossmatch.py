@@ -5,10 +5,9 @@ does not grow with the number of positions nor of matches, and no connection is 
 reads.
 """
 
-import asyncio
 import math
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from itertools import groupby
@@ -29,6 +28,7 @@ from sqlalchemy import (
     true,
 )
 
+from app.costs import SMALL_DEG
 from app.covering import Circle, in_region
 from app.errors import TooMany
 from app.filters import Filter
@@ -51,8 +51,8 @@ _ROWS: Final = 250
 """Alerts that are fetched, made into text and sent at a time: 5 ms of this process."""
 MAX_OF_CLIENT: Final = 8
 """Matches of one client at once: each may hold 10,000 positions in memory."""
-_AT_ONCE: Final = 4
-"""Statements of matches that may run at once: other requests need connections too."""
+_FEW: Final = 20
+"""Positions that are matched without waiting for a turn."""
 
 
 class Found(NamedTuple):
@@ -112,12 +112,15 @@ def _picking(filters: tuple[Filter, ...]) -> Statement:
 
 
 class Matcher:
-    """The archive for matches, which take their turns at it."""
+    """The archive for matches, and how many each client has under way."""
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: Archive, clients: Counter[str] | None = None) -> None:
         self._archive = archive
-        self._turn = asyncio.Semaphore(_AT_ONCE)
-        self._clients: Counter[str] = Counter()
+        self._clients: Counter[str] = Counter() if clients is None else clients
+
+    def reading(self, archive: Archive) -> "Matcher":
+        """The same for an archive as another client reads it."""
+        return Matcher(archive, self._clients)
 
     @contextmanager
     def begun_by(self, client: str) -> Iterator[None]:
@@ -132,9 +135,9 @@ class Matcher:
             if not self._clients[client]:
                 del self._clients[client]
 
-    async def newest_batch(self) -> int:
-        """The number of the newest batch."""
-        newest: int = (await self._archive.fetch(_NEWEST))[0][0]
+    async def newest_batch(self, as_of: int | None) -> int:
+        """The number of the newest batch, at a server that has come to the one asked for."""
+        newest: int = (await self._archive.fetch(_NEWEST, as_of=as_of))[0][0]
         return newest
 
     async def pieces(
@@ -144,30 +147,30 @@ class Matcher:
 
         Raises TooDear, or one of DATABASE_ERRORS.
         """
+        archive, begun = self._archive, self._archive.patient()
         for chunk in chunks(targets, search.limit):
-            for found in _gathered(await self._pick(chunk, search, as_of)):
-                candids = {candid for one in found for candid, _ in one.matches}
-                rows = await self._rows(search, candids) if candids else []
+            for found in _gathered(await _pick(archive, chunk, search, as_of)):
+                candids = [candid for one in found for candid, _ in one.matches]
+                statement = _rows_of(columns_of(search.fields))
+                rows = await archive.fetch(statement, candids=candids) if candids else []
                 yield Piece(found, {row["candid"]: row for row in rows})
+            archive = begun
 
-    async def _rows(self, search: Search, candids: Collection[int]) -> list[asyncpg.Record]:
-        statement = _rows_of(columns_of(search.fields))
-        async with self._turn:
-            return await self._archive.fetch(statement, candids=list(candids))
 
-    async def _pick(self, chunk: Sequence[Target], search: Search, as_of: int) -> list[Found]:
-        """The nearest alerts of each position of a chunk."""
-        statement = _picking(tuple(clause.filter for clause in search.clauses))
-        values = {f"value{n}": clause.value for n, clause in enumerate(search.clauses)}
-        cones = [target.cone for target in chunk]
-        places = {name: [getattr(cone, name) for cone in cones] for name in Cone._fields}
-        limits = {"as_of": as_of, "most": search.limit + 1}
-        async with self._turn:
-            rows = await self._archive.fetch(statement, **values, **places, **limits)
-        picked = {n: list(them) for n, them in groupby(rows, itemgetter(0))}
-        return [
-            _found(target, picked.get(n, []), search.limit) for n, target in enumerate(chunk, 1)
-        ]
+async def _pick(
+    archive: Archive, chunk: Sequence[Target], search: Search, as_of: int
+) -> list[Found]:
+    """The nearest alerts of each position of a chunk."""
+    statement = _picking(tuple(clause.filter for clause in search.clauses))
+    values = {f"value{n}": clause.value for n, clause in enumerate(search.clauses)}
+    cones = [target.cone for target in chunk]
+    places = {name: [getattr(cone, name) for cone in cones] for name in Cone._fields}
+    limits = {"as_of": as_of, "most": search.limit + 1}
+    small = sum(cone.radius**2 for cone in cones) <= SMALL_DEG**2
+    statement = statement._replace(costly=len(chunk) > _FEW or not small)
+    rows = await archive.fetch(statement, **values, **places, **limits)
+    picked = {n: list(them) for n, them in groupby(rows, itemgetter(0))}
+    return [_found(target, picked.get(n, []), search.limit) for n, target in enumerate(chunk, 1)]
 
 
 def _found(target: Target, picked: Sequence[Any], limit: int) -> Found:

@@ -13,6 +13,7 @@ from app.crossmatch import Matcher
 from app.errors import BadParameter, BadParameters, NoJobs, NotFound
 from app.fieldcounts import NightCounts
 from app.fragments import Fragments
+from app.gate import Asker
 from app.jobs import Jobs
 from app.ledger import Ledger
 from app.matchquery import MatchQuery, parse_match
@@ -42,7 +43,18 @@ async def get_archive(request: Request) -> Archive:
     if not request.app.state.schema_is_current:
         await check(archive)
         request.app.state.schema_is_current = True
-    return archive
+    return archive._replace(asker=_asker_of(request))
+
+
+def _asker_of(request: Request) -> Asker:
+    """Who asks. To be used once the body has been read: it waits for what comes after it."""
+
+    async def gone() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    trusted = frozenset(request.app.state.settings.trusted_proxies)
+    return Asker(client_of(request.scope, trusted), gone)
 
 
 async def get_store(request: Request) -> ObjectStore:
@@ -95,9 +107,8 @@ async def read_search(request: Request) -> Search:
 
 async def get_matcher(request: Request) -> Matcher:
     """What matches positions with the archive. Raises as get_archive does."""
-    await get_archive(request)
     matcher: Matcher = request.app.state.matcher
-    return matcher
+    return matcher.reading(await get_archive(request))
 
 
 async def count_match(

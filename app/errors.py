@@ -13,6 +13,8 @@ archive.errors.MarsError
 │   ├── TooMany               429: a client with as many matches or jobs as it may have
 │   └── RangeNotSatisfiable   416: bytes beyond the end
 ├── TooDear                   503: the query did not end in time; asking for less may help
+│   └── Busy                  503: it did not even begin: others ask as much
+├── ClientGone                nobody waits for the answer any longer
 ├── NoJobs                    503: an app without a database for what it keeps itself
 └── ResolversSilent           503: no name resolver answered; for this request alone
 
@@ -143,14 +145,28 @@ class TooDear(MarsError):
     """A query that ran into the statement timeout. Its text, if any, says what would be cheaper."""
 
 
+class Busy(TooDear):
+    """A costly question for which there was no place in time."""
+
+
+class ClientGone(MarsError):
+    """Who asked has closed the connection."""
+
+
 class ResolversSilent(MarsError):
     """No remote resolver could answer; the text says who did not, and why."""
 
 
 _DEAR: Final = "the query took too long: narrow it by a cone, an object or a shorter time"
 _SILENT: Final = "the database does not answer"
+_BUSY: Final = (
+    "other questions that search much of the archive are under way: try again, or narrow this one "
+    "by a cone, an object or a shorter time, which needs no waiting"
+)
 _UNAVAILABLE: Final[dict[type[Exception], str]] = {
+    Busy: _BUSY,
     TooDear: _DEAR,
+    ClientGone: "the client has gone",
     ResolversSilent: "no name resolver answered, and the name is none that is known here",
     NoJobs: "this server runs no jobs: it has no MARS_APP_DATABASE_URL",
     asyncpg.QueryCanceledError: _DEAR,
@@ -259,7 +275,8 @@ def reason_of(error: Exception) -> str:
 async def _unavailable(request: Request, error: Exception) -> Response:
     if not (isinstance(error, MarsError) or is_passing(error)):
         return await unforeseen(request, error)
-    log.warning("unavailable", extra={"path": request.url.path, "error": repr(error)})
+    if not isinstance(error, ClientGone):
+        log.warning("unavailable", extra={"path": request.url.path, "error": repr(error)})
     status = HTTPStatus.SERVICE_UNAVAILABLE
     return problem(request, status, reason_of(error), {"Retry-After": RETRY_AFTER_S})
 

@@ -70,7 +70,7 @@ async def send_alerts(
         tally = await tallied(archive, search, first)
         said |= {"X-Count": str(tally.number), "X-Count-Kind": tally.kind}
     if is_whole(search, first):
-        return send_page(request, export, first, said)
+        return await made(len(first.rows), send_page, request, export, first, said)
     return send_pages(request, export, first, pages, said)
 
 
@@ -115,7 +115,7 @@ def send_pages(
 
 async def pages_of(archive: queries.Archive, search: Search) -> AsyncIterator[Page]:
     """The pages of a search, up to its limit, all of the batch that the first one saw."""
-    left, led_back = search.limit, is_led_back(search)
+    left, led_back, begun = search.limit, is_led_back(search), archive.patient()
     while True:
         asked = replace(search, limit=min(CHUNK, search.limit))
         newest, rows = await queries.alerts(archive, asked)
@@ -125,11 +125,17 @@ async def pages_of(archive: queries.Archive, search: Search) -> AsyncIterator[Pa
         if page.cursor is None or not left or led_back:
             return
         search = replace(search, as_of=page.as_of, cursor=page.cursor)
+        archive = begun
 
 
 async def apart(make: Callable[..., Made], *of: Any) -> Made:
     """What is made in the thread of exports, while the loop answers other requests."""
     return await asyncio.get_running_loop().run_in_executor(_THREAD, make, *of)
+
+
+async def made(rows: int, make: Callable[..., Made], *of: Any) -> Made:
+    """What is made of so many rows: of few at once, which is over before a thread has begun."""
+    return await apart(make, *of) if rows > PIECE else make(*of)
 
 
 async def _pieces(

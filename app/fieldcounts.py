@@ -46,7 +46,7 @@ PARTS: Final = 24
 that a statement has, and no answer of another request waits for the rows of all to be read."""
 MANY_BATCHES: Final = 1000
 """So much news of a night is read in parts too."""
-WAIT_S: Final = 10.0
+WAIT_S: Final = 4.0
 """How long a request waits for others' nights: they are counted one at a time."""
 BANDS: Final = (*FILTER_OF_FID.values(), None)
 """In the order of their numbers; alerts of any other have no filter."""
@@ -195,6 +195,7 @@ async def _added(archive: Archive, night: date, known: Counted, as_of: int) -> C
     parts = PARTS if whole or as_of - known.as_of > MANY_BATCHES else 1
     edges = [begin_of(night) + n / parts for n in range(parts + 1)]
     found = [known.exposures]
+    statement = statement._replace(costly=parts > 1)
     for begin, end in pairwise(edges):
         rows = await archive.fetch(statement, begin=begin, end=end, as_of=as_of, since=known.as_of)
         if rows:

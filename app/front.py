@@ -73,7 +73,7 @@ async def front_page(
 async def latest_time(archive: queries.Archive) -> str | None:
     """When the newest alert was taken; empty while there is none, None where it takes too long."""
     try:
-        jd = await queries.latest(archive._replace(statement_timeout_s=totals.COUNT_S))
+        jd = await queries.latest(archive.hasty(totals.COUNT_S))
     except TooDear:
         return None
     return "" if jd is None else listing.clock(jd)
@@ -83,7 +83,7 @@ async def _blame(
     archive: queries.Archive, parameters: listing.Parameters, place: Place | None
 ) -> totals.Blame:
     """Which filter leaves nothing: the search is made again without each of them."""
-    hasty = archive._replace(statement_timeout_s=totals.PROBE_S)
+    hasty = archive.hasty(totals.PROBE_S)
 
     async def any_without(name: str) -> bool:
         rest = [(n, v) for n, v in parameters.items() if n not in (name, *listing.ORDER)]

@@ -7,8 +7,8 @@ decides: whoever takes an id from the queue runs it only if the row says so.
 
 import re
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
@@ -25,7 +25,7 @@ from sqlalchemy import Row, column, delete, func, insert, select, table, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import tables
-from app.errors import NotFound, TooMany
+from app.errors import DATABASE_ERRORS, NotFound, TooMany
 from app.settings import Settings
 from archive.database import make_engine
 
@@ -83,8 +83,17 @@ class Jobs:
     async def add(self, job: str, client: str, **told: Any) -> Row[Any]:
         """Make the row of a job and put it into the queue; `told` are columns of app.job.
 
-        Raises TooMany.
+        Raises TooMany, and then it is not there. After one of DATABASE_ERRORS nobody knows: where
+        the connection breaks at COMMIT, the server may be at it still.
         """
+        try:
+            return await self._add(job, client, told)
+        except DATABASE_ERRORS as error:
+            with suppress(NotFound, *DATABASE_ERRORS):
+                return await self.get(job)
+            raise error
+
+    async def _add(self, job: str, client: str, told: Mapping[str, Any]) -> Row[Any]:
         async with self._engine.begin() as connection:
             # Two of one client at once take turns here, or both would find room for one.
             lock = func.pg_advisory_xact_lock(_LOCK, func.hashtext(client))

@@ -20,10 +20,14 @@ from archive.tables import counter, ledger
 
 MOST: Final = 10_000
 """Nights kept, each of 1 kB: all that a survey has in 27 years."""
+WAIT_S: Final = 4.0
+"""How long a request waits for others', which are added up one at a time."""
 AT_ONCE: Final = 20
 """Nights added up by one statement."""
 _NEVER: Final = 2**62
 """Behind every batch."""
+
+_AGAIN: Final = "the ledger takes long to be added up: what has been added is kept, so ask again"
 
 Sums = tuple[int, ...]
 """Packets by what came of them, in the order of OUTCOMES."""
@@ -77,6 +81,8 @@ class Ledger:
         self._sums: dict[date, dict[str, Sums]] = {}
         self._as_of = _NEVER
         self._adding = asyncio.Lock()
+        self._failures: list[Exception] = []
+        """Gets the error of whoever is at it: all who wait meanwhile hold this very list."""
 
     async def listed(self, archive: Archive, before: date | None, limit: int) -> NightsPage:
         """The newest nights before a day."""
@@ -91,23 +97,53 @@ class Ledger:
         return next(iter(await self._items(archive, [night])), None)
 
     async def _items(self, archive: Archive, nights: Sequence[date]) -> list[Item]:
-        async with self._adding:
-            await self._add_later(archive)
-            missing = [night for night in nights if night not in self._sums]
-            for n in range(0, len(missing), AT_ONCE):
-                some = missing[n : n + AT_ONCE]
-                rows = await archive.fetch(_OF_NIGHTS, nights=some, as_of=self._as_of)
-                for night, topic, *sums in rows:
-                    self._sums.setdefault(night, {})[topic] = tuple(sums)
-            items = [_item(night, self._sums[night]) for night in nights if night in self._sums]
-            if len(self._sums) > MOST:
-                self._sums.clear()
-            return items
+        """What is known of these nights, added up by one request at a time.
+
+        Who waits for one that fails fails with it: each would only wait for the same again.
+        Raises TooDear, or one of DATABASE_ERRORS.
+        """
+        failures = self._failures
+        try:
+            async with asyncio.timeout(WAIT_S):
+                await self._adding.acquire()
+        except TimeoutError:
+            raise TooDear(_AGAIN) from None
+        try:
+            if failures:
+                raise failures[0]
+            return await self._tried(archive, nights)
+        finally:
+            self._adding.release()
+
+    async def _tried(self, archive: Archive, nights: Sequence[date]) -> list[Item]:
+        try:
+            async with asyncio.timeout(archive.database_timeout_s):
+                return await self._added_up(archive, nights)
+        except Exception as error:
+            failed = TooDear(_AGAIN) if isinstance(error, TimeoutError) else error
+            self._failures.append(failed)
+            self._failures = []
+            raise failed from None
+
+    async def _added_up(self, archive: Archive, nights: Sequence[date]) -> list[Item]:
+        await self._add_later(archive)
+        missing = [night for night in nights if night not in self._sums]
+        for n in range(0, len(missing), AT_ONCE):
+            some = missing[n : n + AT_ONCE]
+            rows = await archive.fetch(_OF_NIGHTS, nights=some, as_of=self._as_of)
+            for night, topic, *sums in rows:
+                self._sums.setdefault(night, {})[topic] = tuple(sums)
+        items = [_item(night, self._sums[night]) for night in nights if night in self._sums]
+        if len(self._sums) > MOST:
+            self._sums.clear()
+        return items
 
     async def _add_later(self, archive: Archive) -> None:
         """Come to the newest batch; begin anew where too much has come since."""
+        last = self._as_of if self._sums else None
         try:
-            rows = await archive.fetch(_LATER, since=self._as_of if self._sums else _NEVER)
+            since = _NEVER if last is None else last
+            rows = await archive.fetch(_LATER, since=since, as_of=last)
         except TooDear:
             self._sums.clear()
             rows = await archive.fetch(_LATER, since=_NEVER)

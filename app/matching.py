@@ -95,15 +95,17 @@ class Statement(NamedTuple):
     sql: str
     names: tuple[str, ...]
     fixed: Mapping[str, Any]
+    costly: bool = False
+    """Whether it waits at the gate: it looks at more of the archive than an index leads to."""
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
         return [values[name] if name in values else self.fixed[name] for name in self.names]
 
 
-def compiled(statement: Select[Any]) -> Statement:
+def compiled(statement: Select[Any], costly: bool = False) -> Statement:
     """Compile for asyncpg once and for all."""
     done = statement.compile(dialect=_DIALECT)
-    return Statement(str(done), tuple(done.positiontup or ()), done.params)
+    return Statement(str(done), tuple(done.positiontup or ()), done.params, costly)
 
 
 _SKIP: Final[BindParameter[int]] = bindparam("skip", type_=BigInteger())
@@ -158,6 +160,32 @@ def _walked(where: list[ColumnElement[bool]], shape: Shape) -> Select[Any]:
     return select(*_columns(shape)).select_from(rows).order_by(*order)
 
 
+GLANCE: Final = 2000
+"""Alerts at the beginning of a walk that are looked at first: 2 ms."""
+
+
+def _glanced(shape: Shape) -> tuple[Select[Any], ColumnElement[bool]]:
+    """The rows among the first GLANCE of a walk that pass, and whether these are all there are.
+
+    Bounds on the sort column are part of the walk. Its keys are read from the index, materialized:
+    with a rare filter beside them the planner would leave the index and scan the table.
+    """
+    named = [(wanted, f"value{n}") for n, wanted in enumerate(shape.filters)]
+    bounds = [pair for pair in named if pair[0].field.columns == (shape.sort.column,)]
+    walk = [wanted.sql(key) for wanted, key in bounds]
+    if shape.after:
+        walk.append(beyond(alert.c, shape.sort, shape.after, shape.back))
+    late = [wanted.sql(key) for wanted, key in named if (wanted, key) not in bounds]
+    late += [alert.c.batch <= bindparam("as_of", type_=BigInteger())] if shape.as_of else []
+    late += within(alert.c, ASKED if shape.cone else None, polygon=False)
+    names = dict.fromkeys(("candid", "jd", shape.sort.column))
+    some = select(*(alert.c[name] for name in names)).where(*walk)
+    some = some.order_by(*order_of(alert.c, shape.sort, shape.back))
+    keys = some.limit(literal_column(str(GLANCE))).cte("keys").prefix_with("MATERIALIZED")
+    seen = select(func.count()).select_from(keys).scalar_subquery()
+    return _fetched(keys, late, shape), seen < literal_column(str(GLANCE))
+
+
 def _fetched(picked: CTE, late: list[ColumnElement[bool]], shape: Shape) -> Select[Any]:
     """The rows of picked candids, those that pass the late filters, in order."""
     by_key = shape.sort.column in picked.c
@@ -182,10 +210,21 @@ def _fetched(picked: CTE, late: list[ColumnElement[bool]], shape: Shape) -> Sele
 @lru_cache(maxsize=512)
 def matching(shape: Shape) -> Statement:
     """A page and one row more, the newest batch in front of each; one empty row if none match."""
-    page = _page(shape).limit(literal_column(str(shape.limit + 1))).subquery("page")
+    return _newest_beside(_page(shape), shape)
+
+
+@lru_cache(maxsize=512)
+def glancing(shape: Shape) -> Statement:
+    """The same of the first GLANCE alerts of a walk; `whole` says if they are all of it."""
+    page, whole = _glanced(shape)
+    return _newest_beside(page, shape, whole.label("whole"))
+
+
+def _newest_beside(rows: Select[Any], shape: Shape, *more: ColumnElement[Any]) -> Statement:
+    page = rows.limit(literal_column(str(shape.limit + 1))).subquery("page")
     # The join keeps the page's order only by custom, so it is put in order again.
     page_or_none = (
-        select(counter.c.batch.label("newest"), *page.c)
+        select(counter.c.batch.label("newest"), *more, *page.c)
         .select_from(counter.join(page, true(), isouter=True))
         .order_by(*order_of(page.c, shape.sort, shape.back))
     )

@@ -8,7 +8,7 @@ from fastapi import Request, Response
 
 from app import objects
 from app.errors import BadParameter, BadParameters
-from app.exports import Export, is_led_back, is_whole, send_page, send_pages
+from app.exports import Export, is_led_back, is_whole, made, send_page, send_pages
 from app.lists import table_values
 from app.media import FORMATS, JSON
 from app.paging import Page, page_of
@@ -82,7 +82,7 @@ def _default_fields(wanted: str) -> tuple[str, ...]:
 
 async def pages_of(archive: Archive, search: Search) -> AsyncIterator[Page]:
     """The objects of a search up to its limit, CHUNK at once, all of the batch seen first."""
-    left = search.limit
+    left, begun = search.limit, archive.patient()
     while True:
         most = min(NAMES, left)
         newest, rows = await objects.listed(archive, replace(search, limit=most))
@@ -90,6 +90,7 @@ async def pages_of(archive: Archive, search: Search) -> AsyncIterator[Page]:
             asked = replace(search, limit=min(CHUNK, most - n))
             page = await _summed_up(archive, page_of(asked, newest, rows[n : n + CHUNK + 1]))
             yield page
+            archive = begun
             left -= len(page.rows)
             if page.cursor is None or not left or is_led_back(search):
                 return
@@ -121,5 +122,5 @@ async def send_objects(request: Request, archive: Archive, search: Search) -> Re
     pages = pages_of(archive, search)
     first = await anext(pages)
     if is_whole(search, first):
-        return send_page(request, export, first, {})
+        return await made(len(first.rows), send_page, request, export, first, {})
     return send_pages(request, export, first, pages, {})

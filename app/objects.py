@@ -4,6 +4,7 @@ An object is its alerts: all is computed from them when it is asked for, up to a
 floats are taken in the order of candids, so the same question has the same answer, digit for digit.
 """
 
+import asyncio
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Final
@@ -27,6 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.sql.elements import Grouping
 
+from app.costs import Cost, cost_of_all
 from app.covering import ASKED, in_region, within
 from app.designations import body_of
 from app.errors import BadParameter, BadParameters, NotFound
@@ -40,6 +42,8 @@ from app.values import plain_text
 from archive.tables import alert, counter
 
 BY_NAME: Final = Sort("object_id", descending=False)
+FEW_SUMMED: Final = 100
+"""Objects whose alerts are looked at without waiting: a page of them."""
 JOINED_ARCSEC: Final = 1.5
 """ZTF gives an alert the name of an object this near, so two names this near should be one."""
 _REACH_DEG: Final = 3 * JOINED_ARCSEC / 3600
@@ -59,7 +63,7 @@ def name_of(text: str) -> str:
 
 async def settled(archive: Archive, as_of: int | None) -> int:
     """The batch that is meant: the newest without any. Raises BadParameters for one to come."""
-    newest = int((await archive.fetch(_NEWEST))[0][0])
+    newest = int((await archive.fetch(_NEWEST, as_of=as_of))[0][0])
     if as_of is not None and as_of > newest:
         reason = f"the archive has come to batch {newest} so far"
         raise BadParameters([BadParameter("as_of", reason)])
@@ -125,6 +129,7 @@ async def listed(archive: Archive, search: Search) -> tuple[int, list[asyncpg.Re
     values |= {"as_of": search.as_of, "after": cursor.value if cursor else None}
     values["names"] = [] if body is None else [body, body_of(body) or body]
     statement = _listing(*shape, search.as_of is not None, search.limit)
+    statement = statement._replace(costly=cost_of_all(search) is not Cost.LITTLE)
     rows = await archive.fetch(statement, **values)
     return rows[0]["newest"], [row for row in rows if row["object_id"] is not None]
 
@@ -224,8 +229,11 @@ _SUMMARY: Final = compiled(_summary())
 
 async def summaries(archive: Archive, object_ids: Sequence[str], as_of: int) -> list[Item]:
     """What the alerts of each object say, over all its alerts up to a batch; by name."""
-    rows = await archive.fetch(_SUMMARY, object_ids=list(object_ids), as_of=as_of)
-    return object_items(rows)
+    statement = _SUMMARY._replace(costly=len(object_ids) > FEW_SUMMED)
+    rows = await archive.fetch(statement, object_ids=list(object_ids), as_of=as_of)
+    # Of a page it is over before a thread has begun.
+    many = len(object_ids) > FEW_SUMMED
+    return await asyncio.to_thread(object_items, rows) if many else object_items(rows)
 
 
 async def summary(archive: Archive, object_id: str, as_of: int) -> Item:

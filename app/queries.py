@@ -6,7 +6,7 @@ An answer's rows and the number of the newest batch come from one statement, so 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import asyncpg
 from sqlalchemy import (
@@ -19,9 +19,9 @@ from sqlalchemy import (
     func,
     select,
 )
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.errors import NotFound, TooDear
+from app.costs import Cost, cost_of, cost_of_all
+from app.errors import NotFound
 from app.matching import (
     ANSWERED,
     KEPT,
@@ -31,43 +31,15 @@ from app.matching import (
     compiled,
     counting,
     explaining,
+    glancing,
     matching,
 )
+from app.reading import Archive as Archive  # noqa: PLC0414 - who asks a query names it too
 from app.regions import MAX_RADIUS
 from app.search import DEFAULT_SORT, Search
 from app.selection import columns_of
 from archive.database import check_schema
 from archive.tables import DETECTION, LIMIT, STAMPS, alert, bundle, counter, history, ledger
-
-
-class Archive(NamedTuple):
-    """The database as the app reads it."""
-
-    engine: AsyncEngine
-    statement_timeout_s: float
-    database_timeout_s: float
-
-    async def fetch(self, statement: Statement, **values: Any) -> list[asyncpg.Record]:
-        """Run one statement, in one round trip. Raises TooDear, or one of DATABASE_ERRORS."""
-        async with asyncio.timeout(self.database_timeout_s), self.engine.connect() as connection:
-            driver = (await connection.get_raw_connection()).driver_connection
-            if driver is None or driver.is_closed():
-                # The server has been restarted since. To ask it each time would cost 0.3 ms.
-                await connection.invalidate()
-                driver = (await connection.get_raw_connection()).driver_connection
-            assert driver is not None
-            arguments = statement.arguments(values)
-            try:
-                rows: list[asyncpg.Record] = await driver.fetch(
-                    statement.sql, *arguments, timeout=self.statement_timeout_s
-                )
-            except (TimeoutError, asyncpg.QueryCanceledError):
-                raise TooDear from None
-            except asyncpg.InternalClientError as error:
-                # The server ended the connection just when the statement was sent.
-                await connection.invalidate()
-                raise asyncpg.InterfaceError(str(error)) from error
-            return rows
 
 
 def _asked(
@@ -105,14 +77,24 @@ async def alerts(
     `more` are columns in front of matching.ANSWERED; `skip` rows are left out at the start.
     """
     shape, values = _asked(search, more, skip)
-    rows = await archive.fetch(matching(shape), **values)
-    return rows[0][0], [row for row in rows if row["candid"] is not None]
+    cost = cost_of(search, skip)
+    if cost is Cost.OPEN and not archive.costly:
+        rows = await archive.fetch(glancing(shape), **values)
+        if rows[0]["whole"] or len(rows) > search.limit:
+            return _newest_and_page(rows)
+    statement = matching(shape)._replace(costly=cost is not Cost.LITTLE)
+    return _newest_and_page(await archive.fetch(statement, **values))
+
+
+def _newest_and_page(rows: list[asyncpg.Record]) -> tuple[int, list[asyncpg.Record]]:
+    return rows[0]["newest"], [row for row in rows if row["candid"] is not None]
 
 
 async def counted(archive: Archive, search: Search, most: int = 2**62) -> int:
     """How many alerts match; the count ends at one more than `most`."""
     shape, values = _asked(replace(search, sort=DEFAULT_SORT, cursor=None, limit=most))
-    return int((await archive.fetch(counting(shape), **values))[0][0])
+    statement = counting(shape)._replace(costly=cost_of_all(search) is not Cost.LITTLE)
+    return int((await archive.fetch(statement, **values))[0][0])
 
 
 async def estimated(archive: Archive, search: Search) -> int:

@@ -17,6 +17,13 @@ class Settings(ArchiveSettings):
     database_pool_size: int = Field(
         default=10, ge=1, le=200, description="Connections to the database that the app keeps."
     )
+    costly_pool_size: int = Field(
+        default=2,
+        ge=1,
+        le=50,
+        description="Connections beside these for questions that search much of the archive: so "
+        "many run at once, the others wait their turn. One client has all but one of them.",
+    )
     statement_timeout_s: float = Field(
         default=4.0, gt=0, le=600, description="Seconds after which a query is given up with a 503."
     )

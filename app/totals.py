@@ -52,11 +52,11 @@ async def tally(
     if not (search.cone or search.polygon or search.clauses):
         return Tally(await queries.stored(archive, search.as_of), EXACT)
     if exact:
-        patient = archive._replace(statement_timeout_s=EXACT_S)
+        patient = archive._replace(statement_timeout_s=EXACT_S, wait_s=EXACT_S)
         # Where that is too dear, it is told what is sure without.
         with suppress(TooDear):
             return Tally(await queries.counted(patient, search), EXACT)
-    return await _estimate(archive._replace(statement_timeout_s=COUNT_S), search, seen)
+    return await _estimate(archive.hasty(COUNT_S), search, seen)
 
 
 async def _estimate(hasty: queries.Archive, search: Search, seen: int) -> Tally:

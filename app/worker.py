@@ -19,11 +19,12 @@ from pgqueuer.core.qm import QueueManager
 from pgqueuer.domain.errors import RetryRequested
 from pgqueuer.domain.models import Job
 from pgqueuer.domain.types import Channel
+from prometheus_client import Counter
 from sqlalchemy import Row
 
 from app import results
 from app.crossmatch import Matcher
-from app.errors import DATABASE_ERRORS, TooDear
+from app.errors import DATABASE_ERRORS, Busy, TooDear
 from app.exports import apart
 from app.jobs import MATCH, Jobs, Progress, queue
 from app.matchquery import parse_match
@@ -40,6 +41,8 @@ SILENCE: Final = timedelta(seconds=15)
 """After so long without a sign of life a job is begun anew by another process."""
 MAX_STARTS: Final = 10
 """A job that was begun so often and never ended kills its process, or never can be done."""
+JOB_PATIENCE_S: Final = 600.0
+"""How long a job waits for its turn at the archive."""
 _NOTE_EVERY_S: Final = 1.0
 LOOK_EVERY_S: Final = 60.0
 _SWEEP_EVERY_S: Final = 3600.0
@@ -56,9 +59,15 @@ class Worker:
     """Takes jobs from the queue until it is told to stop."""
 
     def __init__(
-        self, jobs: Jobs, matcher: Matcher, store: ObjectStore, settings: Settings
+        self,
+        jobs: Jobs,
+        matcher: Matcher,
+        store: ObjectStore,
+        settings: Settings,
+        troubles: Counter,
     ) -> None:
         self._jobs, self._matcher, self._store, self._settings = jobs, matcher, store, settings
+        self._troubles = troubles
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -69,7 +78,7 @@ class Worker:
                 try:
                     await self._work()
                 except Exception as error:  # whatever it is: jobs must go on
-                    log.warning("jobs interrupted", extra={"error": repr(error)})
+                    self._tell("jobs interrupted", "running", error)
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._stopping.wait(), 5)
         finally:
@@ -116,6 +125,8 @@ class Worker:
             return
         try:
             await self._match(row, progress)
+        except Busy:
+            raise
         except TooDear as error:
             reason = str(error) or "a query took too long: narrow the radius or the filters"
             await self._jobs.end(progress, "failed", error=reason)
@@ -169,20 +180,31 @@ class Worker:
                     gone = await results.sweep(self._store, self._jobs.sweep)
                     log.info("results swept", extra={"objects": len(gone)})
                     swept = time.monotonic()
-            except (MarsError, *DATABASE_ERRORS) as error:
-                log.warning("jobs not looked after", extra={"error": repr(error)})
+            except Exception as error:  # whatever it is: jobs must be looked after
+                self._tell("jobs not looked after", "keeping", error)
             await asyncio.sleep(LOOK_EVERY_S)
+
+    def _tell(self, words: str, part: str, error: Exception) -> None:
+        """Log and count what went wrong; whole where nobody foresaw it."""
+        self._troubles.labels(part).inc()
+        foreseen = isinstance(error, (MarsError, *DATABASE_ERRORS))
+        level = logging.WARNING if foreseen else logging.ERROR
+        log.log(level, words, exc_info=None if foreseen else error, extra={"error": repr(error)})
 
 
 @asynccontextmanager
 async def working(
-    jobs: Jobs | None, matcher: Matcher, store: ObjectStore, settings: Settings
+    jobs: Jobs | None,
+    matcher: Matcher,
+    store: ObjectStore,
+    settings: Settings,
+    troubles: Counter,
 ) -> AsyncIterator[None]:
     """Run jobs meanwhile, if this process is to; at the end what is being done goes back."""
     if jobs is None or not settings.jobs_run:
         yield
         return
-    worker = Worker(jobs, matcher, store, settings)
+    worker = Worker(jobs, matcher, store, settings, troubles)
     task = asyncio.create_task(worker.run())
     try:
         yield

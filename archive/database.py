@@ -1,10 +1,15 @@
 """The way into the database, and whether its schema is the one this program was written for."""
 
+import random
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 import asyncpg
-from sqlalchemy import func, select
+from pydantic import SecretStr
+from sqlalchemy import event, func, select
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as SQLTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -15,6 +20,7 @@ from archive.tables import migration
 
 SQL: Final = Path(__file__).resolve().parents[1] / "sql"
 CONNECT_TIMEOUT_S: Final = 5
+_AS_THE_SERVER: Final[Mapping[str, str]] = MappingProxyType({})
 
 # Classes of SQLSTATE: connection, rollback of a deadlock, out of resources, operator, system.
 _PASSING: Final = frozenset({"08", "40", "53", "57", "58"})
@@ -54,13 +60,18 @@ def may_be_a_value(error: Exception) -> bool:
 
 
 def make_engine(
-    settings: ArchiveSettings, program: str, pool_size: int = 5, ping: bool = True
+    settings: ArchiveSettings,
+    program: str,
+    pool_size: int = 5,
+    ping: bool = True,
+    session: Mapping[str, str] = _AS_THE_SERVER,
 ) -> AsyncEngine:
     """An engine whose connections name the program, so that `pg_stat_activity` tells who it is.
 
     With `ping` a connection is tried each time before it is used, which costs a round trip.
+    `session` are settings of PostgreSQL for its connections.
     """
-    return create_async_engine(
+    engine = create_async_engine(
         settings.database_url.get_secret_value(),
         pool_size=pool_size,
         max_overflow=0,
@@ -70,9 +81,32 @@ def make_engine(
         pool_timeout=CONNECT_TIMEOUT_S,
         connect_args={
             "timeout": CONNECT_TIMEOUT_S,
-            "server_settings": {"application_name": f"mars-{program}"},
+            "server_settings": {"application_name": f"mars-{program}", **session},
         },
     )
+    event.listen(engine.sync_engine, "do_connect", _shuffle)
+    return engine
+
+
+def _shuffle(_dialect: Any, _record: Any, _arguments: Any, named: dict[str, Any]) -> None:
+    """Put several hosts into another order for each connection: asyncpg takes the first that fits.
+
+    Else all connections would be at one replica, and the others idle.
+    """
+    if isinstance(hosts := named["host"], list | tuple):
+        pairs = list(zip(hosts, named["port"], strict=True))
+        random.shuffle(pairs)
+        named["host"], named["port"] = (list(of) for of in zip(*pairs, strict=True))
+
+
+def at_primary(settings: ArchiveSettings) -> ArchiveSettings | None:
+    """The same settings for the primary alone; None where the address names one host only."""
+    url = make_url(settings.database_url.get_secret_value())
+    if not isinstance(url.query.get("host"), tuple):
+        return None
+    primary = url.update_query_dict({"target_session_attrs": "primary"})
+    whole = primary.render_as_string(hide_password=False)
+    return settings.model_copy(update={"database_url": SecretStr(whole)})
 
 
 def migrations() -> list[Path]:

@@ -12,7 +12,9 @@ class ArchiveSettings(BaseSettings):
     database_url: SecretStr = Field(
         default=SecretStr("postgresql+asyncpg://localhost/mars"),
         description="PostgreSQL, as `postgresql+asyncpg://role:password@host:port/database`: the "
-        "writer's for the consumer, the reader's for the app, the owner's for `archive.migrate`.",
+        "writer's for the consumer, the reader's for the app, the owner's for `archive.migrate`. "
+        "Several hosts, for the app: `postgresql+asyncpg://role:password@/database?"
+        "host=a:5432&host=b:5432&target_session_attrs=prefer-standby`.",
     )
     s3_endpoint_url: str | None = Field(
         default=None,

@@ -16,6 +16,7 @@ import httpx
 from app.search import MAX_EXPORT
 from bench import report
 from bench.breaking import breaking
+from bench.crowding import crowding
 from bench.decoding import decoding
 from bench.exporting import Measured, exporting
 from bench.ingesting import STEPS, delay, ingest_figures, ingesting
@@ -89,8 +90,8 @@ async def ingest_part(state: State, count: int, runs: int) -> tuple[list[Figure]
     ]
 
 
-async def serving_part(address: str, count: int) -> tuple[list[Figure], str]:
-    """Searches and downloads at 1 and 16 clients, and requests a second."""
+async def serving_part(address: str, count: int) -> tuple[list[Figure], list[str]]:
+    """Searches and downloads at 1 and 16 clients, beside a crowd, and requests a second."""
     figures: list[Figure] = []
     async with served(address) as s:
         for clients in (1, 16):
@@ -99,7 +100,9 @@ async def serving_part(address: str, count: int) -> tuple[list[Figure], str]:
             figures += await downloads(s, clients, count)
             figures += await legacy(s, clients, count)
         rates = await throughput(s, 16, 4 * count)
-    return figures, report.against_mars(rates)
+        say("beside costly questions")
+        beside, told = await crowding(s, max(20, count // 5))
+    return [*figures, *beside], [report.against_mars(rates), " ".join(told)]
 
 
 async def export_part(state: State, address: str, pid: int, rows: int) -> Measured:
@@ -134,9 +137,9 @@ def measure(state: State, rows: int, count: int, requests: int) -> None:
     figures += [*more, *exported]
     report.plot_ratios(figures, "serving")
     server, held, histories = asyncio.run(described(state))
-    print(report.table(figures), "", mars, sep="\n")
+    print(report.table(figures), "", *mars, sep="\n")
     serving_plot = "![serving](performance/serving.svg)"
-    pages = [report.table(figures), serving_plot, mars, *told, *parts]
+    pages = [report.table(figures), serving_plot, *mars, *told, *parts]
     report.write(pages, server, held, histories)
 
 

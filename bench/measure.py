@@ -31,6 +31,7 @@ class Round(NamedTuple):
     """What one side did in one round."""
 
     p50_ms: float
+    p95_ms: float
     p99_ms: float
     per_s: float
 
@@ -50,8 +51,8 @@ async def ask(work: Ask, count: int, clients: int) -> Round:
     await asyncio.gather(*(client() for _ in range(clients)))
     spent = time.perf_counter() - began
     ordered = sorted(times)
-    p99 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
-    return Round(statistics.median(times) * 1e3, p99 * 1e3, count / spent)
+    p95, p99 = (ordered[min(count - 1, int(count * share))] for share in (0.95, 0.99))
+    return Round(statistics.median(times) * 1e3, p95 * 1e3, p99 * 1e3, count / spent)
 
 
 async def compare(
@@ -68,7 +69,7 @@ async def compare(
 
 
 def p50_figure(
-    what: str, floor_name: str, floors: Sequence[Round], ours: Sequence[Round], target: str
+    what: str, floor_name: str, floors: Sequence[Round], ours: Sequence[Round], target: str = ""
 ) -> Figure:
     """The medians of the rounds' p50, in milliseconds."""
     ratios = [o.p50_ms / f.p50_ms for f, o in zip(floors, ours, strict=True)]

@@ -1,5 +1,6 @@
 """Alerts of the typed API: lists and one alert; its bytes are in cutouts.py."""
 
+from functools import partial
 from typing import Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -16,7 +17,7 @@ from app.dependencies import (
     candid_of,
     no_parameters,
 )
-from app.exports import send_alerts
+from app.exports import made, send_alerts
 from app.formats import alert_items, some_of_alerts
 from app.lightcurve import light_curve
 from app.media import JSON
@@ -61,10 +62,9 @@ async def list_alerts(
     newest, rows = await queries.alerts(archive, search)
     page = page_of(search, newest, rows)
     api = f"{public_url}/api/v1"
+    make = partial(some_of_alerts, search.fields, api=api) if search.fields else fragments.of
     body: dict[str, Any] = {
-        "items": some_of_alerts(search.fields, page.rows, api)
-        if search.fields
-        else fragments.of(page.rows),
+        "items": await made(len(rows), make, page.rows),
         "next": page.next,
         "prev": page.prev,
         "truncated": page.next is not None,
@@ -76,7 +76,7 @@ async def list_alerts(
     if place is not None:
         body["place"] = place._asdict()
     told = page_links(request, public_url, page) | place_header(search, place)
-    return send_json(request, body, told | {"Vary": VARY})
+    return await made(len(rows), send_json, request, body, told | {"Vary": VARY})
 
 
 @router.get("/{candid}", response_model=AlertWithHistory, dependencies=ALONE)

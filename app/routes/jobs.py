@@ -19,7 +19,7 @@ from app.dependencies import (
     no_parameters,
 )
 from app.downloads import Piece, send_file
-from app.errors import NotFound
+from app.errors import NotFound, TooMany
 from app.examples import JOB
 from app.jobs import new_id
 from app.matchdocs import REFUSED_BODIES, match_body, match_parameters
@@ -73,16 +73,20 @@ async def start_match_job(
     query = parse_match(given, refused=("format",))
     client = client_of(request.scope, frozenset(settings.trusted_proxies))
     await jobs.check_room(client)
-    as_of = seen_up_to(query.search.as_of, await matcher.newest_batch())
-    job, targets = new_id(), Targets(query.radius, MAX_POSITIONS, "")
+    as_of = seen_up_to(query.search.as_of, await matcher.newest_batch(query.search.as_of))
+    job, targets, adding = new_id(), Targets(query.radius, MAX_POSITIONS, ""), False
     try:
         read = targets_of(request, targets, MAX_BODY, MAX_SECONDS)
         parts = await _keep(store, job, read)
-        told = {"parts": parts, "positions": targets.count, "as_of": as_of}
-        row = await jobs.add(job, client, parameters=[list(pair) for pair in given], **told)
-    except BaseException:
-        with contextlib.suppress(StoreUnavailable):
-            await results.drop(store, job)
+        told: dict[str, Any] = {"parts": parts, "positions": targets.count, "as_of": as_of}
+        told["parameters"] = [list(pair) for pair in given]
+        adding = True
+        row = await jobs.add(job, client, **told)
+    except BaseException as error:
+        # Once it may have been added its positions stay: without a job the sweep finds them.
+        if not adding or isinstance(error, TooMany):
+            with contextlib.suppress(StoreUnavailable):
+                await results.drop(store, job)
         raise
     answer = send_json(request, _described(row, settings.public_url), _FRESH)
     answer.status_code = HTTPStatus.ACCEPTED

@@ -18,6 +18,7 @@ from app.dependencies import (
 )
 from app.downloads import piece_of, send_file
 from app.errors import NotFound, allowed
+from app.exports import made
 from app.form import read_form
 from app.front import front_page, latest_time
 from app.matching import LEGACY
@@ -93,7 +94,7 @@ async def search_in_bulk(
     """Every alert that each of many queries finds."""
     asked = await bulk.read_queries(request)
     body = await bulk.answer(archive, fragments, names, asked)
-    return send_json(request, body, {"Cache-Control": "no-store"})
+    return await made(body["total"], send_json, request, body, {"Cache-Control": "no-store"})
 
 
 @router.options("/")

@@ -55,7 +55,7 @@ async def match_positions(
     asked = []
     async for some in targets_of(request, targets, MAX_BODY, MAX_SECONDS):
         asked += some
-    as_of = seen_up_to(search.as_of, await matcher.newest_batch())
+    as_of = seen_up_to(search.as_of, await matcher.newest_batch(search.as_of))
     pieces = await _begun(matcher.pieces(asked, search, as_of))
     wanted = FORMATS[search.format]
     headers = {"Vary": VARY, "Cache-Control": "no-store", "X-As-Of": str(as_of)}

@@ -8,6 +8,7 @@ import pytest
 from app import fragments, queries
 from app.formats import alert_items
 from app.fragments import Fragments
+from app.gate import Gate
 from app.search import parse_search
 from archive.database import make_engine
 from tests.app.conftest import Served
@@ -17,7 +18,7 @@ API = "http://example.org/api/v1"
 
 async def rows_of(served: Served, limit: int) -> Any:
     engine = make_engine(served.settings, "test")
-    archive = queries.Archive(engine, 5, 5)
+    archive = queries.Archive(engine, 5, 5, Gate(engine, 2))
     _, rows = await queries.alerts(archive, parse_search([("limit", str(limit))]))
     await engine.dispose()
     return rows[:limit]

@@ -22,7 +22,7 @@ import pytest
 from app import results, worker
 from app.crossmatch import Matcher, Piece
 from app.errors import TooDear
-from app.jobs import queue
+from app.jobs import Jobs, queue
 from app.matchmodels import Job
 from app.settings import Settings
 from app.worker import MAX_STARTS
@@ -332,6 +332,53 @@ async def test_what_is_refused_leaves_nothing_behind(served: Served) -> None:
         assert await keys(served.settings) == before
         for path in ("/api/v1/jobs/x", f"/api/v1/jobs/{'a' * 32}", "/api/v1/jobs/%00"):
             assert (await client.get(path)).status_code == 404
+
+
+@pytest.mark.parametrize("committed", [True, False])
+async def test_a_job_that_may_be_there_keeps_its_positions(
+    served: Served, monkeypatch: pytest.MonkeyPatch, committed: bool
+) -> None:
+    """Where the connection breaks at COMMIT nobody knows what the server made of it."""
+    add = Jobs._add
+
+    async def broken(self: Jobs, *args: Any) -> Any:
+        if committed:
+            await add(self, *args)
+        raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of COMMIT")
+
+    monkeypatch.setattr(Jobs, "_add", broken)
+    async with running(served, jobs_run=False) as client:
+        before = await keys(served.settings)
+        if committed:
+            job = await send(client, body(10))
+            assert len(await keys(served.settings, job.id)) == 1
+        else:
+            answer = await client.post(
+                f"{JOBS}?radius=1", content=body(10), headers={"Content-Type": "text/csv"}
+            )
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+        assert len(await keys(served.settings)) == len(before) + 1
+
+
+async def test_jobs_are_looked_after_whatever_happens(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, again = 0, asyncio.Event()
+
+    async def faulty(self: Jobs) -> int:
+        nonlocal looks
+        looks += 1
+        if looks > 2:
+            again.set()
+            return 0
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(worker, "LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(Jobs, "requeue", faulty)
+    async with running(served) as client:
+        await asyncio.wait_for(again.wait(), 20)
+        text = (await client.get("/metrics")).text
+    assert 'mars_job_troubles_total{part="keeping"} 2.0' in text
 
 
 async def test_without_a_database_of_its_own_there_are_no_jobs(served: Served) -> None:

@@ -1,5 +1,6 @@
 """The ledger's sums: kept, added to, and begun anew; always what the table holds."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 from app import ledger
 from app.errors import TooDear
+from app.gate import Gate
 from app.ledger import Ledger
 from app.nights import OUTCOMES, Item
 from app.queries import Archive
@@ -72,7 +74,7 @@ async def test_sums_are_added_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ledger, "AT_ONCE", 2)
     async with fresh_archive() as settings:
         engine = make_engine(settings, "test")
-        archive, kept = Watched(engine, 4, 5), Ledger()
+        archive, kept = Watched(engine, 4, 5, Gate(engine, 2)), Ledger()
         assert await kept.listed(archive, None, 10) == ([], None)
         assert await kept.one(archive, NIGHTS[0]) is None
         for n, night in enumerate(NIGHTS):
@@ -97,7 +99,7 @@ async def test_sums_are_begun_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where too much has come to be added in time, and where too many nights are kept."""
     async with fresh_archive() as settings:
         engine = make_engine(settings, "test")
-        archive, kept = Watched(engine, 4, 5), Ledger()
+        archive, kept = Watched(engine, 4, 5, Gate(engine, 2)), Ledger()
         await taken(settings, 0, NIGHTS[0])
         await kept.listed(archive, None, 10)
         await taken(settings, 1, NIGHTS[0])
@@ -109,4 +111,46 @@ async def test_sums_are_begun_anew(monkeypatch: pytest.MonkeyPatch) -> None:
         for n in (3, 4):
             await taken(settings, n, NIGHTS[1])
             assert (await kept.listed(archive, None, 10)).items == await told(settings)
+        await engine.dispose()
+
+
+async def test_who_waits_for_one_that_fails_fails_with_it() -> None:
+    async with fresh_archive() as settings:
+        await taken(settings, 0, NIGHTS[0])
+        engine = make_engine(settings, "test", 20)
+        archive, kept = Watched(engine, 0.3, 5, Gate(engine, 2)), Ledger()
+        url = url_of("owner", database_of(settings)).replace("+asyncpg", "")
+        blocker = await asyncpg.connect(url)
+        Watched.asked.clear()
+        async with blocker.transaction():
+            await blocker.execute("LOCK TABLE ledger IN ACCESS EXCLUSIVE MODE")
+            asked = [kept.one(archive, NIGHTS[0]) for _ in range(10)]
+            failed = await asyncio.gather(*asked, return_exceptions=True)
+        assert all(isinstance(error, TooDear) for error in failed)
+        # That of the first alone, and its second attempt.
+        assert Watched.asked == [ledger._LATER.sql] * 2
+        assert await kept.one(archive, NIGHTS[0]) == (await told(settings))[0]
+        await blocker.close()
+        await engine.dispose()
+
+
+async def test_nobody_waits_for_others_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger, "WAIT_S", 0.05)
+    go_on = asyncio.Event()
+
+    class Slow(Archive):
+        async def fetch(self, statement: Any, **values: Any) -> Any:
+            await go_on.wait()
+            return await super().fetch(statement, **values)
+
+    async with fresh_archive() as settings:
+        await taken(settings, 0, NIGHTS[0])
+        engine = make_engine(settings, "test")
+        archive, kept = Slow(engine, 4, 60, Gate(engine, 2)), Ledger()
+        first = asyncio.create_task(kept.one(archive, NIGHTS[0]))
+        await asyncio.sleep(0)
+        with pytest.raises(TooDear, match="ask again"):
+            await kept.one(archive, NIGHTS[0])
+        go_on.set()
+        assert await first == (await told(settings))[0]
         await engine.dispose()

@@ -18,6 +18,7 @@ from astropy.io import votable
 
 from app import crossmatch, queries
 from app.crossmatch import Matcher
+from app.gate import Gate
 from app.matchmodels import MatchList
 from app.regions import Cone
 from app.search import Search
@@ -201,7 +202,7 @@ async def test_ten_thousand_take_one_statement_for_hundreds(
 
     monkeypatch.setattr(queries.Archive, "fetch", counted)
     engine = make_engine(served.settings, "test", 1)
-    matcher = Matcher(queries.Archive(engine, 4, 5))
+    matcher = Matcher(queries.Archive(engine, 4, 5, Gate(engine, 1)))
     rng = np.random.default_rng(3)
     targets = [
         Target(n, str(n), Cone(float(ra), float(dec), 1e-4))
@@ -359,16 +360,16 @@ async def test_a_client_has_only_so_many_under_way(
 async def test_what_breaks_in_mid_stream_never_looks_whole(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pick, calls = Matcher._pick, 0
+    pick, calls = crossmatch._pick, 0
 
-    async def failing(self: Matcher, *args: Any) -> Any:
+    async def failing(*args: Any) -> Any:
         nonlocal calls
         calls += 1
         if calls > 2:
             raise asyncpg.ConnectionDoesNotExistError
-        return await pick(self, *args)
+        return await pick(*args)
 
-    monkeypatch.setattr(Matcher, "_pick", failing)
+    monkeypatch.setattr(crossmatch, "_pick", failing)
     for query in ({}, {"format": "csv"}):
         calls = 0
         with pytest.raises(httpx.RemoteProtocolError):

@@ -19,6 +19,7 @@ from astropy.io.votable.ucd import parse_ucd
 from app import fieldcounts, nights
 from app.errors import TooDear
 from app.fieldcounts import NightCounts
+from app.gate import Gate
 from app.night_models import FieldCountList, Night, NightList
 from app.queries import Archive
 from archive import times
@@ -200,7 +201,7 @@ async def test_many_nights_are_kept_and_many_askers_count_once(
                 asked.append(statement.sql)
                 return await super().fetch(statement, **values)
 
-        archive, counts = Watched(engine, 4, 5), NightCounts()
+        archive, counts = Watched(engine, 4, 5, Gate(engine, 2)), NightCounts()
         found = await asyncio.gather(*(counts.of(archive, days[0], 5) for _ in range(10)))
         assert {one.alerts for one in found} == {1}
         assert len(asked) == fieldcounts.PARTS
@@ -230,7 +231,7 @@ async def test_who_waits_too_long_for_others_is_told(
             await go_on.wait()
             return await super().fetch(statement, **values)
 
-    archive, counts = Slow(engine, 4, 5), NightCounts()
+    archive, counts = Slow(engine, 4, 5, Gate(engine, 2)), NightCounts()
     first = asyncio.create_task(counts.of(archive, NIGHTS[0], 5))
     await asyncio.sleep(0)
     with pytest.raises(TooDear, match="many nights"):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from app.gate import Gate
 from app.options import MAX_STRIP, MAX_ZIP, StripLook
 from app.queries import Archive, stamps
 from app.settings import Settings
@@ -194,7 +195,10 @@ async def keys_of(settings: Settings) -> list[str]:
     """Where the stamps of the object's alerts lie, in time order."""
     engine = make_engine(settings, "test")
     try:
-        return [row["key"] for row in await stamps(Archive(engine, 5, 5), sky.OBJECT, 10)]
+        return [
+            row["key"]
+            for row in await stamps(Archive(engine, 5, 5, Gate(engine, 2)), sky.OBJECT, 10)
+        ]
     finally:
         await engine.dispose()
 

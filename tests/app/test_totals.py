@@ -9,6 +9,7 @@ import pytest
 from app import totals
 from app.errors import TooDear
 from app.form import read_form
+from app.gate import Gate
 from app.queries import Archive
 from app.search import Search
 from app.totals import Blame, Total
@@ -25,7 +26,7 @@ async def archive(served: Served) -> AsyncIterator[Archive]:
     await connection.execute("ANALYZE alert")
     await connection.close()
     engine = make_engine(served.settings, "test", 2, ping=False)
-    yield Archive(engine, 4.0, 5.0)
+    yield Archive(engine, 4.0, 5.0, Gate(engine, 2))
     await engine.dispose()
 
 

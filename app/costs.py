@@ -1,0 +1,75 @@
+"""How much of the archive a search looks at, judged by what it asks for: nothing is tried out.
+
+An index leads to a small region of the sky, to an object, to candids, and to the first of all
+alerts in the order of time. Everything else is a walk through the archive, which may be short or
+long, or costs much from the beginning.
+"""
+
+from enum import Enum, auto
+from itertools import combinations
+from typing import Final
+
+from app.regions import MAX_RADIUS
+from app.search import MAX_LIMIT, SORTED_ANYWHERE, Search
+from app.sky import separation_arcsec
+
+SMALL_DEG: Final = 0.5
+"""Radius of a region that holds few alerts: 400 of 20 million on average."""
+FEW_OBJECTS: Final = 20
+"""Objects or bodies, each with all its alerts."""
+FEW_ROWS: Final = 20_000
+"""Rows that are left out at the start of a page, by the index alone: 5 ms."""
+
+
+class Cost(Enum):
+    """What a search costs."""
+
+    LITTLE = auto()
+    """An index leads to its few alerts."""
+    OPEN = auto()
+    """A walk down an index until the page is full: short if many pass its filters."""
+    MUCH = auto()
+
+
+def cost_of(search: Search, skip: int = 0) -> Cost:
+    """What a page of a search costs, `skip` rows being left out at its start."""
+    if _is_held(search):
+        return Cost.LITTLE
+    wide = search.cone is not None and search.cone.radius > MAX_RADIUS
+    gathered = (search.cone is not None and not wide) or search.polygon is not None
+    gathered |= any(clause.filter.narrow for clause in search.clauses)
+    unordered = search.sort.column not in SORTED_ANYWHERE
+    if gathered or unordered or search.limit > MAX_LIMIT or skip > FEW_ROWS:
+        return Cost.MUCH
+    bounds = all(clause.filter.field.columns == (search.sort.column,) for clause in search.clauses)
+    return Cost.LITTLE if bounds and not wide and search.as_of is None else Cost.OPEN
+
+
+def cost_of_all(search: Search) -> Cost:
+    """What it costs to go through all that match."""
+    return Cost.LITTLE if _is_held(search) else Cost.MUCH
+
+
+def is_small(search: Search) -> bool:
+    """Whether a search is held to a small region of the sky."""
+    if search.cone is not None:
+        return search.cone.radius <= SMALL_DEG
+    if search.polygon is None:
+        return False
+    flat = search.polygon.vertices
+    ring = zip(flat[::2], flat[1::2], strict=True)
+    across = max(separation_arcsec(*pair) for pair in combinations(ring, 2))
+    return across <= 2 * SMALL_DEG * 3600
+
+
+def _is_held(search: Search) -> bool:
+    """Whether an index leads to all that match, and they are few."""
+    return is_small(search) or any(
+        clause.filter.narrow
+        and (
+            clause.filter.field.name == "candid"
+            or not isinstance(clause.value, list)
+            or len(clause.value) <= FEW_OBJECTS
+        )
+        for clause in search.clauses
+    )

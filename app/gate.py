@@ -1,0 +1,157 @@
+"""The gate before the connections for costly questions: few places, and a fair queue.
+
+A costly question looks at more of the archive than an index leads it to. So few run at a time that
+others find a free core and a free connection, whoever asks, and however much. One client never has
+all the places, and clients take turns, whatever each of them has waiting.
+"""
+
+import asyncio
+from collections import Counter, OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, Final, NamedTuple, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.errors import Busy, ClientGone
+from archive.database import make_engine
+from archive.settings import ArchiveSettings
+
+MOST_WAITING: Final = 200
+"""Questions that may wait, of all clients together."""
+SESSION: Final = {"max_parallel_workers_per_gather": "0"}
+"""Of PostgreSQL: with workers one costly statement would take every core."""
+Made = TypeVar("Made")
+
+
+async def _stays() -> None:
+    await asyncio.Event().wait()
+
+
+class Asker(NamedTuple):
+    """Who asks: the client's address, and what returns once it has gone."""
+
+    name: str
+    gone: Callable[[], Awaitable[None]] = _stays
+
+
+NOBODY: Final = Asker("")
+"""The app itself: jobs."""
+
+
+async def while_present(asker: Asker, work: Coroutine[Any, Any, Made]) -> Made:
+    """Do some work for one who waits for it. Raises ClientGone."""
+    done, gone = asyncio.create_task(work), asyncio.ensure_future(asker.gone())
+    try:
+        await asyncio.wait({done, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not done.done():
+            raise ClientGone
+        return done.result()
+    finally:
+        done.cancel()
+        gone.cancel()
+        await asyncio.wait({done, gone})
+
+
+class Gate:
+    """Places for costly questions, given to clients in turn."""
+
+    def __init__(self, engine: AsyncEngine, places: int) -> None:
+        self.engine, self.free = engine, places
+        # With a single place there is nothing to be kept for others.
+        self._share = max(1, places - 1)
+        self._held: Counter[str] = Counter()
+        self._waiting: OrderedDict[str, list[asyncio.Future[None]]] = OrderedDict()
+        self.refused = 0
+
+    @property
+    def waiting(self) -> int:
+        """Questions that wait."""
+        return sum(map(len, self._waiting.values()))
+
+    @asynccontextmanager
+    async def place(self, name: str, wait_s: float) -> AsyncIterator[None]:
+        """A place for one question, after at most `wait_s`. Raises Busy."""
+        await self._take(name, wait_s)
+        try:
+            yield
+        finally:
+            self._give_back(name)
+
+    async def _take(self, name: str, wait_s: float) -> None:
+        if self.waiting >= MOST_WAITING:
+            self._turn_away()
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(name, []).append(turn)
+        self._hand_out()
+        if turn.done():
+            return
+        try:
+            async with asyncio.timeout(wait_s):
+                await turn
+        except TimeoutError:
+            self._leave(name, turn)
+            self.refused += 1
+            raise Busy from None
+        except asyncio.CancelledError:
+            self._leave(name, turn)
+            raise
+
+    def _hand_out(self) -> None:
+        """Give free places to the clients whose turn it is.
+
+        Of one client's questions the newest comes first: it has most of its time left. The oldest
+        would be ended in its midst, and under load all would.
+        """
+        while self.free and (name := self._next()) is not None:
+            self._waiting.move_to_end(name)
+            turn = self._waiting[name].pop()
+            self._forget(name)
+            if not turn.done():
+                self.free -= 1
+                self._held[name] += 1
+                turn.set_result(None)
+
+    def _next(self) -> str | None:
+        """The client who was served longest ago, of those who may have one more place."""
+        return next((name for name in self._waiting if self._held[name] < self._share), None)
+
+    def _give_back(self, name: str) -> None:
+        self.free += 1
+        self._held[name] -= 1
+        if not self._held[name]:
+            del self._held[name]
+        if name in self._waiting:
+            self._waiting.move_to_end(name)
+        self._hand_out()
+
+    def _leave(self, name: str, turn: "asyncio.Future[None]") -> None:
+        """Wait no longer. A place that was given in the same moment goes to the next."""
+        if turn in (own := self._waiting.get(name, [])):
+            own.remove(turn)
+            self._forget(name)
+        elif not turn.cancelled() and turn.exception() is None:
+            self._give_back(name)
+
+    def _forget(self, name: str) -> None:
+        if not self._waiting[name]:
+            del self._waiting[name]
+
+    def _turn_away(self) -> None:
+        """End the wait of the oldest question of the client that has most of them."""
+        name = max(self._waiting, key=lambda client: len(self._waiting[client]))
+        turn = self._waiting[name].pop(0)
+        self._forget(name)
+        if not turn.done():
+            turn.set_exception(Busy())
+            self.refused += 1
+
+
+@asynccontextmanager
+async def open_gate(settings: ArchiveSettings, places: int) -> AsyncIterator[Gate]:
+    """A gate with connections of its own behind it."""
+    engine = make_engine(settings, "app-costly", places, ping=False, session=SESSION)
+    try:
+        yield Gate(engine, places)
+    finally:
+        await engine.dispose()

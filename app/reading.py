@@ -1,0 +1,141 @@
+"""The database as the app reads it: which connections a statement takes, and for how long."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import asyncpg
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.errors import TooDear
+from app.gate import NOBODY, Asker, Gate, open_gate, while_present
+from app.matching import Statement, compiled
+from app.settings import Settings
+from archive.database import at_primary, make_engine
+from archive.tables import counter
+
+Driver: TypeAlias = "asyncpg.Connection[Any]"
+_NEWEST: Final = compiled(select(counter.c.batch))
+_AT_PRIMARY: Final = 5
+"""Connections to the primary, beside replicas."""
+_LEAST_S: Final = 1.0
+"""What a statement that has waited has at least: to begin it for less would be in vain."""
+PATIENCE_S: Final = 60.0
+"""How long what has begun may wait for its next part, as its client cannot be told to come back."""
+
+
+class Archive(NamedTuple):
+    """The database as one client of the app reads it."""
+
+    engine: AsyncEngine
+    statement_timeout_s: float
+    database_timeout_s: float
+    gate: Gate
+    wait_s: float = 4.0
+    """How long a costly statement waits at the gate."""
+    asker: Asker = NOBODY
+    primary: AsyncEngine | None = None
+    """Where a replica that lags is not asked; None if there are no replicas."""
+    costly: bool = False
+    """Whether every statement goes through the gate, as part of something long."""
+
+    def hasty(self, seconds: float) -> "Archive":
+        """For what is an extra: it has little time, and does not wait where others do."""
+        return self._replace(statement_timeout_s=seconds, wait_s=0.0)
+
+    def patient(self, seconds: float = PATIENCE_S) -> "Archive":
+        """For the parts of something long."""
+        whole = seconds + self.statement_timeout_s
+        return self._replace(wait_s=seconds, database_timeout_s=whole, costly=True)
+
+    async def fetch(self, statement: Statement, **values: Any) -> list[asyncpg.Record]:
+        """Run one statement, in one round trip; a costly one when its turn has come.
+
+        Raises TooDear (Busy if its turn did not come), ClientGone or one of DATABASE_ERRORS.
+        """
+        if self.costly or statement.costly:
+            return await while_present(self.asker, self._fetch_costly(statement, values))
+        async with asyncio.timeout(self.database_timeout_s):
+            return await self._run(self.engine, statement, values, self.statement_timeout_s)
+
+    async def _fetch_costly(
+        self, statement: Statement, values: dict[str, Any]
+    ) -> list[asyncpg.Record]:
+        began = time.monotonic()
+        async with (
+            asyncio.timeout(self.database_timeout_s),
+            self.gate.place(self.asker.name, self.wait_s),
+        ):
+            left = self.database_timeout_s - (time.monotonic() - began)
+            # So that it is the statement that is ended, and its client told so.
+            seconds = min(self.statement_timeout_s, 0.95 * left)
+            return await self._run(self.gate.engine, statement, values, seconds)
+
+    async def _run(
+        self, engine: AsyncEngine, statement: Statement, values: dict[str, Any], seconds: float
+    ) -> list[asyncpg.Record]:
+        """Run a statement for so long at most, at a server that has come to the batch `as_of`."""
+        async with _connection(engine) as (driver, known):
+            if self.primary is None or await _has_come_to(values.get("as_of"), driver, known):
+                return await _fetched(driver, statement, values, seconds)
+        async with _connection(self.primary) as (driver, _):
+            return await _fetched(driver, statement, values, seconds)
+
+
+@asynccontextmanager
+async def _connection(engine: AsyncEngine) -> AsyncIterator[tuple[Driver, dict[str, Any]]]:
+    """The driver's own connection, and what is known of it as long as it lasts."""
+    async with engine.connect() as connection:
+        raw = await connection.get_raw_connection()
+        if raw.driver_connection is None or raw.driver_connection.is_closed():
+            # The server has been restarted since. To ask it each time would cost 0.3 ms.
+            await connection.invalidate()
+            raw = await connection.get_raw_connection()
+        assert raw.driver_connection is not None
+        try:
+            yield raw.driver_connection, raw.info
+        except asyncpg.InternalClientError as error:
+            # The server ended the connection just when the statement was sent.
+            await connection.invalidate()
+            raise asyncpg.InterfaceError(str(error)) from error
+
+
+async def _has_come_to(as_of: int | None, driver: Driver, known: dict[str, Any]) -> bool:
+    """Whether a server holds a batch. It never goes back, so each number is asked for once."""
+    if as_of is None or as_of <= known.get("batch", -1):
+        return True
+    known["batch"] = await driver.fetchval(_NEWEST.sql)
+    return bool(as_of <= known["batch"])
+
+
+async def _fetched(
+    driver: Driver, statement: Statement, values: dict[str, Any], seconds: float
+) -> list[asyncpg.Record]:
+    """The rows. Raises TooDear, or one of DATABASE_ERRORS."""
+    arguments = statement.arguments(values)
+    try:
+        rows: list[asyncpg.Record] = await driver.fetch(statement.sql, *arguments, timeout=seconds)
+    except (TimeoutError, asyncpg.QueryCanceledError):
+        raise TooDear from None
+    return rows
+
+
+@asynccontextmanager
+async def open_archive(settings: Settings) -> AsyncIterator[Archive]:
+    """The archive, with connections for costly statements and for all others."""
+    engine = make_engine(settings, "app", settings.database_pool_size, ping=False)
+    only = at_primary(settings)
+    primary = make_engine(only, "app-primary", _AT_PRIMARY, ping=False) if only else None
+    whole = settings.database_timeout_s
+    try:
+        async with open_gate(settings, settings.costly_pool_size) as gate:
+            wait_s = max(0.0, whole - _LEAST_S)
+            archive = Archive(engine, settings.statement_timeout_s, whole, gate, wait_s)
+            yield archive._replace(primary=primary)
+    finally:
+        await engine.dispose()
+        if primary:
+            await primary.dispose()
