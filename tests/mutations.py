@@ -1,6 +1,6 @@
-"""Packets of a schema that is no longer ours: some of its fields changed at random.
+"""Packets of a schema that is no longer ours, or with values that never came before, at random.
 
-The values fit the changed schema and are written by fastavro, so every message is a sound Avro
+The values fit the schema and are written by fastavro, so every message is a sound Avro
 file; whether it is still an alert's is for `decode` to say.
 """
 
@@ -132,7 +132,7 @@ class _Mutant:
         field = self.rng.choice(fields)
         name = field["name"]
         field.pop("default", None)
-        match self.rng.randrange(12):
+        match self.rng.randrange(14):
             case 0:
                 self._remove(field, fields, values)
             case 1:
@@ -145,6 +145,8 @@ class _Mutant:
                 self._let_be_null(field, values)
             case 5 | 6 | 7:
                 field["type"] = self._respelled(field["type"])
+            case 8 | 9:
+                self._fill(field, values)
             case _:
                 self._retype(field, values)
         self.changed += [f"{holder}.{n}".lstrip(".") for n in dict.fromkeys((name, field["name"]))]
@@ -203,8 +205,12 @@ class _Mutant:
             field["type"] = ["null", kind]
             return
         field["type"] = kind
+        self._fill(field, values)
+
+    def _fill(self, field: Any, values: list[Record]) -> None:
+        """Other values of the field's type, the ends of its range among them."""
         for value in values:
-            value[field["name"]] = self._value(kind)
+            value[field["name"]] = self._value(field["type"])
 
     def _respelled(self, kind: Any) -> Any:
         """The same type, written as other libraries write it."""
@@ -243,15 +249,15 @@ class _Mutant:
 
     def _value(self, kind: Any) -> Any:
         """A value of the type."""
-        if isinstance(kind, str):
-            return self.rng.choice(VALUES[kind])
         if isinstance(kind, list):
             return self._value(self.rng.choice(kind))
-        if kind["type"] == "array":
+        word = kind if isinstance(kind, str) else kind["type"]
+        if word in VALUES:
+            return self.rng.choice(VALUES[word])
+        if word == "array":
             return [self._value(kind["items"]) for _ in range(self.rng.randrange(4))]
-        if kind["type"] == "map":
+        if word == "map":
             return {key: self._value(kind["values"]) for key in ("", "a\0", "\\")}
-        if kind["type"] == "record":
+        if word == "record":
             return {field["name"]: self._value(field["type"]) for field in kind["fields"]}
-        symbols = kind.get("symbols")
-        return self.rng.choice(symbols) if symbols else b"\0" * kind["size"]
+        return self.rng.choice(kind["symbols"]) if word == "enum" else b"\0" * kind["size"]
