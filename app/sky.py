@@ -1,7 +1,6 @@
-"""Positions for people: sexagesimal, mean, separation."""
+"""Positions for people: sexagesimal, separation."""
 
 import math
-from collections.abc import Sequence
 from typing import Final
 
 _ARCSEC: Final = 3600.0
@@ -25,12 +24,6 @@ def unit_vector(ra: float, dec: float) -> Vector:
     """The direction of a position [deg]."""
     a, d = math.radians(ra), math.radians(dec)
     return math.cos(d) * math.cos(a), math.cos(d) * math.sin(a), math.sin(d)
-
-
-def mean_position(positions: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """The direction [deg] of the sum of unit vectors: right across RA 0 and at the poles."""
-    x, y, z = (sum(axis) for axis in zip(*(unit_vector(*p) for p in positions), strict=True))
-    return math.degrees(math.atan2(y, x)) % 360, math.degrees(math.atan2(z, math.hypot(x, y)))
 
 
 def separation_arcsec(first: tuple[float, float], second: tuple[float, float]) -> float:

@@ -4,14 +4,13 @@ from typing import Final, NamedTuple
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import RedirectResponse
 
 from app import bulk
 from app.dependencies import SettingsDependency
 from app.filters import FILTERS
 from app.form import FORM, GROUPS, SORTS, Entry
 from app.listing import SYMBOLS, meaning
-from app.pages import render
+from app.pages import render, slashed
 from app.totals import COUNTED
 from archive.columns import CANDIDATE, DERIVED, Column, Kind
 
@@ -107,6 +106,6 @@ async def get_help(request: Request, settings: SettingsDependency) -> Response:
 
 
 @router.get("/help")
-async def get_help_without_slash() -> Response:
+async def get_help_without_slash(request: Request, settings: SettingsDependency) -> Response:
     """The original redirected."""
-    return RedirectResponse("/help/", 308)
+    return slashed(request, settings.public_url)

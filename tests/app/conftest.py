@@ -73,13 +73,17 @@ async def take_in(
 
 
 @asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
-    """The app behind a real HTTP server, and a client of it."""
+async def serving(settings: Settings, prefix: str = "") -> AsyncIterator[httpx.AsyncClient]:
+    """The app behind a real HTTP server, and a client of it.
+
+    It is told that its addresses begin with `prefix`, which a proxy before it would take off.
+    """
     # Named as TCP, or asyncio leaves Nagle's algorithm on and each answer waits 40 ms.
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-        public = settings.model_copy(update={"public_url": f"http://127.0.0.1:{port}"})
+        address = f"http://127.0.0.1:{port}"
+        public = settings.model_copy(update={"public_url": address + prefix})
         config = uvicorn.Config(create_app(public), log_config=None, access_log=False)
         server = uvicorn.Server(config)
         # Ctrl-C ends the tests, and not the app alone.
@@ -88,7 +92,7 @@ async def serving(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
         try:
             while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event
                 await asyncio.sleep(0.01)
-            async with httpx.AsyncClient(base_url=public.public_url, timeout=30) as client:
+            async with httpx.AsyncClient(base_url=address, timeout=30) as client:
                 yield client
         finally:
             server.should_exit = True

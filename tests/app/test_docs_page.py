@@ -101,7 +101,7 @@ async def _without_a_job_says_what_to_put(operation: Locator) -> None:
 async def _ended(client: httpx.AsyncClient, job: str) -> None:
     """Until the job is done, if it is still there."""
     address = f"/api/v1/jobs/{job}"
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while (await client.get(address)).json()["status"] != "done":  # noqa: ASYNC110 - HTTP has no event
             await asyncio.sleep(0.1)
 

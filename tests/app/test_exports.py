@@ -158,7 +158,7 @@ async def test_a_broken_answer_is_not_whole_and_can_be_gone_on_with(
         return
     assert whole.content.startswith(got)
     if name == "votable":
-        with pytest.raises(Exception, match="no element found"):
+        with pytest.raises(ValueError, match="no element found"):
             parse_single_table(io.BytesIO(got))
         last = got.decode().rpartition("<TR><TD>")[2].partition("</TD>")[0]
     elif name == "jsonl":

@@ -33,6 +33,8 @@ from tests.conftest import url_of
 
 JOBS = "/api/v1/match/jobs"
 ROOT = Path(__file__).parents[2]
+HANGS_S = 300
+"""After this it is not the machine that is slow."""
 Rows = list[dict[str, Any]]
 
 
@@ -65,18 +67,38 @@ async def status(client: httpx.AsyncClient, job: str) -> Job:
     return Job.model_validate(answer.json())
 
 
-async def until(
-    client: httpx.AsyncClient, job: str, true: Callable[[Job], bool], seconds: float = 60
-) -> Job:
+async def until(client: httpx.AsyncClient, job: str, true: Callable[[Job], bool]) -> Job:
     """The job as soon as something is true of it."""
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(HANGS_S):
         while not true(now := await status(client, job)):  # noqa: ASYNC110 - it is elsewhere
             await asyncio.sleep(0.05)
     return now
 
 
-async def ended(client: httpx.AsyncClient, job: str, seconds: float = 60) -> Job:
-    return await until(client, job, lambda now: now.status in ("done", "failed"), seconds)
+async def ended(client: httpx.AsyncClient, job: str) -> Job:
+    return await until(client, job, lambda now: now.status in ("done", "failed"))
+
+
+@asynccontextmanager
+async def held_in_its_middle(
+    client: httpx.AsyncClient, settings: Settings, count: int = 25_000
+) -> AsyncIterator[Job]:
+    """A job of which some positions are done and some are not, and that cannot go on to its end."""
+    job = await send(client, body(count))
+    await until(client, job.id, lambda now: now.done > 0)
+    admin = await asyncpg.connect(admin_url(settings))
+    try:
+        async with admin.transaction():
+            # It writes into its row how far it is, and will again before it is three times as far.
+            row = "SELECT done FROM app.job WHERE id = $1 FOR UPDATE"
+            if 3 * await admin.fetchval(row, job.id) < job.positions:
+                yield job
+                return
+    finally:
+        await admin.close()
+    # It was over before it could be held.
+    async with held_in_its_middle(client, settings, 2 * count) as longer:
+        yield longer
 
 
 async def fetched(client: httpx.AsyncClient, job: Job) -> bytes:
@@ -168,7 +190,7 @@ async def process(settings: Settings, port: int) -> AsyncIterator[asyncio.subpro
     app = await asyncio.create_subprocess_exec(sys.executable, *command, cwd=ROOT, env=told)
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(HANGS_S):
                 while not await ready(client):  # noqa: ASYNC110 - it is another process
                     await asyncio.sleep(0.1)
         yield app
@@ -199,21 +221,22 @@ async def test_a_job_outlives_its_process(served: Served, ending: signal.Signals
         pass
     port = free_port()
     base = f"http://127.0.0.1:{port}"
-    async with httpx.AsyncClient(base_url=base, timeout=60) as client:
+    async with httpx.AsyncClient(base_url=base, timeout=HANGS_S) as client:
         async with process(served.settings, port) as app:
-            job = await send(client, body(25_000))
-            await until(client, job.id, lambda now: 0 < now.done < now.positions)
-            app.send_signal(ending)
+            async with held_in_its_middle(client, served.settings) as job:
+                app.send_signal(ending)
+                if ending == signal.SIGKILL:
+                    await app.wait()
             await app.wait()
         # What comes in meanwhile is not in the result: the job's batch was fixed when it was sent.
         async with process(served.settings, port):
-            done = await ended(client, job.id, 90)
-            assert (done.status, done.done) == ("done", 25_000)
+            done = await ended(client, job.id)
+            assert (done.status, done.done) == ("done", job.positions)
             interrupted = await fetched(client, done)
-            undisturbed = await ended(client, (await send(client, body(25_000))).id, 90)
+            undisturbed = await ended(client, (await send(client, body(job.positions))).id)
             assert rows_of(interrupted) == rows_of(await fetched(client, undisturbed))
             assert len(rows_of(interrupted)) == done.matches
-            assert len(rows_of(interrupted)) >= 2_500
+            assert len(rows_of(interrupted)) >= job.positions / 10
     admin = await asyncpg.connect(admin_url(served.settings))
     assert await admin.fetchval("SELECT starts FROM app.job WHERE id = $1", job.id) == 2
     assert await admin.fetchval("SELECT count(*) FROM app.pgqueuer") == 0
@@ -273,7 +296,7 @@ async def test_a_job_outlives_its_connections(
         await admin.close()
         assert ended_now >= 3
         cut.set()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(HANGS_S):
             while (await client.get(f"/api/v1/jobs/{job.id}")).status_code == 503:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
         done = await ended(client, job.id)

@@ -290,8 +290,18 @@ async def test_redirects(served: Served) -> None:
         answer = await served.client.get(f"{path}?format=json&a=%20", follow_redirects=False)
         assert answer.status_code == 308
         assert answer.headers["location"] == f"{path}/?format=json&a=%20"
-    below = served.settings.model_copy(update={"public_url": "http://127.0.0.1/mars"})
-    assert below.public_url.endswith("/mars")
+
+
+async def test_redirects_below_a_prefix_that_a_proxy_takes_off(served: Served) -> None:
+    async with serving(served.settings, prefix="/mars") as client:
+        for path in ("/1", "/help", "/nights", "/nights/20260131"):
+            answer = await client.get(path)
+            assert answer.status_code == 308, path
+            assert answer.headers["location"] == f"/mars{path}/"
+        found = await client.get("/search", params={"q": str(sky.LATE)})
+        assert found.headers["location"] == f"/mars/{sky.LATE}/"
+        item = (await page(client, candid=sky.FIRST))["results"][0]
+        assert item["avro"].startswith(f"{client.base_url}mars/api/v1/")
 
 
 @pytest.mark.parametrize(

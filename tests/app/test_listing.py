@@ -126,7 +126,10 @@ def test_a_time_is_cut_to_the_second() -> None:
         ({"objectId": "ZTF1", "page": "2"}, "/api/v1/alerts?object_id=ZTF1"),
         ({"cone": "1,2,3", "rb__gte": "0"}, "/api/v1/alerts?cone=1,2,3&rb__gte=0"),
         ({"sort_value": "objectId"}, "/api/v1/alerts?sort=-object_id"),
-        ({"cone": "1,2,3", "sort_value": "rb", "sort_order": "asc"}, "?cone=1,2,3&sort=rb"),
+        (
+            {"cone": "1,2,3", "sort_value": "rb", "sort_order": "asc"},
+            "/api/v1/alerts?cone=1,2,3&sort=rb",
+        ),
         ({"sort_value": "rb"}, None),
         ({"cone": "1,2,30"}, None),
         ({"cone": "-1,2,3"}, None),
@@ -140,8 +143,7 @@ def test_a_time_is_cut_to_the_second() -> None:
     ],
 )
 def test_the_same_search_in_the_typed_api(parameters: dict[str, str], address: str | None) -> None:
-    found = listing.typed_address(parameters)
-    assert found == address or (address and found and found.endswith(address))
+    assert listing.typed_address(parameters) == address
 
 
 def test_no_value_leaves_the_quotes_of_the_command() -> None:

@@ -122,6 +122,7 @@ async def test_alerce_services(everything: Everything, real: Path, steps: list[s
     """One candid, exactly one alert, and the original by its address, byte for byte."""
     listed = set((real / "ztf" / "manifest.csv").read_text().replace("\n", ",").split(","))
     candids = list(everything.packets)[::40]
+    assert len(candids) > 20
     for candid in candids:
         (alert,) = (await get(everything, f"/?candid={candid}&format=json"))["results"]
         assert alert["candid"] == candid == alert["candidate"]["candid"]

@@ -89,12 +89,23 @@ async def _drained(process: Process) -> None:
         continue
 
 
+def answers(port: int) -> Callable[[], Coroutine[Any, Any, bool]]:
+    async def answered() -> bool:
+        try:
+            async with httpx.AsyncClient() as client:
+                return (await client.get(f"http://127.0.0.1:{port}/metrics")).is_success
+        except httpx.TransportError:
+            return False
+
+    return answered
+
+
 async def test_new_nights_are_found_and_sigterm_drains(archive: Archive, place: Place) -> None:
     """The start finds no topic at all; then there is one; then another beside it."""
     feed = Feed()
     port = free_port()
     async with following(place, feed, MARS_METRICS_PORT=port) as process:
-        await asyncio.sleep(2)
+        await until(answers(port), process)
         await feed.send([packet(candid=FIRST + n) for n in range(3)], days_ago=1)
         await until(at_least(archive, 3), process)
         await feed.send([packet(candid=FIRST + 10), b"damaged"])

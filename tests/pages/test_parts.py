@@ -102,13 +102,6 @@ def test_sexagesimal(ra: float, dec: float, text: str) -> None:
     assert sky.sexagesimal(ra, dec) == text
 
 
-def test_mean_position_across_zero_and_at_the_pole() -> None:
-    ra, dec = sky.mean_position([(359.9, 10.0), (0.3, 10.0)])
-    assert ra == pytest.approx(0.1)
-    assert dec == pytest.approx(10.0, abs=1e-3)
-    assert sky.mean_position([(0.0, 89.9), (180.0, 89.9)])[1] == pytest.approx(90.0)
-
-
 def test_separation() -> None:
     assert sky.separation_arcsec((10.0, 60.0), (10.0, 60.0)) == 0.0
     apart = sky.separation_arcsec((0.0001, 60.0), (359.9999, 60.0))
@@ -123,7 +116,9 @@ def test_every_field_is_in_one_group() -> None:
 
 
 def test_links_quote_what_they_are_given() -> None:
-    for link in elsewhere.links('ZTF"><b>/..', 1e-7, -90.0):
+    made = list(elsewhere.links('ZTF"><b>/..', 1e-7, -90.0))
+    assert len(made) > 5
+    for link in made:
         assert link.address.startswith("https://")
         assert not {'"', "<", ">", " "} & set(link.address)
         assert "1e-07" not in link.address

@@ -134,7 +134,7 @@ async def test_a_job_from_its_beginning_to_its_end(client: httpx.AsyncClient) ->
     started = await answered(client, Asked("post", "/api/v1/match/jobs", {}, kind, body))
     job = started.json()["id"]
     address = f"/api/v1/jobs/{job}"
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while (await client.get(address)).json()["status"] != "done":  # noqa: ASYNC110 - no event
             await asyncio.sleep(0.05)
     for method, path in sorted(named, key=lambda one: one[0] == "delete"):
