@@ -9,6 +9,7 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Request
 
+from app.clients import client_of
 from app.crossmatch import Matcher
 from app.errors import BadParameter, BadParameters, NoJobs, NotFound
 from app.fieldcounts import NightCounts
@@ -17,7 +18,6 @@ from app.jobs import Jobs
 from app.ledger import Ledger
 from app.matchquery import MatchQuery, parse_match
 from app.queries import Archive, check
-from app.ratelimit import client_of
 from app.resolver import Names
 from app.search import Search, parse_search
 from app.settings import Settings
@@ -100,13 +100,17 @@ async def get_matcher(request: Request) -> Matcher:
     return matcher
 
 
+async def get_client(request: Request) -> str:
+    """Who asks."""
+    return client_of(request.scope, request.app.state.proxies)
+
+
 async def count_match(
-    request: Request,
+    client: Annotated[str, Depends(get_client)],
     matcher: Annotated[Matcher, Depends(get_matcher)],
-    settings: Annotated[Settings, Depends(get_settings)],
 ) -> AsyncIterator[None]:
     """Count the match until its answer has been sent. Raises TooMany."""
-    with matcher.begun_by(client_of(request.scope, frozenset(settings.trusted_proxies))):
+    with matcher.begun_by(client):
         yield
 
 
@@ -166,6 +170,7 @@ def repeatable(*lists: str) -> Callable[[Request], Awaitable[None]]:
 no_repeats: Final = repeatable()
 
 
+ClientDependency = Annotated[str, Depends(get_client)]
 SettingsDependency = Annotated[Settings, Depends(get_settings)]
 ArchiveDependency = Annotated[Archive, Depends(get_archive)]
 StoreDependency = Annotated[ObjectStore, Depends(get_store)]

@@ -12,6 +12,7 @@ from sqlalchemy import Row
 from app import results
 from app.answers import send_json
 from app.dependencies import (
+    ClientDependency,
     JobsDependency,
     MatcherDependency,
     SettingsDependency,
@@ -28,7 +29,6 @@ from app.matchquery import parse_match
 from app.media import FORMATS
 from app.openapi import PROBLEMS, bytes_of, path
 from app.paging import seen_up_to
-from app.ratelimit import client_of
 from app.targets import Target, Targets
 from app.uploads import targets_of
 from archive.errors import StoreUnavailable
@@ -58,7 +58,9 @@ JobPath = Annotated[
     },
 )
 async def start_match_job(
+    *,
     request: Request,
+    client: ClientDependency,
     jobs: JobsDependency,
     matcher: MatcherDependency,
     store: StoreDependency,
@@ -71,7 +73,6 @@ async def start_match_job(
     """
     given = request.query_params.multi_items()
     query = parse_match(given, refused=("format",))
-    client = client_of(request.scope, frozenset(settings.trusted_proxies))
     await jobs.check_room(client)
     as_of = seen_up_to(query.search.as_of, await matcher.newest_batch())
     job, targets = new_id(), Targets(query.radius, MAX_POSITIONS, "")

@@ -81,7 +81,9 @@ async def serving(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
         public = settings.model_copy(update={"public_url": f"http://127.0.0.1:{port}"})
-        config = uvicorn.Config(create_app(public), log_config=None, access_log=False)
+        config = uvicorn.Config(
+            create_app(public), log_config=None, access_log=False, proxy_headers=False
+        )
         server = uvicorn.Server(config)
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
         task = asyncio.create_task(server.serve(sockets=[listener]))
