@@ -9,6 +9,7 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
+from app.bounds import Bounds
 from app.clients import networks_of
 from app.crossmatch import Matcher
 from app.errors import DATABASE_ERRORS, add_error_handlers, reason_of
@@ -101,6 +102,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(routes.router)
     add_error_handlers(app)
     app.add_middleware(RateLimit, settings=settings)
+    app.add_middleware(Bounds)
     app.add_middleware(Surroundings)
     app.add_middleware(
         CORSMiddleware,

@@ -37,8 +37,6 @@ from archive.objects import ObjectStore
 router = APIRouter(prefix="/api/v1", tags=["match"], responses=PROBLEMS)
 ALONE: Final = [Depends(no_parameters)]
 MAX_POSITIONS: Final = 1_000_000
-MAX_BODY: Final = 200_000_000
-MAX_SECONDS: Final = 900.0
 PART: Final = 20_000
 """Positions that are kept together: what a job holds in memory at a time."""
 JobPath = Annotated[
@@ -77,7 +75,7 @@ async def start_match_job(
     as_of = seen_up_to(query.search.as_of, await matcher.newest_batch())
     job, targets = new_id(), Targets(query.radius, MAX_POSITIONS, "")
     try:
-        read = targets_of(request, targets, MAX_BODY, MAX_SECONDS)
+        read = targets_of(request, targets)
         parts = await _keep(store, job, read)
         told = {"parts": parts, "positions": targets.count, "as_of": as_of}
         row = await jobs.add(job, client, parameters=[list(pair) for pair in given], **told)
