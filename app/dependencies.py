@@ -11,7 +11,7 @@ from fastapi import Depends, Request
 
 from app.clients import client_of
 from app.crossmatch import Matcher
-from app.errors import BadParameter, BadParameters, NoJobs, NotFound
+from app.errors import BadParameter, BadParameters, NoJobs, NotFound, unknown
 from app.fieldcounts import NightCounts
 from app.fragments import Fragments
 from app.jobs import Jobs
@@ -21,7 +21,7 @@ from app.queries import Archive, check
 from app.resolver import Names
 from app.search import Search, parse_search
 from app.settings import Settings
-from app.spelling import nearest
+from app.spelling import MAX_NAME
 from app.values import integer
 from app.walks import Walks
 from archive.objects import ObjectStore
@@ -142,13 +142,8 @@ def only(*known: str) -> Callable[[Request], Awaitable[None]]:
 
     async def check_parameters(request: Request) -> None:
         given = [name for name, value in request.query_params.multi_items() if value.strip()]
-        if unknown := [name for name in given if name not in known]:
-            raise BadParameters(
-                [
-                    BadParameter(name[:64], "no parameter of this name", nearest(name, known))
-                    for name in unknown
-                ]
-            )
+        if errors := unknown(given, known):
+            raise BadParameters(errors)
 
     return check_parameters
 
@@ -162,7 +157,8 @@ def repeatable(*lists: str) -> Callable[[Request], Awaitable[None]]:
     async def check_repeats(request: Request) -> None:
         given = Counter(name for name, value in request.query_params.multi_items() if value.strip())
         if again := [name for name, times in given.items() if times > 1 and name not in lists]:
-            raise BadParameters([BadParameter(name[:64], "given more than once") for name in again])
+            reason = "given more than once"
+            raise BadParameters([BadParameter(name[:MAX_NAME], reason) for name in again])
 
     return check_repeats
 
