@@ -4,13 +4,18 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+MAX_LENGTH: Final = 4096
+"""Characters of a header that are looked at: browsers send some 150."""
 _QUALITY: Final = re.compile(r"q\s*=\s*([01](?:\.\d{0,3})?)", re.ASCII)
 
 
 def weights(header: str) -> dict[str, float]:
-    """The names in the header with their q, lower case; a q that cannot be read counts as 0."""
+    """The names in the header with their q, lower case; a q that cannot be read counts as 0.
+
+    A header beyond MAX_LENGTH is read as far as that.
+    """
     found: dict[str, float] = {}
-    for part in header.lower().split(","):
+    for part in header[:MAX_LENGTH].lower().split(","):
         name, *parameters = (word.strip() for word in part.split(";"))
         given = [p for p in parameters if p.startswith("q")]
         match = _QUALITY.fullmatch(given[0]) if given else None

@@ -11,13 +11,12 @@ from fastapi import Request
 
 from app import queries
 from app.asking import advising, placed
-from app.errors import BadForm, BadParameter, TooDear
+from app.errors import BadForm, BadParameter, BodyTooLarge, TooDear
 from app.form import KNOWN, Form, read_form
 from app.fragments import Fragments
 from app.matching import LEGACY
 from app.resolver import Names
 
-MAX_BODY: Final = 1_000_000
 MAX_QUERIES: Final = 1000
 MAX_ALERTS: Final = 10_000
 MAX_SECONDS: Final = 60.0
@@ -37,7 +36,7 @@ async def read_queries(request: Request) -> list[dict[str, Any]]:
         raise _refused("the body must be JSON, sent with Content-Type: application/json", "body")
     try:
         # Not orjson: it has no integers beyond 64 bits, and a query is echoed as it came.
-        body = json.loads(await _bounded(request), parse_constant=_no_number, parse_float=_finite)
+        body = json.loads(await _body(request), parse_constant=_no_number, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise _refused(f"the body is not JSON: {str(error)[:200]}", "body") from None
     asked = body.get("queries") if isinstance(body, dict) else None
@@ -48,13 +47,11 @@ async def read_queries(request: Request) -> list[dict[str, Any]]:
     return asked
 
 
-async def _bounded(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            raise _refused(f"more than {MAX_BODY:,} bytes in one request: {_INSTEAD}", "body")
-    return bytes(body)
+async def _body(request: Request) -> bytes:
+    try:
+        return await request.body()
+    except BodyTooLarge as error:
+        raise _refused(f"{error}: {_INSTEAD}", "body") from None
 
 
 def _no_number(text: str) -> float:
@@ -90,7 +87,10 @@ async def answer(
     asked: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """The answer's body: each query in order, with all its alerts. Raises BadForm, TooDear."""
-    forms = [read_query(n, query) for n, query in enumerate(asked)]
+    forms = []
+    for n, query in enumerate(asked):
+        forms.append(read_query(n, query))
+        await asyncio.sleep(0)
     results, total = [], 0
     try:
         async with asyncio.timeout(MAX_SECONDS) as together:

@@ -9,8 +9,9 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Request
 
+from app.clients import client_of
 from app.crossmatch import Matcher
-from app.errors import BadParameter, BadParameters, NoJobs, NotFound
+from app.errors import BadParameter, BadParameters, NoJobs, NotFound, unknown
 from app.fieldcounts import NightCounts
 from app.fragments import Fragments
 from app.gate import Asker
@@ -18,11 +19,10 @@ from app.jobs import Jobs
 from app.ledger import Ledger
 from app.matchquery import MatchQuery, parse_match
 from app.queries import Archive, check
-from app.ratelimit import client_of
 from app.resolver import Names
 from app.search import Search, parse_search
 from app.settings import Settings
-from app.spelling import nearest
+from app.spelling import MAX_NAME
 from app.values import integer
 from app.walks import Walks
 from archive.objects import ObjectStore
@@ -111,13 +111,17 @@ async def get_matcher(request: Request) -> Matcher:
     return matcher.reading(await get_archive(request))
 
 
+async def get_client(request: Request) -> str:
+    """Who asks."""
+    return client_of(request.scope, request.app.state.proxies)
+
+
 async def count_match(
-    request: Request,
+    client: Annotated[str, Depends(get_client)],
     matcher: Annotated[Matcher, Depends(get_matcher)],
-    settings: Annotated[Settings, Depends(get_settings)],
 ) -> AsyncIterator[None]:
     """Count the match until its answer has been sent. Raises TooMany."""
-    with matcher.begun_by(client_of(request.scope, frozenset(settings.trusted_proxies))):
+    with matcher.begun_by(client):
         yield
 
 
@@ -149,13 +153,8 @@ def only(*known: str) -> Callable[[Request], Awaitable[None]]:
 
     async def check_parameters(request: Request) -> None:
         given = [name for name, value in request.query_params.multi_items() if value.strip()]
-        if unknown := [name for name in given if name not in known]:
-            raise BadParameters(
-                [
-                    BadParameter(name[:64], "no parameter of this name", nearest(name, known))
-                    for name in unknown
-                ]
-            )
+        if errors := unknown(given, known):
+            raise BadParameters(errors)
 
     return check_parameters
 
@@ -169,7 +168,8 @@ def repeatable(*lists: str) -> Callable[[Request], Awaitable[None]]:
     async def check_repeats(request: Request) -> None:
         given = Counter(name for name, value in request.query_params.multi_items() if value.strip())
         if again := [name for name, times in given.items() if times > 1 and name not in lists]:
-            raise BadParameters([BadParameter(name[:64], "given more than once") for name in again])
+            reason = "given more than once"
+            raise BadParameters([BadParameter(name[:MAX_NAME], reason) for name in again])
 
     return check_repeats
 
@@ -177,6 +177,7 @@ def repeatable(*lists: str) -> Callable[[Request], Awaitable[None]]:
 no_repeats: Final = repeatable()
 
 
+ClientDependency = Annotated[str, Depends(get_client)]
 SettingsDependency = Annotated[Settings, Depends(get_settings)]
 ArchiveDependency = Annotated[Archive, Depends(get_archive)]
 StoreDependency = Annotated[ObjectStore, Depends(get_store)]

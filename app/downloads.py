@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
@@ -185,9 +185,19 @@ async def send_stream(
     if not_modified(request, headers["ETag"]):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     if request.scope.get("head"):
-        return Response(headers=headers, media_type=media_type)
+        return without_body(headers, media_type)
     _, body = await begun(chunks)
     return StreamingResponse(body, headers=headers, media_type=media_type)
+
+
+def without_body(headers: Mapping[str, str], media_type: str) -> Response:
+    """The answer to a HEAD of what is made while it is sent: nobody knows its length before."""
+
+    async def nothing() -> AsyncIterator[bytes]:
+        return
+        yield b""
+
+    return StreamingResponse(nothing(), headers=headers, media_type=media_type)
 
 
 async def begun(chunks: AsyncIterator[bytes]) -> tuple[bytes, AsyncIterator[bytes]]:

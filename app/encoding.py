@@ -12,7 +12,7 @@ import cramjam
 from fastapi import Request
 from isal import igzip, isal_zlib
 
-from app.accepting import weight, weights
+from app.accepting import MAX_LENGTH, weight, weights
 
 _LEVEL: Final = 1
 _GZIP: Final = 31
@@ -93,7 +93,7 @@ def coding_of(request: Request) -> Coding | None:
 
     A client that says nothing of codings may not know them.
     """
-    return _best(request.headers.get("accept-encoding", ""))
+    return _best(request.headers.get("accept-encoding", "")[:MAX_LENGTH])
 
 
 @lru_cache(maxsize=64)

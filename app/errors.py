@@ -23,7 +23,7 @@ Nothing below the routes raises an HTTP error.
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
@@ -37,7 +37,7 @@ from starlette.routing import Match
 
 from app.negotiation import wants_page
 from app.pages import error_page
-from app.spelling import nearest
+from app.spelling import MAX_NAME, MAX_SUGGESTIONS, Misspelt, nearest
 from archive.database import is_passing
 from archive.errors import MarsError, ObjectMissing, SchemaOutdated, StoreUnavailable
 
@@ -56,11 +56,29 @@ class BadParameter(NamedTuple):
 
     parameter: str
     reason: str
-    nearest: str | None = None
+    nearest: str | Misspelt | None = None
+    """As it is raised a name that is misspelt; in BadParameters.errors the known one."""
 
 
 def _hint(error: BadParameter) -> str:
     return f"; did you mean {error.nearest!r}?" if error.nearest else ""
+
+
+def _with_suggestions(errors: Sequence[BadParameter]) -> Iterator[BadParameter]:
+    """The errors, the first MAX_SUGGESTIONS of misspelt names with the nearest known one."""
+    left = MAX_SUGGESTIONS
+    for error in errors:
+        near = error.nearest
+        if isinstance(near, Misspelt):
+            near, left = nearest(*near) if left > 0 else None, left - 1
+        yield error._replace(nearest=near)
+
+
+def unknown(given: Iterable[str], known: Collection[str]) -> list[BadParameter]:
+    """An error for each name that is not known, however often it is given."""
+    names = dict.fromkeys(name for name in given if name not in known)
+    reason = "no parameter of this name"
+    return [BadParameter(name[:MAX_NAME], reason, Misspelt(name, known)) for name in names]
 
 
 class RequestError(MarsError):
@@ -75,8 +93,8 @@ class BadParameters(RequestError):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
     def __init__(self, errors: Sequence[BadParameter]) -> None:
-        super().__init__("; ".join(f"{e.parameter}: {e.reason}{_hint(e)}" for e in errors))
-        self.errors = tuple(errors)
+        self.errors = tuple(_with_suggestions(errors))
+        super().__init__("; ".join(f"{e.parameter}: {e.reason}{_hint(e)}" for e in self.errors))
 
 
 class BadForm(BadParameters):
@@ -236,10 +254,11 @@ def _bad_option(error: dict[str, Any]) -> BadParameter:
     name = [part for part in error["loc"] if isinstance(part, str)][-1]
     cause = error.get("ctx", {}).get("error")
     if isinstance(cause, ValueError):
-        return BadParameter(name, str(cause), getattr(cause, "nearest", None))
+        return BadParameter(name, str(cause), getattr(cause, "misspelt", None))
     near = None
     if error["type"] == "enum":
-        near = nearest(str(error["input"]).strip().lower(), _WORD.findall(error["ctx"]["expected"]))
+        given = str(error["input"]).strip().lower()
+        near = Misspelt(given, _WORD.findall(error["ctx"]["expected"]))
     return BadParameter(name, error["msg"], near)
 
 

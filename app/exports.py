@@ -17,6 +17,7 @@ from starlette.types import Send
 
 from app import queries
 from app.answers import page_links, place_header, send_table, table_headers
+from app.downloads import without_body
 from app.encoding import Coding, coding_of
 from app.errors import DATABASE_ERRORS
 from app.formats import alert_columns, alert_values
@@ -106,7 +107,7 @@ def send_pages(
     if coding:
         headers["Content-Encoding"] = coding.name
     if request.scope.get("head"):
-        return Response(headers=headers, media_type=wanted.media_type)
+        return without_body(headers, wanted.media_type)
     writer = wanted.writer(table, first.as_of)
     pieces = _pieces(writer, first, later, lambda rows: writer.rows(values(rows)))
     body = pieces if coding is None else compressed(pieces, coding)

@@ -13,6 +13,7 @@ import asyncpg
 from app.errors import BadParameters
 from app.form import FORM, GROUPS, Entry
 from app.search import MAX_EXPORT, parse_search
+from app.values import MAX_TEXT
 from archive import times
 from archive.tables import FILTER_OF_FID
 
@@ -96,12 +97,15 @@ COLUMNS: Final = (
 
 
 def known(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The parameters that the form knows, those not blank, the first of each name, in its order."""
+    """The parameters that the form knows, those not blank, the first of each name, in its order.
+
+    A value too long to be read is cut, but still too long: the page shows each some thirty times.
+    """
     given: dict[str, str] = {}
     for name, value in pairs:
         given.setdefault(name, value)
     names = (*FORM, *ORDER, "page")
-    return {name: given[name] for name in names if given.get(name, "").strip()}
+    return {name: given[name][: MAX_TEXT + 1] for name in names if given.get(name, "").strip()}
 
 
 def address(parameters: Parameters, **changed: str | None) -> str:

@@ -10,6 +10,8 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
+from app.bounds import Bounds
+from app.clients import networks_of
 from app.crossmatch import Matcher
 from app.errors import DATABASE_ERRORS, add_error_handlers, reason_of
 from app.fieldcounts import NightCounts
@@ -91,6 +93,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.settings = settings
+    app.state.proxies = networks_of(settings.trusted_proxies)
     app.state.schema_is_current = False
     api = f"{settings.public_url}/api/v1"
     app.state.fragments = Fragments(alert_items, api)
@@ -100,6 +103,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(routes.router)
     add_error_handlers(app)
     app.add_middleware(RateLimit, settings=settings)
+    app.add_middleware(Bounds)
     app.add_middleware(Surroundings)
     app.add_middleware(
         CORSMiddleware,

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import Final
 
-from app.accepting import weight, weights
+from app.accepting import MAX_LENGTH, weight, weights
 from app.parquet import Parquet
 from app.spelling import Unknown
 from app.tabular import Csv, Format, JsonLines
@@ -39,9 +39,13 @@ def format_named(text: str) -> str:
     return name
 
 
-@lru_cache(maxsize=64)
 def negotiated(accept: str) -> str:
     """The name of the format that Accept likes best; JSON among equals and where it knows none."""
+    return _best(accept[:MAX_LENGTH])
+
+
+@lru_cache(maxsize=64)
+def _best(accept: str) -> str:
     given = weights(accept)
     liked = {
         name: max(weight(given, kind) for kind in known.accepted) for name, known in FORMATS.items()

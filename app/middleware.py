@@ -42,7 +42,9 @@ class Surroundings:
         method, status = scope["method"], NOT_STARTED
         if head := method == "HEAD":
             # Every GET route answers HEAD: the body is made where it must be, and dropped.
-            scope = {**scope, "method": "GET", "head": True}
+            # Range is GET's alone (RFC 9110, section 14.2).
+            whole = [header for header in scope["headers"] if header[0] != b"range"]
+            scope = {**scope, "method": "GET", "headers": whole, "head": True}
 
         async def answer(message: Message) -> None:
             nonlocal status

@@ -16,12 +16,11 @@ from pydantic import (
 from pydantic.json_schema import SkipJsonSchema
 
 from app import nights
-from app.errors import BadParameter, BadParameters
+from app.errors import BadParameters, unknown
 from app.examples import NIGHT
 from app.media import FORMATS, JSON, format_named
 from app.points import POINTS, PointKind
 from app.selection import fields_named
-from app.spelling import nearest
 from app.values import integer
 
 MAX_SIZE: Final = 1024
@@ -73,12 +72,8 @@ class Options(BaseModel):
     @classmethod
     def _known(cls, given: dict[str, Any]) -> dict[str, Any]:
         filled = {n: v for n, v in given.items() if not isinstance(v, str) or v.strip()}
-        unknown = [name for name in filled if name not in cls.model_fields]
-        if unknown:
-            reason = "no parameter of this name"
-            raise BadParameters(
-                [BadParameter(n[:64], reason, nearest(n, cls.model_fields)) for n in unknown]
-            )
+        if errors := unknown(filled, cls.model_fields):
+            raise BadParameters(errors)
         return filled
 
 

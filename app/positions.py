@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-_DECIMAL: Final = r"[+-]?(?:\d+\.?\d*|\.\d+)"
+# Digits can be matched in one way only: else a wrong end costs the cube of their number.
+_DECIMAL: Final = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)"
 _SECONDS: Final = r"\d{1,2}(?:\.\d*)?"
 _FORMS: Final = tuple(
     re.compile(pattern, re.ASCII | re.IGNORECASE)

@@ -5,17 +5,17 @@ the state there is. Headers as draft-ietf-httpapi-ratelimit-headers has them. Th
 process's; behind several workers a client has that many buckets.
 """
 
-import ipaddress
 import math
 import time
 from collections import OrderedDict
 from http import HTTPStatus
 from typing import Final
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.clients import client_of, is_loopback, networks_of
 from app.errors import problem
 from app.settings import Settings
 
@@ -30,12 +30,12 @@ class RateLimit:
         self.app = app
         self._interval = 1 / settings.rate_limit_per_s if settings.rate_limit_per_s else 0.0
         self._burst = settings.rate_limit_burst
-        self._trusted = frozenset(settings.trusted_proxies)
+        self._trusted = networks_of(settings.trusted_proxies)
         self._due: OrderedDict[str, float] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         client = client_of(scope, self._trusted) if scope["type"] == "http" else ""
-        if not self._interval or not client or _is_loopback(client):
+        if not self._interval or not client or is_loopback(client):
             await self.app(scope, receive, send)
             return
         left, wait = self._take(client, time.monotonic())
@@ -69,30 +69,3 @@ class RateLimit:
             self._due.popitem(last=False)
         left = int((allowed - ahead) / self._interval + 1e-9) if passes else 0
         return left, 0.0 if passes else ahead - allowed
-
-
-def client_of(scope: Scope, trusted: frozenset[str]) -> str:
-    """The client's address: the peer's, or what trusted proxies say in X-Forwarded-For.
-
-    The header is read from its end: what a client wrote itself stands before what our proxies add.
-    """
-    peer: str = (scope.get("client") or ("",))[0]
-    hops = Headers(scope=scope).get("x-forwarded-for", "").split(",")
-    while peer in trusted and hops:
-        hop = hops.pop().strip()
-        if not _address(hop):
-            break
-        peer = hop
-    return peer
-
-
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(text)
-    except ValueError:
-        return None
-
-
-def _is_loopback(client: str) -> bool:
-    address = _address(client)
-    return address is not None and address.is_loopback

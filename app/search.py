@@ -12,12 +12,12 @@ from typing import Any, Final, NamedTuple
 
 from app.arcs import bent
 from app.cursor import Cursor, read_cursor
-from app.errors import BadParameter, BadParameters
+from app.errors import BadParameter, BadParameters, unknown
 from app.filters import FIELDS, FILTERS, Clause
 from app.media import FORMATS, JSON, format_named, negotiated
 from app.regions import Cone, Named, Polygon, parse_cone, parse_named, parse_polygon
 from app.selection import default_fields, fields_named, flat
-from app.spelling import MAX_NAME, Unknown, nearest
+from app.spelling import Unknown
 from app.values import integer, plain_text
 
 DEFAULT_LIMIT: Final = 100
@@ -33,6 +33,7 @@ PAGE_PARAMETERS: Final = (
     *("cone", "polygon", "name", "where", "sort", "limit", "cursor", "after", "as_of", "count"),
     *("fields", "format"),
 )
+_NAMES: Final = dict.fromkeys((*PAGE_PARAMETERS, *FILTERS))
 
 
 class Sort(NamedTuple):
@@ -131,7 +132,7 @@ _PARSE: Final[dict[str, Callable[[str], Any]]] = {
 def refused(name: str, error: ValueError) -> BadParameter:
     """What was wrong with a parameter's value, and what would be right."""
     if isinstance(error, Unknown):
-        return BadParameter(name, str(error), error.nearest)
+        return BadParameter(name, str(error), error.misspelt)
     shown = f"; an example is {FILTERS[name].example}" if name in FILTERS else ""
     return BadParameter(name, f"{error}{shown}")
 
@@ -142,11 +143,13 @@ def parse_search(parameters: Iterable[tuple[str, str]], accept: str = "") -> Sea
     Raises BadParameters with every error in it.
     """
     given = [(name, value) for name, value in parameters if value.strip()]
+    times = Counter(name for name, _ in given)
     errors = [
-        BadParameter(name[:MAX_NAME], "given more than once")
-        for name, times in Counter(name for name, _ in given).items()
-        if times > 1 and name != "where"
+        BadParameter(name, "given more than once")
+        for name in times
+        if times[name] > 1 and name in _NAMES and name != "where"
     ]
+    errors += unknown(times, _NAMES)
     clauses: list[Clause] = []
     page: dict[str, Any] = {}
     for name, value in given:
@@ -157,12 +160,9 @@ def parse_search(parameters: Iterable[tuple[str, str]], accept: str = "") -> Sea
                 clauses.append(_parse_where(value))
             elif name in FILTERS:
                 clauses.append(FILTERS[name].read(value))
-            else:
-                near = nearest(name, (*PAGE_PARAMETERS, *FILTERS))
-                errors.append(BadParameter(name[:MAX_NAME], "no parameter of this name", near))
         except ValueError as error:
             errors.append(refused(name, error))
-    if sum(name == "where" for name, _ in given) > MAX_CLAUSES:
+    if times["where"] > MAX_CLAUSES:
         errors.append(BadParameter("where", f"more than {MAX_CLAUSES} filters"))
     if errors:
         raise BadParameters(errors)

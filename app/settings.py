@@ -1,6 +1,11 @@
 """Settings of the app, read from the environment (prefix MARS_)."""
 
-from pydantic import Field, SecretStr
+import json
+from ipaddress import ip_interface, ip_network
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import NoDecode
 
 from archive.settings import ArchiveSettings
 
@@ -45,9 +50,10 @@ class Settings(ArchiveSettings):
     rate_limit_burst: int = Field(
         default=500, ge=1, description="Requests that a client may make at once after a rest."
     )
-    trusted_proxies: list[str] = Field(
+    trusted_proxies: Annotated[list[str], NoDecode] = Field(
         default=[],
-        description="Addresses of proxies (JSON list) whose X-Forwarded-For is believed.",
+        description="Addresses and networks (10.0.0.0/8) of proxies, separated by commas or as a "
+        "JSON list, whose X-Forwarded-For is believed.",
     )
     app_database_url: SecretStr = Field(
         default=SecretStr(""),
@@ -82,3 +88,31 @@ class Settings(ArchiveSettings):
     job_days: float = Field(
         default=7.0, gt=0, description="Days after which a job and its result are deleted."
     )
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _listed(cls, given: Any) -> Any:
+        if not isinstance(given, str):
+            return given
+        if given.lstrip().startswith("["):
+            return json.loads(given)
+        return [part for part in given.split(",") if part.strip()]
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, given: list[str]) -> list[str]:
+        return [_network(text.strip()) for text in given]
+
+
+def _network(text: str) -> str:
+    """A network, or an address as one, in its proper form. Raises ValueError."""
+    try:
+        network = ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is neither an address nor a network: write 10.0.0.1, 10.0.0.0/8 or "
+            "2001:db8::/32; 0.0.0.0/0 and ::/0 trust every proxy there is"
+        ) from None
+    if ip_interface(text).ip != network.network_address:
+        raise ValueError(f"{text!r} has bits beyond its prefix: write {network}")
+    return str(network)

@@ -2,10 +2,12 @@
 
 import difflib
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 MAX_NAME: Final = 64
-"""Characters of an unknown name that are looked at."""
+"""Characters of an unknown name that are looked at, and shown."""
+MAX_SUGGESTIONS: Final = 8
+"""Misspelt names of one request that get a suggestion: among 800 known ones it takes 1 ms."""
 _LEGACY: Final = {
     "objectId": "object_id",
     "objectcone": "name",
@@ -27,9 +29,16 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return next(iter(difflib.get_close_matches(meant + mark + operator, names, 1, 0.7)), None)
 
 
+class Misspelt(NamedTuple):
+    """A name that is not known, and those that are: whether to look for the nearest is open."""
+
+    name: str
+    known: Iterable[str]
+
+
 class Unknown(ValueError):
-    """A name that is not known, and the known one that is nearest."""
+    """A value that is none of those that are known."""
 
     def __init__(self, reason: str, name: str, known: Iterable[str]) -> None:
         super().__init__(reason)
-        self.nearest = nearest(name, known)
+        self.misspelt = Misspelt(name, known)

@@ -8,6 +8,8 @@ from app.errors import BadBody
 from app.rows import COLUMNS, MAX_ROW, Row, Text
 
 MAX_COLUMNS: Final = 1000
+MAX_DEPTH: Final = 100
+"""Elements within one another; expat keeps the tag of each until it ends."""
 MAX_TOKEN: Final = 1_000_000
 """Bytes of a tag or a comment, which expat holds until they end."""
 
@@ -108,7 +110,7 @@ class VotableReader:
         self._cells: list[str] = []
         self._cell: str | None = None
         self._over = False
-        self._fed = 0
+        self._fed = self._depth = 0
 
     def feed(self, data: bytes) -> list[Row]:
         """The rows of all TR elements that are whole."""
@@ -144,6 +146,9 @@ class VotableReader:
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         name = tag.rpartition(":")[2]
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise BadBody(f"{self._where()}: more than {MAX_DEPTH} elements within one another")
         if self._over:
             return
         if name == "FIELD":
@@ -168,6 +173,7 @@ class VotableReader:
 
     def _end(self, tag: str) -> None:
         name = tag.rpartition(":")[2]
+        self._depth -= 1
         if name == "TD" and self._cell is not None:
             self._cells.append(self._cell)
             self._cell = None

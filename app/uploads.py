@@ -9,9 +9,8 @@ from collections.abc import AsyncIterator
 from typing import Final, Protocol
 
 from fastapi import Request
-from starlette.requests import ClientDisconnect
 
-from app.errors import BadBody, BodyTooLarge, BodyTooSlow, UnknownMedia
+from app.errors import UnknownMedia
 from app.jsonbody import JsonReader
 from app.rows import Row
 from app.tablebody import CsvReader, VotableReader
@@ -36,33 +35,16 @@ READERS: Final[dict[str, type[JsonReader] | type[CsvReader] | type[VotableReader
 }
 
 
-async def targets_of(
-    request: Request, targets: Targets, max_bytes: int, max_seconds: float
-) -> AsyncIterator[list[Target]]:
+async def targets_of(request: Request, targets: Targets) -> AsyncIterator[list[Target]]:
     """The targets of a body as they come, read in a thread: 30 µs each.
 
-    Raises UnknownMedia, BodyTooLarge, BodyTooSlow, BadBody, or what `targets` found wrong.
+    Raises UnknownMedia, BadBody, what `targets` found wrong, or that the body is beyond its bounds.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in READERS:
         raise UnknownMedia(f"Content-Type must be one of {', '.join(READERS)}")
     reader: Reader = READERS[kind]()
-    size, chunks = 0, aiter(request.stream())
-    deadline = asyncio.get_running_loop().time() + max_seconds
-    while True:
-        try:
-            async with asyncio.timeout_at(deadline):
-                chunk = await anext(chunks, None)
-        except TimeoutError:
-            raise BodyTooSlow(f"the body took more than {max_seconds:g} s") from None
-        except ClientDisconnect:
-            # Nobody reads this but the log, where it is no error of ours.
-            raise BadBody("the connection ended before the body did") from None
-        if chunk is None:
-            break
-        size += len(chunk)
-        if size > max_bytes:
-            raise BodyTooLarge(f"the body has more than {max_bytes:,} bytes")
+    async for chunk in request.stream():
         yield await asyncio.to_thread(lambda data: targets.take(reader.feed(data)), chunk)
     yield targets.take(reader.close())
     targets.check()

@@ -14,8 +14,10 @@ Value = float | int | str | bool
 Parse = Callable[[str], Value]
 
 MAX_TEXT: Final = 200
+"""Characters of one value, of whatever kind; a list may have many of them."""
 _INT64: Final = 2**63
-NUMBER: Final = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
+# No two parts of it can match the same digits: a wrong end is found in one pass.
+NUMBER: Final = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
 MOMENT: Final = (
     "[1-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
     "([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})?)?"
@@ -27,9 +29,9 @@ _INTEGER: Final = re.compile(r"[+-]?\d{1,19}", re.ASCII)
 
 def number(text: str) -> float:
     """A finite decimal number; blanks around it and a plus sign are fine. Raises ValueError."""
-    if not _NUMBER.fullmatch(text.strip()):
+    if not _NUMBER.fullmatch(bare := _stripped(text)):
         raise ValueError("not a number")
-    value = float(text)
+    value = float(bare)
     if not math.isfinite(value):
         raise ValueError("beyond double precision")
     return value
@@ -46,9 +48,9 @@ def single(text: str) -> float:
 
 def integer(text: str) -> int:
     """A 64-bit integer."""
-    if not _INTEGER.fullmatch(text.strip()):
+    if not _INTEGER.fullmatch(bare := _stripped(text)):
         raise ValueError("not an integer")
-    value = int(text)
+    value = int(bare)
     if not -_INT64 <= value < _INT64:
         raise ValueError("beyond 64 bits")
     return value
@@ -57,10 +59,20 @@ def integer(text: str) -> int:
 def plain_text(text: str) -> str:
     """A string that PostgreSQL can hold."""
     if len(text) > MAX_TEXT:
-        raise ValueError(f"longer than {MAX_TEXT} characters")
+        raise ValueError(_TOO_LONG)
     if "\0" in text or not text.isprintable():
         raise ValueError("holds characters that cannot be printed")
     return text.strip()
+
+
+_TOO_LONG: Final = f"longer than {MAX_TEXT} characters"
+
+
+def _stripped(text: str) -> str:
+    """A value without the blanks around it. Raises ValueError beyond MAX_TEXT."""
+    if len(bare := text.strip()) > MAX_TEXT:
+        raise ValueError(_TOO_LONG)
+    return bare
 
 
 def truth(text: str) -> bool:
@@ -81,7 +93,7 @@ def band(text: str) -> str:
 def moment(text: str) -> float:
     """Julian date of an RFC 3339 time or a date; without an offset it is UTC."""
     # In a query string the plus of an offset arrives as a blank.
-    mended = re.sub(r"(:\d\d(?:\.\d+)?) (\d\d:\d\d)$", r"\1+\2", text.strip(), flags=re.ASCII)
+    mended = re.sub(r"(:\d\d(?:\.\d+)?) (\d\d:\d\d)$", r"\1+\2", _stripped(text), flags=re.ASCII)
     try:
         read = datetime.fromisoformat(mended)
         return times.jd_of(read.astimezone(UTC) if read.tzinfo else read)

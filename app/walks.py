@@ -21,11 +21,17 @@ from app.matching import LEGACY
 from app.search import Search
 from archive.tables import alert
 
-MOST: Final = 10_000
-"""Pages remembered, by each process; the one unused for longest is forgotten first."""
+MOST_OF_CLIENT: Final = 50
+"""Pages remembered of one client: it needs one for each search through which it walks."""
+MOST_CLIENTS: Final = 1000
+"""Clients whose pages are remembered, by each process; who walked last longest ago goes first."""
 KEPT_S: Final = 600.0
 """How long: a client may do much between two pages, but a page must not be of another day."""
 _MAX_PAGE: Final = 2**63 // PAGE_SIZE
+
+
+_Starts = OrderedDict[tuple[str, int], tuple[Cursor, float]]
+"""Where pages of a search begin, and since when that is known; by its digest and their number."""
 
 
 class Listed(NamedTuple):
@@ -39,7 +45,7 @@ class Walks:
     """Where pages begin, by client, search and number."""
 
     def __init__(self) -> None:
-        self._starts: OrderedDict[tuple[str, str, int], tuple[Cursor, float]] = OrderedDict()
+        self._clients: OrderedDict[str, _Starts] = OrderedDict()
 
     async def page(
         self, archive: queries.Archive, client: str, form: Form, search: Search
@@ -66,14 +72,19 @@ class Walks:
         return listed
 
     def _start(self, client: str, digest: str, page: int) -> Cursor | None:
-        start, since = self._starts.get((client, digest, page), (None, 0.0))
+        own: _Starts = self._clients.get(client, OrderedDict())
+        start, since = own.get((digest, page), (None, 0.0))
         return start if time.monotonic() - since < KEPT_S else None
 
     def _remember(self, client: str, digest: str, page: int, start: Cursor) -> None:
-        self._starts[client, digest, page] = start, time.monotonic()
-        self._starts.move_to_end((client, digest, page))
-        if len(self._starts) > MOST:
-            self._starts.popitem(last=False)
+        own = self._clients.setdefault(client, OrderedDict())
+        self._clients.move_to_end(client)
+        own[digest, page] = start, time.monotonic()
+        own.move_to_end((digest, page))
+        if len(own) > MOST_OF_CLIENT:
+            own.popitem(last=False)
+        if len(self._clients) > MOST_CLIENTS:
+            self._clients.popitem(last=False)
 
 
 def _after(search: Search, row: Any, step: int = 0) -> Cursor:

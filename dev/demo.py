@@ -71,9 +71,8 @@ def start_programs(state: State, children: Children) -> None:
     place = ["--host", "127.0.0.1", "--port", str(state.ports.app)]
     say("starting the consumer and the app")
     children.start("consumer", ["consumer", "stream"], "writer")
-    children.start(
-        "app", ["uvicorn", "--factory", "app.main:create_app", "--no-access-log", *place], "reader"
-    )
+    options = ["--no-access-log", "--no-proxy-headers", *place]
+    children.start("app", ["uvicorn", "--factory", "app.main:create_app", *options], "reader")
     addresses = {
         "consumer": f"http://127.0.0.1:{state.ports.metrics}/metrics",
         "app": f"http://127.0.0.1:{state.ports.app}/readyz",

@@ -1,8 +1,10 @@
 """Swagger UI, served from our own files under a policy that lets nothing else in."""
 
+import re
 from pathlib import Path
 from typing import Final
 
+import orjson
 from fastapi import APIRouter, Request, Response
 
 from app import examples, queries
@@ -32,9 +34,12 @@ async def get_docs() -> Response:
 @router.get("/docs/openapi.json")
 async def get_docs_document(request: Request) -> Response:
     """openapi.json as the page shows it: what its forms are filled with is in this archive."""
-    text = canonical(request.app.openapi())
-    for shown, own in (await _own(request)).items():
-        text = text.replace(shown, own)
+    # They stand within strings of JSON, and a stored name may hold any character.
+    own = {
+        shown: orjson.dumps(text)[1:-1].decode() for shown, text in (await _own(request)).items()
+    }
+    examples_of = re.compile("|".join(map(re.escape, own)))
+    text = examples_of.sub(lambda found: own[found[0]], canonical(request.app.openapi()))
     return Response(text, headers={"Cache-Control": "no-cache"}, media_type="application/json")
 
 

@@ -5,7 +5,7 @@ from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Request, Response
 
-from app import bulk
+from app import bounds, bulk
 from app.dependencies import SettingsDependency
 from app.filters import FILTERS
 from app.form import FORM, GROUPS, SORTS, Entry
@@ -102,6 +102,7 @@ async def get_help(request: Request, settings: SettingsDependency) -> Response:
         url=settings.public_url,
         counted=COUNTED,
         bulk=bulk,
+        most_bytes=bounds.ANY_BODY.max_bytes,
     )
 
 

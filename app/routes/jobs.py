@@ -12,6 +12,7 @@ from sqlalchemy import Row
 from app import results
 from app.answers import send_json
 from app.dependencies import (
+    ClientDependency,
     JobsDependency,
     MatcherDependency,
     SettingsDependency,
@@ -28,7 +29,6 @@ from app.matchquery import parse_match
 from app.media import FORMATS
 from app.openapi import PROBLEMS, bytes_of, path
 from app.paging import seen_up_to
-from app.ratelimit import client_of
 from app.targets import Target, Targets
 from app.uploads import targets_of
 from archive.errors import StoreUnavailable
@@ -37,8 +37,6 @@ from archive.objects import ObjectStore
 router = APIRouter(prefix="/api/v1", tags=["match"], responses=PROBLEMS)
 ALONE: Final = [Depends(no_parameters)]
 MAX_POSITIONS: Final = 1_000_000
-MAX_BODY: Final = 200_000_000
-MAX_SECONDS: Final = 900.0
 PART: Final = 20_000
 """Positions that are kept together: what a job holds in memory at a time."""
 JobPath = Annotated[
@@ -58,7 +56,9 @@ JobPath = Annotated[
     },
 )
 async def start_match_job(
+    *,
     request: Request,
+    client: ClientDependency,
     jobs: JobsDependency,
     matcher: MatcherDependency,
     store: StoreDependency,
@@ -71,12 +71,11 @@ async def start_match_job(
     """
     given = request.query_params.multi_items()
     query = parse_match(given, refused=("format",))
-    client = client_of(request.scope, frozenset(settings.trusted_proxies))
     await jobs.check_room(client)
     as_of = seen_up_to(query.search.as_of, await matcher.newest_batch(query.search.as_of))
     job, targets, adding = new_id(), Targets(query.radius, MAX_POSITIONS, ""), False
     try:
-        read = targets_of(request, targets, MAX_BODY, MAX_SECONDS)
+        read = targets_of(request, targets)
         parts = await _keep(store, job, read)
         told: dict[str, Any] = {"parts": parts, "positions": targets.count, "as_of": as_of}
         told["parameters"] = [list(pair) for pair in given]

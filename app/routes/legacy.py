@@ -10,6 +10,7 @@ from app.answers import send_json
 from app.asking import placed
 from app.dependencies import (
     ArchiveDependency,
+    ClientDependency,
     LegacyFragmentsDependency,
     NamesDependency,
     SettingsDependency,
@@ -24,7 +25,6 @@ from app.front import front_page, latest_time
 from app.matching import LEGACY
 from app.negotiation import wants_json
 from app.pages import render, slashed
-from app.ratelimit import client_of
 from app.regions import Cone
 from app.routes.alert_page import alert_page
 from app.search import Search
@@ -62,10 +62,9 @@ async def list_legacy_alerts(
     fragments: LegacyFragmentsDependency,
     names: NamesDependency,
     walks: WalksDependency,
-    settings: SettingsDependency,
+    client: ClientDependency,
 ) -> Response:
     """A page of the alerts that match the form."""
-    client = client_of(request.scope, frozenset(settings.trusted_proxies))
     if not wants_json(request):
         return await front_page(request, archive, names, walks, client)
     form = read_form(request.query_params.multi_items())

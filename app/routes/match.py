@@ -25,8 +25,6 @@ from app.targets import MAX_POSITIONS, Targets
 from app.uploads import targets_of
 
 router = APIRouter(prefix="/api/v1/match", tags=["match"], responses=PROBLEMS)
-MAX_BODY: Final = 5_000_000
-MAX_SECONDS: Final = 60.0
 _INSTEAD: Final = ": send them to /api/v1/match/jobs"
 
 
@@ -53,7 +51,7 @@ async def match_positions(
     """
     search, targets = query.search, Targets(query.radius, MAX_POSITIONS, _INSTEAD)
     asked = []
-    async for some in targets_of(request, targets, MAX_BODY, MAX_SECONDS):
+    async for some in targets_of(request, targets):
         asked += some
     as_of = seen_up_to(search.as_of, await matcher.newest_batch(search.as_of))
     pieces = await _begun(matcher.pieces(asked, search, as_of))

@@ -84,7 +84,9 @@ async def serving(settings: Settings, prefix: str = "") -> AsyncIterator[httpx.A
         port = listener.getsockname()[1]
         address = f"http://127.0.0.1:{port}"
         public = settings.model_copy(update={"public_url": address + prefix})
-        config = uvicorn.Config(create_app(public), log_config=None, access_log=False)
+        config = uvicorn.Config(
+            create_app(public), log_config=None, access_log=False, proxy_headers=False
+        )
         server = uvicorn.Server(config)
         # Ctrl-C ends the tests, and not the app alone.
         server.capture_signals = nullcontext  # type: ignore[method-assign,assignment]

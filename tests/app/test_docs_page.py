@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from app.examples import JOB, NIGHT, OF_FIELD
 from dev.simulator import simulate
+from tests import packets
 from tests.app.conftest import Served, fresh_archive, serving, take_in
 from tests.pages.conftest import FLAGS
 
@@ -119,6 +120,17 @@ async def test_its_document_of_an_empty_archive() -> None:
     async with fresh_archive() as settings, serving(settings) as client:
         shown = (await client.get("/docs/openapi.json")).json()
     assert OF_FIELD["candid"] in json.dumps(shown)
+
+
+async def test_its_document_takes_any_name_that_is_stored() -> None:
+    name = f'a"b\\{JOB}\\n<'
+    async with fresh_archive() as settings:
+        await take_in(settings, [packets.packet(object_id=name)], "ztf_20260131_programid1")
+        async with serving(settings) as client:
+            document = (await client.get("/docs/openapi.json")).json()
+    of_object = document["paths"]["/api/v1/objects/{object_id}"]["get"]["parameters"]
+    (shown,) = (p["examples"] for p in of_object if p["name"] == "object_id")
+    assert shown == {"one": {"value": name}}
 
 
 async def test_its_document_without_a_database(served: Served) -> None:

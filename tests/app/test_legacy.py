@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from app import walks
-from app.bulk import MAX_ALERTS, MAX_BODY, MAX_QUERIES
+from app.bounds import ANY_BODY
+from app.bulk import MAX_ALERTS, MAX_QUERIES
+from app.cursor import Cursor
 from app.form import FORM, PAGE_SIZE, SORTS
 from app.legacy import CANDIDATE_KEYS
 from tests import packets
@@ -183,6 +185,21 @@ async def test_a_page_jumped_to_begins_where_it_began(monkeypatch: pytest.Monkey
             assert len((await page(client, **newest))["results"]) == 50
             monkeypatch.setattr(walks, "KEPT_S", 0.0)
             assert len((await page(client, **newest))["results"]) == 51
+
+
+def test_the_pages_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walks, "MOST_CLIENTS", 3)
+    monkeypatch.setattr(walks, "MOST_OF_CLIENT", 2)
+    kept, start = walks.Walks(), Cursor("", 0, None, 0)
+    for page_number in range(2, 6):
+        for client in ("greedy", "greedy", "b", "c"):
+            kept._remember(client, "digest", page_number, start)
+    assert {client: list(own) for client, own in kept._clients.items()} == {
+        client: [("digest", 4), ("digest", 5)] for client in ("greedy", "b", "c")
+    }
+    kept._remember("d", "digest", 2, start)
+    assert list(kept._clients) == ["b", "c", "d"]
+    assert kept._start("greedy", "digest", 5) is None
 
 
 @pytest.mark.parametrize("name", ["sort_value", *(name for name in FORM if name != "objectcone")])
@@ -391,7 +408,7 @@ async def test_bulk(served: Served) -> None:
         *(b'{"queries":{}}', b'{"queries":[1]}', b'{"queries":null}', b'{"queries":[[]]}'),
         *(b'{"queries":[{"rb__gte":NaN}]}', b'{"queries":[{"a":1e999}]}', b"9" * 9999),
         b'{"queries":[' + b"{}," * MAX_QUERIES + b"{}]}",
-        b" " * (MAX_BODY + 1),
+        b" " * (ANY_BODY.max_bytes + 1),
     ],
 )
 async def test_bodies_that_are_refused(served: Served, body: bytes) -> None:
@@ -399,7 +416,7 @@ async def test_bodies_that_are_refused(served: Served, body: bytes) -> None:
 
 
 async def test_bulk_bounds_name_the_way_out(served: Served) -> None:
-    for body in (json.dumps({"queries": [{}] * (MAX_QUERIES + 1)}), " " * (MAX_BODY + 1)):
+    for body in (json.dumps({"queries": [{}] * (MAX_QUERIES + 1)}), " " * (ANY_BODY.max_bytes + 1)):
         headers = {"Content-Type": "application/json"}
         answer = await served.client.post("/", content=body, headers=headers)
         assert "/api/v1/match" in answer.json()["detail"]

@@ -4,12 +4,12 @@ import json
 from typing import Any
 
 import pytest
-from fastapi import Request
 
 from app.errors import BadBody, BadParameters
 from app.rows import MAX_ROW
+from app.tablebody import MAX_DEPTH
 from app.targets import MAX_TOLD, Targets
-from app.uploads import READERS, VOTABLE, targets_of
+from app.uploads import READERS, VOTABLE
 
 ROWS = [("a", 10.5, -20.25, '2"'), ("Ätna, 2", 0.0, 90.0, "0.001"), ("c", 359.9, 1e-7, "1'")]
 JSON_LIST = json.dumps(
@@ -156,17 +156,13 @@ def test_what_cannot_be_read_is_refused_with_its_place(
         read(kind, data, 1000, radius=1.0)
 
 
-async def test_a_client_that_goes_away_is_no_error_of_ours() -> None:
-    scope = {"type": "http", "headers": [(b"content-type", b"text/csv")], "method": "POST"}
-    begun = {"type": "http.request", "body": b"ra,dec\n1,", "more_body": True}
-    messages = iter([begun, {"type": "http.disconnect"}])
-
-    async def receive() -> Any:
-        return next(messages)
-
-    with pytest.raises(BadBody, match="the connection ended"):
-        async for _ in targets_of(Request(scope, receive), Targets(1.0, 10, ""), 1000, 5.0):
-            pass
+def test_elements_may_not_be_nested_without_end() -> None:
+    deep = f"<VOTABLE>{'<a>' * MAX_DEPTH}"
+    with pytest.raises(BadBody, match=f"more than {MAX_DEPTH} elements within one another"):
+        read(VOTABLE, deep.encode(), 1000, radius=1.0)
+    beside = votable(f"{FIELDS}{'<a><b/></a>' * MAX_DEPTH}", "")
+    with pytest.raises(BadParameters, match="there are none"):
+        read(VOTABLE, beside.encode(), 1000, radius=1.0)
 
 
 BAD_ROWS: list[tuple[dict[str, Any], str]] = [

@@ -1,0 +1,140 @@
+"""What one request may bring: bounds on its headers, its parameters and its body.
+
+They stand before every route, so that none can forget them. The address, 64 kB at most, is bounded
+by the server, one value by values.py, and the number of requests by ratelimit.py.
+"""
+
+import asyncio
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Final, NamedTuple
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import BadBody, BodyTooLarge, BodyTooSlow, RequestError, problem
+
+MAX_HEADERS: Final = 131_072
+"""Bytes of all headers, each with 32 more, as HTTP/2 counts them (RFC 9113, section 6.5.2)."""
+_OF_A_HEADER: Final = 32
+MAX_PARAMETERS: Final = 64
+"""Parameters in an address; `where` is not among them and may be there as often again."""
+
+
+class Body(NamedTuple):
+    """How much a body may hold, and how long all in all it may be waited for."""
+
+    max_bytes: int
+    max_seconds: float
+
+
+ANY_BODY: Final = Body(1_000_000, 60.0)
+BODIES: Final[dict[str, Body]] = {
+    "/api/v1/match": Body(5_000_000, 60.0),
+    "/api/v1/match/jobs": Body(200_000_000, 900.0),
+}
+"""Those of some paths; at all others a body is bounded by ANY_BODY."""
+LINGER_S: Final = 2.0
+"""Seconds in which the rest of a body that is not read may come before the connection is closed."""
+
+
+class Bounds:
+    """Refuses what is beyond the bounds, and lets no route wait for a body longer than they say."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        body = _Incoming(scope, receive, send)
+        app = _refusal(scope) or self.app
+        await app(scope, body.receive, body.send)
+
+
+def _refusal(scope: Scope) -> ASGIApp | None:
+    """The answer to a request that is beyond a bound; it does not look at what is too much."""
+    size = sum(len(name) + len(value) + _OF_A_HEADER for name, value in scope["headers"])
+    if size > MAX_HEADERS:
+        detail = f"the headers have more than {MAX_HEADERS:,} bytes"
+        bare = {**scope, "query_string": b"", "headers": []}
+        return problem(Request(bare), HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, detail)
+    query: bytes = b"&" + scope["query_string"]
+    filters = query.count(b"&where=")
+    if filters > MAX_PARAMETERS or query.count(b"&") - filters > MAX_PARAMETERS:
+        detail = f"more than {MAX_PARAMETERS} parameters in one address, `where` counted apart"
+        typed = scope["path"].startswith("/api/")
+        status = HTTPStatus.UNPROCESSABLE_ENTITY if typed else HTTPStatus.BAD_REQUEST
+        return problem(Request({**scope, "query_string": b""}), status, detail)
+    return None
+
+
+class _Incoming:
+    """A request's body, as far as it has come, and the answer, which does not wait for the rest."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._receive, self._send = receive, send
+        self._bound = BODIES.get(scope["path"], ANY_BODY)
+        headers = Headers(scope=scope)
+        told = headers.get("content-length", "")
+        self._told = int(told[:20]) if told.isdecimal() else 0
+        self._unread = self._told > 0 or "transfer-encoding" in headers
+        self._size, self._left = 0, self._bound.max_seconds
+        self._answered = self._closing = False
+
+    async def receive(self) -> Message:
+        """The next piece. Raises BodyTooLarge, BodyTooSlow, BadBody where the client has gone."""
+        if not self._unread:
+            return await self._receive()
+        if self._told > self._bound.max_bytes:
+            return self._end(self._too_large())
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        try:
+            async with asyncio.timeout(self._left):
+                message = await self._receive()
+        except TimeoutError:
+            slow = f"the body was waited for more than {self._bound.max_seconds:g} s"
+            return self._end(BodyTooSlow(slow))
+        self._left -= clock() - began
+        if message["type"] != "http.request":
+            return self._end(BadBody("the connection ended before the body did"))
+        self._size += len(message.get("body", b""))
+        if self._size > self._bound.max_bytes:
+            return self._end(self._too_large())
+        self._unread = message.get("more_body", False)
+        return message
+
+    def _too_large(self) -> BodyTooLarge:
+        return BodyTooLarge(f"the body has more than {self._bound.max_bytes:,} bytes")
+
+    def _end(self, error: RequestError) -> Message:
+        """Raise the error; once the answer has begun it can be told to nobody."""
+        if not self._answered:
+            raise error
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        """The answer's next piece; the connection ends with it if the body has not."""
+        if message["type"] == "http.response.start":
+            self._answered, self._closing = True, self._unread
+            if self._closing:
+                MutableHeaders(scope=message)["Connection"] = "close"
+        elif self._closing and not message.get("more_body", False):
+            await self._send({**message, "more_body": True})
+            await self._linger()
+            message = {**message, "body": b""}
+        await self._send(message)
+
+    async def _linger(self) -> None:
+        """Take what is still under way: closed at once, the connection would lose the answer."""
+        left = self._bound.max_bytes
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_S):
+                while left > 0:
+                    message = await self._receive()
+                    if not message.get("more_body", False):
+                        return
+                    left -= len(message["body"])

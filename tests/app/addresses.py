@@ -1,0 +1,42 @@
+"""Every address of the app, as its routes have them: a new route is in here by itself."""
+
+from functools import cache
+from typing import Final, NamedTuple
+
+from fastapi.routing import iter_route_contexts
+
+from app.main import create_app
+from app.settings import Settings
+from tests.app import sky
+
+PARTS: Final = {
+    "candid": str(sky.FIRST),
+    "object_id": sky.OBJECT,
+    "night": "20260131",
+    "job": "A" * 32,
+    "number": str(sky.FIRST),
+    "path": "pages.css",
+}
+"""Path parameter -> a value that leads somewhere; only a job cannot be known beforehand."""
+
+
+class Address(NamedTuple):
+    """One route under one method, its path filled in."""
+
+    method: str
+    path: str
+    pattern: str
+    """The path as the route has it."""
+
+
+@cache
+def addresses(*methods: str) -> list[Address]:
+    """The addresses that answer to one of these methods."""
+    found = []
+    for route in iter_route_contexts(create_app(Settings()).routes):
+        assert route.path is not None
+        assert route.methods is not None
+        own = PARTS | {"kind": "Science" if route.path.startswith("/{number") else "science"}
+        path = route.path.replace(":digits", "").replace(":path", "").format(**own)
+        found += [Address(m, path, route.path) for m in sorted(route.methods) if m in methods]
+    return found
