@@ -25,6 +25,8 @@ MOST: Final = 10_000
 """Pages remembered, by each process; the one unused for longest is forgotten first."""
 KEPT_S: Final = 600.0
 """How long: a client may do much between two pages, but a page must not be of another day."""
+_MAX_CANDID: Final = 2**63 - 1
+"""None lies beyond it."""
 _MAX_PAGE: Final = 2**63 // PAGE_SIZE
 
 
@@ -59,7 +61,7 @@ class Walks:
             raise NotFound(f"there is no page {form.page}: the search finds fewer alerts")
         listed = Listed(rows[:PAGE_SIZE], len(rows) > PAGE_SIZE)
         if not alert.c[search.sort.column].nullable:
-            if skip:
+            if skip and abs(rows[0]["candid"]) < _MAX_CANDID:
                 self._remember(*walk, form.page, _before(search, rows[0]))
             if listed.has_next:
                 self._remember(*walk, form.page + 1, _after(search, listed.rows[-1]))

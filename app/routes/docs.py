@@ -1,8 +1,10 @@
 """Swagger UI, served from our own files under a policy that lets nothing else in."""
 
+import re
 from pathlib import Path
 from typing import Final
 
+import orjson
 from fastapi import APIRouter, Request, Response
 
 from app import examples, queries
@@ -33,9 +35,15 @@ async def get_docs() -> Response:
 async def get_docs_document(request: Request) -> Response:
     """openapi.json as the page shows it: what its forms are filled with is in this archive."""
     text = canonical(request.app.openapi())
-    for shown, own in (await _own(request)).items():
-        text = text.replace(shown, own)
+    own = {shown: _in_json(kept) for shown, kept in (await _own(request)).items()}
+    # All at once: what is put in must not be replaced in its turn.
+    text = re.sub("|".join(map(re.escape, own)), lambda found: own[found[0]], text)
     return Response(text, headers={"Cache-Control": "no-cache"}, media_type="application/json")
+
+
+def _in_json(text: str) -> str:
+    """A text as it stands between the quotes of JSON."""
+    return orjson.dumps(text).decode()[1:-1]
 
 
 async def _own(request: Request) -> dict[str, str]:
