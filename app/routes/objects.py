@@ -86,7 +86,7 @@ async def _read_own_search(request: Request, object_id: ObjectPath) -> Search:
     if any(parameter == "object_id" for parameter, _ in given):
         raise BadParameters([BadParameter("object_id", "the address names the object")])
     # Not as a parameter: there a comma would make it a list of objects.
-    own = Clause(FILTERS["object_id"], name)
+    own = Clause(FILTERS["object_id__in"], [name])
     return parse_search(given, request.headers.get("accept", ""), own)
 
 

@@ -133,11 +133,11 @@ async def test_lists_of_alerts(odd: Odd, wanted: str) -> None:
         assert sorted(table["candid"].to_pylist()) == sorted(row["candid"] for row in odd.rows)
     for dec in ("-90", "0", "90"):
         await odd.got("/api/v1/objects", cone=f"0,{dec},10", format=wanted)
-        positions = [{"ra": row["ra"], "dec": row["dec"]} for row in odd.rows[:50]]
-        asked = {"positions": positions, "radius": 0.1}
-        answer = await odd.client.post(f"/api/v1/match?format={wanted}", json=asked)
-        assert answer.status_code == 200, answer.text
-        read(answer)
+    positions = [{"ra": row["ra"], "dec": row["dec"]} for row in odd.rows[:50]]
+    query = {"format": wanted, "radius": "0.1"}
+    answer = await odd.client.post("/api/v1/match", params=query, json={"positions": positions})
+    assert answer.status_code == 200, answer.text
+    read(answer)
 
 
 async def test_no_walk_loses_an_alert(odd: Odd) -> None:
