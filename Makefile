@@ -10,6 +10,8 @@ DATA ?=
 ARGS ?=
 TEST_PORT ?= 18000
 TEST_LOCAL ?= .local/test
+# Processes of pytest; much of their time they wait for servers and browsers.
+WORKERS ?= 3
 SDKS_PORT ?= 18400
 SDKS_LOCAL ?= .local/sdks-test
 IMAGE_PORT ?= 8700
@@ -47,7 +49,8 @@ env: ## settings of the running stack, as KEY=value lines
 
 test: ## all tests, on a stack of their own
 	@dev/setup.sh --tests && \
-	exec $(python) -m dev.testing --local '$(TEST_LOCAL)' --port '$(TEST_PORT)' -- $(ARGS)
+	exec $(python) -m dev.testing --local '$(TEST_LOCAL)' --port '$(TEST_PORT)' -- \
+	-n '$(WORKERS)' --dist loadfile --no-loadscope-reorder $(ARGS)
 
 sdks: ## make four clients of openapi.json, and have each search, page and download
 	@dev/setup.sh --sdks && \

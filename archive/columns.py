@@ -21,6 +21,10 @@ class Kind(StrEnum):
     TIME = "timestamp with time zone"
 
 
+LONGEST: Final = 200
+"""Characters of a text, where a column says nothing else; the longest that ZTF sent has 57."""
+
+
 class Column(NamedTuple):
     """One column of `alert` that a user can see and search."""
 
@@ -35,6 +39,8 @@ class Column(NamedTuple):
     """A packet without it is no alert."""
     since: str = "1.7"
     """First version of ZTF's schema that has it, among the packets seen; "" for what we compute."""
+    longest: int = LONGEST
+    """Characters of a text at most. An index of PostgreSQL holds 2,704 bytes, up to four each."""
 
 
 INTEGER, BIGINT, REAL, DOUBLE, TEXT, BOOLEAN, TIME = Kind
@@ -148,7 +154,7 @@ CANDIDATE: Final[tuple[Column, ...]] = (
 )
 
 DERIVED: Final[tuple[Column, ...]] = (
-    Column("object_id", TEXT, "", "meta.id;src", "ZTF's name of the object (objectId)", required=True),
+    Column("object_id", TEXT, "", "meta.id;src", "ZTF's name of the object (objectId)", required=True, longest=64),
     Column("filter", TEXT, "", "meta.id;instr.filter", "band of the exposure: g, r or i", since=""),
     Column("l", DOUBLE, "deg", "pos.galactic.lon", "galactic longitude", since=""),
     Column("b", DOUBLE, "deg", "pos.galactic.lat", "galactic latitude", since=""),

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as SQLTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from archive.errors import SchemaOutdated
+from archive.errors import SchemaOutdated, StoreUnavailable
 from archive.settings import ArchiveSettings
 from archive.tables import migration
 
@@ -35,6 +35,22 @@ def is_passing(error: BaseException) -> bool:
     return isinstance(error, DBAPIError | asyncpg.InterfaceError) and not isinstance(
         cause, ValueError
     )
+
+
+# Classes of SQLSTATE: data, constraint, limit of the program (an index entry, for instance).
+_OF_A_VALUE: Final = frozenset({"22", "23", "54"})
+
+
+def may_be_a_value(error: Exception) -> bool:
+    """Whether an error on the way of a batch may be due to a value in it, and to nothing else.
+
+    What may pass is not, nor what an operator must mend: a missing table, a lost right, no memory.
+    """
+    if isinstance(error, StoreUnavailable | MemoryError) or is_passing(error):
+        return False
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    code = getattr(cause, "sqlstate", None)
+    return code is None or code[:2] in _OF_A_VALUE
 
 
 def make_engine(

@@ -11,41 +11,36 @@ the schema but through `repr`, so that a hostile schema cannot write code.
 
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import groupby
 from typing import Any, Final
 
+from archive.avro import Array, Branches, Enum, Fixed, Map, Path, Record, Type
 from archive.binary import Span, bad, items, tail, tail32, text
-from archive.errors import DamagedPacket
 
-Schema = Any  # JSON of an Avro schema: a name, a list (union) or a dict
 Read = Callable[[bytes, int, int], tuple[Any, int]]
 
-MAX_DEPTH: Final = 12
-MAX_FIELDS: Final = 1000
-_NOT_AVRO: Final = (LookupError, TypeError, ValueError, AttributeError, SyntaxError, RecursionError)
 _WIDTH: Final = {"float": 4, "double": 8}
 _CODE: Final = {"float": "f", "double": "d"}
 
 
-def compile_reader(schema: Schema, picked: Mapping[str, Sequence[str]], spans: str) -> Read:
-    """A function (buffer, start, end) -> (record as a dict, where it ended).
+def compile_reader(
+    schema: Type, picked: Mapping[Path, Sequence[str]], spans: AbstractSet[Path]
+) -> Read:
+    """A function (buffer, start, end) -> (value, where it ended); a record becomes a dict.
 
-    `picked` names fields of the record that are arrays of records: each entry becomes a tuple of
-    the named fields, None where the schema lacks one. A field of bytes called `spans` becomes a
-    Span instead of a copy. Raises DamagedPacket for a schema that is not Avro or out of bounds;
-    the function also IndexError, struct.error or UnicodeDecodeError where the bytes do not fit it.
+    `picked` names arrays of records: each of their entries becomes a tuple of the named fields,
+    None where the schema lacks one. The bytes at a path of `spans` become a Span instead of a copy.
+    The function raises DamagedPacket, IndexError, struct.error or UnicodeDecodeError where the
+    bytes do not fit the schema.
     """
     source = _Source(picked, spans)
-    try:
-        value = source.read(schema)
-        body = "\n    ".join(["def read(b, p, end):", *source.lines, f"return {value}, p"])
-        code = compile(body, "<avro schema>", "exec")
-    except _NOT_AVRO as error:
-        raise DamagedPacket(f"not an Avro schema: {type(error).__name__}: {error}") from error
+    value = source.read(schema, ())
+    body = "\n    ".join(["def read(b, p, end):", *source.lines, f"return {value}, p"])
     scope = dict(
         source.constants, tail=tail, tail32=tail32, bad=bad, text=text, items=items, Span=Span
     )
-    exec(code, scope)  # noqa: S102 - our own text, see above
+    exec(compile(body, "<avro schema>", "exec"), scope)  # noqa: S102 - our own text, see above
     read: Any = scope["read"]
     return read  # type: ignore[no-any-return] # it was made a line ago
 
@@ -53,15 +48,11 @@ def compile_reader(schema: Schema, picked: Mapping[str, Sequence[str]], spans: s
 class _Source:
     """The source in the making: lines, and the constants that they name."""
 
-    def __init__(self, picked: Mapping[str, Sequence[str]], spans: str) -> None:
+    def __init__(self, picked: Mapping[Path, Sequence[str]], spans: AbstractSet[Path]) -> None:
         self.lines: list[str] = []
         self.constants: dict[str, object] = {}
         self._picked = picked
         self._spans = spans
-        self._named: dict[str, Schema] = {}
-        self._depth = 0
-        self._records: list[str] = []
-        self._spaces: list[str] = [""]
         self._indent = ""
         self._count = 0
 
@@ -70,8 +61,6 @@ class _Source:
 
     def name(self) -> str:
         self._count += 1
-        if self._count > 20 * MAX_FIELDS:
-            raise DamagedPacket(f"a schema of more than {MAX_FIELDS} fields")
         return f"v{self._count}"
 
     def constant(self, value: object) -> str:
@@ -86,55 +75,33 @@ class _Source:
         write()
         self._indent = self._indent[1:]
 
-    def resolve(self, schema: Schema) -> Schema:
-        """The schema with names looked up; remembers what it names."""
-        if isinstance(schema, str):
-            named = schema not in _KINDS
-            return self._named[_full(schema, self._spaces[-1])] if named else {"type": schema}
-        if isinstance(schema, dict) and isinstance(schema["type"], dict | list):
-            return self.resolve(schema["type"])
-        if isinstance(schema, dict) and schema["type"] in _NAMED:
-            name = _full(schema["name"], schema.get("namespace", self._spaces[-1]))
-            schema = schema | {"name": name}
-            self._named[name] = schema
-        return schema
-
-    def read(self, schema: Schema, field: str = "", wanted: bool = True) -> str:
+    def read(self, kind: Type, path: Path, wanted: bool = True) -> str:
         """Write the reading of one value; returns the variable (or constant) that holds it."""
-        schema = self.resolve(schema)
-        if isinstance(schema, list):
-            return self._union(schema, field, wanted)
-        kind = schema["type"]
-        if kind == "null":
-            return "None"
-        if kind not in _KINDS:
-            raise DamagedPacket(f"an unknown Avro type: {kind!r}")
-        if self._depth == MAX_DEPTH:
-            raise DamagedPacket(f"a schema nested more than {MAX_DEPTH} deep")
-        self._depth += 1
-        value: str = getattr(self, f"_{kind}")(schema, field, wanted)
-        self._depth -= 1
+        name = kind if isinstance(kind, str) else type(kind).__name__.lower()
+        value: str = getattr(self, f"_{name}")(kind, path, wanted)
         return value
 
-    def _boolean(self, _schema: Schema, _field: str, _wanted: bool) -> str:
+    def _null(self, _kind: Type, _path: Path, _wanted: bool) -> str:
+        return "None"
+
+    def _boolean(self, _kind: Type, _path: Path, _wanted: bool) -> str:
         v = self.name()
         self.line(f"{v} = b[p] == 1", "p += 1")
         return v
 
-    def _long(self, schema: Schema, _field: str, wanted: bool) -> str:
+    def _long(self, kind: Type = "long", _path: Path = (), wanted: bool = True) -> str:
         if not wanted:
             self.line("while b[p] > 127: p += 1", "p += 1")
             return "None"
         v = self.name()
-        tail = "tail32" if schema["type"] == "int" else "tail"
+        tail = "tail32" if kind == "int" else "tail"
         self.line(f"{v} = b[p]", "p += 1", f"if {v} > 127: {v}, p = {tail}(b, p, {v})")
         self.line(f"{v} = ({v} >> 1) ^ -({v} & 1)")
         return v
 
     _int = _long
 
-    def _float(self, schema: Schema, _field: str, wanted: bool) -> str:
-        kind = schema["type"]
+    def _float(self, kind: str, _path: Path, wanted: bool) -> str:
         v = self.name() if wanted else "None"
         if wanted:
             unpack = self.constant(struct.Struct("<" + _CODE[kind]).unpack_from)
@@ -144,104 +111,91 @@ class _Source:
 
     _double = _float
 
-    def _string(self, schema: Schema, field: str, wanted: bool) -> str:
-        n = self._long(schema, field, True)
+    def _string(self, _kind: Type, _path: Path, wanted: bool) -> str:
+        n = self._long()
         v = self.name() if wanted else "None"
         checked = f"{v} = text(b, p, {n}, end)" if wanted else f"if {n} < 0: bad('a length', {n})"
         self.line(checked, f"p += {n}")
         return v
 
-    def _bytes(self, schema: Schema, field: str, _wanted: bool) -> str:
-        n, v = self._long(schema, field, True), self.name()
+    def _bytes(self, _kind: Type, path: Path, _wanted: bool) -> str:
+        n, v = self._long(), self.name()
         self.line(f"if {n} < 0 or p + {n} > end: bad('a length', {n})")
-        value = f"Span(p, {n})" if field == self._spans else f"b[p:p + {n}]"
+        value = f"Span(p, {n})" if path in self._spans else f"b[p:p + {n}]"
         self.line(f"{v} = {value}", f"p += {n}")
         return v
 
-    def _fixed(self, schema: Schema, _field: str, _wanted: bool) -> str:
-        v, n = self.name(), abs(int(schema["size"]))
-        self.line(f"{v} = b[p:p + {n}]", f"p += {n}")
+    def _fixed(self, kind: Fixed, _path: Path, _wanted: bool) -> str:
+        v = self.name()
+        self.line(f"{v} = b[p:p + {kind.size}]", f"p += {kind.size}")
         return v
 
-    def _enum(self, schema: Schema, field: str, _wanted: bool) -> str:
-        v = self._long(schema, field, True)
-        symbols = self.constant(tuple(schema["symbols"]))
+    def _enum(self, kind: Enum, _path: Path, _wanted: bool) -> str:
+        v = self._long()
+        symbols = self.constant(kind.symbols)
         self.line(f"if {v} < 0: bad('a symbol', {v})", f"{v} = {symbols}[{v}]")
         return v
 
-    def _array(self, schema: Schema, field: str, wanted: bool, key: Schema | None = None) -> str:
-        """Blocks of items up to an empty one; a negative count is followed by the block's size."""
-        v, n = self.name(), self.name()
-        if not key and self._is_empty(schema["items"]):
-            # Nested, a few bytes of counts would be billions of items.
-            raise DamagedPacket("an array of items that take no bytes")
-        self.line(f"{v} = {{}}" if key else f"{v} = []")
+    def _array(self, kind: Array, path: Path, wanted: bool) -> str:
+        v = self.name()
+        self.line(f"{v} = []")
+        self._repeated(lambda: self.line(f"{v}.append({self.read(kind.items, path, wanted)})"))
+        return v
+
+    def _map(self, kind: Map, path: Path, wanted: bool) -> str:
+        v = self.name()
 
         def item() -> None:
-            if key:
-                name = self.read(key)
-                self.line(f"{v}[{name}] = {self.read(schema['values'])}")
-            else:
-                self.line(f"{v}.append({self.read(schema['items'], field + '[]', wanted)})")
+            key = self.read("string", path)
+            self.line(f"{v}[{key}] = {self.read(kind.values, path, wanted)}")
+
+        self.line(f"{v} = {{}}")
+        self._repeated(item)
+        return v
+
+    def _repeated(self, item: Callable[[], object]) -> None:
+        """Blocks of items up to an empty one; a negative count is followed by the block's size."""
+        n = self.name()
 
         def blocks() -> None:
-            count = self._long(schema, field, True)
+            count = self._long()
             self.line(f"{n} = items({count}, p, end)", f"if not {n}: break")
-            self.block(f"if {n} < 0:", lambda: self._long(schema, field, False))
+            self.block(f"if {n} < 0:", lambda: self._long(wanted=False))
             self.block(f"for _ in range(abs({n})):", item)
 
         self.block("while True:", blocks)
-        return v
 
-    def _is_empty(self, schema: Schema) -> bool:
-        """Whether values of this type take no bytes."""
-        schema = self.resolve(schema)
-        if isinstance(schema, list):
-            return False
-        if schema["type"] == "record":
-            return all(self._is_empty(f["type"]) for f in schema["fields"])
-        return bool(schema["type"] == "null" or schema.get("size") == 0)
-
-    def _map(self, schema: Schema, field: str, wanted: bool) -> str:
-        return self._array(schema, field, wanted, key="string")
-
-    def _record(self, schema: Schema, field: str, _wanted: bool) -> str:
-        if schema["name"] in self._records:
-            raise DamagedPacket(f"a schema that holds itself: {schema['name']!r}")
-        picks = self._picked.get(field.removesuffix("[]")) if len(self._records) == 1 else None
-        self._records.append(schema["name"])
-        self._spaces.append(schema["name"].rpartition(".")[0])
+    def _record(self, kind: Record, path: Path, _wanted: bool) -> str:
         v = self.name()
-        if picks and field.endswith("[]"):
-            values = self._fields(schema, picks)
+        if picks := self._picked.get(path):
+            values = self._fields(kind, path, picks)
             self.line(f"{v} = (" + "".join(f"{values.get(name)}, " for name in picks) + ")")
         else:
-            values = self._fields(schema, [f["name"] for f in schema["fields"]])
+            values = self._fields(kind, path, kind.fields)
             pairs = ", ".join(f"{name!r}: {at}" for name, at in values.items())
             self.line(f"{v} = {{{pairs}}}")
-        self._records.pop()
-        self._spaces.pop()
         return v
 
-    def _fields(self, schema: Schema, wanted: Iterable[str]) -> dict[str, str]:
+    def _fields(self, record: Record, path: Path, wanted: Iterable[str]) -> dict[str, str]:
         keep = set(wanted)
         values: dict[str, str] = {}
-        for shape, run in groupby(schema["fields"], lambda f: _nullable_number(f["type"])):
+        for shape, run in groupby(record.fields.items(), lambda f: _nullable_number(f[1])):
             fields = list(run)
             if shape and len(fields) > 1:
                 values |= self._run(fields, *shape, keep)
             else:
-                for field in fields:
-                    name = field["name"]
-                    values[name] = self.read(field["type"], name, name in keep)
+                for name, kind in fields:
+                    values[name] = self.read(kind, (*path, name), name in keep)
         return {name: at for name, at in values.items() if name in keep}
 
-    def _run(self, fields: list[Any], kind: str, null: int, keep: set[str]) -> dict[str, str]:
+    def _run(
+        self, fields: Sequence[tuple[str, Type]], kind: str, null: int, keep: AbstractSet[str]
+    ) -> dict[str, str]:
         """Neighbouring nullable numbers of one width: all there, all null, or one by one."""
         n, stride = len(fields), 1 + _WIDTH[kind]
-        at = {f["name"]: self.name() for f in fields if f["name"] in keep}
+        at = {name: self.name() for name, _ in fields if name in keep}
         layout = "<" + "".join(
-            "x" + (_CODE[kind] if f["name"] in keep else f"{_WIDTH[kind]}x") for f in fields
+            "x" + (_CODE[kind] if name in keep else f"{_WIDTH[kind]}x") for name, _ in fields
         )
         unpack = self.constant(struct.Struct(layout).unpack_from)
         there, nulls = self.constant(bytes([2 - null] * n)), self.constant(bytes([null] * n))
@@ -257,9 +211,8 @@ class _Source:
             self.line(f"p += {n}")
 
         def one_by_one() -> None:
-            for field in fields:
-                name = field["name"]
-                v = self.read(field["type"], name, name in keep)
+            for name, union in fields:
+                v = self.read(union, (), name in keep)
                 if name in keep:
                     self.line(f"{at[name]} = {v}")
 
@@ -268,32 +221,24 @@ class _Source:
         self.block("else:", one_by_one)
         return at
 
-    def _union(self, branches: list[Schema], field: str, wanted: bool) -> str:
+    def _branches(self, kind: Branches, path: Path, wanted: bool) -> str:
         v, branch = self.name(), self.name()
         self.line(f"{branch} = b[p]", "p += 1")
-        for i, schema in enumerate(branches):
+        for i, one in enumerate(kind.types):
 
-            def one(schema: Schema = schema) -> None:
-                self.line(f"{v} = {self.read(schema, field, wanted)}")
+            def write(one: Type = one) -> None:
+                self.line(f"{v} = {self.read(one, path, wanted)}")
 
-            self.block(f"{'elif' if i else 'if'} {branch} == {2 * i}:", one)
+            self.block(f"{'elif' if i else 'if'} {branch} == {2 * i}:", write)
         self.line(f"else: bad('a branch of a union', {branch})")
         return v
 
 
-_NAMED: Final = ("record", "enum", "fixed")
-_KINDS: Final = (*_NAMED, *"null boolean int long float double bytes string array map".split())
-
-
-def _full(name: str, space: str) -> str:
-    """A name with its namespace, which it inherits from the record around it."""
-    return name if "." in name or not space else f"{space}.{name}"
-
-
-def _nullable_number(schema: Schema) -> tuple[str, int] | None:
+def _nullable_number(kind: Type) -> tuple[str, int] | None:
     """("float" or "double", the byte that says null) for a union of it with null."""
-    if isinstance(schema, list) and len(schema) == 2 and "null" in schema:
-        null = schema.index("null")
-        if schema[1 - null] in ("float", "double"):
-            return schema[1 - null], 2 * null
+    if isinstance(kind, Branches) and len(kind.types) == 2 and "null" in kind.types:
+        null = kind.types.index("null")
+        number = kind.types[1 - null]
+        if isinstance(number, str) and number in _CODE:
+            return number, 2 * null
     return None

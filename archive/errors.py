@@ -10,6 +10,10 @@ MarsError
 └── BadInput            a command or a setting asks for what cannot be done
 """
 
+from typing import Final
+
+LONGEST_REASON: Final = 300
+
 
 class MarsError(Exception):
     """The root: catch this to catch all that MARS raises on purpose."""
@@ -41,3 +45,18 @@ class StalePosition(MarsError):
 
 class BadInput(MarsError):
     """What was asked for on the command line, or set, cannot be done; the text says why."""
+
+
+def reason_of(error: Exception) -> str:
+    """What an error says, as it can be kept with a reject: printable, and of bounded length.
+
+    Texts of errors hold names and values out of packets, NUL among them, which PostgreSQL refuses.
+    """
+    text = str(error)
+    if not isinstance(error, MarsError):
+        text = f"{type(error).__name__}: {text}"
+    shown = "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:LONGEST_REASON]
+    )
+    whole = len(text) <= LONGEST_REASON and len(shown) <= LONGEST_REASON
+    return shown if whole else shown[: LONGEST_REASON - 1] + "…"

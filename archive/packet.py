@@ -2,54 +2,30 @@
 
 import base64
 import hashlib
-from functools import lru_cache
+import re
+from collections.abc import Iterator
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 import orjson
 
 from archive.binary import Span
-from archive.columns import CANDIDATE, Kind
+from archive.columns import CANDIDATE, DERIVED, LONGEST, Kind
 from archive.container import Block, blocks
-from archive.decoder import Read, compile_reader
-from archive.errors import DamagedPacket, RefusedPacket
-from archive.tables import DETECTION, FORCED, LIMIT, STAMPS
+from archive.errors import DamagedPacket, RefusedPacket, reason_of
+from archive.layout import EARLIER, FORCED_ENTRY, PICKED, STAMP_FIELDS, Layout, layout_of
 
-MAX_SCHEMA: Final = 256_000
-
-# An entry of prv_candidates is an upper limit, a detection or, in schema 3.5, forced photometry.
-EARLIER: Final = ("programid", *dict.fromkeys([*DETECTION, *LIMIT, *FORCED]))
-FORCED_ENTRY: Final = ("programid", *FORCED)
+MAX_EXTRA: Final = 1_000_000
+USUAL_SIGNS: Final = frozenset({"t", "f", None})
+INTEGER_BOUNDS: Final = (-(2**31), 2**31 - 1)
 
 _FORCED_OF_EARLIER: Final = itemgetter(*map(EARLIER.index, FORCED_ENTRY))
 _REQUIRED: Final = tuple(c.name for c in CANDIDATE if c.required)
-_TEXTS: Final = tuple(c.name for c in CANDIDATE if c.kind in (Kind.TEXT, Kind.BOOLEAN))
-USUAL_SIGNS: Final = frozenset({"t", "f", None})
+_TEXTS: Final = tuple((c.name, c.longest) for c in CANDIDATE if c.kind in (Kind.TEXT, Kind.BOOLEAN))
+_LONGEST: Final = {c.name: c.longest for c in DERIVED}
 _PROCSTATUS: Final = FORCED_ENTRY.index("procstatus")
-_AVRO_TYPES: Final = {
-    Kind.INTEGER: {"int"},
-    Kind.BIGINT: {"int", "long"},
-    Kind.REAL: {"float"},
-    Kind.DOUBLE: {"float", "double"},
-    Kind.TEXT: {"string"},
-    Kind.BOOLEAN: {"string"},
-}
-_COLUMNS: Final = {c.name: c for c in CANDIDATE}
-_TOP: Final = frozenset(
-    "schemavsn publisher objectId candid candidate prv_candidates fp_hists "
-    "cutoutScience cutoutTemplate cutoutDifference".split()
-)
-_STAMP_FIELDS: Final = tuple(f"cutout{stamp.capitalize()}" for stamp in STAMPS)
-
-
-class Layout(NamedTuple):
-    """What a schema says: how to read a record, and which of its fields we know nothing of."""
-
-    read: Read
-    unknown: tuple[str, ...]
-    unknown_candidate: tuple[str, ...]
-    earlier_is_forced: bool
-    """Schema 3.5: prv_candidates has no `candid`, and holds forced photometry."""
+# An escaped NUL: after an even number of backslashes, or it is a backslash and "u0000".
+_NUL: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 class Packet(NamedTuple):
@@ -80,19 +56,31 @@ class Message(NamedTuple):
 
     packets: list[Packet]
     damage: str | None
+    """Printable, and of some hundred characters at most."""
     refused: bool = False
     """The damage is no damage of the bytes: a RefusedPacket."""
 
 
 def decode(data: bytes) -> Message:
-    """Read a message. Never raises for what is in `data`: damage is told in the answer."""
+    """Read a message. Never raises for what is in `data`: damage is told in the answer.
+
+    Of every packet in the answer rows can be made, and inserted.
+    """
     packets: list[Packet] = []
     try:
-        for block in blocks(data):
-            packets += _records(layout_of(block.schema), block)
+        packets.extend(packets_of(data))
     except DamagedPacket as damage:
-        return Message(packets, str(damage), isinstance(damage, RefusedPacket))
+        return Message(packets, reason_of(damage), isinstance(damage, RefusedPacket))
+    except Exception as error:
+        # The last net: a fault of ours must hold up no partition. No known message gets here.
+        return Message(packets, f"cannot be read: {reason_of(error)}", refused=True)
     return Message(packets, None if packets else "no record in the file")
+
+
+def packets_of(data: bytes) -> Iterator[Packet]:
+    """The packets of a message, block by block; raises DamagedPacket at the first that is none."""
+    for block in blocks(data):
+        yield from _records(layout_of(block.schema), block)
 
 
 def _records(layout: Layout, block: Block) -> list[Packet]:
@@ -116,75 +104,32 @@ def _records(layout: Layout, block: Block) -> list[Packet]:
     return packets
 
 
-# The container hands out one object for one text, and Python keeps a bytes object's hash: no call
-# but the first hashes 25 kB.
-@lru_cache(maxsize=64)
-def layout_of(text: bytes) -> Layout:
-    """Read the text of an alert's schema. Raises RefusedPacket where it is no alert's.
-
-    A type that does not fit its column is refused here, for all packets of the schema at once:
-    it needs a new column, and until then the packets wait among the rejects.
-    """
-    if len(text) > MAX_SCHEMA:
-        raise RefusedPacket(f"a schema of {len(text)} bytes, more than the {MAX_SCHEMA} read")
-    try:
-        schema = orjson.loads(text)
-        if isinstance(schema, list):
-            raise RefusedPacket("not the schema of an alert: a union, no record")
-        top = {f["name"]: _branches(f["type"]) for f in schema["fields"]}
-        candidate = _record_fields(top["candidate"])
-        earlier = _record_fields(top["prv_candidates"])
-    except (ValueError, LookupError, TypeError) as error:
-        raise RefusedPacket(f"not the schema of an alert: {error!r}") from error
-    for name, column in _COLUMNS.items():
-        misfit = set(map(str, candidate.get(name, []))) - _AVRO_TYPES[column.kind] - {"null"}
-        if misfit:
-            raise RefusedPacket(f"candidate.{name} is {misfit.pop()}, its column {column.kind}")
-    return Layout(
-        compile_reader(schema, {"prv_candidates": EARLIER, "fp_hists": FORCED_ENTRY}, "stampData"),
-        tuple(name for name in top if name not in _TOP),
-        tuple(name for name in candidate if name not in _COLUMNS),
-        "candid" not in earlier,
-    )
-
-
-def _branches(avro_type: Any) -> list[Any]:
-    return avro_type if isinstance(avro_type, list) else [avro_type]
-
-
-def _record_fields(branches: list[Any]) -> dict[str, list[Any]]:
-    """Fields of the record, or of the array of records, among a field's branches."""
-    for branch in branches:
-        if isinstance(branch, dict) and branch["type"] == "array":
-            return _record_fields(_branches(branch["items"]))
-        if isinstance(branch, dict) and branch["type"] == "record":
-            return {f["name"]: _branches(f["type"]) for f in branch["fields"]}
-    raise LookupError("no record")
-
-
 def _packet(layout: Layout, record: dict[str, Any], body: bytes, payload_hash: bytes) -> Packet:
-    try:
-        candidate: dict[str, Any] = record["candidate"]
-        earlier = record["prv_candidates"] or []
-        forced = record.get("fp_hists") or []
-        if layout.earlier_is_forced:
-            forced, earlier = [_FORCED_OF_EARLIER(entry) for entry in earlier], []
-        packet = Packet(
-            object_id=record["objectId"],
-            candid=record["candid"],
-            candidate=candidate,
-            schemavsn=record.get("schemavsn"),
-            publisher=record.get("publisher"),
-            earlier=earlier,
-            forced=forced,
-            extra=_extra(layout, record),
-            stamps=tuple(_stamp(record.get(field)) for field in _STAMP_FIELDS),
-            body=body,
-            payload_hash=payload_hash,
-        )
-    except (LookupError, TypeError, AttributeError) as error:
-        raise RefusedPacket(f"no alert: {error!r}") from error
+    candidate: dict[str, Any] | None = record["candidate"]
+    if candidate is None:
+        raise RefusedPacket("candidate is missing")
+    _check_widths(layout, record)
+    earlier = record.get("prv_candidates") or []
+    forced = record.get("fp_hists") or []
+    if layout.earlier_is_forced:
+        forced, earlier = [*map(_FORCED_OF_EARLIER, earlier), *forced], []
+    packet = Packet(
+        object_id=record["objectId"],
+        candid=record["candid"],
+        candidate=candidate,
+        schemavsn=record.get("schemavsn"),
+        publisher=record.get("publisher"),
+        earlier=earlier,
+        forced=forced,
+        extra=_extra(layout, record),
+        stamps=tuple(_stamp(record.get(field)) for field in STAMP_FIELDS),
+        body=body,
+        payload_hash=payload_hash,
+    )
     _check(packet)
+    _check_texts(packet)
+    # The same direction; the column's bound, as that of a remainder, leaves 360 out.
+    candidate["ra"] %= 360
     return packet
 
 
@@ -200,29 +145,65 @@ def _extra(layout: Layout, record: dict[str, Any]) -> str | None:
     if not any(parts.values()):
         return None
     text = orjson.dumps(parts, default=lambda value: base64.b64encode(value).decode()).decode()
-    # jsonb holds no NUL; its escape is all that differs.
-    return text.replace("\\u0000", "\\ufffd")
+    if len(text) > MAX_EXTRA:
+        names = (*layout.unknown, *(f"candidate.{name}" for name in layout.unknown_candidate))
+        raise RefusedPacket(f"{', '.join(names)}: {len(text)} characters without a column")
+    # jsonb holds no NUL.
+    return _NUL.sub(r"\1\\ufffd", text)
 
 
 def _stamp(cutout: dict[str, Any] | None) -> Span | None:
-    span = cutout["stampData"] if cutout else None
-    return span if isinstance(span, Span) and span.length else None
+    span: Span | None = cutout["stampData"] if cutout else None
+    return span if span and span.length else None
+
+
+def _check_widths(layout: Layout, record: dict[str, Any]) -> None:
+    """Raise RefusedPacket where an integer is too large for its column."""
+    low, high = INTEGER_BOUNDS
+    for path in layout.wide:
+        holder, name = path
+        if holder == "candidate":
+            values = [record[holder][name]]
+        else:
+            n = PICKED[holder,].index(name)
+            values = [entry[n] for entry in record[holder] or ()]
+        for value in values:
+            if value is not None and not low <= value <= high:
+                raise RefusedPacket(f"{holder}.{name} = {value} is not in [{low}, {high}]")
 
 
 def _check(packet: Packet) -> None:
     """Raise RefusedPacket where a row could not be made of the packet, or would mislead."""
     candidate = packet.candidate
     for name in _REQUIRED:
-        if candidate.get(name) is None:
+        if candidate[name] is None:
             raise RefusedPacket(f"candidate.{name} is missing")
-    if not packet.object_id or packet.candid != candidate["candid"]:
-        raise RefusedPacket(f"ids that disagree: {packet.object_id!r} {packet.candid}")
+    for name, value in (("objectId", packet.object_id), ("candid", packet.candid)):
+        if value in ("", None):
+            raise RefusedPacket(f"{name} is missing")
+    if packet.candid != candidate["candid"]:
+        raise RefusedPacket(
+            f"candid and candidate.candid disagree: {packet.candid}, {candidate['candid']}"
+        )
     # NaN compares false, so it fails these as well.
     for name, low, high in (("jd", 2400000.5, 2500000.0), ("ra", 0.0, 360.0), ("dec", -90.0, 90.0)):
         if not low <= candidate[name] <= high:
             raise RefusedPacket(f"candidate.{name} = {candidate[name]} is not in [{low}, {high}]")
-    texts = [packet.object_id, packet.schemavsn, packet.publisher]
-    texts += [candidate.get(name) for name in _TEXTS]
-    texts += {entry[_PROCSTATUS] for entry in packet.forced}
-    if any(text and "\0" in text for text in texts):
-        raise RefusedPacket("a text that holds a NUL character")
+
+
+def _check_texts(packet: Packet) -> None:
+    """Raise RefusedPacket where PostgreSQL, or an index of it, could not hold a text."""
+    candidate = packet.candidate
+    texts = [
+        ("objectId", packet.object_id, _LONGEST["object_id"]),
+        ("schemavsn", packet.schemavsn, _LONGEST["schemavsn"]),
+        ("publisher", packet.publisher, _LONGEST["publisher"]),
+        *((f"candidate.{name}", candidate.get(name), longest) for name, longest in _TEXTS),
+    ]
+    statuses = {entry[_PROCSTATUS] for entry in packet.forced}
+    texts += [("fp_hists.procstatus", status, LONGEST) for status in statuses]
+    for field, text, longest in texts:
+        if text and "\0" in text:
+            raise RefusedPacket(f"{field} holds a NUL character")
+        if text and len(text) > longest:
+            raise RefusedPacket(f"{field} has {len(text)} characters, more than {longest}")

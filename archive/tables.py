@@ -21,6 +21,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    Uuid,
     func,
     types,
 )
@@ -157,6 +158,18 @@ position = Table(
     Column("partition", Integer, primary_key=True),
     Column("incarnation", Integer, nullable=False),
     Column("next_offset", BigInteger, nullable=False),
+    Column("topic_id", Uuid),
+)
+
+held = Table(
+    "held",
+    metadata,
+    Column("topic", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("reason", Text, primary_key=True),
+    Column("next_offset", BigInteger, nullable=False),
+    Column("since", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("released", DateTime(timezone=True)),
 )
 
 
@@ -179,7 +192,7 @@ reject = Table(
     "reject",
     metadata,
     *_kept_aside(
-        Column("bundle", BigInteger, nullable=False),
+        Column("bundle", BigInteger),
         Column("packet_offset", BigInteger, nullable=False),
         Column("packet_length", Integer, nullable=False),
     ),

@@ -1,4 +1,4 @@
-"""The command line: `python -m consumer stream | backfill PATH… | replay | verify`."""
+"""The command line: `python -m consumer stream | backfill PATH… | replay | release | verify`."""
 
 import argparse
 import asyncio
@@ -16,6 +16,7 @@ from archive.database import check_schema, is_passing, make_engine
 from archive.errors import MarsError
 from archive.objects import open_store
 from consumer.backfill import backfill
+from consumer.breaker import release
 from consumer.ingest import Archive
 from consumer.replay import replay
 from consumer.settings import Settings
@@ -34,6 +35,9 @@ def _arguments() -> argparse.Namespace:
     )
     files.add_argument("paths", nargs="+", metavar="PATH|URL")
     commands.add_parser("replay", help="try the rejects again")
+    commands.add_parser(
+        "release", help="let partitions go on that wait because their messages are refused"
+    )
     commands.add_parser("verify", help="read every bundle back and check every row against it")
     return parser.parse_args()
 
@@ -63,6 +67,10 @@ async def _command(
     elif arguments.command == "replay":
         totals = await replay(archive, settings)
         print(f"{totals['tried']} rejects tried again: {_said(totals)}")
+    elif arguments.command == "release":
+        for topic, partition, reason in (released := await release(archive.engine)):
+            print(f"{topic}/{partition} goes on; what is refused there is rejected: {reason}")
+        print(f"{len(released)} partitions released")
     else:
         checked, faults = await verify(archive)
         print(f"checked {checked['bundles']} bundles, {checked['alerts']} alerts")

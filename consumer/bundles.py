@@ -3,12 +3,14 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import quote
 
 from archive.packet import Packet
 from consumer.rows import Place
 from consumer.sorting import Raw
+
+MAX_FOLDER: Final = 200
 
 
 class Bundle(NamedTuple):
@@ -59,6 +61,14 @@ def pack_messages(
     return parts.bundle(prefix, messages), begins
 
 
+def _folder_of(source: str) -> str:
+    """The source as a part of a key. Stores on a file system take 255 bytes of each part."""
+    quoted = quote(source, safe="")
+    if len(quoted) <= MAX_FOLDER:
+        return quoted
+    return quoted[: MAX_FOLDER - 17] + "~" + hashlib.sha256(source.encode()).hexdigest()[:16]
+
+
 class _Parts:
     """Bytes in the order in which they were added."""
 
@@ -73,8 +83,8 @@ class _Parts:
         return self._size - len(data)
 
     def bundle(self, prefix: str, messages: Sequence[Raw]) -> Bundle | None:
-        """The object, named for what it holds: the same content overwrites itself."""
-        if not self._parts:
+        """The object, named for what it holds, so that the same overwrites itself; None: empty."""
+        if not self._size:
             return None
         data = b"".join(self._parts)
         sha256 = hashlib.sha256(data).digest()
@@ -85,7 +95,7 @@ class _Parts:
             if (m.source, m.partition) == (first.source, first.partition)
         )
         key = (
-            f"{prefix}/{first.night:%Y%m%d}/{quote(first.source, safe='')}/"
+            f"{prefix}/{first.night:%Y%m%d}/{_folder_of(first.source)}/"
             f"{first.partition}-{first.position}-{last}-{sha256.hex()[:16]}"
         )
         return Bundle(key, data, sha256)

@@ -8,35 +8,29 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from archive.database import is_passing
-from archive.errors import StoreUnavailable
+from archive.database import may_be_a_value
+from archive.errors import StalePosition, reason_of
 from archive.objects import ObjectStore
 from archive.packet import Message, decode
 from consumer import metrics
+from consumer.breaker import Breaker, Held
 from consumer.bundles import pack_messages, pack_packets
-from consumer.inserts import (
-    Aside,
-    LedgerRow,
-    Overtaken,
-    PutBundle,
-    Writing,
-    known_payloads,
-    known_rejects,
-    write,
-)
-from consumer.rows import make_rows, private_entries
+from consumer.inserts import Overtaken, known_payloads, known_rejects, write
+from consumer.positions import Incarnation, Partition
+from consumer.rows import make_rows, private_entries, undated_entries
 from consumer.sorting import Raw, Sorted, damaged_keys, public_candids, sort, sort_replay
+from consumer.writing import Kind, PutBundle, Writing, aside_rows, ledger_rows
 
 log = logging.getLogger(__name__)
 
-Kind = Literal["stream", "backfill", "replay"]
 LONGEST_PAUSE_S: Final = 30.0
+OVERTAKEN_S: Final = 0.02
 
 
 class Archive(NamedTuple):
@@ -61,12 +55,15 @@ class Batch(NamedTuple):
     """Messages that are taken in together."""
 
     messages: Sequence[Raw]
-    incarnations: Mapping[tuple[str, int], int] = MappingProxyType({})
-    """The (topic, partition) whose position moves on with this batch."""
+    incarnations: Mapping[Partition, Incarnation] = MappingProxyType({})
+    """Those of the partitions whose position moves on with this batch."""
 
 
 async def ingest_each(
-    archive: Archive, kind: Kind, batches: AsyncIterator[Batch]
+    archive: Archive,
+    kind: Kind,
+    batches: AsyncIterator[Batch],
+    breaker: Breaker | None = None,
 ) -> AsyncGenerator[tuple[Batch, Outcome]]:
     """Take in batches in their order, each with what came of it; raises as `ingest` does.
 
@@ -81,7 +78,7 @@ async def ingest_each(
             waiting = None
             if batch.messages:
                 after = before and before[1]
-                waiting = (batch, asyncio.create_task(ingest(archive, kind, batch, after)))
+                waiting = (batch, asyncio.create_task(ingest(archive, kind, batch, after, breaker)))
             if before:
                 yield before[0], await before[1]
         if waiting:
@@ -100,33 +97,87 @@ async def ingest_each(
 
 
 async def ingest(
-    archive: Archive, kind: Kind, batch: Batch, after: asyncio.Task[Outcome] | None = None
+    archive: Archive,
+    kind: Kind,
+    batch: Batch,
+    after: asyncio.Task[Outcome] | None = None,
+    breaker: Breaker | None = None,
 ) -> Outcome:
     """Take in a batch, however often database or store must be asked again.
 
-    Its rows are written once `after` is done, and not at all if that failed. Raises StalePosition
-    where a position is already past the batch, and what no waiting mends of the database's errors.
+    Its rows are written once `after` is done. Raises StalePosition where that failed or a position
+    is already past the batch, and Held where the breaker says so. Nothing else that a message may
+    hold makes it raise: what cannot be stored is rejected.
     """
-    messages = batch.messages
     began = time.monotonic()
-    decoded = await _decoded(messages)
+    decoded = await _decoded(batch.messages)
     metrics.STEP.labels("decode").observe(time.monotonic() - began)
+    outcome = await _settled(_Work(archive, kind, after, breaker), batch, decoded)
+    metrics.count_batch(kind, outcome.counts, time.monotonic() - began)
+    return outcome
+
+
+class _Work(NamedTuple):
+    """What is the same for all parts of a batch."""
+
+    archive: Archive
+    kind: Kind
+    after: asyncio.Task[Outcome] | None
+    breaker: Breaker | None
+
+
+async def _settled(work: _Work, batch: Batch, decoded: Sequence[Message]) -> Outcome:
+    """Write the batch; where one of its messages prevents that, all the others, and reject it.
+
+    What a message can be guilty of is an error that no waiting mends and that is not ours. To
+    find the guilty one the batch is halved until it stands alone.
+    """
     pause = 0.5
     while True:
         try:
-            outcome = await _once(archive, kind, batch, decoded, after)
+            return await _once(work, batch, decoded)
+        except StalePosition:
+            raise
         except Overtaken as error:
             log.info("batch asked for anew", extra={"error": repr(error)})
-        except Exception as error:
-            if not isinstance(error, StoreUnavailable) and not is_passing(error):
+            await asyncio.sleep(OVERTAKEN_S)
+            continue
+        except Held:
+            if len(batch.messages) == 1:
                 raise
-            log.warning("batch must wait", extra={"error": str(error), "pause_s": pause})
-            metrics.RETRIES.inc()
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE_S)
-        else:
-            metrics.count_batch(kind, outcome.counts, time.monotonic() - began)
-            return outcome
+            return await _halved(work, batch, decoded)
+        except Exception as error:
+            if may_be_a_value(error) and len(batch.messages) > 1:
+                return await _halved(work, batch, decoded)
+            # A reject that cannot be written is not the message's fault.
+            if may_be_a_value(error) and decoded[0].packets:
+                decoded = [_refused(batch.messages[0], error)]
+                continue
+            log.warning("batch must wait", extra={"error": repr(error), "pause_s": pause})
+        metrics.RETRIES.inc()
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE_S)
+
+
+async def _halved(work: _Work, batch: Batch, decoded: Sequence[Message]) -> Outcome:
+    """Both halves, one after the other: positions move forward only."""
+    middle = len(decoded) // 2
+    first = await _settled(work, batch._replace(messages=batch.messages[:middle]), decoded[:middle])
+    rest = await _settled(work, batch._replace(messages=batch.messages[middle:]), decoded[middle:])
+    number = first.batch if rest.batch is None else rest.batch
+    # Not `+`, which drops what is negative: a replay takes rejects back.
+    counts = Counter(first.counts)
+    counts.update(rest.counts)
+    return Outcome(number, counts, first.rejects + rest.rejects)
+
+
+def _refused(raw: Raw, error: Exception) -> Message:
+    """What becomes of a message that decodes and cannot be stored."""
+    reason = f"cannot be stored: {reason_of(getattr(error, 'orig', None) or error)}"
+    place = {"source": raw.source, "partition": raw.partition, "position": raw.position}
+    log.error("refused", extra=place | {"reason": reason}, exc_info=error)
+    metrics.REFUSED.inc()
+    return Message([], reason, refused=True)
 
 
 async def _decoded(messages: Sequence[Raw]) -> list[Message]:
@@ -143,27 +194,34 @@ async def _decoded(messages: Sequence[Raw]) -> list[Message]:
     return decoded
 
 
-async def _once(
-    archive: Archive,
-    kind: Kind,
-    batch: Batch,
-    decoded: Sequence[Message],
-    after: asyncio.Task[Outcome] | None,
-) -> Outcome:
+async def _once(work: _Work, batch: Batch, decoded: Sequence[Message]) -> Outcome:
+    archive, kind, after, breaker = work
     with metrics.STEP.labels("ask").time():
-        work = await _sorted(archive.engine, kind, batch.messages, decoded)
-    if not work.tally:
+        planned = await _sorted(archive.engine, kind, batch.messages, decoded)
+    if not planned.tally:
         return Outcome(None, Counter(), [])
-    writing = await _put(archive, kind, batch, work)
+    writing = await _put(archive, kind, batch, planned)
     if after is not None:
-        await after
+        await _wait_for(after)
+    runs = await breaker.admit(batch.messages, decoded) if breaker else {}
     with metrics.STEP.labels("insert").time():
         number = await write(archive.engine, writing)
-    metrics.PRIVATE_ENTRIES.inc(sum(private_entries(packet) for _, packet in work.new))
-    counts = Counter(conflict=len(work.conflicts))
-    for tally in work.tally.values():
+    if breaker:
+        breaker.settle(runs)
+    metrics.PRIVATE_ENTRIES.inc(sum(private_entries(packet) for _, packet in planned.new))
+    metrics.UNDATED_ENTRIES.inc(sum(undated_entries(packet) for _, packet in planned.new))
+    counts = Counter(conflict=len(planned.conflicts))
+    for tally in planned.tally.values():
         counts.update(tally)
     return Outcome(number, counts, [(r.name or str(r.position), r.reason) for r in writing.rejects])
+
+
+async def _wait_for(before: asyncio.Task[Outcome]) -> None:
+    """Return once the batch before is written; raise StalePosition if it was not."""
+    try:
+        await before
+    except Exception as error:
+        raise StalePosition("the batch before was not written") from error
 
 
 async def _put(archive: Archive, kind: Kind, batch: Batch, work: Sorted) -> Writing:
@@ -182,10 +240,14 @@ async def _put(archive: Archive, kind: Kind, batch: Batch, work: Sorted) -> Writ
     return Writing(
         rows=rows,
         bundle=PutBundle.of(packets),
-        ledger=_ledger(kind, messages, work.tally),
-        rejects=_aside(messages, reject_at, ((i, why, None) for i, why in work.damaged.values())),
+        ledger=ledger_rows(kind, messages, work.tally),
+        rejects=aside_rows(
+            messages, reject_at, ((i, why, None) for i, why in work.damaged.values())
+        ),
         reject_bundle=PutBundle.of(rejected),
-        conflicts=_aside(messages, conflict_at, ((i, _OTHER, p.candid) for i, p in work.conflicts)),
+        conflicts=aside_rows(
+            messages, conflict_at, ((i, _OTHER, p.candid) for i, p in work.conflicts)
+        ),
         conflict_bundle=PutBundle.of(conflicting),
         incarnations=batch.incarnations,
         settled=work.settled,
@@ -205,55 +267,3 @@ async def _sorted(
     if kind == "replay":
         return sort_replay(messages, decoded, payloads)
     return sort(messages, decoded, payloads, rejects)
-
-
-def _ledger(
-    kind: Kind, messages: Sequence[Raw], tally: Mapping[tuple[str, int], Counter[str]]
-) -> list[LedgerRow]:
-    rows = []
-    for (source, partition), counts in tally.items():
-        own = [m for m in messages if (m.source, m.partition) == (source, partition)]
-        positions = [m.position for m in own]
-        rows.append(
-            LedgerRow(
-                source=source,
-                partition=partition,
-                kind=kind,
-                night=own[0].night,
-                from_position=min(positions),
-                to_position=max(positions) + 1,
-                received=counts["received"],
-                stored=counts["stored"],
-                duplicate=counts["duplicate"],
-                private=counts["private"],
-                rejected=counts["rejected"],
-            )
-        )
-    return rows
-
-
-def _aside(
-    messages: Sequence[Raw],
-    begins: Mapping[int, int],
-    which: Iterable[tuple[int, str, int | None]],
-) -> list[Aside]:
-    rows = []
-    for i, reason, candid in which:
-        raw = messages[i]
-        source, sha256 = raw.key
-        begin = begins.get(i)
-        rows.append(
-            Aside(
-                source=source,
-                sha256=sha256,
-                night=raw.night,
-                partition=raw.partition,
-                position=raw.position,
-                name=raw.name,
-                reason=reason,
-                packet_offset=begin,
-                packet_length=None if begin is None else len(raw.data),
-                candid=candid,
-            )
-        )
-    return rows

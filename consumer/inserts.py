@@ -7,22 +7,23 @@ rows of the one before.
 
 import io
 from collections.abc import Mapping, Sequence
-from datetime import date
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from sqlalchemy import (
     ARRAY,
     BigInteger,
     Column,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
+    Text,
     any_,
     bindparam,
+    func,
     insert,
     literal,
     select,
-    tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -41,9 +42,10 @@ from archive.tables import (
     reject,
     replayed,
 )
-from consumer.bundles import Bundle
 from consumer.copying import copy_of, history_columns
+from consumer.positions import Incarnation, Partition
 from consumer.rows import ALERT_COLUMNS, Rows
+from consumer.writing import Aside, LedgerRow, PutBundle, Writing
 
 _ORDINAL: Final = "ordinal"
 _temporary = MetaData()
@@ -65,66 +67,6 @@ _alerts: Final = _incoming(alert, ALERT_COLUMNS)
 _histories: Final = _incoming(history, [c.name for c in history.c if c.name != "batch"])
 
 
-class PutBundle(NamedTuple):
-    """An object that was put."""
-
-    key: str
-    size: int
-    sha256: bytes
-
-    @classmethod
-    def of(cls, packed: Bundle | None) -> "PutBundle | None":
-        """The row of what was packed; None for none."""
-        return packed and cls(packed.key, len(packed.data), packed.sha256)
-
-
-class LedgerRow(NamedTuple):
-    """What came of one source and partition in a batch: `ledger` without batch and time."""
-
-    source: str
-    partition: int
-    kind: str
-    night: date
-    from_position: int
-    to_position: int
-    received: int
-    stored: int
-    duplicate: int
-    private: int
-    rejected: int
-
-
-class Aside(NamedTuple):
-    """A row of `reject`, or of `conflict` where it has a candid."""
-
-    source: str
-    sha256: bytes
-    night: date
-    partition: int
-    position: int
-    name: str
-    reason: str
-    packet_offset: int | None
-    packet_length: int | None
-    candid: int | None = None
-
-
-class Writing(NamedTuple):
-    """All that one batch writes."""
-
-    rows: Rows
-    bundle: PutBundle | None
-    ledger: Sequence[LedgerRow]
-    rejects: Sequence[Aside]
-    reject_bundle: PutBundle | None
-    conflicts: Sequence[Aside]
-    conflict_bundle: PutBundle | None
-    incarnations: Mapping[tuple[str, int], int]
-    """Incarnation of each (topic, partition) whose position moves on; empty for files."""
-    settled: Sequence[tuple[str, bytes]] = ()
-    """(source, sha256) of the rejects that this replay settles."""
-
-
 class Overtaken(Exception):
     """Another writer stored one of these candids since we asked: ask again."""
 
@@ -141,10 +83,14 @@ async def known_rejects(
     connection: AsyncConnection, keys: Sequence[tuple[str, bytes]]
 ) -> set[tuple[str, bytes]]:
     """Those of the (source, sha256) that are among the rejects already."""
+    sources, hashes = ([*set(part)] for part in zip(*keys, strict=True))
+    # Two arrays, not a parameter for each: a statement has 32,767 of them at most.
     wanted = select(reject.c.source, reject.c.sha256).where(
-        tuple_(reject.c.source, reject.c.sha256).in_(keys)
+        reject.c.source == any_(bindparam("sources", sources, ARRAY(Text))),
+        reject.c.sha256 == any_(bindparam("hashes", hashes, ARRAY(LargeBinary))),
     )
-    return {(row.source, row.sha256) for row in await connection.execute(wanted)}
+    found = {(row.source, row.sha256) for row in await connection.execute(wanted)}
+    return found.intersection(keys)
 
 
 async def write(engine: AsyncEngine, writing: Writing) -> int:
@@ -203,7 +149,7 @@ async def _take_numbers(connection: AsyncConnection, alerts: int) -> tuple[int, 
 
 
 async def _move_position(
-    connection: AsyncConnection, row: LedgerRow, incarnations: Mapping[tuple[str, int], int]
+    connection: AsyncConnection, row: LedgerRow, incarnations: Mapping[Partition, Incarnation]
 ) -> None:
     """Let the partition resume after this batch, unless another consumer is already beyond."""
     incarnation = incarnations.get((row.source, row.partition))
@@ -212,14 +158,18 @@ async def _move_position(
     first = upsert(position).values(
         topic=row.source,
         partition=row.partition,
-        incarnation=incarnation,
+        incarnation=incarnation.number,
         next_offset=row.to_position,
+        topic_id=incarnation.topic_id,
     )
     moved = await connection.execute(
         first.on_conflict_do_update(
             index_elements=[position.c.topic, position.c.partition],
-            set_={"next_offset": first.excluded.next_offset},
-            where=(position.c.incarnation == incarnation)
+            set_={
+                "next_offset": first.excluded.next_offset,
+                "topic_id": func.coalesce(first.excluded.topic_id, position.c.topic_id),
+            },
+            where=(position.c.incarnation == incarnation.number)
             & (position.c.next_offset <= row.from_position),
         ).returning(position.c.next_offset)
     )
@@ -243,7 +193,7 @@ async def _insert_alerts(
     stored = await connection.execute(
         upsert(alert)
         .from_select([*ALERT_COLUMNS, "batch", "lco_id", "bundle"], chosen)
-        .on_conflict_do_nothing()
+        .on_conflict_do_nothing(index_elements=[alert.c.candid])
     )
     if stored.rowcount != len(writing.rows.alerts):
         raise Overtaken
@@ -262,7 +212,8 @@ async def _insert_bundle(
     """The id of the bundle's row; the row may be there from a batch that put the same bytes."""
     if put is None:
         return None
-    row = upsert(bundle).values(**put._asdict(), batch=batch).on_conflict_do_nothing()
+    row = upsert(bundle).values(**put._asdict(), batch=batch)
+    row = row.on_conflict_do_nothing(index_elements=[bundle.c.key])
     made: int | None = await connection.scalar(row.returning(bundle.c.id))
     if made is None:
         made = await connection.scalar(select(bundle.c.id).where(bundle.c.key == put.key))
@@ -280,17 +231,21 @@ async def _insert_aside(
     if not rows:
         return
     bundle_id = await _insert_bundle(connection, put, batch)
+    # RETURNING makes SQLAlchemy cut the rows into statements of as many parameters as there may be.
     made = await connection.execute(
         upsert(table)
-        .values([{"bundle": bundle_id, "batch": batch} | _fields(row, table) for row in rows])
-        .on_conflict_do_nothing()
+        .on_conflict_do_nothing(index_elements=list(table.primary_key))
+        .returning(table.c.sha256),
+        [_fields(row, table) | {"batch": batch} | _place(row, bundle_id) for row in rows],
     )
-    if table is reject and made.rowcount != len(rows):
+    if table is reject and len(made.all()) != len(rows):
         raise Overtaken
 
 
 def _fields(row: Aside, table: Table) -> dict[str, Any]:
-    fields = {name: value for name, value in row._asdict().items() if name in table.c}
-    if row.packet_offset is None:
-        fields["bundle"] = None
-    return fields
+    return {name: value for name, value in row._asdict().items() if name in table.c}
+
+
+def _place(row: Aside, bundle_id: int | None) -> dict[str, int | None]:
+    """The bundle of its bytes, if it has any and they are kept."""
+    return {"bundle": bundle_id if row.packet_length else None}

@@ -12,10 +12,17 @@ CONFLICTS: Final = Counter("mars_conflicts", "Packets with a known candid and ot
 PRIVATE_ENTRIES: Final = Counter(
     "mars_private_history_entries", "Private rows dropped from histories of public packets"
 )
+UNDATED_ENTRIES: Final = Counter(
+    "mars_undated_history_entries", "Rows without a time dropped from histories"
+)
 BATCHES: Final = Counter("mars_batches", "Batches committed", ["kind"])
 BATCH: Final = Histogram("mars_batch_seconds", "From raw messages to committed rows")
 STEP: Final = Histogram("mars_batch_step_seconds", "The same by step", ["step"])
 RETRIES: Final = Counter("mars_batch_retries", "Waits for database or object store")
+REFUSED: Final = Counter("mars_refused", "Messages that decode and could not be stored")
+HELD: Final = Gauge(
+    "mars_held", "1: a partition waits, message after message is refused", ["topic", "partition"]
+)
 LAG: Final = Gauge("mars_lag_messages", "Messages not yet taken in", ["topic", "partition"])
 FETCH_AGE: Final = Gauge("mars_fetch_age_seconds", "Seconds since the broker last answered a fetch")
 

@@ -6,6 +6,7 @@ So expired offsets, a rewound topic and a restored backup repair themselves.
 import logging
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
+from uuid import UUID
 
 from sqlalchemy import select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -18,10 +19,19 @@ log = logging.getLogger(__name__)
 Partition = tuple[str, int]
 
 
-class Position(NamedTuple):
-    """How often a topic of this name was made, and the first offset not yet settled."""
+class Incarnation(NamedTuple):
+    """One of the topics that had the same name, one after the other."""
 
-    incarnation: int
+    number: int
+    """How often a topic of this name was made, as far as we noticed."""
+    topic_id: UUID | None
+    """Kafka's own id of it; None where it was not told."""
+
+
+class Position(NamedTuple):
+    """An incarnation, and its first offset that is not yet settled."""
+
+    incarnation: Incarnation
     next_offset: int
 
 
@@ -34,26 +44,34 @@ async def read_positions(
     )
     async with engine.connect() as connection:
         rows = await connection.execute(wanted)
-        return {(r.topic, r.partition): Position(r.incarnation, r.next_offset) for r in rows}
+        return {
+            (r.topic, r.partition): Position(Incarnation(r.incarnation, r.topic_id), r.next_offset)
+            for r in rows
+        }
 
 
 async def resume(
     engine: AsyncEngine,
     begins: Mapping[Partition, int],
     ends: Mapping[Partition, int],
+    topic_ids: Mapping[str, UUID],
 ) -> dict[Partition, Position]:
     """Where to read on in each partition, given its first offset and the one after its last.
 
-    A partition that ends before our position belongs to a topic that was made anew: it gets a new
-    incarnation and is read from its beginning. Raises StalePosition where another consumer
-    notices that at the same moment.
+    A topic with another id than before was made anew, and so was one that ends before our position:
+    the partition gets a new incarnation and is read from its beginning. Raises StalePosition where
+    another consumer notices that at the same moment.
     """
     known = await read_positions(engine, ends)
     places = {}
     for partition, end in ends.items():
-        held = known.get(partition, Position(1, begins[partition]))
-        if end < held.next_offset:
-            held = await _next_incarnation(engine, partition, held, end)
+        topic_id = topic_ids.get(partition[0])
+        held = known.get(partition, Position(Incarnation(1, topic_id), begins[partition]))
+        before = held.incarnation.topic_id
+        if end < held.next_offset or (before and topic_id and before != topic_id):
+            held = await _next_incarnation(engine, partition, held, topic_id)
+        # A position of before ids were kept learns its topic's.
+        held = held._replace(incarnation=held.incarnation._replace(topic_id=topic_id))
         if begins[partition] > held.next_offset:
             log.error(
                 "messages expired before they were read",
@@ -66,21 +84,21 @@ async def resume(
 
 
 async def _next_incarnation(
-    engine: AsyncEngine, partition: Partition, held: Position, end: int
+    engine: AsyncEngine, partition: Partition, held: Position, topic_id: UUID | None
 ) -> Position:
     log.error(
         "topic was made anew: reading it from its beginning",
-        extra={"topic": partition[0], "partition": partition[1]}
-        | {"our_position": held.next_offset, "its_end": end},
+        extra={"topic": partition[0], "partition": partition[1], "topic_id": str(topic_id)}
+        | {"our_position": held.next_offset},
     )
-    anew = Position(held.incarnation + 1, 0)
+    anew = Incarnation(held.incarnation.number + 1, topic_id)
     async with engine.begin() as connection:
         moved = await connection.execute(
             update(position)
             .where(position.c.topic == partition[0], position.c.partition == partition[1])
-            .where(position.c.incarnation == held.incarnation)
-            .values(incarnation=anew.incarnation, next_offset=anew.next_offset)
+            .where(position.c.incarnation == held.incarnation.number)
+            .values(incarnation=anew.number, next_offset=0, topic_id=topic_id)
         )
     if moved.rowcount != 1:
         raise StalePosition(f"{partition[0]}/{partition[1]} has a new incarnation already")
-    return anew
+    return Position(anew, 0)

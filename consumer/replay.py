@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from sqlalchemy import RowMapping, select, tuple_
 
+from archive.errors import ObjectMissing
 from archive.tables import bundle, reject, replayed
 from consumer.ingest import Archive, Batch, ingest
 from consumer.settings import Settings
@@ -15,14 +16,19 @@ log = logging.getLogger(__name__)
 
 
 async def replay(archive: Archive, settings: Settings) -> Counter[str]:
-    """Decode every open reject anew; returns the totals by outcome, `rejected` being negative.
+    """Decode every open reject that has bytes anew; returns the totals by outcome.
 
-    What is still damaged leaves no trace in the ledger and is tried again next time.
+    `rejected` is negative: what was taken back. What is still damaged leaves no trace in the
+    ledger and is tried again next time.
     """
     totals: Counter[str] = Counter()
     batch: list[Raw] = []
     async for row in _open_rejects(archive):
-        data = await archive.store.get(row["key"], row["packet_offset"], row["packet_length"])
+        try:
+            data = await archive.store.get(row["key"], row["packet_offset"], row["packet_length"])
+        except ObjectMissing as error:
+            log.error("the bytes of a reject are gone", extra={"error": str(error)})
+            continue
         batch.append(
             Raw(row["source"], row["partition"], row["position"], row["name"], row["night"], data)
         )

@@ -3,6 +3,7 @@
 Called one packet at a time, the galactic coordinates alone would cost 1.4 ms each.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
@@ -11,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 from astropy import units
 from astropy.coordinates import SkyCoord
-from sqlalchemy import Boolean
+from sqlalchemy import REAL, Boolean, Text
 from sqlalchemy.types import TypeEngine
 
 from archive.columns import CANDIDATE, DERIVED, SENTINELS, Column, Kind
-from archive.packet import EARLIER, FORCED_ENTRY, Packet
+from archive.layout import EARLIER, FORCED_ENTRY
+from archive.packet import Packet
 from archive.tables import HISTORIES, STAMPS
 
 Row = tuple[Any, ...]
@@ -44,6 +46,7 @@ _SIGNS: Final[dict[Any, bool]] = dict.fromkeys(
 ) | dict.fromkeys(("f", "F", "false", "n", "N", "0", "False"), False)
 _NO_REFERENCE: Final = frozenset({"distnr", "magnr", "sigmagnr"})
 _HISTORY_SENTINELS: Final = {"detection": -999.0, "forced": -99999.0}
+_MAX_REAL: Final = float(np.finfo(np.float32).max)
 _BIT: Final = {c.name: bit for bit, c in enumerate(SENTINELS)}
 
 
@@ -81,7 +84,10 @@ class Rows(NamedTuple):
 
 
 def make_rows(packets: Sequence[Packet], places: Sequence[Place]) -> Rows:
-    """Rows of public packets; histories keep their public entries only (see `private_entries`)."""
+    """Rows of public packets; histories keep their public entries that have a time.
+
+    `private_entries` and `undated_entries` tell how many were dropped.
+    """
     if not packets:
         return Rows([], Histories([], {}))
     sentinels = np.zeros(len(packets), dtype=np.int64)
@@ -102,6 +108,18 @@ def private_entries(packet: Packet) -> int:
     return sum(entry[0] != PUBLIC for entry in (*packet.earlier, *packet.forced))
 
 
+def undated_entries(packet: Packet) -> int:
+    """How many public entries of its history have no time, and are dropped: points of no curve."""
+    entries = (*packet.earlier, *packet.forced)
+    return sum(entry[0] == PUBLIC and not _is_kept(entry) for entry in entries)
+
+
+def _is_kept(entry: Row) -> bool:
+    """Whether an entry of a history is public and has a time; programid and jd lead in each."""
+    programid, jd = entry[0], entry[1]
+    return programid == PUBLIC and jd is not None and math.isfinite(jd)
+
+
 def _flat(place: Place) -> Iterable[int | None]:
     for span in (place.message, *place.stamps):
         yield from span or (None, None)
@@ -116,31 +134,36 @@ def _column(
     if column.kind is Kind.BOOLEAN:
         return [_SIGNS.get(value) for value in values]
     if column.kind in (Kind.REAL, Kind.DOUBLE):
-        return _clean(values, column.sentinel, sentinels, _BIT.get(name, 0))
+        numbers = _numbers(values)
+        drop = _unheld(numbers, column.kind is Kind.REAL)
+        if column.sentinel is not None:
+            held = numbers == column.sentinel
+            sentinels |= held.astype(np.int64) << _BIT[name]
+            drop |= held
+        return _without(values, drop)
     if column.sentinel is not None:
         held = np.fromiter((v == column.sentinel for v in values), dtype=bool, count=len(values))
         sentinels |= held.astype(np.int64) << _BIT[name]
-        return [None if h else v for h, v in zip(held, values, strict=True)]
+        return _without(values, held)
     return values
 
 
-def _clean(
-    values: Sequence[float | None],
-    sentinel: float | str | None = None,
-    sentinels: npt.NDArray[np.int64] | None = None,
-    bit: int = 0,
-) -> list[float | None]:
-    """The values with NaN, infinities and the sentinel as None.
+def _numbers(values: Sequence[float | None]) -> Floats:
+    return np.array(values, dtype=np.float64)  # None becomes NaN
+
+
+def _unheld(numbers: Floats, real: bool) -> Flags:
+    """Where a number is missing, NaN, infinite, or beyond what float32 holds in a `real` column.
 
     PostgreSQL sorts NaN above every number, and JSON has neither.
     """
-    numbers: Floats = np.array(values, dtype=np.float64)  # None becomes NaN
-    drop = ~np.isfinite(numbers)
-    if sentinel is not None:
-        held = numbers == sentinel
-        drop |= held
-        if sentinels is not None:
-            sentinels |= held.astype(np.int64) << bit
+    if real:
+        with np.errstate(over="ignore"):
+            return ~np.isfinite(numbers.astype(np.float32))
+    return ~np.isfinite(numbers)
+
+
+def _without(values: Sequence[Any], drop: Flags) -> list[Any]:
     if not drop.any():
         return list(values)
     return [None if d else v for d, v in zip(drop.tolist(), values, strict=True)]
@@ -152,7 +175,9 @@ def _derived(packets: Sequence[Packet], columns: dict[str, list[Any]]) -> dict[s
         "object_id": [p.object_id for p in packets],
         "l": sky.l.deg.tolist(),
         "b": sky.b.deg.tolist(),
-        "deltamaglatest": [_delta_latest(p) for p in packets],
+        "deltamaglatest": [
+            _delta_latest(p, magpsf) for p, magpsf in zip(packets, columns["magpsf"], strict=True)
+        ],
         "deltamagref": [
             None
             if magnr is None or magpsf is None or distnr is None or distnr >= 2
@@ -172,32 +197,33 @@ _LATEST: Final = itemgetter(
 )
 
 
-def _delta_latest(packet: Packet) -> float | None:
-    """magpsf minus that of the newest earlier detection of the packet in the same filter.
+def _delta_latest(packet: Packet, magpsf: float | None) -> float | None:
+    """`magpsf` minus that of the newest earlier detection of the packet in the same filter.
 
     None where the two subtractions have different signs: their magnitudes say nothing of a change.
     Where several share the newest jd the first in the packet counts.
     """
     newest, before, sign = -1.0, None, None
     fid = packet.candidate["fid"]
-    for programid, candid, entry_fid, jd, magpsf, isdiffpos in map(_LATEST, packet.earlier):
-        if programid == PUBLIC and candid is not None and entry_fid == fid and jd > newest:
-            newest, before, sign = jd, magpsf, _SIGNS.get(isdiffpos)
-    magpsf = packet.candidate["magpsf"]
-    same = sign is not None and sign == _SIGNS.get(packet.candidate["isdiffpos"])
-    if not same or before is None or magpsf is None or not np.isfinite(magpsf - before):
+    for programid, candid, entry_fid, jd, entry_magpsf, isdiffpos in map(_LATEST, packet.earlier):
+        public = programid == PUBLIC and candid is not None
+        if public and entry_fid == fid and jd is not None and newest < jd < np.inf:
+            newest, before, sign = jd, entry_magpsf, _SIGNS.get(isdiffpos)
+    same = sign is not None and sign == _SIGNS.get(packet.candidate.get("isdiffpos"))
+    if not same or magpsf is None or before is None or abs(before) > _MAX_REAL:
         return None
-    return float(magpsf - before)
+    delta = float(magpsf - before)
+    return delta if math.isfinite(delta) else None
 
 
 def _histories(packets: Sequence[Packet]) -> Histories:
     candid = EARLIER.index("candid")
     entries: dict[str, list[list[Row]]] = {"limit": [], "detection": [], "forced": []}
     for p in packets:
-        public = [entry for entry in p.earlier if entry[0] == PUBLIC]
-        entries["limit"].append([entry for entry in public if entry[candid] is None])
-        entries["detection"].append([entry for entry in public if entry[candid] is not None])
-        entries["forced"].append([entry for entry in p.forced if entry[0] == PUBLIC])
+        kept = list(filter(_is_kept, p.earlier))
+        entries["limit"].append([entry for entry in kept if entry[candid] is None])
+        entries["detection"].append([entry for entry in kept if entry[candid] is not None])
+        entries["forced"].append(list(filter(_is_kept, p.forced)))
     columns: dict[str, Joined] = {}
     for kind, lists in entries.items():
         columns |= _joined(kind, lists, FORCED_ENTRY if kind == "forced" else EARLIER)
@@ -216,14 +242,16 @@ def _joined(kind: str, lists: list[list[Row]], names: Sequence[str]) -> dict[str
             values = tuple(_SIGNS.get(value) for value in values)
         can_be_missing = kind == "forced" or field in _NO_REFERENCE
         sentinel = _HISTORY_SENTINELS.get(kind) if can_be_missing else None
-        joined[f"{kind}_{field}"] = Joined(sql_type, values, _nulls(values, sentinel), cuts)
+        joined[f"{kind}_{field}"] = Joined(
+            sql_type, values, _nulls(values, sql_type, sentinel), cuts
+        )
     return joined
 
 
-def _nulls(values: Sequence[Any], sentinel: float | None) -> Flags:
-    """Where a value is missing, NaN, infinite or the sentinel."""
-    if any(isinstance(value, str) for value in values[:50]):
-        return np.array([value is None for value in values], dtype=bool)
-    numbers: Floats = np.array(values, dtype=np.float64)
-    missing: Flags = ~np.isfinite(numbers) | (numbers == sentinel)
+def _nulls(values: Sequence[Any], sql_type: type[TypeEngine[Any]], sentinel: float | None) -> Flags:
+    """Where a value is missing, is no number that its column holds, or is the sentinel."""
+    if sql_type is Text:
+        return np.fromiter((value is None for value in values), dtype=bool, count=len(values))
+    numbers = _numbers(values)
+    missing: Flags = _unheld(numbers, sql_type is REAL) | (numbers == sentinel)
     return missing

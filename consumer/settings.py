@@ -26,6 +26,12 @@ class Settings(ArchiveSettings):
     batch_bytes: int = Field(
         default=32_000_000, ge=1_000_000, description="Most bytes in a batch of a backfill."
     )
+    refusals_in_a_row: int = Field(
+        default=100,
+        ge=2,
+        description="Messages of a partition in a row, sound but refused for one reason, at which "
+        "it waits for `python -m consumer release`.",
+    )
     metrics_host: str = Field(default="127.0.0.1", description="Address of the consumer's metrics.")
     metrics_port: int = Field(
         default=8005, ge=0, le=65535, description="Port of the consumer's metrics; 0 for none."

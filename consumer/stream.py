@@ -20,8 +20,10 @@ from aiokafka.errors import KafkaError
 
 from archive.errors import StalePosition
 from consumer import metrics
+from consumer.breaker import Breaker, Held
+from consumer.incarnations import read_topic_ids
 from consumer.ingest import Archive, Batch, ingest_each
-from consumer.positions import Position, resume
+from consumer.positions import Incarnation, Partition, Position, resume
 from consumer.settings import Settings
 from consumer.sorting import Raw
 from consumer.topics import followed, night_of
@@ -30,10 +32,14 @@ log = logging.getLogger(__name__)
 
 REFRESH_S: Final = 30.0
 """How often new nights are looked for: a new topic must be found within a minute."""
+RELEASE_S: Final = 2.0
+"""How often an operator's release of held partitions is looked for."""
 NO_TOPIC_S: Final = 5.0
 """The same while there is no topic at all."""
 SILENCE_S: Final = 120.0
 """With the broker down `getmany` answers "nothing" without an error; after this it is lost."""
+UNFORESEEN_S: Final = 5.0
+"""How long an error that nothing explains keeps the next consumer waiting."""
 KAFKA_TIMEOUT_S: Final = 10.0
 DRAIN_S: Final = 45.0
 """How long a batch may go on after SIGTERM, so that the process is gone within a minute."""
@@ -60,15 +66,21 @@ async def stream(archive: Archive, settings: Settings, stop: asyncio.Event) -> N
 
 async def _rebuilding(archive: Archive, settings: Settings, stop: asyncio.Event) -> None:
     """One consumer after another, each starting from the ledger."""
+    breaker = Breaker(archive.engine, settings.refusals_in_a_row)
     while not stop.is_set():
         consumer = _make_consumer(settings)
         try:
             async with asyncio.timeout(KAFKA_TIMEOUT_S):
                 await consumer.start()
-            await _follow(consumer, archive, settings, stop)
-        except (KafkaError, StalePosition, OSError, TimeoutError, _LostError) as error:
+            await _follow(consumer, archive, settings, breaker, stop)
+        except (KafkaError, StalePosition, Held, OSError, TimeoutError, _LostError) as error:
             log.warning("starting over from the ledger", extra={"reason": repr(error)})
             await _sleep(1.0, stop)
+        except Exception:
+            # aiokafka raises also what it does not declare. Whatever it was, a consumer that ends
+            # helps nobody: the next one may get further, and the log says what is wrong.
+            log.exception("starting over after an unforeseen error")
+            await _sleep(UNFORESEEN_S, stop)
         finally:
             await _close(consumer)
 
@@ -108,9 +120,13 @@ class _LostError(Exception):
 class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is untyped
     """Which partitions are ours, and where each resumes by the ledger."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, archive: Archive) -> None:
+    def __init__(
+        self, consumer: AIOKafkaConsumer, archive: Archive, settings: Settings, breaker: Breaker
+    ) -> None:
         self._consumer = consumer
         self._archive = archive
+        self._servers = settings.kafka_bootstrap_servers
+        self._breaker = breaker
         self.positions: dict[tuple[str, int], Position] = {}
         self.error: Exception | None = None
 
@@ -118,28 +134,57 @@ class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka i
         self.positions = {}
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
-        """Seek before the first fetch. aiokafka only logs what a listener raises: keep it."""
+        """Seek before the first fetch counts. aiokafka only logs what a listener raises: keep it.
+
+        aiokafka fetches while this runs, from where Kafka's commit says; `_batch` drops that. So no
+        position may be known before its partition was sought: nothing waits between the two.
+        """
         try:
             async with asyncio.timeout(3 * KAFKA_TIMEOUT_S):
                 begins = await self._consumer.beginning_offsets(assigned)
                 ends = await self._consumer.end_offsets(assigned)
-                self.positions = await resume(
+                positions = await resume(
                     self._archive.engine,
                     {(tp.topic, tp.partition): offset for tp, offset in begins.items()},
                     {(tp.topic, tp.partition): offset for tp, offset in ends.items()},
+                    await read_topic_ids(self._servers, {tp.topic for tp in assigned}),
                 )
+                await self._breaker.recall(positions)
             for tp in assigned:
-                self._consumer.seek(tp, self.positions[tp.topic, tp.partition].next_offset)
+                self._consumer.seek(tp, positions[tp.topic, tp.partition].next_offset)
+                if (tp.topic, tp.partition) in self._breaker.waiting:
+                    self._consumer.pause(tp)
+            self.positions = positions
         except Exception as error:  # raised again by _follow, whatever it is
             self.error = error
 
+    async def check_topics(self) -> None:
+        """Raise _LostError where a topic was made anew since its partitions were assigned.
+
+        A new one that is longer than our position is fetched on from there, as if nothing were.
+        """
+        ours = {t: held.incarnation.topic_id for (t, _), held in self.positions.items()}
+        if not ours:
+            return
+        async with asyncio.timeout(KAFKA_TIMEOUT_S):
+            theirs = await read_topic_ids(self._servers, ours)
+        anew = [
+            t for t, topic_id in ours.items() if topic_id and theirs.get(t, topic_id) != topic_id
+        ]
+        if anew:
+            raise _LostError(f"made anew: {', '.join(anew)}")
+
 
 async def _follow(
-    consumer: AIOKafkaConsumer, archive: Archive, settings: Settings, stop: asyncio.Event
+    consumer: AIOKafkaConsumer,
+    archive: Archive,
+    settings: Settings,
+    breaker: Breaker,
+    stop: asyncio.Event,
 ) -> None:
-    assignment = _Assignment(consumer, archive)
-    batches = _fetched(consumer, assignment, settings, stop)
-    async with aclosing(ingest_each(archive, "stream", batches)) as taken:
+    assignment = _Assignment(consumer, archive, settings, breaker)
+    batches = _fetched(consumer, assignment, settings, breaker, stop)
+    async with aclosing(ingest_each(archive, "stream", batches, breaker)) as taken:
         async for batch, outcome in taken:
             for position, reason in outcome.rejects:
                 log.warning("rejected", extra={"offset": position, "reason": reason})
@@ -148,22 +193,33 @@ async def _follow(
 
 
 async def _fetched(
-    consumer: AIOKafkaConsumer, assignment: _Assignment, settings: Settings, stop: asyncio.Event
+    consumer: AIOKafkaConsumer,
+    assignment: _Assignment,
+    settings: Settings,
+    breaker: Breaker,
+    stop: asyncio.Event,
 ) -> AsyncIterator[Batch]:
     """What the broker gives, batch by batch, an empty one where it has nothing just now."""
     topics: frozenset[str] = frozenset()
     refreshed = -REFRESH_S
-    heard = time.monotonic()
+    heard = asked = time.monotonic()
     while not stop.is_set():
         if time.monotonic() - refreshed >= (REFRESH_S if topics else NO_TOPIC_S):
             topics = await _subscribe(consumer, assignment, settings, topics)
+            await assignment.check_topics()
             refreshed = time.monotonic()
+        if time.monotonic() - asked >= RELEASE_S:
+            consumer.resume(*(TopicPartition(*p) for p in await breaker.find_released()))
+            asked = time.monotonic()
         if not topics:
             await _sleep(1.0, stop)
             continue
         fetched = await consumer.getmany(timeout_ms=500, max_records=settings.batch_messages)
         if assignment.error is not None:
             raise _LostError("no position") from assignment.error
+        # Nothing is fetched of partitions that are held: their silence says nothing.
+        if assignment.positions.keys() <= breaker.waiting:
+            heard = time.monotonic()
         heard = _watch(consumer, assignment, heard)
         yield _batch(fetched, assignment)
 
@@ -203,16 +259,16 @@ def _watch(consumer: AIOKafkaConsumer, assignment: _Assignment, heard: float) ->
 
 
 def _batch(fetched: dict[TopicPartition, list[Any]], assignment: _Assignment) -> Batch:
+    """What was fetched of partitions that are ours; the rest is fetched again by its owner."""
     now = datetime.now(UTC)
-    raws = [
-        Raw(tp.topic, tp.partition, record.offset, "", night_of(tp.topic, now), record.value or b"")
-        for tp, records in fetched.items()
-        for record in records
-    ]
-    partitions = {(tp.topic, tp.partition) for tp in fetched}
-    if not partitions <= assignment.positions.keys():
-        raise StalePosition("a rebalance took a partition away while it was fetched")
-    return Batch(raws, {p: assignment.positions[p].incarnation for p in partitions})
+    incarnations: dict[Partition, Incarnation] = {}
+    raws: list[Raw] = []
+    for (topic, partition), records in fetched.items():
+        if held := assignment.positions.get((topic, partition)):
+            incarnations[topic, partition] = held.incarnation
+            night = night_of(topic, now)
+            raws += [Raw(topic, partition, r.offset, "", night, r.value or b"") for r in records]
+    return Batch(raws, incarnations)
 
 
 async def _mirror(consumer: AIOKafkaConsumer, assignment: _Assignment, batch: Batch) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from typing import NamedTuple
 
 import asyncpg
 
@@ -16,6 +17,15 @@ SELECT coalesce(sum(received), 0)::bigint AS received, coalesce(sum(stored), 0):
        coalesce(sum(private), 0)::bigint AS private,
        coalesce(sum(rejected), 0)::bigint AS rejected
 FROM ledger WHERE $1::text IS NULL OR source = $1
+"""
+
+# Partitions whose consumer waits, and has not gone on since: consumer/breaker.py.
+HELD = """
+SELECT topic, partition, next_offset, reason, since FROM held
+WHERE released IS NULL AND NOT EXISTS (
+    SELECT FROM position WHERE position.topic = held.topic
+    AND position.partition = held.partition AND position.next_offset > held.next_offset)
+ORDER BY since
 """
 
 
@@ -65,16 +75,33 @@ async def connect(state: State, database: str = "mars") -> "asyncpg.Connection[a
         ) from error
 
 
-async def totals(state: State) -> dict[str, int] | None:
-    """Sum the ledger by outcome; None when there is no ledger yet."""
+class Told(NamedTuple):
+    """What the database says of the consumer's work."""
+
+    totals: dict[str, int]
+    """The ledger's sums by outcome."""
+    held: list[str]
+    """A line for each partition that waits."""
+
+
+async def tell(state: State) -> Told | None:
+    """Sum the ledger, and see what waits; None when there is no ledger yet."""
     try:
         connection = await connect(state)
     except asyncpg.InvalidCatalogNameError:
         return None
     try:
-        row = await connection.fetchrow(SUMS, None)
+        sums = await connection.fetchrow(SUMS, None)
+        held = await connection.fetch(HELD)
     except asyncpg.UndefinedTableError:
         return None
     finally:
         await connection.close()
-    return dict(row) if row else None
+    return Told(dict(sums or {}), [_line(row) for row in held])
+
+
+def _line(row: asyncpg.Record) -> str:
+    return (
+        f"{row['topic']}/{row['partition']} waits at offset {row['next_offset']} since "
+        f"{row['since']:%Y-%m-%d %H:%M} UTC, its messages are refused: {row['reason']}"
+    )

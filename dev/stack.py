@@ -68,9 +68,11 @@ def status(state: State) -> None:
     if find(postgres.server(state)):
         from dev import database  # noqa: PLC0415 -- as above
 
-        totals = asyncio.run(database.totals(state))
-        sums = "  ".join(f"{name} {count:,}" for name, count in (totals or {}).items())
+        told = asyncio.run(database.tell(state))
+        sums = "  ".join(f"{name} {count:,}" for name, count in told.totals.items()) if told else ""
         print(f"{'ledger':<12}{sums or 'no schema yet'}")
+        for line in told.held if told else ():
+            print(f"{'held':<12}{line}")
     print(f"{'settings':<12}{state.folder / 'env'}")
 
 

@@ -1,7 +1,7 @@
 -- The whole database of the archive, as it is today.
 --
 -- Applied by `python -m archive.migrate` as mars_owner, after sql/cluster.sql. Nothing here is ever
--- updated or deleted but `counter` and `position`: every answer is a function of the packets taken
+-- updated or deleted but `counter`, `position` and `held`: every answer is a function of the packets taken
 -- in, and "batch <= N" is the archive as it was after batch N, for ever.
 
 -- ---------------------------------------------------------------------------------------------
@@ -443,6 +443,7 @@ CREATE TABLE position (
     partition   integer NOT NULL,
     incarnation integer NOT NULL CHECK (incarnation > 0),
     next_offset bigint  NOT NULL CHECK (next_offset >= 0),
+    topic_id    uuid,
     PRIMARY KEY (topic, partition)
 );
 COMMENT ON TABLE position IS 'Where each partition resumes; moved in the transaction of the rows, forward only';
@@ -450,6 +451,24 @@ COMMENT ON COLUMN position.topic IS 'topic';
 COMMENT ON COLUMN position.partition IS 'partition';
 COMMENT ON COLUMN position.incarnation IS 'how often a topic of this name was made';
 COMMENT ON COLUMN position.next_offset IS 'first offset that is not yet settled';
+COMMENT ON COLUMN position.topic_id IS 'Kafka''s own id of the topic, new for each incarnation; NULL: not told';
+
+CREATE TABLE held (
+    topic       text        NOT NULL,
+    partition   integer     NOT NULL,
+    reason      text        NOT NULL,
+    next_offset bigint      NOT NULL,
+    since       timestamptz NOT NULL DEFAULT now(),
+    released    timestamptz,
+    PRIMARY KEY (topic, partition, reason)
+);
+COMMENT ON TABLE held IS 'Partitions that wait because message after message is refused for one reason, as by a new schema; `python -m consumer release` lets them go on';
+COMMENT ON COLUMN held.topic IS 'topic';
+COMMENT ON COLUMN held.partition IS 'partition';
+COMMENT ON COLUMN held.reason IS 'why its messages are refused, without their numbers';
+COMMENT ON COLUMN held.next_offset IS 'first offset that waits; a position beyond it has gone on';
+COMMENT ON COLUMN held.since IS 'when it was held first';
+COMMENT ON COLUMN held.released IS 'when an operator let it go on, its messages to be rejected; NULL: not';
 
 -- ---------------------------------------------------------------------------------------------
 -- Kept aside: what is no alert, and what contradicts one
@@ -464,7 +483,7 @@ CREATE TABLE reject (
     position      bigint  NOT NULL,
     name          text    NOT NULL,
     reason        text    NOT NULL,
-    bundle        bigint  NOT NULL REFERENCES bundle,
+    bundle        bigint  REFERENCES bundle,
     packet_offset bigint  NOT NULL,
     packet_length integer NOT NULL,
     PRIMARY KEY (source, sha256)
@@ -478,7 +497,7 @@ COMMENT ON COLUMN reject.partition IS 'partition';
 COMMENT ON COLUMN reject.position IS 'offset, or number of the file';
 COMMENT ON COLUMN reject.name IS 'name of the file; empty for Kafka';
 COMMENT ON COLUMN reject.reason IS 'what is wrong with it';
-COMMENT ON COLUMN reject.bundle IS 'bundle of its bytes, under rejects/';
+COMMENT ON COLUMN reject.bundle IS 'bundle of its bytes, under rejects/; NULL: it has none';
 COMMENT ON COLUMN reject.packet_offset IS 'where it begins in the bundle [byte]';
 COMMENT ON COLUMN reject.packet_length IS 'its length [byte]';
 
@@ -532,8 +551,8 @@ ALTER TABLE counter SET (fillfactor = 10);
 ALTER TABLE position SET (fillfactor = 50);
 
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO mars_reader, mars_writer;
-GRANT INSERT ON alert, history, bundle, ledger, position, reject, replayed, conflict TO mars_writer;
-GRANT UPDATE ON counter, position TO mars_writer;
+GRANT INSERT ON alert, history, bundle, ledger, position, held, reject, replayed, conflict TO mars_writer;
+GRANT UPDATE ON counter, position, held TO mars_writer;
 
 -- ---------------------------------------------------------------------------------------------
 -- What the app keeps for itself: mars_app writes here and nowhere else, and reads nothing else

@@ -4,12 +4,13 @@
 """
 
 import os
+import random
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import aioboto3
 import asyncpg
@@ -18,34 +19,65 @@ from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
 from archive.database import SQL, make_engine
-from archive.migrate import migrate
 from archive.objects import open_store
 from consumer.ingest import Archive
 from consumer.settings import Settings
+from dev.processes import port_is_free
+from dev.testing import TEMPLATE
 
 pytest_plugins = ["tests.real_archive"]
 
 DATA = Path(os.environ.get("MARS_TEST_DATA", "../shared/data"))
 PUBLISHED = "https://ztf.uw.edu/alerts/public/"
-_left_out: list[str] = []
+# What takes longest begins first, or one worker would be left with it when the others are done.
+LONGEST = ("tests/schema", "tests/test_faults.py", "tests/dev/test_demo.py")
 _told: dict[str, list[str]] = {}
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without the real packets leave out the tests that need them; in CI that is a fault."""
-    if (DATA / "ztf" / "manifest.csv").is_file():
-        return
-    if os.environ.get("CI"):
+def pytest_configure() -> None:
+    """In CI the real packets must be there."""
+    if os.environ.get("CI") and not _is_real():
         raise pytest.UsageError(f"no real packets in {DATA.resolve()}: set MARS_TEST_DATA")
+
+
+def _is_real() -> bool:
+    return (DATA / "ztf" / "manifest.csv").is_file()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the longest; without the real packets leave out the tests that need them."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+    if _is_real():
+        return
     real = [item for item in items if "real" in getattr(item, "fixturenames", ())]
-    _left_out.extend(item.nodeid for item in real)
     config.hook.pytest_deselected(items=real)
     items[:] = [item for item in items if item not in real]
+    # Each of several processes leaves them out; the first one says so.
+    if os.environ.get("PYTEST_XDIST_WORKER", "gw0") == "gw0":
+        lines_at_the_end("left out: tests on real packets").extend(
+            [
+                *(item.nodeid for item in real),
+                f"ZTF publishes packets at {PUBLISHED}; set MARS_TEST_DATA to the folder of yours",
+            ]
+        )
 
 
 def lines_at_the_end(heading: str) -> list[str]:
     """Lines that are printed under a heading when the run ends, passed or not."""
     return _told.setdefault(heading, [])
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """One of several processes hands its lines to the one that prints."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["told"] = _told
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take the lines of one that has ended (one that crashed has none)."""
+    for heading, lines in getattr(node, "workeroutput", {}).get("told", {}).items():
+        lines_at_the_end(heading).extend(lines)
 
 
 @pytest.hookimpl(trylast=True)
@@ -55,13 +87,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.section(heading)
             for line in lines:
                 terminalreporter.write_line(line)
-    if _left_out:
-        terminalreporter.section("left out: tests on real packets")
-        for name in _left_out:
-            terminalreporter.write_line(name)
-        terminalreporter.write_line(
-            f"ZTF publishes packets at {PUBLISHED}; set MARS_TEST_DATA to the folder of yours"
-        )
 
 
 @pytest.fixture(scope="session")
@@ -113,7 +138,8 @@ def _session() -> aioboto3.Session:
 async def new_place(template: str | None = None) -> AsyncIterator[Place]:
     """A database (a copy of `template`, else an empty one with our roles) and a bucket."""
     name = f"test_{uuid.uuid4().hex[:12]}"
-    await _as_admin(f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else ""))
+    copied = f" TEMPLATE {template} OWNER mars_owner" if template else ""
+    await _as_admin(f"CREATE DATABASE {name}{copied}")
     async with _session().client("s3", endpoint_url=Settings().s3_endpoint_url) as s3:
         await s3.create_bucket(Bucket=name.replace("_", "-"))
     try:
@@ -125,11 +151,9 @@ async def new_place(template: str | None = None) -> AsyncIterator[Place]:
 
 
 @pytest.fixture(scope="session")
-async def template() -> AsyncIterator[str]:
+def template() -> str:
     """A migrated database, to be copied: 60 ms where a migration takes 300."""
-    async with new_place() as place:
-        await migrate(place.settings("owner"))
-        yield place.database
+    return TEMPLATE
 
 
 @pytest.fixture
@@ -154,6 +178,14 @@ async def archive(place: Place) -> AsyncIterator[Archive]:
     """A fresh archive, open for writing."""
     async with opened(place) as ours:
         yield ours
+
+
+def free_ports() -> int:
+    """Draw the port of a stack's app, of which all others follow; nobody listens on any of them."""
+    while True:
+        first = random.randrange(20_000, 30_000, 10)
+        if all(port_is_free(first + n) for n in range(10)):
+            return first
 
 
 @pytest.fixture(scope="session", autouse=True)

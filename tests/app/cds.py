@@ -73,7 +73,10 @@ class Cds:
     simbad: Reply = knows_simbad
     asked: list[tuple[str, str]] = field(default_factory=list)
     addresses: list[str] = field(default_factory=list)
-    delay_s: float = 0.0
+    came: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
+    """Released for each question that has come."""
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    """While it is not set, nothing is answered."""
 
     @property
     def settings(self) -> dict[str, str]:
@@ -88,7 +91,8 @@ class Cds:
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             address = head.split(" ")[1]
             self.addresses.append(address)
-            await asyncio.sleep(self.delay_s)
+            self.came.release()
+            await self.gate.wait()
             reply = self._reply(address)
             if reply is None:
                 await reader.read()  # until the client gives up
@@ -117,6 +121,7 @@ class Cds:
 async def serving_cds() -> AsyncIterator[Cds]:
     """A CDS of its own, on a free port."""
     cds = Cds()
+    cds.gate.set()
     server = await asyncio.start_server(cds.serve, "127.0.0.1", 0)
     cds.port = server.sockets[0].getsockname()[1]
     async with server:

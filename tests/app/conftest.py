@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -16,10 +16,10 @@ from pydantic import SecretStr
 from app.main import create_app
 from app.settings import Settings
 from archive.database import make_engine
-from archive.migrate import migrate
 from archive.objects import open_store
 from consumer import ingest
 from consumer.sorting import Raw
+from dev.testing import TEMPLATE
 from tests.app import sky
 from tests.conftest import Place, new_place, url_of
 
@@ -49,8 +49,7 @@ def database_of(settings: Settings) -> str:
 @asynccontextmanager
 async def fresh_archive() -> AsyncIterator[Settings]:
     """An empty archive; the settings of an app that reads it."""
-    async with new_place() as place:
-        await migrate(place.settings("owner"))
+    async with new_place(TEMPLATE) as place:
         yield app_settings(place)
 
 
@@ -83,7 +82,8 @@ async def serving(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
         public = settings.model_copy(update={"public_url": f"http://127.0.0.1:{port}"})
         config = uvicorn.Config(create_app(public), log_config=None, access_log=False)
         server = uvicorn.Server(config)
-        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+        # Ctrl-C ends the tests, and not the app alone.
+        server.capture_signals = nullcontext  # type: ignore[method-assign,assignment]
         task = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event

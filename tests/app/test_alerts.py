@@ -90,7 +90,7 @@ async def test_as_of_repeats_an_answer(served: Served) -> None:
 
 
 async def test_a_printed_bound_finds_its_alert(served: Served) -> None:
-    for item in (await served.alerts({"limit": 30}))["items"]:
+    for item in (await served.alerts({"limit": 10}))["items"]:
         for name in ("magpsf", "sigmapsf", "fwhm"):
             printed = item[name]
             assert float(np.float32(printed)) != printed or printed == round(printed, 2)

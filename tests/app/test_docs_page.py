@@ -8,15 +8,14 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.async_api import Locator, Page, async_playwright
+from playwright.async_api import Locator, Page, async_playwright, expect
 from pydantic import SecretStr
 
 from app.examples import JOB, NIGHT, OF_FIELD
 from dev.simulator import simulate
 from tests.app.conftest import Served, fresh_archive, serving, take_in
+from tests.pages.conftest import FLAGS
 
-FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run
---disable-background-networking --disable-component-update --disable-sync""".split()
 METHODS = ("get", "post", "delete")
 OF_JOBS = ("get_job", "get_job_result", "delete_job")
 """They want the name of a job that was made before; in this order."""
@@ -87,16 +86,16 @@ async def test_every_form_answers_as_it_stands(simulated: httpx.AsyncClient, pag
             assert answer.headers.get("content-length") != "0", name
         await operation.locator(".live-responses-table .response").first.wait_for()
         await operation.locator(".opblock-summary-control").click()
-    assert await page.locator(".errors-wrapper").count() == 0
+    await expect(page.locator(".errors-wrapper")).to_have_count(0)
 
 
 async def _without_a_job_says_what_to_put(operation: Locator) -> None:
     """Empty, and not sent so."""
     field = operation.locator("input[placeholder='job']")
-    assert await field.input_value() == ""
-    assert "POST /api/v1/match/jobs" in await operation.locator(".parameters").first.inner_text()
+    await expect(field).to_have_value("")
+    await expect(operation.locator(".parameters").first).to_contain_text("POST /api/v1/match/jobs")
     await operation.locator("button.execute").click()
-    assert await operation.locator("input.invalid").count() == 1
+    await expect(operation.locator("input.invalid")).to_have_count(1)
 
 
 async def _ended(client: httpx.AsyncClient, job: str) -> None:

@@ -132,9 +132,9 @@ async def test_withheld_and_missing(served: Served) -> None:
 @pytest.mark.parametrize(
     "stamp",
     [
-        gzip.compress(bytes(MAX_FITS + 1)),
-        gzip.compress(b"SIMPLE  =  T"),
-        gzip.compress(bytes(5000))[:-9],
+        gzip.compress(bytes(MAX_FITS + 1), mtime=0),
+        gzip.compress(b"SIMPLE  =  T", mtime=0),
+        gzip.compress(bytes(5000), mtime=0)[:-9],
         b"\x1f\x8bnothing",
         b"",
     ],

@@ -1,6 +1,5 @@
 """Health, readiness, metrics, nights, headers, problems, and parts that are down."""
 
-import asyncio
 import json
 import re
 from pathlib import Path
@@ -170,7 +169,6 @@ async def expect_unavailable(client: Any, path: str) -> str:
     assert answer.status_code == 503
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["retry-after"]
-    assert answer.elapsed.total_seconds() < 6
     detail: str = answer.json()["detail"]
     return detail
 
@@ -233,12 +231,11 @@ async def test_connections_that_the_server_closed_are_replaced(served: Served) -
     async with serving(served.settings) as client:
         assert (await client.get("/api/v1/alerts")).status_code == 200
         closed = await admin.fetch(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity "
             "WHERE datname = $1 AND application_name = 'mars-app'",
             database,
         )
-        assert closed
-        await asyncio.sleep(0.2)
+        assert [ended for (ended,) in closed] == [True] * len(closed) != []
         answers = [await client.get("/api/v1/alerts?limit=1") for _ in range(3)]
         assert [a.status_code for a in answers] == [200, 200, 200]
     await admin.close()

@@ -3,7 +3,6 @@
 import asyncio
 import gzip
 from collections.abc import AsyncIterator
-from itertools import pairwise
 
 import httpx
 import pytest
@@ -25,6 +24,7 @@ from tests.app.cds import (
 
 COW = "SN 2018cow"
 PATIENCE_S = 0.5
+LONG_S = 30
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +46,11 @@ def both(cds: Cds) -> list[Remote]:
 
 async def test_what_they_know(cds: Cds, client: httpx.AsyncClient) -> None:
     for remote, who in zip(both(cds), ("CDS Sesame", "SIMBAD"), strict=True):
-        assert await remote.ask(client, COW, 5) == Found(COW, *SKY[COW], who)
+        assert await remote.ask(client, COW, LONG_S) == Found(COW, *SKY[COW], who)
     for remote, who in zip(both(cds), ("CDS Sesame", "SIMBAD"), strict=True):
-        assert await remote.ask(client, "RR Lyr", 5) == Found("V* RR Lyr", *SKY["RR Lyr"], who)
+        assert await remote.ask(client, "RR Lyr", LONG_S) == Found("V* RR Lyr", *SKY["RR Lyr"], who)
     for remote in both(cds):
-        assert await remote.ask(client, "Xyzzy", 5) is None
+        assert await remote.ask(client, "Xyzzy", LONG_S) is None
 
 
 async def test_names_as_ned_writes_them(cds: Cds, client: httpx.AsyncClient) -> None:
@@ -59,7 +59,7 @@ async def test_names_as_ned_writes_them(cds: Cds, client: httpx.AsyncClient) -> 
         "%J 241.1217083 +69.6657778 = 16:04:29.20 +69:39:56.8\n%I.0 NGC 6079 =[G]\n#B 17\n\n"
         "#====Done (2016-Mar-04,17:43:13z)====\n"
     )
-    found = await both(cds)[0].ask(client, "IC 1200", 5)
+    found = await both(cds)[0].ask(client, "IC 1200", LONG_S)
     assert found == Found("NGC 6079", 241.1217083, 69.6657778, "CDS Sesame")
 
 
@@ -109,14 +109,14 @@ async def test_lies(cds: Cds, client: httpx.AsyncClient, what: str) -> None:
     cds.sesame = cds.simbad = LIES[what]
     for remote in both(cds):
         with pytest.raises(Failed, match="in time" if what == "silent" else "usable"):
-            await remote.ask(client, COW, PATIENCE_S if what == "silent" else 5)
+            await remote.ask(client, COW, PATIENCE_S if what == "silent" else LONG_S)
     assert len(cds.addresses) == 2, "no redirect was followed"
 
 
 async def test_nobody_listens(client: httpx.AsyncClient) -> None:
     for remote in (sesame("http://127.0.0.1:9/a"), simbad("http://127.0.0.1:9/b")):
         with pytest.raises(Failed, match="no usable answer"):
-            await remote.ask(client, COW, 5)
+            await remote.ask(client, COW, LONG_S)
 
 
 HOSTILE = [
@@ -133,7 +133,7 @@ async def test_hostile_names_arrive_as_they_are(
 ) -> None:
     """Quoted in the address and in ADQL, where the server finds one literal and nothing after."""
     for remote in both(cds):
-        assert await remote.ask(client, name, 5) is None
+        assert await remote.ask(client, name, LONG_S) is None
     assert cds.asked == [("sesame", name), ("simbad", name)]
 
 
@@ -142,29 +142,30 @@ async def test_after_failures_they_are_left_alone(cds: Cds, client: httpx.AsyncC
     cds.sesame = nobody
     for _ in range(remotes.FAILURES_TO_BREAK):
         with pytest.raises(Failed, match="usable"):
-            await remote.ask(client, COW, 5)
+            await remote.ask(client, COW, LONG_S)
     cds.sesame = knows_sesame
     with pytest.raises(Failed, match="left alone"):
-        await remote.ask(client, COW, 5)
+        await remote.ask(client, COW, LONG_S)
     assert len(cds.asked) == remotes.FAILURES_TO_BREAK
     # The rest is over; a failure begins another, an answer ends it all.
     remote.rests_until, cds.sesame = 0.0, nobody
     with pytest.raises(Failed, match="usable"):
-        await remote.ask(client, COW, 5)
+        await remote.ask(client, COW, LONG_S)
     with pytest.raises(Failed, match="left alone"):
-        await remote.ask(client, COW, 5)
+        await remote.ask(client, COW, LONG_S)
     remote.rests_until, cds.sesame = 0.0, knows_sesame
-    assert await remote.ask(client, COW, 5)
+    assert await remote.ask(client, COW, LONG_S)
     cds.sesame = nobody
     with pytest.raises(Failed, match="usable"):
-        await remote.ask(client, COW, 5)
+        await remote.ask(client, COW, LONG_S)
     cds.sesame = knows_sesame
-    assert await remote.ask(client, COW, 5)
+    assert await remote.ask(client, COW, LONG_S)
 
 
 async def test_questions_are_spaced(cds: Cds, client: httpx.AsyncClient) -> None:
     remote, loop = both(cds)[0], asyncio.get_running_loop()
     times: list[float] = []
+    began = loop.time()
 
     def noted(name: str) -> bytes:
         times.append(loop.time())
@@ -176,5 +177,6 @@ async def test_questions_are_spaced(cds: Cds, client: httpx.AsyncClient) -> None
     )
     assert said[:3] == [None] * 3
     assert [str(error) for error in said[3:]] == ["too many names are asked for at once"] * 3
-    assert all(b - a > remotes.PACE_S * 0.7 for a, b in pairwise(times))
+    # None comes before its turn, however late those before it came.
+    assert all(time - began >= n * remotes.PACE_S for n, time in enumerate(times))
     assert remote.rests_until == 0, "to be refused a turn is no failure of theirs"

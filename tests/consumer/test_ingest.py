@@ -18,10 +18,12 @@ from archive.packet import decode
 from archive.tables import alert, bundle, conflict, history, ledger, position, reject, replayed
 from consumer import ingest as ingest_module
 from consumer.ingest import Archive, Batch, ingest, ingest_each
-from consumer.inserts import Writing, write
+from consumer.inserts import write
+from consumer.positions import Incarnation
 from consumer.replay import replay
 from consumer.sorting import Raw
 from consumer.verify import verify
+from consumer.writing import Writing
 from dev.simulator import ocf
 from tests.conftest import Place, new_place, opened
 from tests.consumer.archives import contents, rows_of, summed, sums
@@ -31,6 +33,7 @@ from tests.packets import detection, forced, limit, packet
 SENTINEL_NAMES = [c.name for c in SENTINELS]
 NIGHT = date(2026, 11, 23)
 FIRST = 3613372962515010000
+ONCE = Incarnation(1, None)
 
 
 def raws(*messages: bytes, source: str = "ztf_20261123_programid1", start: int = 0) -> list[Raw]:
@@ -232,14 +235,14 @@ async def test_null_lists_no_stamps_and_sentinels(archive: Archive) -> None:
 async def test_a_position_moves_with_the_rows_and_only_forward(archive: Archive) -> None:
     topic = ("ztf_20261123_programid1", 0)
     messages = packets(6)
-    await ingest(archive, "stream", Batch(raws(*messages[:2]), {topic: 1}))
-    await ingest(archive, "stream", Batch(raws(*messages[2:4], start=7), {topic: 1}))
+    await ingest(archive, "stream", Batch(raws(*messages[:2]), {topic: ONCE}))
+    await ingest(archive, "stream", Batch(raws(*messages[2:4], start=7), {topic: ONCE}))
     (at,) = await rows_of(archive, position)
     assert (at.incarnation, at.next_offset) == (1, 9)
     before = await sums(archive)
     for stale in (
-        Batch(raws(*messages[4:], start=8), {topic: 1}),
-        Batch(raws(*messages[4:]), {topic: 2}),
+        Batch(raws(*messages[4:], start=8), {topic: ONCE}),
+        Batch(raws(*messages[4:]), {topic: Incarnation(2, None)}),
     ):
         with pytest.raises(StalePosition):
             await ingest(archive, "stream", stale)
@@ -297,11 +300,11 @@ async def test_rows_follow_only_a_batch_that_succeeded(archive: Archive) -> None
 
 async def test_of_two_batches_in_flight_the_second_fails_with_the_first(archive: Archive) -> None:
     topic = ("ztf_20261123_programid1", 0)
-    await ingest(archive, "stream", Batch(raws(*packets(1), start=9), {topic: 1}))
+    await ingest(archive, "stream", Batch(raws(*packets(1), start=9), {topic: ONCE}))
 
     async def stale() -> AsyncIterator[Batch]:
         for n in range(2):
-            yield Batch(raws(packet(candid=FIRST + 5 + n), start=n), {topic: 1})
+            yield Batch(raws(packet(candid=FIRST + 5 + n), start=n), {topic: ONCE})
 
     async def taken() -> list[Any]:
         return [outcome async for outcome in ingest_each(archive, "stream", stale())]

@@ -5,11 +5,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from astropy import units
 from astropy.coordinates import SkyCoord
 
 from archive.packet import decode
-from consumer.rows import ALERT_COLUMNS, Joined, Place, make_rows
+from consumer.rows import (
+    ALERT_COLUMNS,
+    Joined,
+    Place,
+    make_rows,
+    private_entries,
+    undated_entries,
+)
+from tests.archive.test_layout import written
 from tests.packets import detection, forced, limit, packet
 
 NOWHERE = Place(None, (None, None, None))
@@ -100,3 +109,86 @@ def test_entries_are_sorted_into_their_lists_and_cleaned() -> None:
     assert row["forced_forcediffimflux"][0] is None
     assert row["forced_procstatus"][0] == "61"
     assert row["forced_magnr"][1] is None
+
+
+@pytest.mark.parametrize("missing", ["magpsf", "isdiffpos", "magnr", "distnr"])
+def test_a_field_that_is_missing_counts_as_null(missing: str) -> None:
+    before = [detection(fid=1, magpsf=19.0, isdiffpos="t")]
+    sent = {"fid": 1, "magpsf": 18.0, "isdiffpos": "t", "magnr": 18.5, "distnr": 0.5}
+    lacking = written({f"candidate.{missing}": None}, {"candidate": sent, "prv_candidates": before})
+    null = written(
+        {f"candidate.{missing}": ["null", "string" if missing == "isdiffpos" else "float"]},
+        {"candidate": sent | {missing: None}, "prv_candidates": before},
+    )
+    whole = written({}, {"candidate": sent, "prv_candidates": before})
+    names = (missing, "deltamaglatest", "deltamagref")
+    one, other, full = ([row[name] for name in names] for row in rows(lacking, null, whole))
+    assert one == other
+    assert one[0] is None
+    assert full[1:] == [-1.0, 0.5]
+    assert one[1:] == [
+        None if missing in ("magpsf", "isdiffpos") else -1.0,
+        None if missing != "isdiffpos" else 0.5,
+    ]
+
+
+@pytest.mark.parametrize("jd", [None, float("nan"), float("inf"), float("-inf")])
+def test_entries_without_a_time_are_dropped_and_counted(jd: float | None) -> None:
+    types = {"prv_candidates.jd": ["null", "double"], "fp_hists.jd": ["double", "null"]}
+    undated: dict[str, Any] = {"jd": jd, "pid": 5}
+    earlier = [
+        detection(fid=1, magpsf=19.0, isdiffpos="t") | {"jd": 2461000.5},
+        detection(fid=1, magpsf=10.0, isdiffpos="t") | undated,
+        limit() | undated,
+        limit(programid=2) | undated,
+        limit(),
+    ]
+    message = written(
+        types,
+        {
+            "candidate": {"fid": 1, "magpsf": 18.0, "isdiffpos": "t"},
+            "prv_candidates": earlier,
+            "fp_hists": [forced() | undated, forced()],
+        },
+    )
+    (row,) = rows(message)
+    (got,) = decode(message).packets
+    assert (undated_entries(got), private_entries(got)) == (3, 1)
+    assert [len(row[f"{kind}_jd"]) for kind in ("limit", "detection", "forced")] == [1, 1, 1]
+    assert row["deltamaglatest"] == -1.0
+
+
+@pytest.mark.parametrize("jd", [0.0, 60400.5, -5.0])
+def test_a_time_that_cannot_be_is_kept_as_it_is(jd: float) -> None:
+    history = [detection() | {"jd": jd}, limit() | {"jd": jd}]
+    message = packet(prv_candidates=history, fp_hists=[forced() | {"jd": jd}])
+    (row,) = rows(message)
+    assert row["limit_jd"] == row["detection_jd"] == row["forced_jd"] == [jd]
+    assert undated_entries(decode(message).packets[0]) == 0
+
+
+def test_a_text_is_known_by_its_column_not_by_its_first_values() -> None:
+    statuses = [None] * 60 + ["56"]
+    (row,) = rows(packet(fp_hists=[forced(procstatus=status) for status in statuses]))
+    assert row["forced_procstatus"] == statuses
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [(1e300, False), (-1e300, False), (3.4028236e38, False), (3.4028234e38, True), (1e-50, True)],
+)
+def test_what_a_real_column_does_not_hold_is_null(sent: float, kept: bool) -> None:
+    types = {
+        "candidate.magpsf": "double",
+        "prv_candidates.magpsf": ["null", "double"],
+        "fp_hists.forcediffimflux": "double",
+    }
+    history = [detection(fid=1, isdiffpos="t", magpsf=sent)]
+    changes = {"prv_candidates": history, "fp_hists": [forced(forcediffimflux=sent)]}
+    latest = {"fid": 1, "isdiffpos": "t", "magpsf": sent}
+    (row,) = rows(written(types, changes | {"candidate": latest}))
+    stored = sent if kept else None
+    assert row["magpsf"] == stored
+    assert row["detection_magpsf"] == row["forced_forcediffimflux"] == [stored]
+    (delta,) = rows(written(types, changes | {"candidate": latest | {"magpsf": 18.0}}))
+    assert (delta["deltamaglatest"] is None) != kept

@@ -13,8 +13,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-PORT = 18100
-DEADLINE_S = 120
+from tests.conftest import free_ports
+
+PORT = free_ports()
+DEADLINE_S = 600
 
 
 @contextmanager
@@ -33,7 +35,7 @@ def demo(local: Path, *more: str) -> Iterator[tuple[str, subprocess.Popen[str]]]
         yield log.read_text(), process
     finally:
         process.send_signal(signal.SIGTERM)
-        code = process.wait(60)
+        code = process.wait(DEADLINE_S)
     assert code == 0, log.read_text()
 
 
@@ -85,7 +87,7 @@ def test_simulated_alerts_without_data(local: Path) -> None:
             assert page.status_code == 200
             assert "ZTF" in page.text
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 0
+        assert process.wait(DEADLINE_S) == 0
 
 
 def test_a_taken_port_is_named_with_the_way_out(local: Path) -> None:

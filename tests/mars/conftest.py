@@ -1,20 +1,19 @@
 """The recordings, our archive of the same packets, and the counts at the end of every run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.conftest import lines_at_the_end
 from tests.mars.recordings import Recordings
 from tests.mars.tally import Tally
 from tests.real_archive import Everything
 
-LISTED = Path(".local/recordings.txt")
-_tallies: list[Tally] = []
+LISTED = Path(".local/recordings")
 
 
 @dataclass
@@ -51,32 +50,23 @@ def ours(everything: Everything, recordings: Recordings) -> Ours:
 
 
 @pytest.fixture
-def tally() -> Callable[[str], Tally]:
+def tally() -> Iterator[Callable[[str], Tally]]:
     """A new tally of a part; it is printed when the run ends, passed or not."""
-    return partial(_new_tally)
+    tallies: list[Tally] = []
 
+    def new_tally(part: str) -> Tally:
+        tallies.append(Tally(part))
+        return tallies[-1]
 
-def _new_tally(part: str) -> Tally:
-    _tallies.append(Tally(part))
-    return _tallies[-1]
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    if not _tallies:
-        return
-    terminalreporter.section("the recordings of the original MARS")
-    path = config.rootpath / LISTED
-    path.parent.mkdir(exist_ok=True)
-    with path.open("w") as listed:
-        for tally in _tallies:
-            for line in tally.lines():
-                terminalreporter.write_line(line)
-            for one in tally.explained:
-                listed.write(
-                    f"{tally.part}: {one.what}\n    known fault: {one.fault}\n"
-                    f"    recorded: {one.recorded}\n    ours: {one.ours}\n"
-                )
-    terminalreporter.write_line(f"every difference, with both answers: {LISTED}")
+    yield new_tally
+    LISTED.mkdir(exist_ok=True, parents=True)
+    told = lines_at_the_end(f"the recordings of the original MARS (each difference: {LISTED}/)")
+    for tally in tallies:
+        told.extend(tally.lines())
+        (LISTED / f"{tally.part}.txt").write_text(
+            "".join(
+                f"{one.what}\n    known fault: {one.fault}\n"
+                f"    recorded: {one.recorded}\n    ours: {one.ours}\n"
+                for one in tally.explained
+            )
+        )

@@ -1,24 +1,26 @@
 """A real browser before the real app. A complaint of its, or a request to another host, fails."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
-from consumer.backfill import backfill
-from tests.app.conftest import Served, app_settings, served, serving
-from tests.conftest import new_place, opened
+from tests.app.conftest import Served, served
+from tests.real_archive import Everything
 
 __all__ = ["Served", "served"]
 
 FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run
 --disable-background-networking --disable-component-update --disable-sync""".split()
+PATIENCE_S = 30
+"""How long a page may take on a busy machine; what comes sooner is not waited for."""
+expect.set_options(timeout=PATIENCE_S * 1000)
 AXE = Path(__file__).parents[2] / ".local" / "lib" / "axe" / "axe.js"
 
 
@@ -42,7 +44,7 @@ async def opened_page(
     """
     own = await browser.new_context(**({"viewport": {"width": 1400, "height": 900}} | context))
     page = await own.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(PATIENCE_S * 1000)
     hosts: set[str | None] = set()
     complaints: list[str] = []
     page.on("request", lambda r: hosts.add(urlsplit(r.url).hostname))
@@ -77,6 +79,32 @@ async def serious_findings(browser: Browser, address: str, **context: Any) -> li
     ]
 
 
+async def follow(link: Locator) -> None:
+    """Click what leads to another page, or to the same one anew; until that is loaded."""
+    async with link.page.expect_navigation():
+        await link.click()
+
+
+async def becomes(read: Callable[[], Awaitable[Any]], wanted: Any) -> None:
+    """Wait until what is read is what is wanted; fail with what is read instead."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE_S):
+            while await read() != wanted:  # noqa: ASYNC110 - it is in the browser
+                await asyncio.sleep(0.05)
+    assert await read() == wanted
+
+
+@asynccontextmanager
+async def staying(page: Page) -> AsyncIterator[None]:
+    """What is done meanwhile must lead nowhere."""
+    asked: list[str] = []
+    page.on("request", lambda r: asked.append(r.url) if r.is_navigation_request() else None)
+    yield
+    # Where the page is about to go it asks for before this, or this is broken off.
+    assert await page.evaluate("fetch('/healthz').then(answer => answer.status)") == 200
+    assert asked == []
+
+
 async def width_beyond(page: Page) -> int:
     """By how many pixels the page is wider than its window."""
     beyond: int = await page.evaluate(
@@ -86,11 +114,6 @@ async def width_beyond(page: Page) -> int:
 
 
 @pytest.fixture(scope="session")
-async def real_sky(template: str, real: Path) -> AsyncIterator[httpx.AsyncClient]:
+def real_sky(everything: Everything) -> httpx.AsyncClient:
     """A client of the app over all real packets, which the consumer's backfill took in."""
-    async with new_place(template) as place:
-        async with opened(place) as archive:
-            paths = [str(real / "ztf")]
-            await backfill(archive, place.settings("writer"), paths, asyncio.Event())
-        async with serving(app_settings(place)) as client:
-            yield client
+    return everything.client

@@ -5,11 +5,18 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.async_api import Browser, Page, Route
+from playwright.async_api import Browser, Page, Route, expect
 
 from tests.app import sky
 from tests.app.conftest import Served
-from tests.pages.conftest import opened_page, serious_findings, width_beyond
+from tests.pages.conftest import (
+    becomes,
+    follow,
+    opened_page,
+    serious_findings,
+    staying,
+    width_beyond,
+)
 
 MIDDLE = str(sky.SECOND)
 SUPERNOVA = "ZTF21abiuvdk"
@@ -37,7 +44,7 @@ async def alert(served: Served) -> dict[str, Any]:
 
 async def opened_alert(page: Page, client: httpx.AsyncClient, candid: str) -> None:
     await page.goto(f"{client.base_url}/{candid}/")
-    await page.locator("[data-curve] .scatterlayer").wait_for()
+    await page.locator("[data-curve] .scatterlayer .points path").first.wait_for()
 
 
 async def test_the_triplet_is_there_at_once(page: Page, served: Served) -> None:
@@ -90,17 +97,26 @@ async def test_views_and_kinds_can_be_switched(
     page: Page, served: Served, alert: dict[str, Any]
 ) -> None:
     await opened_alert(page, served.client, MIDDLE)
+    kinds = {point["kind"] for point in alert["history"]}
+    assert kinds == {"detection", "earlier_detection", "upper_limit", "forced"}
+
+    async def drawn(what: str) -> Any:
+        return sorted((await page.evaluate(DRAWN))[what])
+
+    async def drawn_kinds() -> set[str]:
+        return set(await drawn("kinds"))
+
+    await becomes(drawn_kinds, kinds)
     await page.get_by_label("forced photometry").uncheck()
-    assert "forced" not in (await page.evaluate(DRAWN))["kinds"]
+    await becomes(drawn_kinds, kinds - {"forced"})
     await page.get_by_label("upper limits").uncheck()
-    assert set((await page.evaluate(DRAWN))["kinds"]) == {"detection", "earlier_detection"}
+    await becomes(drawn_kinds, {"detection", "earlier_detection"})
     await page.get_by_label("total").check()
     totals = [p["total_mag"] for p in alert["history"] if p.get("total_mag") is not None]
     assert totals
-    assert sorted((await page.evaluate(DRAWN))["values"]) == sorted(totals)
-    assert await page.locator("[data-curve-note]").is_visible()
-    title = await page.locator("[data-curve] .ytitle").text_content()
-    assert title == "total magnitude"
+    await becomes(lambda: drawn("values"), sorted(totals))
+    await expect(page.locator("[data-curve-note]")).to_be_visible()
+    await expect(page.locator("[data-curve] .ytitle")).to_have_text("total magnitude")
 
 
 async def test_a_point_leads_to_its_alert(page: Page, served: Served) -> None:
@@ -119,7 +135,7 @@ async def test_a_point_leads_to_its_alert(page: Page, served: Served) -> None:
     await page.mouse.move(*place)
     hover = page.locator(".hoverlayer")
     await hover.get_by_text("UTC").wait_for()
-    assert "g detection, fainter than the reference" in (await hover.text_content() or "")
+    await expect(hover).to_contain_text("g detection, fainter than the reference")
     await page.mouse.click(*place)
     await page.wait_for_url(f"**/{sky.THIRD}/")
 
@@ -139,14 +155,13 @@ async def test_js9_opens_the_stamps_from_our_own_address(
     assert await page.locator("iframe").count() == 0
     link = page.get_by_role("link", name="Open in JS9")
     await link.click()
-    assert await link.get_attribute("aria-expanded") == "true"
+    await expect(link).to_have_attribute("aria-expanded", "true")
     frame = page.frame_locator('[data-frame-place="js9"] iframe')
     await frame.locator("#difference canvas").first.wait_for()
     inside = page.frames[1]
     # Not wait_for_function: what it evaluates in the page, the page's policy forbids.
     flipped = "JS9.images.filter(image => JS9.GetFlip({display: image}) === 'y').length"
-    while await inside.evaluate(flipped) < 3:
-        await page.wait_for_timeout(100)
+    await becomes(lambda: inside.evaluate(flipped), 3)
     for kind in ("science", "template", "difference"):
         answer = await served.client.get(f"/api/v1/alerts/{MIDDLE}/cutouts/{kind}.fits")
         width, height, pixel = _centre(answer.content)
@@ -168,11 +183,11 @@ async def test_js9_opens_the_stamps_from_our_own_address(
     )
     assert alert["dec"] + 0.01 > top > bottom > alert["dec"] - 0.01, "north is up"
     menu = frame.get_by_text("Analysis")
-    assert await menu.is_visible()
+    await expect(menu).to_be_visible()
     await frame.get_by_role("button", name="Toggle JS9 menu").click()
-    assert not await menu.is_visible()
+    await expect(menu).to_be_hidden()
     await link.click()
-    assert not await page.locator("iframe").is_visible()
+    await expect(page.locator("iframe")).to_be_hidden()
 
 
 def _centre(data: bytes) -> tuple[int, int, float]:
@@ -191,19 +206,18 @@ async def test_keys_walk_through_the_alerts_of_the_object(page: Page, served: Se
         await page.keyboard.press(key)
         await page.wait_for_url(f"**/{candid}/")
         await page.wait_for_load_state("load")
-    await page.keyboard.press("k")
-    await page.get_by_label("total").focus()
-    await page.keyboard.press("ArrowRight")
-    assert page.url.endswith(f"/{sky.FIRST}/")
+    async with staying(page):
+        await page.keyboard.press("k")
+        await page.get_by_label("total").focus()
+        await page.keyboard.press("ArrowRight")
 
 
 async def test_the_first_tab_leads_to_the_content(page: Page, served: Served) -> None:
     await opened_alert(page, served.client, MIDDLE)
     await page.keyboard.press("Tab")
-    focused = "document.activeElement.textContent"
-    assert await page.evaluate(focused) == "Skip to content"
+    await expect(page.get_by_text("Skip to content")).to_be_focused()
     await page.keyboard.press("Enter")
-    assert await page.evaluate("document.activeElement.id") == "main"
+    await expect(page.locator("#main")).to_be_focused()
 
 
 async def test_without_javascript_all_is_there(
@@ -228,7 +242,7 @@ async def test_without_javascript_all_is_there(
         assert fields["magpsf"] == f"{alert['magpsf']} mag"
         assert fields["isdiffpos"] == json.dumps(alert["isdiffpos"])
         assert fields["candid"] == MIDDLE
-        await page.get_by_role("link", name="Later").click()
+        await follow(page.get_by_role("link", name="Later"))
         assert page.url.endswith(f"/{sky.THIRD}/")
 
 
@@ -254,9 +268,9 @@ async def test_colours_follow_the_system_and_then_the_reader(
         await opened_alert(page, served.client, MIDDLE)
         assert await page.evaluate(ground) == dark
         await page.get_by_role("button", name="Use light colours").click()
-        assert await page.evaluate(ground) == light
+        await becomes(lambda: page.evaluate(ground), light)
         text = "document.querySelector('[data-curve] .xtick text').style.fill"
-        assert await page.evaluate(text) == "rgb(26, 35, 48)"
+        await becomes(lambda: page.evaluate(text), "rgb(26, 35, 48)")
         await page.reload()
         assert await page.evaluate(ground) == light
     async with opened_page(browser, color_scheme="dark", java_script_enabled=False) as page:
@@ -300,8 +314,8 @@ async def test_aladin_asks_only_cds_and_only_after_a_click(
     assert asked == []
     await page.get_by_role("link", name="Sky map").click()
     frame = page.frame_locator('[data-frame-place="sky"] iframe')
-    await frame.locator("canvas").first.wait_for(timeout=30_000)
-    await page.wait_for_timeout(1000)
+    await frame.locator("canvas").first.wait_for()
+    await page.frames[1].wait_for_load_state("networkidle")
     await own.close()
     assert asked
     hosts = {httpx.URL(url).host for url in asked}

@@ -10,12 +10,12 @@ from typing import Final
 import httpx
 import pytest
 from lxml import html
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 
 from app.filters import FILTERS
 from app.form import FORM
 from archive.columns import CANDIDATE, DERIVED
-from tests.pages.conftest import Served, opened_page, serious_findings, width_beyond
+from tests.pages.conftest import Served, becomes, opened_page, serious_findings, width_beyond
 
 HTML: Final = {"Accept": "text/html"}
 
@@ -150,9 +150,9 @@ async def test_code_is_copied(served: Served, browser: Browser) -> None:
     async with opened_page(browser, permissions=allowed) as page:
         await page.goto(address(served))
         await page.get_by_role("button", name="Copy: The same in Python").click()
+        await expect(page.locator("button.copy", has_text="Copied")).to_have_count(1)
         text = await page.evaluate("navigator.clipboard.readText()")
         assert re.match(r"import httpx\n", text)
-        assert await page.locator("button.copy", has_text="Copied").count() == 1
 
 
 async def test_all_is_there_without_scripts(served: Served, browser: Browser) -> None:
@@ -165,4 +165,5 @@ async def test_all_is_there_without_scripts(served: Served, browser: Browser) ->
 async def test_a_link_of_the_contents_leads_to_its_part(served: Served, page: Page) -> None:
     await page.goto(address(served))
     await page.get_by_role("navigation", name="Contents").get_by_text("Columns").click()
-    assert await page.locator("#columns").evaluate("e => e.getBoundingClientRect().top") < 300
+    is_above = "e => e.getBoundingClientRect().top < 300"
+    await becomes(lambda: page.locator("#columns").evaluate(is_above), True)

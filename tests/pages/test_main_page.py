@@ -14,7 +14,14 @@ from playwright.async_api import Browser, Page, expect
 from app.form import FORM
 from tests.app import sky
 from tests.app.conftest import fresh_archive, serving, take_in
-from tests.pages.conftest import opened_page, serious_findings, width_beyond
+from tests.pages.conftest import (
+    becomes,
+    follow,
+    opened_page,
+    serious_findings,
+    staying,
+    width_beyond,
+)
 
 # Values that find some of the real packets, and not all, where the form's examples do not.
 VALUES: Final = {
@@ -61,8 +68,7 @@ async def fill(page: Page, name: str, value: str) -> None:
 
 
 async def submit(page: Page) -> None:
-    await page.get_by_role("button", name="Search", exact=True).click()
-    await page.wait_for_load_state("load")
+    await follow(page.get_by_role("button", name="Search", exact=True))
 
 
 async def test_every_filter_finds_what_its_json_finds(
@@ -93,11 +99,11 @@ async def test_filters_together_and_chips_that_remove_them(
     assert await listed(page) == await answered(real_sky, **given)
     chips = page.locator("ul.chips .chip span")
     assert await chips.all_inner_texts() == ["filter = r", "magpsf ≤ 17.5", "rb ≥ 0.6"]
-    await page.get_by_role("link", name="Remove the filter magpsf ≤ 17.5").click()
+    await follow(page.get_by_role("link", name="Remove the filter magpsf ≤ 17.5"))
     assert await chips.all_inner_texts() == ["filter = r", "rb ≥ 0.6"]
     assert await page.input_value("#field-rb__gte") == "0.6"
     assert await listed(page) == await answered(real_sky, filter="r", rb__gte="0.6")
-    await page.get_by_role("link", name="Remove all").click()
+    await follow(page.get_by_role("link", name="Remove all"))
     assert await listed(page) == await answered(real_sky)
 
 
@@ -107,7 +113,7 @@ async def test_a_click_on_a_header_sorts_and_another_turns_it_round(
     await page.goto(at(real_sky, "/?rb__gte=0.6"))
     header = page.get_by_role("columnheader", name="magpsf")
     for order, words in (("desc", "descending"), ("asc", "ascending"), ("desc", "descending")):
-        await header.get_by_role("link").click()
+        await follow(header.get_by_role("link"))
         assert await header.get_attribute("aria-sort") == words
         assert await header.inner_text() == "magpsf"
         asked = {"rb__gte": "0.6", "sort_value": "magpsf", "sort_order": order}
@@ -131,14 +137,12 @@ async def test_paging_by_links_and_by_keys(real_sky: httpx.AsyncClient, page: Pa
     await page.wait_for_url("**/?dec__gt=20&page=1")
     assert await listed(page) == first
     while await page.locator("a[rel=next]").count():
-        await page.locator("a[rel=next]").first.click()
-        await page.wait_for_load_state("load")
+        await follow(page.locator("a[rel=next]").first)
         seen += await listed(page)
     assert seen[len(first) : len(first) + len(second)] == second
     assert len(seen) == len(set(seen)) == count > 200
-    await page.keyboard.press("ArrowRight")
-    await page.wait_for_timeout(200)
-    assert (await listed(page))[-1] == seen[-1]
+    async with staying(page):
+        await page.keyboard.press("ArrowRight")
 
 
 async def test_the_slash_goes_to_the_search_box(real_sky: httpx.AsyncClient, page: Page) -> None:
@@ -146,7 +150,7 @@ async def test_the_slash_goes_to_the_search_box(real_sky: httpx.AsyncClient, pag
     await page.keyboard.press("/")
     await page.keyboard.type("ZTF21abiuvdk/")
     box = page.get_by_role("searchbox")
-    assert await box.input_value() == "ZTF21abiuvdk/"
+    await expect(box).to_have_value("ZTF21abiuvdk/")
     await box.fill("ZTF21abiuvdk")
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/objects/ZTF21abiuvdk/")
@@ -181,7 +185,7 @@ async def test_the_filter_to_blame_is_removed_by_a_click(
     await page.goto(at(real_sky, "/?filter=g&magpsf__lte=2"))
     blamed = page.locator("#empty .chip")
     assert await blamed.locator("span").all_inner_texts() == ["magpsf ≤ 2"]
-    await blamed.get_by_role("link").click()
+    await follow(blamed.get_by_role("link"))
     assert await listed(page) == await answered(real_sky, filter="g")
 
 
@@ -234,7 +238,7 @@ async def test_the_code_of_a_search_runs(real_sky: httpx.AsyncClient, page: Page
         href = await link.get_attribute("href")
         assert href is not None
         assert (await real_sky.get(href)).status_code == 200
-    assert await page.locator("#program button.copy").count() == 2
+    await expect(page.locator("#program button.copy")).to_have_count(2)
 
 
 async def test_the_whole_search_as_files(real_sky: httpx.AsyncClient, page: Page) -> None:
@@ -261,7 +265,7 @@ async def test_the_whole_search_as_files(real_sky: httpx.AsyncClient, page: Page
 async def test_stamps_are_drawn_in_the_rows(real_sky: httpx.AsyncClient, page: Page) -> None:
     await page.goto(at(real_sky, "/?objectId=ZTF21abiuvdk"), wait_until="networkidle")
     widths = "[...document.querySelectorAll('td.thumb img')].slice(0, 10).map(i => i.naturalWidth)"
-    assert await page.evaluate(widths) == [63] * 10
+    await becomes(lambda: page.evaluate(widths), [63] * 10)
 
 
 async def test_without_scripts(real_sky: httpx.AsyncClient, browser: Browser) -> None:
@@ -273,12 +277,12 @@ async def test_without_scripts(real_sky: httpx.AsyncClient, browser: Browser) ->
         # The whole form is in the address, empty fields too, and means the same.
         assert len(httpx.URL(page.url).params) == len(FORM) + 2
         assert await listed(page) == await answered(real_sky, rb__gte="0.6", filter="r")
-        await page.get_by_role("link", name="Next").first.click()
+        await follow(page.get_by_role("link", name="Next").first)
         following = await answered(real_sky, rb__gte="0.6", filter="r", page="2")
         assert await listed(page) == following
         assert "page=2" in urlsplit(page.url).query
         await page.locator("#program summary").click()
-        assert await page.locator("#program pre code").first.is_visible()
+        await expect(page.locator("#program pre code").first).to_be_visible()
 
 
 async def test_a_phone_is_wide_enough(real_sky: httpx.AsyncClient, browser: Browser) -> None:

@@ -9,14 +9,14 @@ from typing import Any
 import httpx
 import pytest
 from lxml import html
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 
 from app import nightplot
 from archive import times
 from tests import packets
 from tests.app import sky
 from tests.app.conftest import fresh_archive, serving, take_in
-from tests.pages.conftest import opened_page, serious_findings, width_beyond
+from tests.pages.conftest import becomes, follow, opened_page, serious_findings, width_beyond
 
 HTML = {"Accept": "text/html"}
 DAY = "20181129"
@@ -134,12 +134,12 @@ async def test_the_ledger_and_the_way_through_it(page: Page) -> None:
                 *[["2026-02-03", "5", "3", "1", "0", "1", "more <b>, ztf_20260203_programid1"]],
                 *[["2026-01-31", "3", "2", "0", "0", "1", "ztf_20260131_programid1"]],
             ]
-            await page.get_by_role("link", name="Earlier nights").click()
+            await follow(page.get_by_role("link", name="Earlier nights"))
             assert page.url == f"{base}/nights/?before=20260131&limit=2"
             assert await rows.locator("a").all_inner_texts() == ["2026-01-29"]
             # No alert was exposed in the newest night, all in that of the 30th.
-            await page.get_by_role("link", name="Newest").click()
-            await page.get_by_role("link", name="2026-02-03").click()
+            await follow(page.get_by_role("link", name="Newest"))
+            await follow(page.get_by_role("link", name="2026-02-03"))
             assert await page.get_by_text("No alert of the archive was exposed").count() == 1
             assert await page.locator("#ledger tfoot").inner_text() == "All\t5\t3\t1\t0\t1"
             for earlier in ("20260131", "20260130", "20260129"):
@@ -157,9 +157,8 @@ async def test_plotly_draws_what_the_tables_hold(
 ) -> None:
     body = await fields(real_sky, night)
     await page.goto(f"{real_sky.base_url}/nights/{night}/", wait_until="load")
-    await page.locator("[data-night=sky] .scatterlayer .points path").first.wait_for()
-    drawn = await page.locator("[data-night=sky] .scatterlayer .points path").count()
-    assert drawn == len(body["items"])
+    drawn = page.locator("[data-night=sky] .scatterlayer .points path")
+    await expect(drawn).to_have_count(len(body["items"]))
     await page.locator("[data-night=time] .barlayer .point path").first.wait_for()
     shown = await page.evaluate(
         "document.querySelector('[data-night=time]').data.map(t => t.y.reduce((a, b) => a + b))"
@@ -168,8 +167,11 @@ async def test_plotly_draws_what_the_tables_hold(
     for item in body["items"]:
         bands[item["filter"]] += item["alerts"]
     assert shown == [bands[band] for band in "gri" if bands[band]]
+    ticks = "document.querySelector('[data-night=sky] .xtick text').style.fill"
+    in_the_light = await page.evaluate(ticks)
     await page.get_by_role("button", name="Use dark colours").click()
-    mark = await page.locator("[data-night=sky] .scatterlayer .points path").first.bounding_box()
+    await becomes(lambda: page.evaluate(f"{ticks} !== '{in_the_light}'"), True)
+    mark = await drawn.first.bounding_box()
     assert mark is not None
     place = mark["x"] + mark["width"] / 2, mark["y"] + mark["height"] / 2
     await page.mouse.move(*place)

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 
 from tests import packets
 from tests.app import sky
@@ -18,14 +18,13 @@ async def test_summary_curve_and_alerts(page: Page, served: Served) -> None:
     body: Any = await served.alerts({"object_id": sky.OBJECT})
     newest: Any = (await served.client.get(f"/api/v1/alerts/{sky.THIRD}")).json()
     await page.goto(f"{served.client.base_url}/objects/{sky.OBJECT}/", wait_until="load")
-    await page.locator("[data-curve] .scatterlayer").wait_for()
     assert await page.locator("h1").inner_text() == sky.OBJECT
     rows = page.locator("#alerts tbody tr")
     assert await rows.count() == len(body["items"]) == 3
     links = await rows.locator("a").evaluate_all("all => all.map(a => a.getAttribute('href'))")
     assert links == [f"/{item['candid']}/" for item in body["items"]]
-    drawn = await page.locator("[data-curve] .scatterlayer .points path").count()
-    assert drawn == len(newest["history"])
+    drawn = page.locator("[data-curve] .scatterlayer .points path")
+    await expect(drawn).to_have_count(len(newest["history"]))
     summary = await page.locator("#summary tbody tr").all_inner_texts()
     assert len(summary) == 1
     assert summary[0].split("\t")[1] == "3"

@@ -1,0 +1,66 @@
+"""Whatever becomes of a schema: rows that PostgreSQL takes, or a refusal by the field's name."""
+
+import re
+
+from archive.errors import DamagedPacket, RefusedPacket
+from archive.packet import Packet, decode, packets_of
+from archive.tables import alert, history, reject
+from consumer.copying import copy_of
+from consumer.ingest import Archive, Batch, ingest
+from consumer.rows import PUBLIC, make_rows
+from consumer.sorting import Raw
+from tests.consumer.archives import rows_of, sums
+from tests.consumer.test_ingest import NIGHT
+from tests.consumer.test_rows import NOWHERE
+from tests.mutations import mutated, mutation
+
+MUTATIONS = 1000
+INSERTED = 120
+
+
+def names(path: str, reason: str) -> bool:
+    """Whether the reason names the field, not only one whose name begins alike."""
+    return re.search(rf"(?<![\w.]){re.escape(path)}(?!\w)", reason) is not None
+
+
+def test_a_thousand_changed_schemas_are_read_or_refused_by_the_fields_name() -> None:
+    """Without the last net of `decode`: only a refusal may come."""
+    read: list[Packet] = []
+    refused = 0
+    for seed in range(MUTATIONS):
+        fields, message = mutation(seed)
+        reason = None
+        try:
+            read += packets_of(message)
+        except DamagedPacket as error:
+            reason = error
+            refused += 1
+        assert reason is None or isinstance(reason, RefusedPacket), (seed, reason)
+        told = reason is None or any(names(field, str(reason)) for field in fields)
+        assert told, (seed, fields, reason)
+    assert len(read) == MUTATIONS - refused
+    rows = make_rows(read, [NOWHERE] * len(read))
+    assert len(rows.alerts) == len(rows.histories.candids) == len(read)
+    assert copy_of(rows.histories)
+    # It is no test where all are refused, or none.
+    assert min(len(read), refused) > MUTATIONS / 4
+
+
+async def test_what_is_read_of_changed_schemas_is_stored_in_one_batch(archive: Archive) -> None:
+    messages = [mutated(seed) for seed in range(MUTATIONS, MUTATIONS + INSERTED)]
+    told = [decode(message) for message in messages]
+    read = [packet for message in told for packet in message.packets]
+    public = [packet for packet in read if packet.candidate["programid"] == PUBLIC]
+    raws = [Raw("changed", 0, n, "", NIGHT, data) for n, data in enumerate(messages)]
+    await ingest(archive, "stream", Batch(raws))
+    assert {row.candid for row in await rows_of(archive, alert)} == {p.candid for p in public}
+    assert len(await rows_of(archive, history)) == len(public) > INSERTED / 4
+    kept = {row.position: row.reason for row in await rows_of(archive, reject)}
+    assert kept == {n: message.damage for n, message in enumerate(told) if message.damage}
+    assert await sums(archive) == {
+        "received": INSERTED,
+        "stored": len(public),
+        "private": len(read) - len(public),
+        "rejected": INSERTED - len(read),
+        "duplicate": 0,
+    }
