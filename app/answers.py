@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi import Request, Response
 
@@ -77,7 +77,7 @@ def page_links(request: Request, public_url: str, page: Page) -> dict[str, str]:
     """The RFC 8288 header that leads to the pages next to this one, where there are such."""
     led = ("cursor", "after")
     kept = [(k, v) for k, v in request.query_params.multi_items() if k not in led and v.strip()]
-    address = f"{public_url}{request.url.path}"
+    address = f"{public_url}{quote(request.url.path)}"
     links = [
         f'<{address}?{urlencode([*kept, ("cursor", token)])}>; rel="{relation}"'
         for relation, token in (("next", page.next), ("prev", page.prev))
@@ -94,7 +94,7 @@ def next_link(
         return {}
     kept = [(k, v) for k, v in request.query_params.multi_items() if k != parameter and v.strip()]
     query = urlencode([*kept, (parameter, following)])
-    return {"Link": f'<{public_url}{request.url.path}?{query}>; rel="next"'}
+    return {"Link": f'<{public_url}{quote(request.url.path)}?{query}>; rel="next"'}
 
 
 def place_header(search: Search, place: Place | None) -> dict[str, str]:

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Select,
     TableValuedAlias,
     bindparam,
+    case,
     func,
     literal_column,
     select,
@@ -43,6 +44,25 @@ class Circle(NamedTuple):
 
 ASKED: Final = Circle(_RA, _DEC, _RADIUS)
 """That of a search."""
+
+
+def direction(columns: Any) -> dict[str, ColumnElement[float]]:
+    """The unit vector of a row's position, by axis."""
+    ra, dec = (_radians(columns.ra), _radians(columns.dec))
+    around: ColumnElement[float] = func.cos(dec, type_=Double())
+    return {
+        "x": around * func.cos(ra, type_=Double()),
+        "y": around * func.sin(ra, type_=Double()),
+        "z": func.sin(dec, type_=Double()),
+    }
+
+
+def _radians(degrees: ColumnElement[float]) -> ColumnElement[float]:
+    # PostgreSQL raises where a product is too small for a double: so near to 0 it is 0.
+    least: ColumnElement[float] = literal_column("1e-100", Double())
+    zero: ColumnElement[float] = literal_column("0.0", Double())
+    angle = case((func.abs(degrees, type_=Double()) < least, zero), else_=degrees)
+    return func.radians(angle, type_=Double())
 
 
 def within(columns: Any, circle: Circle | None, polygon: bool) -> list[ColumnElement[bool]]:

@@ -7,13 +7,13 @@ to pages that are silently wrong. It keeps no secret and gives no right.
 import base64
 import binascii
 import hashlib
+import json
 from typing import Final, NamedTuple
 
-import orjson
+from app.values import Value
 
-from app.values import Value, plain_text
-
-_MAX_LENGTH: Final = 600
+_MAX_LENGTH: Final = 24_000
+"""A name may have 2,700 bytes, each of which JSON may write as six."""
 _INT64: Final = 2**63
 _CHECK: Final = 6
 """Bytes of the checksum."""
@@ -31,7 +31,8 @@ class Cursor(NamedTuple):
 
     def token(self) -> str:
         """The cursor as a client gets it."""
-        said = orjson.dumps(list(self))
+        # Not orjson: a value may be no number, or infinite.
+        said = json.dumps(list(self)).encode()
         return base64.urlsafe_b64encode(said + _checksum(said)).decode().rstrip("=")
 
 
@@ -46,21 +47,22 @@ def read_cursor(token: str) -> Cursor:
             raise ValueError("too long")
         bare = token.strip()
         data = base64.b64decode(bare + "=" * (-len(bare) % 4), b"-_", validate=True)
-        cursor = Cursor(*orjson.loads(data[:-_CHECK]))
+        cursor = Cursor(*json.loads(data[:-_CHECK]))
         # Base64 has several spellings of its last byte, and JSON of anything: one is ours.
         if not _sound(cursor) or cursor.token() != bare:
             raise ValueError("unsound")
-    except (ValueError, TypeError, binascii.Error):
+    except (ValueError, TypeError, RecursionError, binascii.Error):
         raise ValueError("not a cursor of this API") from None
     return cursor
 
 
 def _sound(cursor: Cursor) -> bool:
     integers = (cursor.as_of, cursor.candid)
-    if not all(type(i) is int and 0 <= i < _INT64 for i in integers):
+    if not all(type(i) is int and -_INT64 <= i < _INT64 for i in integers) or cursor.as_of < 0:
         return False
-    if isinstance(cursor.value, str):
-        plain_text(cursor.value)
+    # What PostgreSQL's text cannot hold: a NUL, and surrogates, which cannot be encoded.
+    if isinstance(cursor.value, str) and b"\0" in cursor.value.encode():
+        return False
     if isinstance(cursor.value, int) and not -_INT64 <= cursor.value < _INT64:
         return False
     return isinstance(cursor.value, float | int | str | None) and (

@@ -39,7 +39,7 @@ class Piece(NamedTuple):
 
     def place(self) -> tuple[str, int, int]:
         """Key, offset and length. Raises NotFound with the reason."""
-        if self.key is None or self.offset is None or self.length is None:
+        if self.key is None or self.offset is None or not self.length:
             raise NotFound(self.missing)
         return self.key, self.offset, self.length
 

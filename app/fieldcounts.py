@@ -30,6 +30,7 @@ from sqlalchemy import (
     select,
 )
 
+from app.covering import direction
 from app.errors import TooDear
 from app.formats import utc
 from app.matching import Statement, compiled
@@ -98,14 +99,6 @@ def _counting(since: bool) -> Statement:
     later = [alert.c.batch > bindparam("since", type_=BigInteger())] if since else []
     begin: BindParameter[float] = bindparam("begin", type_=Double())
     end: BindParameter[float] = bindparam("end", type_=Double())
-    ra: ColumnElement[float] = func.radians(alert.c.ra, type_=Double())
-    dec: ColumnElement[float] = func.radians(alert.c.dec, type_=Double())
-    around: ColumnElement[float] = func.cos(dec, type_=Double())
-    axes: tuple[ColumnElement[float], ...] = (
-        around * func.cos(ra, type_=Double()),
-        around * func.sin(ra, type_=Double()),
-        func.sin(dec, type_=Double()),
-    )
     scale: ColumnElement[float] = literal_column(repr(_PER_RADIAN), Double())
     # The readout channel is also the middle of pid, so it is known of packets without rcid.
     quadrant = func.coalesce(alert.c.rcid, literal_column("pid % 10000 / 100", BigInteger()))
@@ -115,7 +108,7 @@ def _counting(since: bool) -> Statement:
             *keys,
             func.min(alert.c.diffmaglim),
             func.count(),
-            *(func.sum(cast(axis * scale, Integer)) for axis in axes),
+            *(func.sum(cast(axis * scale, Integer)) for axis in direction(alert.c).values()),
         )
         .where(alert.c.jd >= begin, alert.c.jd < end, batch, *later)
         .group_by(*keys)

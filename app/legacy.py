@@ -41,8 +41,10 @@ _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS: Final = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
 
-def http_date(jd: float) -> str:
-    """UTC of a Julian date as RFC 1123 writes it, truncated to the second."""
+def http_date(jd: float) -> str | None:
+    """UTC of a Julian date as RFC 1123 writes it, cut to the second; None where it is no date."""
+    if not times.is_date(jd):
+        return None
     t = times.datetime_of(jd)
     day, month = _DAYS[t.weekday()], _MONTHS[t.month - 1]
     return f"{day}, {t.day:02} {month} {t.year:04} {t.hour:02}:{t.minute:02}:{t.second:02} GMT"
@@ -90,7 +92,11 @@ def non_detections(rows: Sequence[asyncpg.Record]) -> list[Alert]:
     seen = {row["pid"] for row in rows}
     for row in rows:
         seen.update(row["detection_pid"] or ())
-    limits = [e for pid, e in latest(rows, "limit", "pid").items() if pid not in seen]
+    limits = [
+        entry
+        for entry in latest(rows, "limit", "pid")
+        if times.is_exposure(entry["jd"]) and (entry["pid"] is None or entry["pid"] not in seen)
+    ]
     return [
         {
             "candidate": {
@@ -101,7 +107,7 @@ def non_detections(rows: Sequence[asyncpg.Record]) -> list[Alert]:
                 "objectId": rows[0]["object_id"],
             }
         }
-        for entry in sorted(limits, key=itemgetter("jd", "pid"))
+        for entry in sorted(limits, key=lambda entry: (entry["jd"], entry["pid"] or 0))
     ]
 
 

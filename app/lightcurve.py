@@ -5,11 +5,16 @@ packets, which repeat one another; where repeats differ, the one that the highes
 counts, so the curve depends on the packets alone, not on the order in which they came. Formulas:
 ZTF's alert and forced-photometry guides; a total magnitude is that of the reference source's flux
 plus or minus the difference's, 10^(-0.4 magnr) ± 10^(-0.4 magpsf).
+
+Rows may hold any value of their type. What has no time of an exposure (times.is_exposure) is no
+point, nor is a detection without a candid; a number that cannot be computed, or not as a finite
+double, is None, as what was null stays.
 """
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby, repeat
+from math import isfinite
 from operator import itemgetter
 from typing import Any, Final
 
@@ -32,6 +37,8 @@ DETECTED_SNR: Final = 3.0
 LIMIT_SIGMA: Final = 5.0
 _SECONDS_PER_DAY: Final = 86_400.0
 _OBJECT: Final = itemgetter("object_id")
+_NONE: Final = repeat(None)
+"""In place of a list that a history lacks."""
 
 
 def light_curve(rows: Sequence[Row], *, named: bool = False) -> list[Point]:
@@ -40,18 +47,18 @@ def light_curve(rows: Sequence[Row], *, named: bool = False) -> list[Point]:
     `rows` are its alerts by candid, each with the history of its packet (queries.histories). Those
     of several objects count as one object's, but forced photometry, which is that of a place.
     """
-    alerts = {row["candid"]: row for row in rows}
-    earlier = latest(rows, "detection", "candid")
-    known = [e for candid, e in earlier.items() if candid not in alerts]
-    detections = [*alerts.values(), *known]
-    pids = {row["pid"] for row in detections}
-    limits = [e for pid, e in latest(rows, "limit", "pid").items() if pid not in pids]
+    alerts = [row for row in rows if times.is_exposure(row["jd"])]
+    candids = {None, *(row["candid"] for row in rows)}
+    known = [e for e in latest(rows, "detection", "candid") if e["candid"] not in candids]
+    detections = [*alerts, *known]
+    pids = {row["pid"] for row in detections} - {None}
+    limits = [e for e in latest(rows, "limit", "pid") if e["pid"] not in pids]
     by_object = groupby(sorted(rows, key=_OBJECT), key=_OBJECT)
-    forced = [e for _, own in by_object for e in latest(list(own), "forced", "pid").values()]
+    forced = [e for _, own in by_object for e in latest(list(own), "forced", "pid")]
     entries: dict[str, list[Row]] = {
-        "detection": list(alerts.values()),
+        "detection": alerts,
         "earlier_detection": known,
-        "upper_limit": [e for e in limits if (e["diffmaglim"] or 0) > 0],
+        "upper_limit": [e for e in limits if 0 < (e["diffmaglim"] or 0) < math.inf],
         "forced": forced,
     }
     measured = [
@@ -62,7 +69,9 @@ def light_curve(rows: Sequence[Row], *, named: bool = False) -> list[Point]:
     points = list(_heads(entries, named))
     for point, own in zip(points, measured, strict=True):
         point.update(own)
-    return sorted(points, key=lambda p: (p["jd"], p["kind"], p["pid"], int(p.get("candid") or 0)))
+    return sorted(
+        points, key=lambda p: (p["jd"], p["kind"], p["pid"] or 0, int(p.get("candid") or 0))
+    )
 
 
 def some_of_points(points: list[Point], fields: Sequence[str]) -> list[Point]:
@@ -71,19 +80,30 @@ def some_of_points(points: list[Point], fields: Sequence[str]) -> list[Point]:
     return [{n: p[n] for n in names if n in p} for p in points] if fields else points
 
 
-def latest(rows: Sequence[Row], kind: str, key: str) -> dict[int, Row]:
-    """The entries of one list of all packets by their key; among repeats the last row's stands."""
+def latest(rows: Sequence[Row], kind: str, key: str) -> list[Row]:
+    """The entries of one list of all packets; among repeats of a key the last row's stands.
+
+    An entry without a key is known by its time and band.
+    """
     names = (*HISTORIES[kind], "from_candid", "object_id")
     columns = [f"{kind}_{field}" for field in HISTORIES[kind]]
-    at = names.index(key)
-    chosen: dict[int, tuple[Any, ...]] = {}
+    at, time = names.index(key), names.index("jd")
+    chosen: dict[Any, tuple[Any, ...]] = {}
     for row in rows:
-        if row[columns[at]] is not None:
-            origin = repeat(row["candid"]), repeat(row["object_id"])
-            for values in zip(*(row[column] for column in columns), *origin):  # noqa: B905 - endless
-                chosen[values[at]] = values
+        if (times_of := row[columns[time]]) is not None:
+            lists = [_NONE if row[column] is None else row[column] for column in columns]
+            keys = lists[at]
+            if keys is _NONE or None in keys:
+                instead = zip(times_of, lists[names.index("fid")], strict=False)
+                keys = [i if k is None else k for k, i in zip(keys, instead, strict=False)]
+            entries = zip(*lists, repeat(row["candid"]), repeat(row["object_id"]), strict=False)
+            chosen.update(zip(keys, entries, strict=False))
     # The packets of an object repeat one another: only what stands becomes a dict.
-    return {found: dict(zip(names, values, strict=True)) for found, values in chosen.items()}
+    return [
+        dict(zip(names, values, strict=True))
+        for values in chosen.values()
+        if times.is_exposure(values[time])
+    ]
 
 
 def _heads(entries: Mapping[str, Sequence[Row]], named: bool) -> Iterator[Point]:
@@ -99,7 +119,9 @@ def _heads(entries: Mapping[str, Sequence[Row]], named: bool) -> Iterator[Point]
                 "kind": kind,
                 "jd": entry["jd"],
                 "mjd": mjd,
-                "mjd_mid": None if exptime is None else mjd + exptime / 2 / _SECONDS_PER_DAY,
+                "mjd_mid": None
+                if exptime is None or not isfinite(exptime)
+                else mjd + exptime / 2 / _SECONDS_PER_DAY,
                 "time": next(texts),
                 "filter": FILTER_OF_FID.get(entry["fid"]),
                 "pid": entry["pid"],
@@ -156,14 +178,19 @@ def total_magnitude(entry: Row) -> tuple[float | None, float | None, bool]:
         return None, None, False
     if not (magnr > 0 and sigmagnr >= 0 and 0 <= distnr < CORRECTED_PIX):
         return None, None, False
-    reference, difference = 10 ** (-0.4 * magnr), 10 ** (-0.4 * magpsf)
+    try:
+        reference, difference = 10 ** (-0.4 * magnr), 10 ** (-0.4 * magpsf)
+    except OverflowError:
+        return None, None, False
     flux = reference + (difference if positive else -difference)
     if flux <= 0:
         return None, None, True
+    if not isfinite(flux):
+        return None, None, False
     error = None
     if sigmapsf is not None:
         error = math.hypot(reference * sigmagnr, difference * sigmapsf) / flux
-    return -2.5 * math.log10(flux), error, False
+    return -2.5 * math.log10(flux), _finite(error), False
 
 
 def _signed_flux(entry: Row) -> tuple[float | None, float | None]:
@@ -171,9 +198,19 @@ def _signed_flux(entry: Row) -> tuple[float | None, float | None]:
     magpsf, sigmapsf, positive = entry["magpsf"], entry["sigmapsf"], entry["isdiffpos"]
     if magpsf is None or positive is None:
         return None, None
-    flux = 10 ** (0.4 * (AB_ZERO_UJY - magpsf))
+    try:
+        flux = 10 ** (0.4 * (AB_ZERO_UJY - magpsf))
+    except OverflowError:
+        return None, None
+    if not isfinite(flux):
+        return None, None
     error = None if sigmapsf is None else flux * sigmapsf * math.log(10) / 2.5
-    return (flux if positive else -flux), error
+    return (flux if positive else -flux), _finite(error)
+
+
+def _finite(number: float | None) -> float | None:
+    """The number, if it is one that JSON can hold."""
+    return number if number is None or isfinite(number) else None
 
 
 def _upper_limits(entries: Sequence[Row]) -> list[Point]:
@@ -186,11 +223,15 @@ def _forced(entry: Row) -> Point:
     zero = entry["magzpsci"]
     point: Point = dict.fromkeys(("flux_ujy", "flux_ujy_err", "snr", "mag", "mag_err", "limit_mag"))
     if zero is not None and flux is not None:
-        scale = 10 ** (0.4 * (AB_ZERO_UJY - zero))
-        point["flux_ujy"] = flux * scale
-        if error is not None and error > 0:
-            point |= {"flux_ujy_err": error * scale, "snr": flux / error}
-            point |= _forced_magnitude(flux, error, zero)
+        try:
+            scale = 10 ** (0.4 * (AB_ZERO_UJY - zero))
+        except OverflowError:
+            scale = math.inf
+        if isfinite(shown := flux * scale):
+            point["flux_ujy"] = shown
+            if error is not None and 0 < error < math.inf:
+                point |= {"flux_ujy_err": _finite(error * scale), "snr": _finite(flux / error)}
+                point |= _forced_magnitude(flux, error, zero)
     return point | {"procstatus": entry["procstatus"], "from_candid": str(entry["from_candid"])}
 
 

@@ -12,6 +12,8 @@ import asyncpg
 
 from app.errors import BadParameters
 from app.form import FORM, GROUPS, Entry
+from app.formats import in_path
+from app.pages import fixed
 from app.search import MAX_EXPORT, parse_search
 from app.values import MAX_TEXT
 from archive import times
@@ -47,12 +49,15 @@ class Column(NamedTuple):
 
 
 def clock(jd: float) -> str:
-    """`YYYY-MM-DD HH:MM:SS` of a Julian date, UTC, cut to the second as the original cut it."""
-    return times.datetime_of(jd).strftime("%Y-%m-%d %H:%M:%S")
+    """`YYYY-MM-DD HH:MM:SS` of a Julian date, UTC, cut to the second as the original cut it.
+
+    Nothing for one that is no date.
+    """
+    return f"{times.datetime_of(jd):%Y-%m-%d %H:%M:%S}" if times.is_date(jd) else ""
 
 
 def _decimals(name: str, places: int) -> Callable[[Row], Cell]:
-    return lambda row: Cell("" if row[name] is None else f"{row[name]:.{places}f}")
+    return lambda row: Cell(fixed(row[name], places))
 
 
 def _id(row: Row) -> Cell:
@@ -60,7 +65,7 @@ def _id(row: Row) -> Cell:
 
 
 def _object(row: Row) -> Cell:
-    return Cell(row["object_id"], f"/objects/{row['object_id']}/")
+    return Cell(row["object_id"], f"/objects/{in_path(row['object_id'])}/")
 
 
 def _time(row: Row) -> Cell:

@@ -49,7 +49,7 @@ def search(begin: datetime, end: datetime) -> str:
     can tell.
     """
     last = math.nextafter(times.jd_of(begin), 0)
-    return address({"time__gt": utc(last), "time__lt": f"{end:%Y-%m-%dT%H:%M}"})
+    return address({}, time__gt=utc(last), time__lt=f"{end:%Y-%m-%dT%H:%M}")
 
 
 def _own(night: str, item: Item) -> str | None:

@@ -53,9 +53,13 @@ def day_of(text: str) -> date:
 def night_named(text: str) -> date:
     """A path's night. Raises NotFound: what is no day names no night."""
     try:
-        return day_of(text)
+        day = day_of(text)
     except ValueError as error:
         raise NotFound(f"there is no night {text[:16]!r}: {error}") from None
+    if day == date.max:
+        # It has no end that could be written.
+        raise NotFound("there is no night on the last day of the year 9999")
+    return day
 
 
 def compact(night: date) -> str:
@@ -104,4 +108,4 @@ async def beside(archive: Archive, night: date) -> tuple[date | None, date | Non
 
 
 def _day_at(jd: float | None) -> date | None:
-    return None if jd is None else times.datetime_of(jd).date()
+    return times.datetime_of(jd).date() if jd is not None and times.is_date(jd) else None

@@ -29,7 +29,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.sql.elements import Grouping
 
 from app.costs import Cost, cost_of_all
-from app.covering import ASKED, in_region, within
+from app.covering import ASKED, direction, in_region, within
 from app.designations import body_of
 from app.errors import BadParameter, BadParameters, NotFound
 from app.matching import Statement, compiled
@@ -38,7 +38,6 @@ from app.regions import Cone
 from app.search import MAX_LIMIT, Search, Sort
 from app.sky import separation_arcsec
 from app.summaries import Item, object_items
-from app.values import plain_text
 from archive.tables import alert, counter
 
 BY_NAME: Final = Sort("object_id", descending=False)
@@ -55,10 +54,9 @@ _NEWEST: Final = compiled(select(counter.c.batch))
 
 def name_of(text: str) -> str:
     """A path's object id. Raises NotFound: what PostgreSQL cannot hold names no object."""
-    try:
-        return plain_text(text)
-    except ValueError as error:
-        raise NotFound(f"there is no such object: its name {error}") from None
+    if "\0" in text:
+        raise NotFound("there is no such object: no name holds a NUL character")
+    return text
 
 
 async def settled(archive: Archive, as_of: int | None) -> int:
@@ -189,17 +187,9 @@ def _length(axes: Sequence[ColumnElement[float]]) -> ColumnElement[float]:
 
 def _summary() -> Select[Any]:
     """A row for each object and filter, with the object's position beside each."""
-    ra: ColumnElement[float] = func.radians(alert.c.ra, type_=Double())
-    dec: ColumnElement[float] = func.radians(alert.c.dec, type_=Double())
-    around: ColumnElement[float] = func.cos(dec, type_=Double())
-    axes = {
-        "x": around * func.cos(ra, type_=Double()),
-        "y": around * func.sin(ra, type_=Double()),
-        "z": func.sin(dec, type_=Double()),
-    }
     names = ("object_id", "candid", "jd", "filter", "magpsf", "isdiffpos")
     asked = alert.c.object_id == any_(bindparam("object_ids", type_=ARRAY(Text())))
-    columns = [*(alert.c[n] for n in names), *(a.label(n) for n, a in axes.items())]
+    columns = [*(alert.c[n] for n in names), *(a.label(n) for n, a in direction(alert.c).items())]
     alerts = select(*columns).where(asked, alert.c.batch <= _AS_OF)
     own = alerts.cte("own").prefix_with("MATERIALIZED")
     place = _per_object(own)

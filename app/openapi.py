@@ -115,7 +115,9 @@ def path(description: str, pattern: str, example: str) -> Any:
     return Path(description=description, json_schema_extra=extra, openapi_examples=examples)
 
 
-CandidPath = Annotated[str, path("candidate id of the alert", "^[0-9]{1,19}$", OF_FIELD["candid"])]
+CandidPath = Annotated[
+    str, path("candidate id of the alert", "^-?[0-9]{1,19}$", OF_FIELD["candid"])
+]
 ObjectPath = Annotated[str, path("name of the object", "^.{1,64}$", OF_FIELD["object_id"])]
 NightPath = Annotated[
     str,

@@ -3,6 +3,7 @@
 Nothing but `render` makes HTML. Templates escape everything and may use only what they are given.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
@@ -39,6 +40,8 @@ PLOTTED: Final[Mapping[str, str]] = {
 }
 
 
+_NO_DATE: Final = "no date"
+_LONG: Final = 1e9
 _UNSAFE: Final = {ord(c): f"\\u{ord(c):04x}" for c in "<>&"}
 
 
@@ -47,13 +50,24 @@ def _json(value: Any) -> Markup:
     return Markup(orjson.dumps(value).decode().translate(_UNSAFE))  # noqa: S704 - escaped here
 
 
-def fixed(value: float | None, digits: int) -> str:
-    """A number with so many decimals; nothing where there is none."""
-    return "" if value is None else f"{value:.{digits}f}"
+def fixed(value: float | None, digits: int, sign: str = "") -> str:
+    """A number with so many decimals, with `sign="+"` signed; nothing where there is none.
+
+    One that would be a row of digits is written with an exponent.
+    """
+    if value is None or not math.isfinite(value):
+        return ""
+    return f"{value:{sign}.{digits}f}" if abs(value) < _LONG else f"{value:{sign}.3e}"
+
+
+def _finite(value: Any) -> Any:
+    """The value; None for a number that is none."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _error(value: float | None, digits: int) -> str:
-    return "" if value is None else f"± {value:.{digits}f}"
+    text = fixed(value, digits)
+    return text and f"± {text}"
 
 
 def _plain(value: Any) -> str:
@@ -61,13 +75,13 @@ def _plain(value: Any) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
-def _moment(time: str) -> str:
+def _moment(time: str | None) -> str:
     """An RFC 3339 time to the second, as MARS wrote it."""
-    return time[:19].replace("T", " ")
+    return _NO_DATE if time is None else time[:19].replace("T", " ")
 
 
-def _day(time: str) -> str:
-    return time[:10]
+def _day(time: str | None) -> str:
+    return _NO_DATE if time is None else time[:10]
 
 
 def _environment() -> Environment:
@@ -84,6 +98,7 @@ def _environment() -> Environment:
         "json": _json,
         "fixed": fixed,
         "error": _error,
+        "finite": _finite,
         "plain": _plain,
         "moment": _moment,
         "day": _day,

@@ -1,6 +1,7 @@
 """A FITS stamp as a PNG: limits, stretch, colours, one of them for missing pixels."""
 
 import io
+import re
 import zlib
 from collections.abc import Callable
 from typing import Any, Final
@@ -31,7 +32,16 @@ RENDERER: Final = "2"
 """Part of a picture's ETag: to be raised whenever the same stamp gives other pixels."""
 GZIP_MAGIC: Final = b"\x1f\x8b"
 _GZIP_WINDOW: Final = 31
-_NO_IMAGE: Final = "the stamp holds no image that can be drawn"
+MAX_SIDE: Final = 2048
+"""Pixels of a stamp's longer side; ZTF's have 63."""
+_BRIGHTEST: Final = 1e100
+_NO_IMAGE: Final = "the stamp holds no image that can be drawn, but {}"
+_EXTENSION: Final = re.compile(rb"XTENSION= '([A-Z]+)")
+_UNREADABLE: Final = (
+    *(ArithmeticError, AttributeError, EOFError, LookupError, OSError, TypeError, ValueError),
+    fits.VerifyError,
+)
+"""What astropy raises for a header that lies about its data."""
 
 _STRETCHES: Final[dict[Stretch, Any]] = {
     Stretch.ASINH: AsinhStretch(0.1),
@@ -65,22 +75,44 @@ def levels(stamp: bytes, look: Look) -> Levels:
 
     Raises NotFound where there is no image in it.
     """
-    try:
-        # Not fits.open: it warns of ZTF's SIMPLE card, whose T stands one column off.
-        hdu = fits.PrimaryHDU.fromstring(expanded(stamp))
-        pixels = np.asarray(hdu.data, dtype=np.float64)
-    except (OSError, ValueError, TypeError, KeyError, fits.VerifyError):
-        raise NotFound(_NO_IMAGE) from None
-    if pixels.ndim != 2 or not pixels.size:
-        raise NotFound(_NO_IMAGE)
+    pixels = _pixels(expanded(stamp))
     good = np.isfinite(pixels)
     drawn = np.full(pixels.shape, MISSING, dtype=np.uint8)
     if good.any():
-        values = pixels[good]
+        # What lies between two limits must fit a double.
+        values = np.clip(pixels[good], -_BRIGHTEST, _BRIGHTEST)
         within = ManualInterval(*_LIMITS[look.limits](values))(values)
         steps = np.rint((LAST - FIRST) * _STRETCHES[look.stretch](within))
         drawn[good] = FIRST + steps.astype(np.uint8)
     return drawn
+
+
+def _pixels(image: bytes) -> Pixels:
+    """The pixels of a FITS image. Raises NotFound with what there is instead."""
+    try:
+        # Not fits.open: it warns of ZTF's SIMPLE card, whose T stands one column off.
+        data = fits.PrimaryHDU.fromstring(image).data
+        with np.errstate(invalid="ignore"):  # a NaN of any kind is one
+            pixels = np.asarray(data, dtype=np.float64)
+    except _UNREADABLE:
+        data = None
+    if data is None:
+        raise NotFound(_NO_IMAGE.format(_instead(image)))
+    if pixels.ndim != 2 or not pixels.size:
+        raise NotFound(_NO_IMAGE.format(f"an array of {pixels.ndim} axes"))
+    if max(pixels.shape) > MAX_SIDE:
+        size = " x ".join(map(str, reversed(pixels.shape)))
+        raise NotFound(_NO_IMAGE.format(f"one of {size} pixels, beyond {MAX_SIDE}"))
+    return pixels
+
+
+def _instead(image: bytes) -> str:
+    """What bytes without a primary image hold, for people."""
+    if not image.startswith(b"SIMPLE"):
+        return "no FITS file"
+    if extension := _EXTENSION.search(image):
+        return f"a FITS header and behind it an extension, {extension[1].decode()}"
+    return "a FITS header without the pixels that belong to it"
 
 
 def scaled(drawn: Levels, factor: float) -> Image.Image:

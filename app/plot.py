@@ -13,6 +13,10 @@ from app.lightcurve import Point
 Series = dict[str, Any]
 
 
+MOST_MAG: Final = 100.0
+"""What is beyond, or below its negative, is no magnitude and would leave no room for others."""
+
+
 class Value(NamedTuple):
     """Where a kind of point keeps its magnitude in one view, and whether that is a limit."""
 
@@ -68,12 +72,16 @@ def series_of(points: Iterable[Point]) -> list[Series]:
     for view, kinds in VIEWS.items():
         for kind, values in kinds.items():
             for point in (p for p in points if p["kind"] == kind):
-                value = next((v for v in values if point[v.field] is not None), None)
+                value = next((v for v in values if _is_drawn(point[v.field])), None)
                 if value is not None:
                     negative = not value.limit and _is_negative(point)
                     key = (view, kind, point["filter"], negative, value.limit)
                     _add(found.setdefault(key, _series(*key)), point, value)
     return list(found.values())
+
+
+def _is_drawn(magnitude: float | None) -> bool:
+    return magnitude is not None and abs(magnitude) < MOST_MAG
 
 
 def _is_negative(point: Point) -> bool:
@@ -99,6 +107,8 @@ def _series(view: str, kind: str, band: str | None, negative: bool, limit: bool)
 def _add(series: Series, point: Point, value: Value) -> None:
     magnitude = point[value.field]
     error = None if value.error is None else point[value.error]
+    if error is not None and not 0 <= error < MOST_MAG:
+        error = None
     series["x"].append(point["mjd"])
     series["y"].append(magnitude)
     series["error"].append(error)

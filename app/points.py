@@ -71,7 +71,10 @@ _ORDER: Final = dict.fromkeys(
 )
 POINTS: Final[dict[str, Column]] = {
     # Of another kind than its own a point's column is empty.
-    name: _KNOWN[name]._replace(required=name in ("object_id", *HEAD) and _KNOWN[name].required)
+    # A history may lack the pid too.
+    name: _KNOWN[name]._replace(
+        required=name in ("object_id", *HEAD) and name != "pid" and _KNOWN[name].required
+    )
     for name in _ORDER
 }
 """Every column, in the order of a table."""

@@ -12,11 +12,13 @@ import asyncpg
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Double,
     FromClause,
     Integer,
     Text,
     bindparam,
     func,
+    literal_column,
     select,
 )
 
@@ -38,6 +40,7 @@ from app.reading import Archive as Archive  # noqa: PLC0414 - who asks a query n
 from app.regions import MAX_RADIUS
 from app.search import DEFAULT_SORT, Search
 from app.selection import columns_of
+from archive import times
 from archive.database import check_schema
 from archive.tables import DETECTION, LIMIT, STAMPS, alert, bundle, counter, history, ledger
 
@@ -108,7 +111,9 @@ _SEEN: Final = bindparam("as_of", type_=BigInteger())
 _STORED: Final = compiled(
     select(func.sum(ledger.c.stored)).where((ledger.c.batch <= _SEEN) | _SEEN.is_(None))
 )
-_LATEST: Final = compiled(select(func.max(alert.c.jd)))
+_LATEST: Final = compiled(
+    select(func.max(alert.c.jd)).where(alert.c.jd <= literal_column(repr(times.LAST_JD), Double()))
+)
 
 
 async def stored(archive: Archive, as_of: int | None = None) -> int:
@@ -117,7 +122,7 @@ async def stored(archive: Archive, as_of: int | None = None) -> int:
 
 
 async def latest(archive: Archive) -> float | None:
-    """jd of the newest exposure; None of an empty archive."""
+    """jd of the newest exposure, of those that have a date; None without any."""
     jd: float | None = (await archive.fetch(_LATEST))[0][0]
     return jd
 
@@ -227,9 +232,7 @@ async def stamps(archive: Archive, object_id: str, limit: int) -> list[dict[str,
 
     Raises NotFound.
     """
-    # PostgreSQL's text holds no NUL and no surrogates, so no object is named with one.
-    known = object_id.isprintable()
-    rows = await archive.fetch(_STAMPS_OF, object_id=object_id, limit=limit) if known else []
+    rows = await archive.fetch(_STAMPS_OF, object_id=object_id, limit=limit)
     if not rows:
         raise NotFound(f"there is no object {object_id[:64]!r}")
     return [dict(row) for row in reversed(rows)]

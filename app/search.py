@@ -137,8 +137,10 @@ def refused(name: str, error: ValueError) -> BadParameter:
     return BadParameter(name, f"{error}{shown}")
 
 
-def parse_search(parameters: Iterable[tuple[str, str]], accept: str = "") -> Search:
+def parse_search(parameters: Iterable[tuple[str, str]], accept: str = "", *own: Clause) -> Search:
     """The search that a query string asks for, in the format that it or Accept names.
+
+    `own` are the clauses of its address.
 
     Raises BadParameters with every error in it.
     """
@@ -150,7 +152,7 @@ def parse_search(parameters: Iterable[tuple[str, str]], accept: str = "") -> Sea
         if times[name] > 1 and name in _NAMES and name != "where"
     ]
     errors += unknown(times, _NAMES)
-    clauses: list[Clause] = []
+    clauses = [*own]
     page: dict[str, Any] = {}
     for name, value in given:
         try:

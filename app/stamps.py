@@ -23,7 +23,7 @@ async def stamps_of(store: ObjectStore, row: Mapping[str, Any]) -> Stamps:
     spans = {
         kind: (row[f"{kind}_offset"], row[f"{kind}_length"])
         for kind in STAMPS
-        if row[f"{kind}_offset"] is not None
+        if row["key"] is not None and row[f"{kind}_offset"] is not None and row[f"{kind}_length"]
     }
     if not spans:
         return {}

@@ -20,6 +20,7 @@ _FONT_SIZE: Final = 12
 _LABELS: Final = 84
 _HEAD: Final = 20
 _GAP: Final = 4
+_MOST_MAG: Final = 1000.0
 
 
 def draw_strip(
@@ -52,13 +53,15 @@ def draw_strip(
 
 
 def _label(row: Mapping[str, Any]) -> str:
-    moment = times.datetime_of(row["jd"])
+    jd: float = row["jd"]
+    moment = f"{times.datetime_of(jd):%Y-%m-%d\n%H:%M:%S}" if times.is_date(jd) else "no date\n"
     sign = {True: "pos", False: "neg", None: ""}[row["isdiffpos"]]
-    return f"{moment:%Y-%m-%d}\n{moment:%H:%M:%S}\n{row['filter'] or '?'} {_magnitude(row)} {sign}"
+    return f"{moment}\n{row['filter'] or '?'} {_magnitude(row['magpsf'])} {sign}"
 
 
-def _magnitude(row: Mapping[str, Any]) -> str:
-    return "" if row["magpsf"] is None else f"{row['magpsf']:.2f}"
+def _magnitude(magpsf: float | None) -> str:
+    """For the margin: what is no magnitude has no room there."""
+    return "" if magpsf is None or not abs(magpsf) < _MOST_MAG else f"{magpsf:.2f}"
 
 
 def _cell(stamp: bytes | None, row: Mapping[str, Any], look: StripLook) -> Image.Image | None:

@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final
-from urllib.parse import quote
 
 import asyncpg
 
-from app.formats import utc
+from app.formats import in_path, utc
 from app.tabular import shortest
 from archive.columns import Column, Kind
 from archive.tables import FILTER_OF_FID
@@ -97,7 +96,8 @@ def _object(name: str, rows: Sequence[asyncpg.Record]) -> Item:
         **_times(min(band["first_jd"] for band in bands), max(band["last_jd"] for band in bands)),
         **{column.name: best.get(column.name) for column in BRIGHTEST},
         "brightest_filter": best.get("filter"),
-        "ra": math.degrees(math.atan2(y, x)) % 360,
+        # The remainder of a tiny negative angle rounds to 360 itself.
+        "ra": math.degrees(math.atan2(y, x)) % 360 % 360,
         "dec": math.degrees(math.atan2(z, math.hypot(x, y))),
         "scatter_arcsec": math.degrees(math.sqrt(square)) * _ARCSEC,
         "filters": bands,
@@ -133,5 +133,5 @@ def flat(item: Item, public_url: str) -> Item:
 
 def _links(object_id: str, public_url: str) -> dict[str, str]:
     """Where the object's parts are."""
-    name = quote(object_id, safe="")
+    name = in_path(object_id)
     return {part: public_url + address.format(name) for part, (address, _) in _PARTS.items()}

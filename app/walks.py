@@ -27,6 +27,8 @@ MOST_CLIENTS: Final = 1000
 """Clients whose pages are remembered, by each process; who walked last longest ago goes first."""
 KEPT_S: Final = 600.0
 """How long: a client may do much between two pages, but a page must not be of another day."""
+_MAX_CANDID: Final = 2**63 - 1
+"""None lies beyond it."""
 _MAX_PAGE: Final = 2**63 // PAGE_SIZE
 
 
@@ -65,7 +67,7 @@ class Walks:
             raise NotFound(f"there is no page {form.page}: the search finds fewer alerts")
         listed = Listed(rows[:PAGE_SIZE], len(rows) > PAGE_SIZE)
         if not alert.c[search.sort.column].nullable:
-            if skip:
+            if skip and abs(rows[0]["candid"]) < _MAX_CANDID:
                 self._remember(*walk, form.page, _before(search, rows[0]))
             if listed.has_next:
                 self._remember(*walk, form.page + 1, _after(search, listed.rows[-1]))

@@ -71,13 +71,20 @@ async def zipped(
     async with aclosing(alerts):
         with zipfile.ZipFile(window, "w", zipfile.ZIP_STORED) as archive:
             async for row, stamps in alerts:
-                moment = times.datetime_of(min(max(row["jd"], _DATED[0]), _DATED[1]))
+                moment = _dated(row["jd"])
                 members += [(_name(row, kind), data) for kind, data in stamps.items()]
                 for name, data in members:
                     archive.writestr(_member(name, moment), data)
                 members = []
                 yield window.take()
         yield window.take()
+
+
+def _dated(jd: float) -> datetime:
+    """When an exposure began, or the nearest to it that a zip file can say."""
+    if not times.is_date(jd):
+        jd = _DATED[0]
+    return times.datetime_of(min(max(jd, _DATED[0]), _DATED[1]))
 
 
 def _name(row: Mapping[str, Any], kind: str) -> str:

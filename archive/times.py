@@ -8,6 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 
 UNIX_EPOCH_JD = 2440587.5
 MJD_EPOCH_JD = 2400000.5
+FIRST_JD, LAST_JD = MJD_EPOCH_JD, 2500000.0
+"""The years 1858 to 2132: what lies beyond, an MJD or a 0, is no time of an exposure."""
+YEAR_1_JD, YEAR_10000_JD = 1721425.5, 5373484.5
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECONDS_PER_DAY = 86_400_000_000
 
@@ -19,6 +22,16 @@ def datetime_of(jd: float) -> datetime:
     """
     # The subtraction is exact near the present, so only the product rounds.
     return _EPOCH + timedelta(microseconds=round((jd - UNIX_EPOCH_JD) * MICROSECONDS_PER_DAY))
+
+
+def is_exposure(jd: float | None) -> bool:
+    """Whether an exposure can have begun at this Julian date; not at NaN or without one."""
+    return jd is not None and FIRST_JD <= jd <= LAST_JD
+
+
+def is_date(jd: float) -> bool:
+    """Whether a Julian date can be written as one: it lies in the years 1 to 9999."""
+    return YEAR_1_JD <= jd < YEAR_10000_JD
 
 
 def jd_of(moment: datetime) -> float:

@@ -82,6 +82,9 @@ async def alert_page(request: Request, archive: queries.Archive, number: int, ke
 def _neighbours(points: Sequence[Point], candid: str) -> dict[str, Any]:
     """The alerts of the object before and after this one, and its place among them."""
     candids = [point["candid"] for point in points if point["kind"] == "detection"]
+    if candid not in candids:
+        # Its time is none of an exposure.
+        return {"earlier": None, "later": None, "number": None, "of": len(candids)}
     n = candids.index(candid)
     return {
         "earlier": candids[n - 1] if n else None,

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from app import queries
+from app import objects, queries
 from app.astrometry import Place
 from app.dependencies import (
     ArchiveDependency,
@@ -41,7 +41,7 @@ from app.zips import ZIP, manifest, zipped
 router = APIRouter(prefix="/api/v1", tags=["cutouts"], responses=PROBLEMS)
 ONCE: Final = [Depends(no_repeats)]
 _STAMP: Final = "/alerts/{candid}/cutouts/{kind}"
-_OBJECT: Final = "/objects/{object_id}/cutouts"
+_OBJECT: Final = "/objects/{object_id:object}/cutouts"
 
 
 @router.get(
@@ -144,7 +144,7 @@ async def get_object_cutouts_png(
     stand the time, the band, magpsf and the sign of the difference. Of more than `limit` alerts the
     newest are shown: the headers X-Alerts-Shown and X-Alerts-Total say so.
     """
-    rows = await queries.stamps(archive, object_id, look.limit)
+    rows = await queries.stamps(archive, objects.name_of(object_id), look.limit)
     version = f"{RENDERER}.{STRIP}-{look.tag}"
     headers = _of_object(rows, version, "inline", ".png", settings.cache_max_age_s)
 
@@ -175,7 +175,7 @@ async def get_object_cutouts_zip(
     Its `manifest.csv` lists every cutout of every alert, those that a packet does not hold too. Of
     more than `limit` alerts the newest are in it: X-Alerts-Shown and X-Alerts-Total say so.
     """
-    rows = await queries.stamps(archive, object_id, options.limit)
+    rows = await queries.stamps(archive, objects.name_of(object_id), options.limit)
     index = manifest(rows)
     headers = _of_object(rows, f"{ZIP}-{index}", "attachment", ".zip", settings.cache_max_age_s)
     chunks = zipped(index, stamps_in_order(store, rows))
@@ -195,7 +195,7 @@ def _of_object(
     content = hashlib.sha256(version.encode())
     for row in rows:
         content.update(row["payload_hash"])
-    name = re.sub(r"[^A-Za-z0-9._+-]", "_", rows[0]["object_id"]) + "_cutouts" + ending
+    name = re.sub(r"[^A-Za-z0-9._+-]", "_", rows[0]["object_id"][:64]) + "_cutouts" + ending
     return headers_of(f'"{content.hexdigest()[:24]}"', name, shown) | {
         "Cache-Control": f"public, max-age={max_age_s}",
         "X-Alerts-Shown": str(len(rows)),

@@ -34,13 +34,16 @@ async def get_docs() -> Response:
 @router.get("/docs/openapi.json")
 async def get_docs_document(request: Request) -> Response:
     """openapi.json as the page shows it: what its forms are filled with is in this archive."""
-    # They stand within strings of JSON, and a stored name may hold any character.
-    own = {
-        shown: orjson.dumps(text)[1:-1].decode() for shown, text in (await _own(request)).items()
-    }
-    examples_of = re.compile("|".join(map(re.escape, own)))
-    text = examples_of.sub(lambda found: own[found[0]], canonical(request.app.openapi()))
+    text = canonical(request.app.openapi())
+    own = {shown: _in_json(kept) for shown, kept in (await _own(request)).items()}
+    # All at once: what is put in must not be replaced in its turn.
+    text = re.sub("|".join(map(re.escape, own)), lambda found: own[found[0]], text)
     return Response(text, headers={"Cache-Control": "no-cache"}, media_type="application/json")
+
+
+def _in_json(text: str) -> str:
+    """A text as it stands between the quotes of JSON."""
+    return orjson.dumps(text).decode()[1:-1]
 
 
 async def _own(request: Request) -> dict[str, str]:

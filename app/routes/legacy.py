@@ -3,7 +3,6 @@
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
-from starlette.convertors import Convertor, register_url_convertor
 
 from app import bulk, legacy, queries
 from app.answers import send_json
@@ -38,19 +37,6 @@ KINDS: Final = {"Science": "science", "Template": "template", "Difference": "dif
 NEGOTIATED: Final = {"Vary": "Accept, Accept-Encoding"}
 
 
-class Digits(Convertor[str]):
-    """A path's number, as text: what is no number is another address."""
-
-    regex = "[0-9]{1,30}"
-
-    def convert(self, value: str) -> str:
-        return value
-
-    def to_string(self, value: str) -> str:
-        return value
-
-
-register_url_convertor("digits", Digits())
 router = APIRouter(include_in_schema=False)
 
 
@@ -147,7 +133,7 @@ async def add_slash(request: Request, settings: SettingsDependency) -> Response:
 def _key(number: str) -> tuple[int, str]:
     """The number and the column that it is one of. Raises NotFound for one beyond 64 bits."""
     try:
-        return integer(number), "candid" if len(number) >= CANDID_DIGITS else "lco_id"
+        return integer(number), "candid" if len(number.lstrip("-")) >= CANDID_DIGITS else "lco_id"
     except ValueError:
         raise NotFound(f"there is no alert {number}") from None
 

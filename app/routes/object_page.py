@@ -21,7 +21,7 @@ SHOWN: Final = 500
 Alert = dict[str, Any]
 
 
-@router.get("/objects/{object_id}/")
+@router.get("/objects/{object_id:object}/")
 async def get_object_page(request: Request, object_id: str, archive: ArchiveDependency) -> Response:
     """What is known of an object; 404 for one without an alert."""
     name = objects.name_of(object_id)

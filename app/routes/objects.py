@@ -17,6 +17,7 @@ from app.dependencies import (
     repeatable,
 )
 from app.errors import BadParameter, BadParameters, NotFound
+from app.filters import FILTERS, Clause
 from app.lightcurve import light_curve, some_of_points
 from app.lists import send_list
 from app.media import JSON
@@ -79,40 +80,18 @@ async def list_objects(
     return send_json(request, body, told | {"Vary": VARY})
 
 
-@router.get("/{object_id}", response_model=ObjectWithFilters, dependencies=[Depends(no_repeats)])
-async def get_object(
-    request: Request,
-    object_id: ObjectPath,
-    options: Annotated[AsOf, Query()],
-    archive: ArchiveDependency,
-    settings: SettingsDependency,
-) -> Response:
-    """What an object's alerts say together: counts, first, last, brightest, mean position.
-
-    The mean is the direction of the sum of unit vectors. The brightest is the alert of the lowest
-    `magpsf` among those brighter than the reference image; null if there is none.
-    """
-    name = objects.name_of(object_id)
-    as_of = await objects.settled(archive, options.as_of)
-    item = await objects.summary(archive, name, as_of)
-    more = {"filters": item["filters"], "as_of": as_of}
-    return send_json(request, flat(item, settings.public_url) | more)
-
-
 async def _read_own_search(request: Request, object_id: ObjectPath) -> Search:
     """The search in the query string among one object's alerts."""
     name, given = objects.name_of(object_id), request.query_params.multi_items()
     if any(parameter == "object_id" for parameter, _ in given):
         raise BadParameters([BadParameter("object_id", "the address names the object")])
-    if "," in name or not name:
-        # In a query it would be a list of objects.
-        raise NotFound(f"there is no object {name[:64]!r}")
-    accept = request.headers.get("accept", "")
-    return parse_search([*given, ("object_id", name)], accept)
+    # Not as a parameter: there a comma would make it a list of objects.
+    own = Clause(FILTERS["object_id__in"], [name])
+    return parse_search(given, request.headers.get("accept", ""), own)
 
 
 @router.get(
-    "/{object_id}/alerts",
+    "/{object_id:object}/alerts",
     response_model=AlertList,
     responses=list_responses(),
     openapi_extra={"parameters": OF_OBJECT},
@@ -137,7 +116,7 @@ async def list_object_alerts(
 
 
 @router.get(
-    "/{object_id}/lightcurve",
+    "/{object_id:object}/lightcurve",
     response_model=LightCurve,
     responses=list_responses("The points", ("X-As-Of", "X-Truncated")),
     dependencies=[Depends(repeatable("kind"))],
@@ -175,3 +154,25 @@ async def get_light_curve(
     }
     table = table_of(names, fields, named=named)
     return send_list(request, options.format, table, body, items=points)
+
+
+@router.get(
+    "/{object_id:object}", response_model=ObjectWithFilters, dependencies=[Depends(no_repeats)]
+)
+async def get_object(
+    request: Request,
+    object_id: ObjectPath,
+    options: Annotated[AsOf, Query()],
+    archive: ArchiveDependency,
+    settings: SettingsDependency,
+) -> Response:
+    """What an object's alerts say together: counts, first, last, brightest, mean position.
+
+    The mean is the direction of the sum of unit vectors. The brightest is the alert of the lowest
+    `magpsf` among those brighter than the reference image; null if there is none.
+    """
+    name = objects.name_of(object_id)
+    as_of = await objects.settled(archive, options.as_of)
+    item = await objects.summary(archive, name, as_of)
+    more = {"filters": item["filters"], "as_of": as_of}
+    return send_json(request, flat(item, settings.public_url) | more)

@@ -4,9 +4,18 @@ import math
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from app import plot
 from app.lightcurve import light_curve, total_magnitude
+from app.pages import ENVIRONMENT
+from app.point_models import LightCurvePoint
+from archive import times
 from archive.tables import HISTORIES
+from archive.tables import alert as alert_table
+from tests.app.stored import VALUES
+from tests.app.visits import strict
 
 Entry = dict[str, Any]
 
@@ -215,3 +224,41 @@ def test_single_precision_is_printed_short() -> None:
     widened = 18.100000381469727
     (point,) = points(alert(1_000_000, own={"magpsf": widened}), kind="detection")
     assert point["magpsf"] == 18.1
+
+
+ANY_OWN = st.fixed_dictionaries(
+    {
+        name: st.none() | VALUES[type(alert_table.c[name].type)]
+        for name in DETECTION.keys() - {"object_id", "candid", "jd", "pid", "fid"}
+    }
+    | {"jd": st.floats(), "pid": st.integers(), "fid": st.integers()}
+)
+ANY_LISTS = st.fixed_dictionaries(
+    {
+        kind: st.none()
+        | st.lists(
+            st.fixed_dictionaries(
+                {field: st.none() | VALUES[sql_type] for field, sql_type in fields.items()}
+                | {"jd": st.floats(times.FIRST_JD, times.LAST_JD) | st.none() | st.floats()}
+            ),
+            max_size=3,
+        )
+        for kind, fields in HISTORIES.items()
+    }
+)
+
+
+@settings(max_examples=100, derandomize=True, database=None, deadline=None)
+@given(own=ANY_OWN, lists=ANY_LISTS)
+def test_any_history_is_a_curve(own: Entry, lists: Any) -> None:
+    """Whatever it holds, its points are as they are described, in order, and can be drawn."""
+    curve = light_curve([alert(1, own=own, **{k: v for k, v in lists.items() if v is not None})])
+    for point in curve:
+        LightCurvePoint.model_validate(point)
+        assert all(math.isfinite(v) for v in point.values() if isinstance(v, float)), point
+    assert [point["jd"] for point in curve] == sorted(point["jd"] for point in curve)
+    drawn = plot.drawn(curve)
+    strict(str(ENVIRONMENT.filters["json"](drawn["series"])))
+    for mark in drawn["chart"].marks if drawn["chart"] else ():
+        assert 0 <= mark.x <= plot.WIDTH
+        assert 0 <= mark.y <= plot.HEIGHT
