@@ -13,7 +13,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import BadBody, BodyTooLarge, BodyTooSlow, RequestError, problem
+from app.errors import BadBody, BodyTooLarge, BodyTooSlow, RequestError
+from app.problems import problem
 
 MAX_HEADERS: Final = 131_072
 """Bytes of all headers, each with 32 more, as HTTP/2 counts them (RFC 9113, section 6.5.2)."""

@@ -53,8 +53,7 @@ def _asker_of(request: Request) -> Asker:
         while (await request.receive())["type"] != "http.disconnect":
             pass
 
-    trusted = frozenset(request.app.state.settings.trusted_proxies)
-    return Asker(client_of(request.scope, trusted), gone)
+    return Asker(client_of(request.scope, request.app.state.proxies), gone)
 
 
 async def get_store(request: Request) -> ObjectStore:

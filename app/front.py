@@ -7,18 +7,12 @@ from typing import Any, Final, NamedTuple
 
 from fastapi import Request, Response
 
-from app import listing, queries, totals
+from app import listing, queries, scripts, totals
 from app.asking import around, position
-from app.errors import (
-    RETRY_AFTER_S,
-    BadParameters,
-    NotFound,
-    ResolversSilent,
-    TooDear,
-    reason_of,
-)
+from app.errors import BadParameters, NotFound, ResolversSilent, TooDear
 from app.form import FORM, PAGE_SIZE, SORTS_OFFERED, Form, read_form
 from app.pages import render
+from app.problems import RETRY_AFTER_S, reason_of
 from app.resolver import Names, Place
 from app.search import MAX_EXPORT
 from app.walks import Listed, Walks
@@ -155,11 +149,11 @@ def _elsewhere(parameters: listing.Parameters, url: str) -> dict[str, Any]:
     """The same search for programs."""
     return {
         "json_address": listing.address(parameters, format="json"),
-        "typed_address": listing.typed_address(parameters),
-        "downloads": listing.downloads(parameters),
+        "typed_address": scripts.typed_address(parameters),
+        "downloads": scripts.downloads(parameters),
         "most_downloaded": f"{MAX_EXPORT:,}",
-        "curl": listing.curl(parameters, url),
-        "python": listing.python(parameters, url),
+        "curl": scripts.curl(parameters, url),
+        "python": scripts.python(parameters, url),
     }
 
 

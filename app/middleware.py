@@ -10,8 +10,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import unforeseen
 from app.metrics import Metrics
+from app.problems import unforeseen
 
 log = logging.getLogger("app.access")
 

@@ -8,7 +8,6 @@ import orjson
 from fastapi import FastAPI, Path
 from fastapi.openapi.utils import get_openapi
 
-from app.errors import PROBLEM
 from app.examples import NIGHT, OF_FIELD
 from app.generators import prepare
 from app.headers import add_headers
@@ -16,6 +15,7 @@ from app.matchmodels import MatchRequest
 from app.media import FORMATS
 from app.models import Problem, Stamp
 from app.nights import DAY
+from app.problems import PROBLEM
 
 Json = dict[str, Any]
 

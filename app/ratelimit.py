@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.clients import client_of, is_loopback, networks_of
-from app.errors import problem
+from app.problems import problem
 from app.settings import Settings
 
 MAX_CLIENTS: Final = 10_000

@@ -17,13 +17,14 @@ from app.dependencies import (
     WalksDependency,
 )
 from app.downloads import piece_of, send_file
-from app.errors import NotFound, allowed
+from app.errors import NotFound
 from app.exports import made
 from app.form import read_form
 from app.front import front_page, latest_time
 from app.matching import LEGACY
 from app.negotiation import wants_json
 from app.pages import render, slashed
+from app.problems import allowed
 from app.regions import Cone
 from app.routes.alert_page import alert_page
 from app.search import Search

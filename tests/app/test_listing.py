@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from app import listing
+from app import listing, scripts
 from app.form import FORM, SORTS
 
 URL = "http://mars.test"
@@ -143,18 +143,18 @@ def test_a_time_is_cut_to_the_second() -> None:
     ],
 )
 def test_the_same_search_in_the_typed_api(parameters: dict[str, str], address: str | None) -> None:
-    assert listing.typed_address(parameters) == address
+    assert scripts.typed_address(parameters) == address
 
 
 def test_no_value_leaves_the_quotes_of_the_command() -> None:
-    words = shlex.split(listing.curl({"objectId": HOSTILE}, URL))
+    words = shlex.split(scripts.curl({"objectId": HOSTILE}, URL))
     assert words[:2] == ["curl", "-fsS"]
     (address,) = words[2:]
     assert parse_qsl(urlsplit(address).query) == [("objectId", HOSTILE), ("format", "json")]
 
 
 def test_no_value_leaves_the_quotes_of_the_program() -> None:
-    code = listing.python({"objectId": HOSTILE, "rb__gte": "0.5", "page": "3"}, URL)
+    code = scripts.python({"objectId": HOSTILE, "rb__gte": "0.5", "page": "3"}, URL)
     held: dict[str, Any] = {}
     exec(code[code.index("search =") : code.index("page, alerts")], held)
     assert held["search"] == {"objectId": HOSTILE, "rb__gte": "0.5", "format": "json"}

@@ -183,13 +183,13 @@ async def test_a_run_of_refusals_holds_the_partition(archive: Archive, place: Pl
 async def test_only_a_run_of_one_reason_holds(archive: Archive) -> None:
     """Damage never does, whatever its length; nor do refusals with a sound packet between."""
     breaker = Breaker(archive.engine, 3)
-    refusals = [{"jd": 1.0}, {"dec": 91.0}]
+    refusals: list[dict[str, Any]] = [{"jd": 1.0}, {"dec": 91.0}]
     mixed = [packet(candid=FIRST + n, **refusals[n % 2]) for n in range(12)]
     await take(archive, *mixed, breaker=breaker)
     await take(archive, *(b"damaged %d" % n for n in range(20)), start=12, breaker=breaker)
-    broken = [
-        packet(candid=FIRST + 100 + n, **({"jd": float(n)} if n % 3 else {})) for n in range(12)
-    ]
+    # Every third is sound.
+    changes: list[dict[str, Any]] = [{"jd": float(n)} if n % 3 else {} for n in range(12)]
+    broken = [packet(candid=FIRST + 100 + n, **change) for n, change in enumerate(changes)]
     await take(archive, *broken, start=32, breaker=breaker)
     assert await sums(archive) == summed(received=44, stored=4, rejected=40)
 

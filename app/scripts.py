@@ -1,0 +1,66 @@
+"""The main page's search for use elsewhere: in the typed API, as a file, a command or a program."""
+
+import json
+from typing import Final
+from urllib.parse import urlencode
+
+from app.errors import BadParameters
+from app.form import FORM
+from app.listing import Parameters, address
+from app.search import MAX_EXPORT, parse_search
+
+_TYPED: Final = {"objectId": "object_id", "objectcone": "name"}
+_TYPED_SORT: Final = {"objectId": "object_id", "id": "lco_id", "alert_candid": "candid"}
+
+
+def typed_address(parameters: Parameters) -> str | None:
+    """The search in the typed API; None where that has no such search."""
+    filters = {n: v for n, v in parameters.items() if n in FORM}
+    if "time__since" in filters or {"l__gt", "l__lt"} <= filters.keys():
+        # Two limits on l may wrap there, here they never do.
+        return None
+    query = {_TYPED.get(name, name): value for name, value in filters.items()}
+    if by := parameters.get("sort_value"):
+        minus = "" if parameters.get("sort_order") == "asc" else "-"
+        query["sort"] = minus + _TYPED_SORT.get(by, by)
+    try:
+        parse_search(query.items())
+    except BadParameters:
+        return None
+    return f"/api/v1/alerts?{urlencode(query, safe=',:')}" if query else "/api/v1/alerts"
+
+
+_FILES: Final = {"csv": "CSV", "votable": "VOTable", "parquet": "Parquet", "jsonl": "JSON Lines"}
+
+
+def downloads(parameters: Parameters) -> list[tuple[str, str]]:
+    """Word and address of each file that holds the whole search, of this page's alerts and more."""
+    if (typed := typed_address(parameters)) is None:
+        return []
+    joint = "&" if "?" in typed else "?"
+    return [(w, f"{typed}{joint}format={n}&limit={MAX_EXPORT}") for n, w in _FILES.items()]
+
+
+def curl(parameters: Parameters, url: str) -> str:
+    """The search as a command; urlencode writes %27, so no value can leave its quotes."""
+    return f"curl -fsS '{url}{address({**parameters, 'format': 'json'})}'"
+
+
+def python(parameters: Parameters, url: str) -> str:
+    """The search, all its pages, as a program."""
+    given = {n: v for n, v in parameters.items() if n != "page"} | {"format": "json"}
+    lines = "".join(
+        f"    {json.dumps(name)}: {json.dumps(value)},\n" for name, value in given.items()
+    )
+    return f"""import httpx
+
+search = {{
+{lines}}}
+page, alerts = 1, []
+while page:
+    answer = httpx.get({json.dumps(url + "/")}, params={{**search, "page": page}}, timeout=30)
+    answer.raise_for_status()
+    alerts += answer.json()["results"]
+    page = page + 1 if answer.json()["has_next"] else None
+print(len(alerts), "alerts")
+"""
