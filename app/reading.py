@@ -10,11 +10,11 @@ import asyncpg
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.errors import TooDear
+from app.errors import DATABASE_ERRORS, TooDear
 from app.gate import NOBODY, Asker, Gate, open_gate, while_present
 from app.matching import Statement, compiled
 from app.settings import Settings
-from archive.database import at_primary, make_engine
+from archive.database import at_primary, is_passing, make_engine
 from archive.tables import counter
 
 Driver: TypeAlias = "asyncpg.Connection[Any]"
@@ -77,10 +77,17 @@ class Archive(NamedTuple):
     async def _run(
         self, engine: AsyncEngine, statement: Statement, values: dict[str, Any], seconds: float
     ) -> list[asyncpg.Record]:
-        """Run a statement for so long at most, at a server that has come to the batch `as_of`."""
-        async with _connection(engine) as (driver, known):
-            if self.primary is None or await _has_come_to(values.get("as_of"), driver, known):
-                return await _fetched(driver, statement, values, seconds)
+        """Run a statement for so long at most, at a server that has come to the batch `as_of`.
+
+        What a replica cannot answer, as it lags or is just dying, is asked of the primary.
+        """
+        try:
+            async with _connection(engine) as (driver, known):
+                if self.primary is None or await _has_come_to(values.get("as_of"), driver, known):
+                    return await _fetched(driver, statement, values, seconds)
+        except DATABASE_ERRORS as error:
+            if self.primary is None or not is_passing(error):
+                raise
         async with _connection(self.primary) as (driver, _):
             return await _fetched(driver, statement, values, seconds)
 

@@ -16,7 +16,7 @@ from sqlalchemy.engine import make_url
 
 from app import objects, queries
 from app.crossmatch import Matcher
-from app.errors import BadParameters
+from app.errors import DATABASE_ERRORS, BadParameters
 from app.gate import Gate
 from app.ledger import Ledger
 from app.paging import page_of
@@ -25,8 +25,8 @@ from app.settings import Settings
 from archive.database import at_primary, make_engine
 from tests import packets
 from tests.app import sky
-from tests.app.conftest import NIGHT, app_settings, take_in
-from tests.conftest import new_place
+from tests.app.conftest import NIGHT, app_settings, database_of, take_in
+from tests.conftest import new_place, url_of
 
 
 class Lagging(NamedTuple):
@@ -112,6 +112,36 @@ async def test_each_server_is_asked_once_how_far_it_is(
         await queries.histories(archive, "ZTF26aaaaaaa", 1)
     await engine.dispose()
     assert len(asked) == 1
+
+
+async def test_what_a_replica_loses_comes_from_the_primary(lagging: Lagging) -> None:
+    """It is killed while it is asked: the statement is made again, elsewhere."""
+    admin, blocker = [
+        await asyncpg.connect(url_of(role, database_of(lagging.here)).replace("+asyncpg", ""))
+        for role in ("admin", "owner")
+    ]
+    async with blocker.transaction():
+        await blocker.execute("LOCK TABLE alert IN ACCESS EXCLUSIVE MODE")
+        asked = asyncio.create_task(queries.alerts(lagging.archive, parse_search([])))
+        async with asyncio.timeout(20):
+            while not await admin.fetchval(  # noqa: ASYNC110 - PostgreSQL has no event
+                "SELECT bool_or(pg_terminate_backend(pid)) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            ):
+                await asyncio.sleep(0.01)
+        newest, rows = await asked
+    assert (newest, len(rows)) == (2, 2)
+    alone = lagging.archive._replace(primary=None, engine=make_engine(_nowhere(lagging.here), "t"))
+    with pytest.raises(DATABASE_ERRORS):
+        await queries.alerts(alone, parse_search([]))
+    await admin.close()
+    await blocker.close()
+
+
+def _nowhere(settings: Settings) -> Settings:
+    url = make_url(settings.database_url.get_secret_value()).set(port=9)
+    whole = SecretStr(url.render_as_string(hide_password=False))
+    return settings.model_copy(update={"database_url": whole})
 
 
 def _at(settings: Settings, *hosts: str, wanted: str = "any") -> Settings:
