@@ -73,6 +73,8 @@ def sort(
         tally = work.tally[raw.source, raw.partition]
         tally.update(_outcomes(work, seen, i, message))
         if message.damage is not None:
+            # The rest of its bytes could not be read, so nobody can call them public.
+            work.withheld.add(i)
             known = raw.key in rejects or raw.key in work.damaged
             tally["duplicate" if known else "rejected"] += 1
             if not known:
