@@ -1,5 +1,6 @@
 """Every address of the app, as its routes have them: a new route is in here by itself."""
 
+import re
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -37,6 +38,7 @@ def addresses(*methods: str) -> list[Address]:
         assert route.path is not None
         assert route.methods is not None
         own = PARTS | {"kind": "Science" if route.path.startswith("/{number") else "science"}
-        path = route.path.replace(":digits", "").replace(":path", "").format(**own)
+        # A converter (`:digits`) is no part of the name.
+        path = re.sub(r":\w+}", "}", route.path).format(**own)
         found += [Address(m, path, route.path) for m in sorted(route.methods) if m in methods]
     return found
