@@ -99,11 +99,8 @@ def latest(rows: Sequence[Row], kind: str, key: str) -> list[Row]:
             entries = zip(*lists, repeat(row["candid"]), repeat(row["object_id"]), strict=False)
             chosen.update(zip(keys, entries, strict=False))
     # The packets of an object repeat one another: only what stands becomes a dict.
-    return [
-        dict(zip(names, values, strict=True))
-        for values in chosen.values()
-        if times.is_exposure(values[time])
-    ]
+    dated = [values for values in chosen.values() if times.is_exposure(values[time])]
+    return [dict(zip(names, values, strict=True)) for values in dated]
 
 
 def _heads(entries: Mapping[str, Sequence[Row]], named: bool) -> Iterator[Point]:
@@ -230,7 +227,8 @@ def _forced(entry: Row) -> Point:
         if isfinite(shown := flux * scale):
             point["flux_ujy"] = shown
             if error is not None and 0 < error < math.inf:
-                point |= {"flux_ujy_err": _finite(error * scale), "snr": _finite(flux / error)}
+                point["flux_ujy_err"] = _finite(error * scale)
+                point["snr"] = _finite(flux / error)
                 point |= _forced_magnitude(flux, error, zero)
     return point | {"procstatus": entry["procstatus"], "from_candid": str(entry["from_candid"])}
 
