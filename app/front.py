@@ -103,25 +103,26 @@ def _page(
     blame: totals.Blame = _NO_BLAME,
 ) -> Response:
     """The page; without `listed` it says what is wrong in the place of the table."""
-    heads = listing.headers(parameters)
+    asked = listing.cut(parameters)
+    heads = listing.headers(asked)
     return render(
         request,
         "list.html",
         status=status,
         headers=_headers(status),
         latest=latest,
-        parameters=parameters,
+        parameters=asked,
         groups=listing.groups(parameters, faults or {}),
         sorts=SORTS_OFFERED.items(),
-        chips=listing.chips(parameters),
+        chips=listing.chips(asked),
         faults=faults or {},
         dear=dear,
         headers_of=heads,
         rows=[_shown(row, heads) for row in listed.rows] if listed else [],
         total=total,
         blame=blame,
-        **_around(parameters, form, listed),
-        **_elsewhere(parameters, request.app.state.settings.public_url),
+        **_around(asked, form, listed),
+        **_elsewhere(asked, request.app.state.settings.public_url),
     )
 
 

@@ -99,15 +99,16 @@ COLUMNS: Final = (
 
 
 def known(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The parameters that the form knows, those not blank, the first of each name, in its order.
-
-    A value too long to be read is cut, but still too long: the page shows each some thirty times.
-    """
+    """The parameters that the form knows, those not blank, the first of each name, in its order."""
     given: dict[str, str] = {}
     for name, value in pairs:
         given.setdefault(name, value)
-    names = (*FORM, *ORDER, "page")
-    return {name: given[name][: MAX_TEXT + 1] for name in names if given.get(name, "").strip()}
+    return {n: given[n] for n in (*FORM, *ORDER, "page") if given.get(n, "").strip()}
+
+
+def cut(parameters: Parameters) -> dict[str, str]:
+    """Values that are too long to be read, cut: in addresses each stands some thirty times."""
+    return {name: value[: MAX_TEXT + 1] for name, value in parameters.items()}
 
 
 def address(parameters: Parameters, **changed: str | None) -> str:
