@@ -65,7 +65,7 @@ def plain_text(text: str) -> str:
     return text.strip()
 
 
-_TOO_LONG: Final = f"longer than {MAX_TEXT} characters"
+_TOO_LONG: Final = f"a value longer than {MAX_TEXT} characters"
 
 
 def _stripped(text: str) -> str:

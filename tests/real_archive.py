@@ -55,9 +55,11 @@ async def everything(template: str, real: Path) -> AsyncIterator[Everything]:
             yield Everything(client, packets)
 
 
-async def for_each(things: Iterable[Any], work: Callable[[Any], Awaitable[None]]) -> None:
+async def for_each(
+    things: Iterable[Any], work: Callable[[Any], Awaitable[None]], at_once: int = AT_ONCE
+) -> None:
     """Do the work for each thing, several at once."""
-    gate = asyncio.Semaphore(AT_ONCE)
+    gate = asyncio.Semaphore(at_once)
 
     async def one(thing: Any) -> None:
         async with gate:

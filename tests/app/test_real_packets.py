@@ -10,9 +10,10 @@ import pytest
 from astropy import units
 from astropy.coordinates import SkyCoord
 
+from app.costs import SMALL_DEG
 from archive.tables import STAMPS
 from tests.app.readers import READERS, stored
-from tests.real_archive import Everything, Public, for_each
+from tests.real_archive import AT_ONCE, Everything, Public, for_each
 
 
 async def test_every_original_has_the_sha1_of_the_manifest(
@@ -72,7 +73,8 @@ async def test_a_cone_around_every_alert_is_brute_force(
         assert got == set(candids[inside].tolist())
         found += len(got)
 
-    await for_each(range(len(places)), check)
+    # A wide cone takes its turn at the gate: eight of one client would be made to wait.
+    await for_each(range(len(places)), check, at_once=1 if radius > SMALL_DEG else AT_ONCE)
     assert found >= len(places)
 
 

@@ -71,7 +71,7 @@ class Feed:
 
 @asynccontextmanager
 async def following(place: Place, feed: Feed, **more: object) -> AsyncIterator[Process]:
-    process = await start(place, "stream", **feed.settings, **more)
+    process = await start(place, "stream", **{**feed.settings, **more})
     drain = asyncio.create_task(_drained(process))
     try:
         yield process
@@ -245,6 +245,7 @@ async def test_a_new_schema_holds_its_topic_alone_until_it_is_released(
     await feed.send([packet(candid=FIRST + 100 + n, jd=float(n)) for n in range(30)])
     async with following(place, feed, MARS_REFUSALS_IN_A_ROW=10) as process:
         await until(waits(archive), process)
+        await until(at_least(archive, 12), process)
         assert await sums(archive) == summed(received=12, stored=3, rejected=9)
         await feed.send([packet(candid=FIRST + 50)], days_ago=1)
         await until(stored(archive, 4), process)

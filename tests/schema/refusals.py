@@ -20,6 +20,7 @@ REFUSALS: Final = (
     Refusal(ANY, r".*holds characters that cannot be printed", "no pattern names those characters"),
     Refusal(ANY, r".*the (radius|ra|dec) is not within", "a bound on a number inside a text"),
     Refusal(ANY, r"(?:ra|dec) is not within", "a bound on a number inside a text"),
+    Refusal("polygon", r"a value longer than", "a bound on a number inside a text"),
     Refusal(ANY, r".*beyond 64 bits", "a pattern counts digits only"),
     Refusal(ANY, r".*beyond (single|double) precision", "a number of a text, or of a REAL column"),
     Refusal(r"time__\w+", r"neither an RFC 3339 time nor a date", "a pattern knows no calendar"),
