@@ -19,6 +19,8 @@ from archive.settings import ArchiveSettings
 
 MOST_WAITING: Final = 200
 """Questions that may wait, of all clients together."""
+FRESH: Final = 0.5
+"""The share of its wait in which a question is taken in the order of arrival."""
 SESSION: Final = {"max_parallel_workers_per_gather": "0"}
 """Of PostgreSQL: with workers one costly statement would take every core."""
 Made = TypeVar("Made")
@@ -53,6 +55,14 @@ async def while_present(asker: Asker, work: Coroutine[Any, Any, Made]) -> Made:
         await asyncio.wait({done, gone})
 
 
+class Turn(NamedTuple):
+    """One question that waits."""
+
+    given: "asyncio.Future[None]"
+    fresh_until: float
+    """By the loop's clock."""
+
+
 class Gate:
     """Places for costly questions, given to clients in turn."""
 
@@ -61,7 +71,7 @@ class Gate:
         # With a single place there is nothing to be kept for others.
         self._share = max(1, places - 1)
         self._held: Counter[str] = Counter()
-        self._waiting: OrderedDict[str, list[asyncio.Future[None]]] = OrderedDict()
+        self._waiting: OrderedDict[str, list[Turn]] = OrderedDict()
         self.refused = 0
 
     @property
@@ -81,14 +91,15 @@ class Gate:
     async def _take(self, name: str, wait_s: float) -> None:
         if self.waiting >= MOST_WAITING:
             self._turn_away()
-        turn = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        turn = Turn(loop.create_future(), loop.time() + FRESH * wait_s)
         self._waiting.setdefault(name, []).append(turn)
         self._hand_out()
-        if turn.done():
+        if turn.given.done():
             return
         try:
             async with asyncio.timeout(wait_s):
-                await turn
+                await turn.given
         except TimeoutError:
             self._leave(name, turn)
             self.refused += 1
@@ -100,17 +111,20 @@ class Gate:
     def _hand_out(self) -> None:
         """Give free places to the clients whose turn it is.
 
-        Of one client's questions the newest comes first: it has most of its time left. The oldest
-        would be ended in its midst, and under load all would.
+        Of one client's questions the oldest fresh one comes first, and where none is fresh the
+        newest. Else under load each would begin too late to end in time.
         """
+        now = asyncio.get_running_loop().time()
         while self.free and (name := self._next()) is not None:
             self._waiting.move_to_end(name)
-            turn = self._waiting[name].pop()
+            own = self._waiting[name]
+            turn = next((one for one in own if one.fresh_until > now), own[-1])
+            own.remove(turn)
             self._forget(name)
-            if not turn.done():
+            if not turn.given.done():
                 self.free -= 1
                 self._held[name] += 1
-                turn.set_result(None)
+                turn.given.set_result(None)
 
     def _next(self) -> str | None:
         """The client who was served longest ago, of those who may have one more place."""
@@ -125,12 +139,12 @@ class Gate:
             self._waiting.move_to_end(name)
         self._hand_out()
 
-    def _leave(self, name: str, turn: "asyncio.Future[None]") -> None:
+    def _leave(self, name: str, turn: Turn) -> None:
         """Wait no longer. A place that was given in the same moment goes to the next."""
         if turn in (own := self._waiting.get(name, [])):
             own.remove(turn)
             self._forget(name)
-        elif not turn.cancelled() and turn.exception() is None:
+        elif not turn.given.cancelled() and turn.given.exception() is None:
             self._give_back(name)
 
     def _forget(self, name: str) -> None:
@@ -142,8 +156,8 @@ class Gate:
         name = max(self._waiting, key=lambda client: len(self._waiting[client]))
         turn = self._waiting[name].pop(0)
         self._forget(name)
-        if not turn.done():
-            turn.set_exception(Busy())
+        if not turn.given.done():
+            turn.given.set_exception(Busy())
             self.refused += 1
 
 

@@ -59,20 +59,30 @@ async def test_one_client_leaves_a_place_and_others_have_their_turn() -> None:
     assert order == ["a0", "b", "c"]
     await greedy[0].leave()
     await _settled()
-    # The newest of a's: it has most of its time left.
-    assert order == ["a0", "b", "c", "a19"]
-    await greedy[19].leave()
+    assert order == ["a0", "b", "c", "a1"]
+    await greedy[1].leave()
     modest += [Visit(ours, name, order) for name in "de"]
     await _settled()
-    assert order == ["a0", "b", "c", "a19", "a18"]
+    assert order == ["a0", "b", "c", "a1", "a2"]
     await modest[1].leave()
-    await greedy[18].leave()
+    await greedy[2].leave()
     await _settled()
-    assert order == ["a0", "b", "c", "a19", "a18", "d", "e"]
+    assert order == ["a0", "b", "c", "a1", "a2", "d", "e"]
     for one in (*greedy, *modest):
         one.task.cancel()
     await asyncio.gather(*(one.task for one in (*greedy, *modest)), return_exceptions=True)
     assert (ours.free, ours.waiting) == (2, 0)
+
+
+async def test_where_none_is_fresh_the_newest_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate, "FRESH", 0.0)
+    ours, order = Gate(NO_ENGINE, 1), []  # type: ignore[arg-type, var-annotated]
+    visits = [Visit(ours, "a", order, f"a{n}") for n in range(4)]
+    await _settled()
+    for served in (0, 3, 2, 1):
+        await visits[served].leave()
+        await _settled()
+    assert order == ["a0", "a3", "a2", "a1"]
 
 
 async def test_a_single_place_is_for_everybody() -> None:
