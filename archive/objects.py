@@ -57,7 +57,7 @@ class ObjectStore:
         """
         got = 0
         try:
-            answer = await self._open(key, offset, length)
+            answer = await self._open(key, Range=f"bytes={offset}-{offset + length - 1}")
             body = answer["Body"]
             async with body:
                 if answer["ContentLength"] != length:
@@ -65,19 +65,38 @@ class ObjectStore:
                         f"get {key}: {answer['ContentLength']} bytes, not {length}"
                     )
                 while got < length:
-                    async with asyncio.timeout(self._timeout_s):
-                        chunk = await body.read(min(CHUNK, length - got))
-                    if not chunk:
-                        raise StoreUnavailable(f"get {key}: {got} of {length} bytes came")
+                    chunk = await self._chunk(key, body, got, length)
                     got += len(chunk)
                     yield chunk
         except _FAILURES as error:
             raise _translated("get", key, error) from error
 
-    async def _open(self, key: str, offset: int, length: int) -> "GetObjectOutputTypeDef":
-        byte_range = f"bytes={offset}-{offset + length - 1}"
+    async def get_whole(self, key: str, most: int) -> tuple[int, bytes]:
+        """How many bytes an object has, whatever it should have, and the first `most` of them.
+
+        Raises as `get` does.
+        """
+        data = bytearray()
+        try:
+            answer = await self._open(key)
+            size, body = answer["ContentLength"], answer["Body"]
+            async with body:
+                while len(data) < min(size, most):
+                    data += await self._chunk(key, body, len(data), min(size, most))
+        except _FAILURES as error:
+            raise _translated("get", key, error) from error
+        return size, bytes(data)
+
+    async def _open(self, key: str, **more: Any) -> "GetObjectOutputTypeDef":
         async with asyncio.timeout(self._timeout_s):
-            return await self._client.get_object(Bucket=self._bucket, Key=key, Range=byte_range)
+            return await self._client.get_object(Bucket=self._bucket, Key=key, **more)
+
+    async def _chunk(self, key: str, body: Any, got: int, length: int) -> bytes:
+        async with asyncio.timeout(self._timeout_s):
+            chunk: bytes = await body.read(min(CHUNK, length - got))
+        if not chunk:
+            raise StoreUnavailable(f"get {key}: {got} of {length} bytes came")
+        return chunk
 
     async def put_stream(self, key: str, pieces: AsyncIterator[bytes]) -> int:
         """Store an object of unknown size, in parts; returns its size. Raises StoreUnavailable.
@@ -123,14 +142,16 @@ class ObjectStore:
 
         Raises StoreUnavailable.
         """
-        found = []
+        return [one async for page in self.pages(prefix) for one in page]
+
+    async def pages(self, prefix: str) -> AsyncIterator[list[tuple[str, datetime]]]:
+        """The same, a thousand at a time, for any number. Raises StoreUnavailable."""
         try:
             pages = self._client.get_paginator("list_objects_v2")
             async for page in pages.paginate(Bucket=self._bucket, Prefix=prefix):
-                found += [(held["Key"], held["LastModified"]) for held in page.get("Contents", [])]
+                yield [(held["Key"], held["LastModified"]) for held in page.get("Contents", [])]
         except _FAILURES as error:
             raise _translated("list", prefix, error) from error
-        return found
 
     async def delete(self, key: str) -> None:
         """Delete an object; none of that key is as good. Raises StoreUnavailable."""

@@ -9,6 +9,7 @@ import sys
 
 import uvloop
 from prometheus_client import start_http_server
+from tqdm import tqdm
 
 from archive import logs
 from archive.database import check_schema, is_passing, make_engine
@@ -24,6 +25,7 @@ from consumer.verify import verify
 
 log = logging.getLogger("consumer")
 
+LONG = ("stream", "backfill")
 BACKFILL = """\
 Take in folders, .avro files and nightly tarballs (.tar, .tar.gz, .tar.bz2, .tar.xz), also from
 http(s) addresses. What cannot be read is told on standard error, and the others are read.
@@ -31,6 +33,15 @@ http(s) addresses. What cannot be read is told on standard error, and the others
 exit status:
   0  all paths were read whole; a night without alerts is no fault
   1  some path was not, or it was stopped: run it again, what is there already is not stored twice
+"""
+VERIFY = """\
+Read every bundle back and hold all rows against it and against each other. Each fault is a line;
+so is what could not be looked at, since database or store did not answer.
+
+exit status:
+  0  all was looked at, and there is no fault
+  1  there are faults
+  3  none was found, but not all could be looked at: run it again
 """
 
 
@@ -49,13 +60,19 @@ def _arguments() -> argparse.Namespace:
     commands.add_parser(
         "release", help="let partitions go on that wait because their messages are refused"
     )
-    commands.add_parser("verify", help="read every bundle back and check every row against it")
+    commands.add_parser(
+        "verify",
+        help="read every bundle back and check every row against it",
+        description=VERIFY,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     return parser.parse_args()
 
 
 async def _run(arguments: argparse.Namespace, settings: Settings) -> int:
     stop = asyncio.Event()
-    for signum in (signal.SIGTERM, signal.SIGINT):
+    # The others have nothing to finish, and end at once.
+    for signum in (signal.SIGTERM, signal.SIGINT) if arguments.command in LONG else ():
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
     engine = make_engine(settings, f"consumer-{arguments.command}")
     try:
@@ -84,11 +101,15 @@ async def _command(
             print(f"{topic}/{partition} goes on; what is refused there is rejected: {reason}")
         print(f"{len(released)} partitions released")
     else:
-        checked, faults = await verify(archive)
-        print(f"checked {checked['bundles']} bundles, {checked['alerts']} alerts")
-        print("\n".join(faults) or "no fault")
-        return 1 if faults else 0
+        verdict = await verify(archive, _say)
+        print(verdict)
+        return verdict.status
     return 0
+
+
+def _say(line: str) -> None:
+    tqdm.write(line)
+    sys.stdout.flush()
 
 
 def main() -> int:
@@ -100,7 +121,7 @@ def main() -> int:
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
     logs.configure(settings.log_level)
-    if arguments.command in ("stream", "backfill") and settings.metrics_port:
+    if arguments.command in LONG and settings.metrics_port:
         try:
             start_http_server(settings.metrics_port, settings.metrics_host)
         except OSError as error:
@@ -113,6 +134,8 @@ def main() -> int:
             raise
         print(f"consumer: {type(error).__name__}: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ async def test_a_packet_becomes_an_object_a_row_and_a_line_of_the_ledger(archive
     assert (told.batch, told.received, told.stored, told.kind) == (1, 1, 1, "stream")
     assert (len(past.limit_pid), len(past.detection_candid), len(past.forced_pid)) == (1, 1, 1)
     assert outcome.batch == 1
-    assert await verify(archive) == ({"bundles": 1, "alerts": 1}, [])
+    assert await verify(archive) == ({"bundles": 1, "alerts": 1}, [], [], 0)
 
 
 async def test_numbers_follow_the_order_of_commits_and_messages(archive: Archive) -> None:
