@@ -24,6 +24,7 @@ from consumer.verify import Verdict, verify
 from tests.conftest import Place, new_place, opened, url_of
 from tests.consumer.archives import rows_of
 from tests.consumer.commands import start
+from tests.consumer.test_ingest import ONCE
 from tests.packets import limit, packet
 
 FIRST = 3613372962515010000
@@ -68,7 +69,7 @@ async def store(template: str) -> AsyncIterator[tuple[Place, ObjectStore]]:
             )
             begin = 0
             for messages in BATCHES:
-                await ingest(archive, "stream", Batch(raws(messages, begin), {(TOPIC, 0): 1}))
+                await ingest(archive, "stream", Batch(raws(messages, begin), {(TOPIC, 0): ONCE}))
                 begin += len(messages)
         await replay(archive, place.settings("writer"))
         await engine.dispose()
