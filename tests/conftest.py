@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import aioboto3
 import asyncpg
+import hypothesis
 import pytest
 from pydantic import SecretStr
 from sqlalchemy.engine import make_url
@@ -32,6 +33,16 @@ PUBLISHED = "https://ztf.uw.edu/alerts/public/"
 # What takes longest begins first, or one worker would be left with it when the others are done.
 LONGEST = ("tests/schema", "tests/test_faults.py", "tests/dev/test_demo.py")
 _told: dict[str, list[str]] = {}
+
+# The same examples in every run, and no failure of a machine that is busy with other things.
+hypothesis.settings.register_profile(
+    "mars",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("mars")
 
 
 def pytest_configure() -> None:
