@@ -65,13 +65,13 @@ def plain_text(text: str) -> str:
     return text.strip()
 
 
-_TOO_LONG: Final = f"a value longer than {MAX_TEXT} characters"
+_TOO_LONG: Final = f"longer than {MAX_TEXT} characters"
 
 
 def _stripped(text: str) -> str:
     """A value without the blanks around it. Raises ValueError beyond MAX_TEXT."""
     if len(bare := text.strip()) > MAX_TEXT:
-        raise ValueError(_TOO_LONG)
+        raise ValueError(f"a value {_TOO_LONG}")
     return bare
 
 

@@ -201,7 +201,8 @@ async def test_the_commands_of_readme_take_alerts_in(template: str, tmp_path: Pa
         for line in README.splitlines()
         if line.startswith("python -m consumer ")
     ]
-    assert [name for name, *_ in commands] == ["stream", "backfill", "replay", "verify"]
+    names = [name for name, *_ in commands]
+    assert names == ["stream", "backfill", "replay", "release", "verify"]
     to_tarball(simulate(5, 1), tmp_path / "ztf_public_20181129.tar.gz")
     async with new_place(template) as place:
         stream, *others = commands

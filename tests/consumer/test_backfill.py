@@ -212,3 +212,15 @@ async def test_the_command_goes_on_behind_a_bad_path_and_tells(
         f"6 paths, 3 not whole: {counted(4)}",
     ]
     assert await consumer(place, "backfill", names[2]) == f"{names[2]}: {night}\n"
+
+
+async def test_only_empty_files(archive: Archive, place: Place, tmp_path: Path) -> None:
+    (tmp_path / "a.avro").write_bytes(b"")
+    night = tmp_path / "n.tar"
+    night.write_bytes(tarred([("e.avro", b"")], ""))
+    accounts = await run(archive, place, tmp_path / "a.avro", night)
+    assert outcomes(accounts) == summed(received=2, rejected=2)
+    assert {(r.reason, r.bundle) for r in await rows_of(archive, reject)} == {
+        ("an empty message", None)
+    }
+    assert (await verify(archive)).faults == []
