@@ -74,7 +74,7 @@ faults: setup ## kill, stop and restart the parts of a stack of its own; nothing
 	@exec $(python) -m faults $(ARGS)
 
 openapi: setup ## write openapi.json anew
-	@$(python) -m app.openapi > openapi.json.new && mv openapi.json.new openapi.json
+	@$(python) -m dev.openapi > openapi.json.new && mv openapi.json.new openapi.json
 
 lock: setup ## pin every dependency anew, with hashes
 	$(pin) pyproject.toml --output-file requirements.txt

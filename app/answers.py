@@ -4,13 +4,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
+import orjson
 from fastapi import Request, Response
 
-from app.formats import json_bytes
 from app.negotiation import send
-from app.paging import Page
-from app.resolver import Place
-from app.search import Search
 from app.tabular import Ending, Format, Table, Values
 
 VARY: Final = "Accept, Accept-Encoding"
@@ -73,14 +70,16 @@ def _ending_headers(ending: Ending) -> dict[str, str]:
     return {"X-Truncated": "false" if ending.next is None else "true", **cut}
 
 
-def page_links(request: Request, public_url: str, page: Page) -> dict[str, str]:
-    """The RFC 8288 header that leads to the pages next to this one, where there are such."""
+def page_links(
+    request: Request, public_url: str, following: str | None, preceding: str | None
+) -> dict[str, str]:
+    """The RFC 8288 header that leads to the pages next to this one, by their cursors."""
     led = ("cursor", "after")
     kept = [(k, v) for k, v in request.query_params.multi_items() if k not in led and v.strip()]
     address = f"{public_url}{quote(request.url.path)}"
     links = [
         f'<{address}?{urlencode([*kept, ("cursor", token)])}>; rel="{relation}"'
-        for relation, token in (("next", page.next), ("prev", page.prev))
+        for relation, token in (("next", following), ("prev", preceding))
         if token is not None
     ]
     return {"Link": ", ".join(links)} if links else {}
@@ -97,8 +96,6 @@ def next_link(
     return {"Link": f'<{public_url}{quote(request.url.path)}?{query}>; rel="next"'}
 
 
-def place_header(search: Search, place: Place | None) -> dict[str, str]:
-    """Where the name of a search was found: as a cone that can be asked for in its stead."""
-    if place is None or search.cone is None:
-        return {}
-    return {"X-Cone": ",".join(map(repr, search.cone))}
+def json_bytes(body: Mapping[str, Any]) -> bytes:
+    """JSON; it has neither NaN nor infinities: orjson writes null."""
+    return orjson.dumps(body)

@@ -1,4 +1,4 @@
-"""Between a search and its rows: its name resolved, a query that is too dear explained."""
+"""Between MARS's form and its rows: the name resolved, a query that is too dear explained."""
 
 import math
 from collections.abc import Iterator
@@ -6,35 +6,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
-from app.errors import BadForm, BadParameter, BadParameters, Busy, TooDear
+from app.errors import BadForm, BadParameters, Busy, TooDear
 from app.filters import FIELDS, Clause, Filter
 from app.form import Form
-from app.regions import Cone, Named, bounded
+from app.places import cone_at
 from app.resolver import Names, Place, resolve
-from app.search import Search, at
+from app.search import Search
 
 _NARROWING: Final = ("cone", "objectcone", "objectId", "candid")
-
-
-def _cone(named: Named, place: Place) -> Cone:
-    return Cone(place.ra, place.dec, place.radius if named.radius is None else named.radius)
-
-
-async def located(search: Search, names: Names) -> tuple[Search, Place | None]:
-    """The search, its name as a cone, and the place that was found; None without a name.
-
-    Raises BadParameters, NotFound or ResolversSilent where the name cannot be read, is unknown, or
-    nobody could be asked.
-    """
-    if search.named is None:
-        return search, None
-    place = await resolve(names, search.named.name)
-    cone = _cone(search.named, place)
-    try:
-        bounded(cone.radius)
-    except ValueError as error:
-        raise BadParameters([BadParameter("name", f"{error}; name one: name,radius")]) from None
-    return at(search, cone), place._replace(radius=cone.radius)
 
 
 async def placed(form: Form, names: Names) -> Search:
@@ -60,7 +39,7 @@ def around(form: Form, place: Place | None) -> Search:
     """The form's search, its objectcone at a place; beside another cone both must hold an alert."""
     if form.named is None or place is None:
         return form.search
-    cone = _cone(form.named, place)
+    cone = cone_at(place, form.named)
     if form.search.cone is None:
         return replace(form.search, cone=cone)
     edge = math.sin(math.radians(cone.radius) / 2) ** 2

@@ -9,7 +9,7 @@ from typing import Any, Final
 import orjson
 from fastapi import Request
 
-from app import queries
+from app import queries, searching
 from app.asking import advising, placed
 from app.errors import BadForm, BadParameter, BodyTooLarge, TooDear
 from app.form import KNOWN, Form, read_form
@@ -97,7 +97,7 @@ async def answer(
             for query, form in zip(asked, forms, strict=True):
                 search = replace(await placed(form, names), limit=MAX_ALERTS)
                 with advising(form):
-                    _, rows = await queries.alerts(archive, search, LEGACY)
+                    _, rows = await searching.find_alerts(archive, search, LEGACY)
                 total += len(rows)
                 if total > MAX_ALERTS:
                     raise _refused(

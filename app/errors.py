@@ -29,7 +29,7 @@ import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.spelling import MAX_NAME, MAX_SUGGESTIONS, Misspelt, nearest
-from archive.errors import MarsError
+from archive.errors import MarsError, ObjectMissing, SchemaOutdated, StoreUnavailable
 
 
 class BadParameter(NamedTuple):
@@ -164,3 +164,29 @@ DATABASE_ERRORS: Final = (
     TimeoutError,
 )
 """What the way to PostgreSQL raises; a 503 where it may pass (archive.database.is_passing)."""
+RETRY_AFTER_S: Final = "5"
+_DEAR: Final = "the query took too long: narrow it by a cone, an object or a shorter time"
+_SILENT: Final = "the database does not answer"
+_BUSY: Final = (
+    "other questions that search much of the archive are under way: try again, or narrow this one "
+    "by a cone, an object or a shorter time, which needs no waiting"
+)
+_UNAVAILABLE: Final[dict[type[Exception], str]] = {
+    Busy: _BUSY,
+    TooDear: _DEAR,
+    ClientGone: "the client has gone",
+    ResolversSilent: "no name resolver answered, and the name is none that is known here",
+    NoJobs: "this server runs no jobs: it has no MARS_APP_DATABASE_URL",
+    asyncpg.QueryCanceledError: _DEAR,
+    SchemaOutdated: "the database's schema is not the one of this program",
+    ObjectMissing: "the object store does not have these bytes",
+    StoreUnavailable: "the object store does not answer",
+}
+
+
+def reason_of(error: Exception) -> str:
+    """What a client is told of an error that is not its own; the error's words stay in the log."""
+    if isinstance(error, TooDear) and error.args:
+        return str(error)
+    text = next((t for kind, t in _UNAVAILABLE.items() if isinstance(error, kind)), _SILENT)
+    return f"{text}: {error}" if isinstance(error, SchemaOutdated | ResolversSilent) else text

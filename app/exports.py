@@ -1,62 +1,35 @@
 """Lists in other formats than JSON, up to a million alerts long, in constant memory.
 
 They are read in pages by cursor, each its own short statement up to the same batch: no transaction
-stays open and no connection is held while a client takes its time.
+stays open.
 """
 
-import asyncio
-import logging
-from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Final
 
 from fastapi import Request, Response
-from starlette.responses import StreamingResponse
-from starlette.types import Send
 
-from app import queries
-from app.answers import page_links, place_header, send_table, table_headers
-from app.downloads import without_body
-from app.encoding import Coding, coding_of
-from app.errors import DATABASE_ERRORS
+from app import queries, searching
+from app.counting import tallied
 from app.formats import alert_columns, alert_values
 from app.media import FORMATS
 from app.paging import Page, page_of
-from app.resolver import Place
 from app.search import MAX_LIMIT, Search
-from app.tabular import Ending, Format, Table, Values, Writer
-from app.totals import tallied
-from archive.errors import MarsError
-
-log = logging.getLogger(__name__)
+from app.streams import Export, made, send_page, send_pages
+from app.tabular import Table
 
 CHUNK: Final = MAX_LIMIT
 """Alerts read at once: an export asks nothing of the database that a page could not."""
-PIECE: Final = 250
-"""Alerts written at once: with 1,000 the process grew by 90 MB and not by 20, for no more speed."""
-_THREAD: Final = ThreadPoolExecutor(1, "export")
-"""One, so that exports share half of the interpreter and the memory of one page between them."""
-Rows = Sequence[Any]
-"""Of the database, or what was made from them: a page's."""
-Made = TypeVar("Made")
 _MEANING: Final = "Alerts of the Zwicky Transient Facility, as the MARS archive holds them"
 
 
-class Export(NamedTuple):
-    """How a list is written: in which format, as which table, and what of each row."""
-
-    wanted: Format
-    table: Table
-    values: Callable[[Rows], Values]
-
-
 async def send_alerts(
-    request: Request, archive: queries.Archive, search: Search, place: Place | None
+    request: Request, archive: queries.Archive, search: Search, said: dict[str, str]
 ) -> Response:
-    """The alerts of a search that names another format than JSON, around a place if it named one.
+    """The alerts of a search that names another format than JSON.
 
-    What JSON has in its body is said in headers.
+    What JSON has in its body is said in headers; `said` are those that are known already.
     """
     api = f"{request.app.state.settings.public_url}/api/v1"
     export = Export(
@@ -66,10 +39,9 @@ async def send_alerts(
     )
     pages = pages_of(archive, search)
     first = await anext(pages)
-    said = place_header(search, place)
     if search.count:
         tally = await tallied(archive, search, first)
-        said |= {"X-Count": str(tally.number), "X-Count-Kind": tally.kind}
+        said = said | {"X-Count": str(tally.number), "X-Count-Kind": tally.kind}
     if is_whole(search, first):
         return await made(len(first.rows), send_page, request, export, first, said)
     return send_pages(request, export, first, pages, said)
@@ -85,41 +57,12 @@ def is_whole(search: Search, first: Page) -> bool:
     return first.cursor is None or len(first.rows) == search.limit or is_led_back(search)
 
 
-def send_page(request: Request, export: Export, page: Page, said: dict[str, str]) -> Response:
-    """One page that is the whole answer."""
-    told = page_links(request, request.app.state.settings.public_url, page) | said
-    ending, values = Ending(page.next, page.as_of), export.values(page.rows)
-    return send_table(request, export.wanted, export.table, values, ending, headers=told)
-
-
-def send_pages(
-    request: Request,
-    export: Export,
-    first: Page,
-    later: AsyncIterator[Page],
-    said: dict[str, str],
-) -> Response:
-    """Pages as they are read; `said` is told in headers."""
-    wanted, table, values = export
-    assert wanted.writer is not None
-    headers = table_headers(wanted, table, first.as_of) | said | {"Cache-Control": "no-store"}
-    coding = None if wanted.squeezed else coding_of(request)
-    if coding:
-        headers["Content-Encoding"] = coding.name
-    if request.scope.get("head"):
-        return without_body(headers, wanted.media_type)
-    writer = wanted.writer(table, first.as_of)
-    pieces = _pieces(writer, first, later, lambda rows: writer.rows(values(rows)))
-    body = pieces if coding is None else compressed(pieces, coding)
-    return Breakable(body, headers=headers, media_type=wanted.media_type)
-
-
 async def pages_of(archive: queries.Archive, search: Search) -> AsyncIterator[Page]:
     """The pages of a search, up to its limit, all of the batch that the first one saw."""
     left, led_back, begun = search.limit, is_led_back(search), archive.patient()
     while True:
         asked = replace(search, limit=min(CHUNK, search.limit))
-        newest, rows = await queries.alerts(archive, asked)
+        newest, rows = await searching.find_alerts(archive, asked)
         page = page_of(replace(asked, limit=min(CHUNK, left)), newest, rows)
         left -= len(page.rows)
         yield page
@@ -127,57 +70,3 @@ async def pages_of(archive: queries.Archive, search: Search) -> AsyncIterator[Pa
             return
         search = replace(search, as_of=page.as_of, cursor=page.cursor)
         archive = begun
-
-
-async def apart(make: Callable[..., Made], *of: Any) -> Made:
-    """What is made in the thread of exports, while the loop answers other requests."""
-    return await asyncio.get_running_loop().run_in_executor(_THREAD, make, *of)
-
-
-async def made(rows: int, make: Callable[..., Made], *of: Any) -> Made:
-    """What is made of so many rows: of few at once, which is over before a thread has begun."""
-    return await apart(make, *of) if rows > PIECE else make(*of)
-
-
-async def _pieces(
-    writer: Writer, first: Page, later: AsyncIterator[Page], written: Callable[[Rows], bytes]
-) -> AsyncIterator[bytes]:
-    """The bytes of a table. While a page is written PostgreSQL finds the next one."""
-    yield writer.begin()
-    page: Page | None = first
-    while page is not None:
-        last, following = page, asyncio.ensure_future(anext(later, None))
-        try:
-            for n in range(0, len(last.rows), PIECE):
-                yield await apart(written, last.rows[n : n + PIECE])
-            page = await following
-        finally:
-            following.cancel()
-    yield await apart(writer.end, Ending(last.next, last.as_of, told=False))
-
-
-async def compressed(pieces: AsyncIterator[bytes], coding: Coding) -> AsyncIterator[bytes]:
-    """The same bytes in a content coding, made in a thread."""
-    compressor = coding.stream()
-    async for piece in pieces:
-        yield await apart(compressor.compress, piece)
-    yield compressor.flush()
-
-
-class Breakable(StreamingResponse):
-    """A stream that ends without its last chunk when the database fails in its midst.
-
-    Nothing but that tells a client that what it got is not whole: the status is long sent.
-    """
-
-    async def stream_response(self, send: Send) -> None:
-        start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
-        await send(start)
-        try:
-            async for piece in self.body_iterator:
-                if piece:
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
-        except (MarsError, *DATABASE_ERRORS) as error:
-            log.warning("export broke off", extra={"error": repr(error)})
-            return
-        await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -7,7 +7,6 @@ Measured on two busy cores: a night of 434,000 alerts takes 3.5 s, and 2,300 mor
 """
 
 import asyncio
-import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import date
@@ -33,9 +32,10 @@ from sqlalchemy import (
 from app.covering import direction
 from app.errors import TooDear
 from app.formats import utc
-from app.matching import Statement, compiled
 from app.nights import Item, begin_of, compact
 from app.queries import Archive
+from app.sphere import direction_of
+from app.statements import Statement, compiled
 from app.tabular import Table, shortest
 from archive.columns import DOUBLE, INTEGER, REAL, TEXT, Column, Kind
 from archive.tables import FILTER_OF_FID, alert
@@ -236,7 +236,7 @@ def _item(own: Exposures) -> Item:
     """One field in one filter."""
     limits = own["limit"][~np.isnan(own["limit"])]
     (limit,) = shortest([float(np.median(limits.astype(float)))] if len(limits) else [None])
-    x, y, z = (float(own[axis].sum()) for axis in "xyz")
+    ra, dec = direction_of(*(float(own[axis].sum()) for axis in "xyz"))
     begin, end = float(own["jd"].min()), float(own["jd"].max())
     number = int(own["field"][0])
     return {
@@ -250,6 +250,6 @@ def _item(own: Exposures) -> Item:
         "first_time": utc(begin),
         "last_jd": end,
         "last_time": utc(end),
-        "ra": math.degrees(math.atan2(y, x)) % 360 % 360,
-        "dec": math.degrees(math.atan2(z, math.hypot(x, y))),
+        "ra": ra,
+        "dec": dec,
     }

@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from app.models import Alert
+from app.alert_models import Alert
 from archive.columns import CANDIDATE, DERIVED
 
 

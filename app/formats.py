@@ -11,7 +11,6 @@ from urllib.parse import quote
 
 import asyncpg
 import numpy as np
-import orjson
 
 from app.matching import KEPT, PLAIN, REALS
 from app.selection import ALERT_KEYS, COLUMNS, HAS, LINKS
@@ -134,8 +133,3 @@ def some_of_alerts(
 ) -> list[dict[str, Any]]:
     """Alerts with the chosen keys only; with all of them what alert_items makes."""
     return json_items(alert_columns(names), alert_values(names, rows, api))
-
-
-def json_bytes(body: Mapping[str, Any]) -> bytes:
-    """JSON; it has neither NaN nor infinities: orjson writes null."""
-    return orjson.dumps(body)

@@ -7,12 +7,11 @@ from typing import Any, Final, NamedTuple
 
 from fastapi import Request, Response
 
-from app import listing, queries, scripts, totals
+from app import counting, listing, queries, scripts, searching, totals
 from app.asking import around, position
-from app.errors import BadParameters, NotFound, ResolversSilent, TooDear
+from app.errors import RETRY_AFTER_S, BadParameters, NotFound, ResolversSilent, TooDear, reason_of
 from app.form import FORM, PAGE_SIZE, SORTS_OFFERED, Form, read_form
 from app.pages import render
-from app.problems import RETRY_AFTER_S, reason_of
 from app.resolver import Names, Place
 from app.search import MAX_EXPORT
 from app.walks import Listed, Walks
@@ -67,7 +66,7 @@ async def front_page(
 async def latest_time(archive: queries.Archive) -> str | None:
     """When the newest alert was taken; empty while there is none, None where it takes too long."""
     try:
-        jd = await queries.latest(archive.hasty(totals.COUNT_S))
+        jd = await queries.latest(archive.hasty(counting.COUNT_S))
     except TooDear:
         return None
     return "" if jd is None else listing.clock(jd)
@@ -83,7 +82,7 @@ async def _blame(
         rest = [(n, v) for n, v in parameters.items() if n not in (name, *listing.ORDER)]
         # The name has been resolved: nobody is asked again.
         search = around(read_form(rest), place)
-        _, rows = await queries.alerts(hasty, replace(search, limit=1))
+        _, rows = await searching.find_alerts(hasty, replace(search, limit=1))
         return bool(rows)
 
     return await totals.blame([n for n in parameters if n in FORM], any_without)

@@ -13,9 +13,9 @@ from typing import Final, NamedTuple
 from sqlalchemy import ARRAY, BigInteger, Date, Integer, any_, bindparam, func, select, true
 
 from app.errors import TooDear
-from app.matching import Statement, compiled
 from app.nights import OUTCOMES, Item, compact
 from app.queries import Archive
+from app.statements import Statement, compiled
 from archive.tables import counter, ledger
 
 MOST: Final = 10_000

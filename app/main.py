@@ -13,7 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from app.bounds import Bounds
 from app.clients import networks_of
 from app.crossmatch import Matcher
-from app.errors import DATABASE_ERRORS
+from app.errors import DATABASE_ERRORS, reason_of
 from app.fieldcounts import NightCounts
 from app.formats import alert_items
 from app.fragments import Fragments
@@ -23,7 +23,7 @@ from app.legacy import legacy_items
 from app.metrics import Metrics
 from app.middleware import Surroundings
 from app.openapi import describe
-from app.problems import add_error_handlers, reason_of
+from app.problems import add_error_handlers
 from app.queries import check
 from app.ratelimit import RateLimit
 from app.reading import open_archive

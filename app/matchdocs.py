@@ -2,10 +2,11 @@
 
 from typing import Any, Final
 
+from app.described import problems
 from app.matchmodels import MatchRequest
 from app.media import FORMATS
-from app.openapi import problems
-from app.parameters import RADIUS, of_form, search_parameters
+from app.parameters import of_form, search_parameters
+from app.regions import RADIUS_FORM
 from app.search import DEFAULT_LIMIT, MAX_LIMIT
 from app.uploads import VOTABLE
 
@@ -17,7 +18,7 @@ _RADIUS: Final[Json] = {
     "required": False,
     "description": "Radius of positions without one: degrees, at most 10, or with `d`, `'` or "
     '`"` at its end.',
-    "schema": of_form(RADIUS) | {"examples": ['1.5"']},
+    "schema": of_form(RADIUS_FORM) | {"examples": ['1.5"']},
 }
 _LIMIT: Final[Json] = {
     "name": "limit",

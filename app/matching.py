@@ -5,7 +5,6 @@ on the driver's own connection: Core costs 0.4 ms an execution and 1 ms for 100 
 driver, a third of what a page takes (measured on asyncpg 0.32, SQLAlchemy 2.1).
 """
 
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -21,16 +20,14 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.dialects.postgresql import asyncpg
 
 from app.covering import ASKED, COVERED, in_region, within
 from app.filters import Filter
 from app.ordering import beyond, order_of
 from app.search import Sort
+from app.statements import Statement, compiled
 from archive.columns import CANDIDATE, Kind
 from archive.tables import STAMPS, alert, counter
-
-_DIALECT: Final = asyncpg.dialect()  # type: ignore[no-untyped-call]
 
 # The columns of an alert's answer, REAL ones last: formats.py prints those as float32.
 _FIRST: Final = (
@@ -87,25 +84,6 @@ class Shape(NamedTuple):
     polygon: bool = False
     back: bool = False
     """Whether the page is the one before, its rows in reverse."""
-
-
-class Statement(NamedTuple):
-    """SQL text for asyncpg, and the names of its parameters in order with their fixed values."""
-
-    sql: str
-    names: tuple[str, ...]
-    fixed: Mapping[str, Any]
-    costly: bool = False
-    """Whether it waits at the gate: it looks at more of the archive than an index leads to."""
-
-    def arguments(self, values: Mapping[str, Any]) -> list[Any]:
-        return [values[name] if name in values else self.fixed[name] for name in self.names]
-
-
-def compiled(statement: Select[Any], costly: bool = False) -> Statement:
-    """Compile for asyncpg once and for all."""
-    done = statement.compile(dialect=_DIALECT)
-    return Statement(str(done), tuple(done.positiontup or ()), done.params, costly)
 
 
 _SKIP: Final[BindParameter[int]] = bindparam("skip", type_=BigInteger())

@@ -5,15 +5,16 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from app.models import Alert, Instant, Model
-from app.parameters import RADIUS
-from app.regions import MAX_RADIUS, MIN_RADIUS
+from app.alert_models import Alert
+from app.models import Model
+from app.regions import MAX_RADIUS, MIN_RADIUS, RADIUS_FORM
+from app.search_models import Instant
 
 
 class Radius(
     RootModel[
         Annotated[float, Field(ge=MIN_RADIUS, le=MAX_RADIUS)]
-        | Annotated[str, Field(max_length=200, pattern=f"^({RADIUS})?$")]
+        | Annotated[str, Field(max_length=200, pattern=f"^({RADIUS_FORM})?$")]
     ]
 ):
     """How far from a position."""

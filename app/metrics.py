@@ -1,16 +1,19 @@
 """What Prometheus reads at /metrics; one registry for each app, so that two do not mix."""
 
+from typing import TYPE_CHECKING
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import QueuePool
 
-from app.gate import Gate
+if TYPE_CHECKING:
+    from app.gate import Gate
 
 
 class Metrics:
     """Requests by route, method and status, their time, and the database pool."""
 
-    def __init__(self, engine: AsyncEngine, gate: Gate) -> None:
+    def __init__(self, engine: AsyncEngine, gate: "Gate") -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "mars_http_requests",

@@ -9,8 +9,8 @@ from sqlalchemy import BindParameter, Date, Double, bindparam, func, select
 
 from app.errors import NotFound
 from app.examples import NIGHT
-from app.matching import compiled
 from app.queries import Archive
+from app.statements import compiled
 from app.tabular import Table
 from archive import times
 from archive.columns import INTEGER, TEXT, Column

@@ -32,11 +32,11 @@ from app.costs import Cost, cost_of_all
 from app.covering import ASKED, direction, in_region, within
 from app.designations import body_of
 from app.errors import BadParameter, BadParameters, NotFound
-from app.matching import Statement, compiled
 from app.queries import Archive
 from app.regions import Cone
 from app.search import MAX_LIMIT, Search, Sort
-from app.sky import separation_arcsec
+from app.sphere import separation_arcsec
+from app.statements import Statement, compiled
 from app.summaries import Item, object_items
 from archive.tables import alert, counter
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
-from app import queries
+from app import queries, searching
 from app.cursor import Cursor
 from app.errors import BadParameter, BadParameters
 from app.filters import FILTERS, Clause
@@ -69,7 +69,7 @@ async def behind(archive: queries.Archive, search: Search) -> Search:
     itself = (Clause(FILTERS["candid"], search.after),)
     anywhere = replace(search, cone=None, polygon=None, clauses=itself)
     asked = replace(anywhere, fields=("candid", "batch"), limit=1)
-    _, rows = await queries.alerts(archive, asked)
+    _, rows = await searching.find_alerts(archive, asked)
     if not rows:
         raise BadParameters([BadParameter("after", f"there is no alert {search.after}")])
     value, batch = rows[0][search.sort.column], rows[0]["batch"]

@@ -2,13 +2,13 @@
 
 from typing import Any, Final
 
+from app.counting import EXACT_S
 from app.examples import OF_FIELD
 from app.filters import FILTERS, NAMED, OPERATORS, Filter
 from app.media import FORMATS
 from app.objectlists import MAX_OBJECTS
-from app.regions import MAX_ACROSS, MAX_VERTICES
+from app.regions import MAX_ACROSS, MAX_VERTICES, RADIUS_FORM
 from app.search import COUNTS, DEFAULT_LIMIT, MAX_EXPORT, MAX_LIMIT
-from app.totals import EXACT_S
 from app.values import MOMENT, NUMBER
 from archive.tables import FILTER_OF_FID
 
@@ -20,7 +20,6 @@ def of_form(form: str, most: int = 200) -> Json:
     return {"type": "string", "maxLength": most, "pattern": f"^({form})?$"}
 
 
-RADIUS: Final = f"{NUMBER} *[d'\"]?"
 _SCHEMAS: Final[dict[str, Json]] = {
     "number": {"type": "number"},
     "integer": {"type": "integer", "format": "int64"},
@@ -53,7 +52,7 @@ _PAGE: Final[tuple[Json, ...]] = (
         "name": "cone",
         "description": "Alerts closer than a radius to a position: `ra,dec,radius` in degrees, at "
         "most 10; the radius may end in `d`, `'` or `\"`.",
-        "schema": of_form(f"{NUMBER},{NUMBER},{RADIUS}") | {"examples": ['0.8143,16.1457,2"']},
+        "schema": of_form(f"{NUMBER},{NUMBER},{RADIUS_FORM}") | {"examples": ['0.8143,16.1457,2"']},
     },
     {
         "name": "polygon",

@@ -21,7 +21,7 @@ from PIL import Image
 
 from app.colormaps import FIRST, LAST, MISSING, palette
 from app.errors import NotFound
-from app.options import Limits, Look, Stretch
+from app.stamp_options import Limits, Look, Stretch
 
 Pixels = npt.NDArray[np.float64]
 Levels = npt.NDArray[np.uint8]

@@ -4,8 +4,10 @@ from typing import Any, Final, Literal
 
 from pydantic import Field, RootModel, create_model
 
-from app.models import Band, Model, WholeAlert, field_of
+from app.alert_models import WholeAlert
+from app.models import Model
 from app.points import HEAD, NEVER_NULL, OF_KIND, POINTS, PointKind
+from app.search_models import Band, field_of
 
 _EXAMPLES: Final = {"jd": [2458318.5]}
 

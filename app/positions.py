@@ -5,7 +5,6 @@ What looks like coordinates but lies outside the sky is an error, not a name.
 
 import math
 import re
-from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 # Digits can be matched in one way only: else a wrong end costs the cube of their number.
@@ -85,16 +84,3 @@ def _angle(text: str) -> tuple[float, float]:
         value += float(part) * scale
     decimals = len(parts[-1].partition(".")[2])
     return math.copysign(value, -1.0 if text.startswith("-") else 1.0), scale * 10.0**-decimals
-
-
-def mean_position(positions: Iterable[tuple[float, float]]) -> tuple[float, float]:
-    """The middle of positions that lie close together, also across RA 0 and at a pole. Degrees."""
-    x = y = z = 0.0
-    for ra, dec in positions:
-        a, d = math.radians(ra), math.radians(dec)
-        x += math.cos(d) * math.cos(a)
-        y += math.cos(d) * math.sin(a)
-        z += math.sin(d)
-    # The second remainder: a tiny negative angle is folded to 360.0 itself.
-    ra = math.degrees(math.atan2(y, x)) % 360 % 360
-    return ra, math.degrees(math.atan2(z, math.hypot(x, y)))

@@ -5,7 +5,6 @@ import re
 from http import HTTPStatus
 from typing import Any, Final
 
-import asyncpg
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -13,53 +12,33 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from app.errors import (
+    _UNAVAILABLE,
     DATABASE_ERRORS,
+    RETRY_AFTER_S,
     BadParameter,
     BadParameters,
-    Busy,
     ClientGone,
-    NoJobs,
     NotFound,
     RangeNotSatisfiable,
     RequestError,
-    ResolversSilent,
-    TooDear,
     TooMany,
     UnknownName,
+    reason_of,
 )
 from app.negotiation import wants_page
 from app.pages import error_page
 from app.spelling import Misspelt
 from archive.database import is_passing
-from archive.errors import MarsError, ObjectMissing, SchemaOutdated, StoreUnavailable
+from archive.errors import MarsError
 
 log = logging.getLogger(__name__)
 
 
 PROBLEM: Final = "application/problem+json"
-RETRY_AFTER_S: Final = "5"
 _NOTHING: Final = "there is nothing at this address; /docs lists those that there are"
 _WORD: Final = re.compile("'([^']*)'")
 _METHODS: Final = ("GET", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 _READ_ONLY: Final = "this address cannot be used with this method"
-
-_DEAR: Final = "the query took too long: narrow it by a cone, an object or a shorter time"
-_SILENT: Final = "the database does not answer"
-_BUSY: Final = (
-    "other questions that search much of the archive are under way: try again, or narrow this one "
-    "by a cone, an object or a shorter time, which needs no waiting"
-)
-_UNAVAILABLE: Final[dict[type[Exception], str]] = {
-    Busy: _BUSY,
-    TooDear: _DEAR,
-    ClientGone: "the client has gone",
-    ResolversSilent: "no name resolver answered, and the name is none that is known here",
-    NoJobs: "this server runs no jobs: it has no MARS_APP_DATABASE_URL",
-    asyncpg.QueryCanceledError: _DEAR,
-    SchemaOutdated: "the database's schema is not the one of this program",
-    ObjectMissing: "the object store does not have these bytes",
-    StoreUnavailable: "the object store does not answer",
-}
 
 
 def problem(
@@ -141,14 +120,6 @@ def allowed(request: Request) -> str:
         if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
     }
     return ", ".join(sorted(found | ({"HEAD"} if "GET" in found else set())))
-
-
-def reason_of(error: Exception) -> str:
-    """What a client is told of an error that is not its own; the error's words stay in the log."""
-    if isinstance(error, TooDear) and error.args:
-        return str(error)
-    text = next((t for kind, t in _UNAVAILABLE.items() if isinstance(error, kind)), _SILENT)
-    return f"{text}: {error}" if isinstance(error, SchemaOutdated | ResolversSilent) else text
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:

@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.errors import DATABASE_ERRORS, TooDear
 from app.gate import NOBODY, Asker, Gate, open_gate, while_present
-from app.matching import Statement, compiled
 from app.settings import Settings
+from app.statements import Statement, compiled
 from archive.database import at_primary, is_passing, make_engine
 from archive.tables import counter
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from itertools import combinations, pairwise
 from typing import Final, NamedTuple
 
-from app.sky import Vector, unit_vector
-from app.values import number, plain_text
+from app.sphere import Vector, unit_vector
+from app.values import NUMBER, number, plain_text
 
 MAX_RADIUS: Final = 10.0
 MIN_RADIUS: Final = 1e-9
@@ -24,6 +24,8 @@ MIN_SIDE: Final = 1e-6
 _SLIVER: Final = 1e-9
 """Area over the square of the extent: what is thinner holds nothing but rounding."""
 _UNITS: Final = {"d": 1.0, "°": 1.0, "'": 1 / 60, '"': 1 / 3600}
+RADIUS_FORM: Final = f"{NUMBER} *[d'\"]?"
+"""How a radius is written, as a regular expression for openapi.json."""
 _Point = tuple[float, float]
 
 

@@ -12,9 +12,9 @@ from app import catalogue, queries
 from app.designations import FORMS, Kind, Reading, interpret
 from app.errors import BadParameter, BadParameters, NotFound, ResolversSilent, UnknownName
 from app.namecache import Answer, Found, NameCache
-from app.positions import mean_position
 from app.remotes import Failed, Remote, sesame, simbad
 from app.settings import Settings
+from app.sphere import mean_position
 from archive.database import make_engine
 
 ARCHIVE_ARCSEC: Final = 2.0

@@ -9,8 +9,8 @@ from PIL import Image, ImageDraw, ImageFont
 from app.astrometry import QUADRANT, SIDE, centre
 from app.colormaps import INK, MISSING, PAPER
 from app.errors import NotFound
-from app.options import StripLook
 from app.pictures import Levels, levels, png, scaled
+from app.stamp_options import StripLook
 from archive import times
 from archive.tables import STAMPS
 

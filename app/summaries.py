@@ -9,6 +9,7 @@ from typing import Any, Final
 import asyncpg
 
 from app.formats import in_path, utc
+from app.sphere import direction_of
 from app.tabular import shortest
 from archive.columns import Column, Kind
 from archive.tables import FILTER_OF_FID
@@ -88,7 +89,8 @@ def _object(name: str, rows: Sequence[asyncpg.Record]) -> Item:
     bright = [band for band in bands if band["brightest_candid"] is not None]
     order = itemgetter("brightest_magpsf", "brightest_candid")
     best: Mapping[str, Any] = min(bright, key=order, default={})
-    x, y, z, square = (rows[0][column] for column in ("x", "y", "z", "square"))
+    *mean, square = (rows[0][column] for column in ("x", "y", "z", "square"))
+    ra, dec = direction_of(*mean)
     return {
         "object_id": name,
         "alerts": sum(counts.values()),
@@ -96,9 +98,8 @@ def _object(name: str, rows: Sequence[asyncpg.Record]) -> Item:
         **_times(min(band["first_jd"] for band in bands), max(band["last_jd"] for band in bands)),
         **{column.name: best.get(column.name) for column in BRIGHTEST},
         "brightest_filter": best.get("filter"),
-        # The remainder of a tiny negative angle rounds to 360 itself.
-        "ra": math.degrees(math.atan2(y, x)) % 360 % 360,
-        "dec": math.degrees(math.atan2(z, math.hypot(x, y))),
+        "ra": ra,
+        "dec": dec,
         "scatter_arcsec": math.degrees(math.sqrt(square)) * _ARCSEC,
         "filters": bands,
     }

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import asyncpg
 
-from app import queries
+from app import queries, searching
 from app.asking import advising
 from app.cursor import Cursor
 from app.errors import NotFound
@@ -62,7 +62,9 @@ class Walks:
         start = self._start(*walk, form.page) if form.page > 1 else None
         skip = 0 if start else (form.page - 1) * PAGE_SIZE
         with advising(form):
-            _, rows = await queries.alerts(archive, replace(search, cursor=start), LEGACY, skip)
+            _, rows = await searching.find_alerts(
+                archive, replace(search, cursor=start), LEGACY, skip
+            )
         if not rows and form.page > 1:
             raise NotFound(f"there is no page {form.page}: the search finds fewer alerts")
         listed = Listed(rows[:PAGE_SIZE], len(rows) > PAGE_SIZE)

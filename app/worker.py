@@ -25,11 +25,11 @@ from sqlalchemy import Row
 from app import results
 from app.crossmatch import Matcher
 from app.errors import DATABASE_ERRORS, Busy, TooDear
-from app.exports import apart
 from app.jobs import MATCH, Jobs, Progress, queue
 from app.matchquery import parse_match
 from app.parquet import Parquet
 from app.settings import Settings
+from app.streams import apart
 from app.tabular import Ending
 from app.tagged import table_of, table_values
 from archive.errors import MarsError

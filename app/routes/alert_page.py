@@ -6,14 +6,14 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
-from app import elsewhere, fields, plot, queries
+from app import elsewhere, fields, plot, queries, searching
 from app.dependencies import ArchiveDependency
 from app.errors import NotFound
 from app.formats import alert_items
 from app.lightcurve import Point, light_curve
 from app.pages import PLOTTED, POLICY, render
 from app.search import parse_search
-from app.sky import separation_arcsec, sexagesimal
+from app.sphere import separation_arcsec, sexagesimal
 from app.values import integer
 from archive.tables import STAMPS
 
@@ -55,7 +55,7 @@ async def alert_page(request: Request, archive: queries.Archive, number: int, ke
     (alert,) = alert_items([row], API)
     ra, dec = alert["ra"], alert["dec"]
     (_, rows), histories = await asyncio.gather(
-        queries.alerts(archive, location(ra, dec, row["newest"], OTHERS + 1)),
+        searching.find_alerts(archive, location(ra, dec, row["newest"], OTHERS + 1)),
         queries.histories(archive, row["object_id"], row["newest"]),
     )
     others = [other for other in alert_items(rows, API) if other["candid"] != alert["candid"]]

@@ -5,9 +5,10 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from app import queries
-from app.answers import VARY, page_links, place_header, send_json
-from app.asking import located
+from app import queries, searching
+from app.alert_models import AlertList
+from app.answers import VARY, page_links, send_json
+from app.counting import tallied
 from app.dependencies import (
     ArchiveDependency,
     FragmentsDependency,
@@ -17,16 +18,16 @@ from app.dependencies import (
     candid_of,
     no_parameters,
 )
-from app.exports import made, send_alerts
+from app.described import PROBLEMS, CandidPath, list_responses
+from app.exports import send_alerts
 from app.formats import alert_items, some_of_alerts
 from app.lightcurve import light_curve
 from app.media import JSON
-from app.models import AlertList
-from app.openapi import PROBLEMS, CandidPath, list_responses
 from app.paging import behind, page_of
 from app.parameters import search_parameters
+from app.places import locate, place_header
 from app.point_models import AlertWithHistory
-from app.totals import tallied
+from app.streams import made
 
 router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"], responses=PROBLEMS)
 ALONE: Final = [Depends(no_parameters)]
@@ -55,11 +56,11 @@ async def list_alerts(
     its body, and where they cannot, the end of the body does.
     """
     public_url: str = request.app.state.settings.public_url
-    search, place = await located(search, names)
+    search, place = await locate(search, names)
     search = await behind(archive, search)
     if search.format != JSON:
-        return await send_alerts(request, archive, search, place)
-    newest, rows = await queries.alerts(archive, search)
+        return await send_alerts(request, archive, search, place_header(search, place))
+    newest, rows = await searching.find_alerts(archive, search)
     page = page_of(search, newest, rows)
     api = f"{public_url}/api/v1"
     make = partial(some_of_alerts, search.fields, api=api) if search.fields else fragments.of
@@ -75,7 +76,7 @@ async def list_alerts(
         body |= {"count": tally.number, "count_kind": tally.kind}
     if place is not None:
         body["place"] = place._asdict()
-    told = page_links(request, public_url, page) | place_header(search, place)
+    told = page_links(request, public_url, page.next, page.prev) | place_header(search, place)
     return await made(len(rows), send_json, request, body, told | {"Vary": VARY})
 
 

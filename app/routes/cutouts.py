@@ -18,23 +18,12 @@ from app.dependencies import (
     no_parameters,
     no_repeats,
 )
-from app.downloads import (
-    FITS,
-    GZIP,
-    Piece,
-    headers_of,
-    piece_of,
-    send_file,
-    send_fits,
-    send_made,
-    send_picture,
-    send_stream,
-    send_with_wcs,
-)
-from app.openapi import PROBLEMS, CandidPath, ObjectPath, StampPath, bytes_of, counted
-from app.options import FitsOptions, Look, StripLook, ZipOptions
+from app.described import PROBLEMS, CandidPath, ObjectPath, StampPath, bytes_of, counted
 from app.pictures import RENDERER
+from app.sending import FITS, GZIP, piece_of, send_fits, send_picture, send_with_wcs
+from app.stamp_options import FitsOptions, Look, StripLook, ZipOptions
 from app.stamps import stamps_in_order
+from app.stored import Piece, headers_of, send_file, send_made, send_stream
 from app.strips import STRIP, draw_strip
 from app.zips import ZIP, manifest, zipped
 

@@ -7,7 +7,7 @@ from typing import Final
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from app import examples, queries
+from app import examples, queries, searching
 from app.errors import DATABASE_ERRORS
 from app.ledger import Ledger
 from app.openapi import canonical
@@ -52,7 +52,7 @@ async def _own(request: Request) -> dict[str, str]:
     ledger: Ledger = request.app.state.ledger
     found = {examples.JOB: ""}
     try:
-        _, rows = await queries.alerts(archive, _NEWEST)
+        _, rows = await searching.find_alerts(archive, _NEWEST)
         nights = (await ledger.listed(archive, None, 1)).items
     except (MarsError, *DATABASE_ERRORS):
         return found  # The page describes the API all the same.

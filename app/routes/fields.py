@@ -5,11 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app.dependencies import no_repeats
+from app.described import PROBLEMS, list_responses
 from app.dictionary import DICTIONARY, TABLE
 from app.lists import send_list
-from app.models import Dictionary
-from app.openapi import PROBLEMS, list_responses
 from app.options import ListOptions
+from app.search_models import Dictionary
 
 router = APIRouter(
     prefix="/api/v1/fields",

@@ -11,9 +11,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from app import queries
 from app.dependencies import StoreDependency
+from app.described import problems
+from app.errors import RETRY_AFTER_S, reason_of
 from app.models import Model
-from app.openapi import problems
-from app.problems import RETRY_AFTER_S, reason_of
 
 router = APIRouter(tags=["operation"], responses=problems(429, 500))
 

@@ -19,7 +19,7 @@ from app.dependencies import (
     StoreDependency,
     no_parameters,
 )
-from app.downloads import Piece, send_file
+from app.described import PROBLEMS, bytes_of, path
 from app.errors import NotFound, TooMany
 from app.examples import JOB
 from app.jobs import new_id
@@ -27,8 +27,8 @@ from app.matchdocs import REFUSED_BODIES, match_body, match_parameters
 from app.matchmodels import Job
 from app.matchquery import parse_match
 from app.media import FORMATS
-from app.openapi import PROBLEMS, bytes_of, path
 from app.paging import seen_up_to
+from app.stored import Piece, send_file
 from app.targets import Target, Targets
 from app.uploads import targets_of
 from archive.errors import StoreUnavailable

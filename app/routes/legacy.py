@@ -4,7 +4,7 @@ from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
-from app import bulk, legacy, queries
+from app import bulk, legacy, queries, searching
 from app.answers import send_json
 from app.asking import placed
 from app.dependencies import (
@@ -16,9 +16,7 @@ from app.dependencies import (
     StoreDependency,
     WalksDependency,
 )
-from app.downloads import piece_of, send_file
 from app.errors import NotFound
-from app.exports import made
 from app.form import read_form
 from app.front import front_page, latest_time
 from app.matching import LEGACY
@@ -28,6 +26,9 @@ from app.problems import allowed
 from app.regions import Cone
 from app.routes.alert_page import alert_page
 from app.search import Search
+from app.sending import piece_of
+from app.stored import send_file
+from app.streams import made
 from app.values import integer
 
 CANDID_DIGITS: Final = 15
@@ -143,7 +144,7 @@ async def _alert(archive: queries.Archive, public_url: str, number: str) -> lega
     """The alert with its history."""
     row = await queries.legacy_alert(archive, *_key(number))
     around = Search(Cone(row["ra"], row["dec"], NEARBY), limit=MAX_NEARBY)
-    _, near = await queries.alerts(archive, around, LEGACY)
+    _, near = await searching.find_alerts(archive, around, LEGACY)
     limits = await queries.limits(archive, row["object_id"])
     alert, *nearby = legacy.legacy_items([row, *near], f"{public_url}/api/v1")
     return legacy.with_history(alert, nearby, legacy.non_detections(limits))

@@ -13,13 +13,13 @@ from app.dependencies import (
     SettingsDependency,
     count_match,
 )
+from app.described import PROBLEMS
 from app.encoding import coding_of
-from app.exports import Breakable, compressed
 from app.matchdocs import match_body, match_parameters, match_responses
 from app.matchmodels import MatchList
 from app.media import FORMATS, JSON
-from app.openapi import PROBLEMS
 from app.paging import seen_up_to
+from app.streams import Breakable, compressed
 from app.tagged import as_json, as_json_lines, as_table
 from app.targets import MAX_POSITIONS, Targets
 from app.uploads import targets_of

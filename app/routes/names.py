@@ -6,12 +6,12 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from app.alert_models import Place
 from app.answers import send_json
 from app.catalogue import CREDIT
 from app.dependencies import NamesDependency, SettingsDependency, no_repeats, only
+from app.described import PROBLEMS
 from app.designations import Kind
-from app.models import Place
-from app.openapi import PROBLEMS
 from app.resolver import place_of, read_name, resolve
 from app.values import MAX_TEXT
 

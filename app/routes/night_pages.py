@@ -14,7 +14,7 @@ from app.dependencies import (
     no_repeats,
 )
 from app.errors import NotFound
-from app.options import NightsShown
+from app.night_options import NightsShown
 from app.pages import PLOTTED, render, slashed
 
 router = APIRouter(include_in_schema=False)

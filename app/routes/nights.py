@@ -14,12 +14,12 @@ from app.dependencies import (
     no_parameters,
     no_repeats,
 )
+from app.described import PROBLEMS, NightPath, list_responses
 from app.errors import NotFound
 from app.fieldcounts import table_of
 from app.lists import send_list
 from app.night_models import FieldCountList, Night, NightList
-from app.openapi import PROBLEMS, NightPath, list_responses
-from app.options import CountsOptions, NightsOptions
+from app.night_options import CountsOptions, NightsOptions
 
 router = APIRouter(prefix="/api/v1/nights", tags=["nights"], responses=PROBLEMS)
 

@@ -6,13 +6,13 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
-from app import elsewhere, objects, plot, queries
+from app import elsewhere, objects, plot, queries, searching
 from app.dependencies import ArchiveDependency
 from app.formats import alert_items
 from app.lightcurve import light_curve
 from app.pages import PLOTTED, render
 from app.routes.alert_page import API, location
-from app.sky import separation_arcsec, sexagesimal
+from app.sphere import separation_arcsec, sexagesimal
 
 router = APIRouter(include_in_schema=False)
 
@@ -31,7 +31,7 @@ async def get_object_page(request: Request, object_id: str, archive: ArchiveDepe
     mean = summary["ra"], summary["dec"]
     for alert in alerts:
         alert["apart"] = separation_arcsec(mean, (alert["ra"], alert["dec"]))
-    _, here = await queries.alerts(archive, location(*mean, newest, 1000))
+    _, here = await searching.find_alerts(archive, location(*mean, newest, 1000))
     points = light_curve(await queries.histories(archive, name, newest))
     return render(
         request,

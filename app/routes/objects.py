@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app import objects, queries
+from app.alert_models import AlertList
 from app.answers import VARY, page_links, send_json
 from app.dependencies import (
     ArchiveDependency,
@@ -16,21 +17,21 @@ from app.dependencies import (
     only,
     repeatable,
 )
+from app.described import PROBLEMS, ObjectPath, list_responses
 from app.errors import BadParameter, BadParameters, NotFound
 from app.filters import FILTERS, Clause
 from app.lightcurve import light_curve, some_of_points
 from app.lists import send_list
 from app.media import JSON
-from app.models import AlertList
 from app.object_models import ObjectList, ObjectWithFilters
 from app.objectlists import one_page, parse_objects, send_objects
-from app.openapi import PROBLEMS, ObjectPath, list_responses
-from app.options import AsOf, CurveOptions
 from app.parameters import object_parameters, search_parameters
 from app.point_models import LightCurve
+from app.point_options import CurveOptions
 from app.points import table_of
 from app.routes.alerts import list_alerts
 from app.search import Search, parse_search
+from app.search_options import AsOf
 from app.summaries import flat
 
 router = APIRouter(prefix="/api/v1/objects", tags=["objects"], responses=PROBLEMS)
@@ -76,7 +77,7 @@ async def list_objects(
         "truncated": page.next is not None,
         "as_of": page.as_of,
     }
-    told = page_links(request, settings.public_url, page)
+    told = page_links(request, settings.public_url, page.next, page.prev)
     return send_json(request, body, told | {"Vary": VARY})
 
 

@@ -6,7 +6,7 @@ import pytest
 from astropy import units
 from astropy.coordinates import SkyCoord
 
-from app import matching, queries
+from app import matching, queries, searching
 from app.gate import Gate
 from app.search import DEFAULT_SORT, parse_search
 from archive.database import make_engine
@@ -93,7 +93,7 @@ async def test_one_round_trip_a_page(served: Served) -> None:
     engine = make_engine(served.settings, "test", 1)
     archive = queries.Archive(engine, 4, 5, Gate(engine, 2))
     try:
-        newest, rows = await queries.alerts(archive, parse_search([("cone", "0,90,2")]))
+        newest, rows = await searching.find_alerts(archive, parse_search([("cone", "0,90,2")]))
     finally:
         await engine.dispose()
     assert newest == 2

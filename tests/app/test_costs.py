@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 import httpx
 import pytest
 
-from app import matching, queries
+from app import matching, queries, statements
 from app.costs import Cost, cost_of, cost_of_all
 from app.form import read_form
 from app.search import Search, parse_search
@@ -64,7 +64,7 @@ def short_glances(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
     enough: list[bool] = []
     fetch = queries.Archive.fetch
 
-    async def told(self: queries.Archive, statement: matching.Statement, **values: object):  # type: ignore[no-untyped-def]
+    async def told(self: queries.Archive, statement: statements.Statement, **values: object):  # type: ignore[no-untyped-def]
         rows = await fetch(self, statement, **values)
         if rows and "whole" in rows[0].keys():  # noqa: SIM118 - a record is no dict
             enough.append(bool(rows[0]["whole"]) or len(rows) > 2)

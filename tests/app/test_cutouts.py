@@ -14,8 +14,8 @@ from astropy.wcs import WCS
 from PIL import Image
 
 from app.colormaps import FIRST, LAST, MISSING, palette
-from app.options import ColorMap, Limits, Look, Stretch
 from app.pictures import draw, levels
+from app.stamp_options import ColorMap, Limits, Look, Stretch
 from tests.app import sky
 from tests.app.conftest import Served
 from tests.app.stamps import Pixels, fits_of, pixels_of

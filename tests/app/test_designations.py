@@ -7,7 +7,8 @@ from contextlib import suppress
 import pytest
 
 from app.designations import Kind, interpret
-from app.positions import mean_position, read_position
+from app.positions import read_position
+from app.sphere import mean_position
 
 M31 = (10.684583, 41.269167)
 ARCSEC = 1 / 3600

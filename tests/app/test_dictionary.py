@@ -6,7 +6,7 @@ from typing import Any
 
 import fastavro
 
-from app.models import Dictionary
+from app.search_models import Dictionary
 from app.selection import ALERT_KEYS, SELECTABLE
 from archive.columns import CANDIDATE, DERIVED
 from tests.app.conftest import Served

@@ -13,7 +13,7 @@ import pyarrow.parquet
 import pytest
 from astropy.io.votable import parse_single_table
 
-from app import exports, queries
+from app import exports, queries, searching
 from app.media import FORMATS
 from app.search import Search
 from tests.app import readers
@@ -88,7 +88,7 @@ async def test_a_cut_stream_says_so_at_its_end(served: Served, limit: int) -> No
 @pytest.mark.usefixtures("chunks")
 async def test_head_reads_one_chunk(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = 0
-    alerts = queries.alerts
+    alerts = searching.find_alerts
 
     async def counted(archive: queries.Archive, search: Search) -> Any:
         nonlocal asked
@@ -106,7 +106,7 @@ class Killer:
 
     def __init__(self, served: Served) -> None:
         self._url = url_of("admin", database_of(served.settings)).replace("+asyncpg", "")
-        self._alerts = queries.alerts
+        self._alerts = searching.find_alerts
         self._asked = 0
 
     async def __call__(self, archive: queries.Archive, search: Search) -> Any:
@@ -220,7 +220,7 @@ async def test_a_client_that_goes_away_ends_the_reading(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked, gone = 0, asyncio.Event()
-    alerts = queries.alerts
+    alerts = searching.find_alerts
 
     async def held(archive: queries.Archive, search: Search) -> Any:
         nonlocal asked

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
-from app import fragments, queries
+from app import fragments, queries, searching
 from app.formats import alert_items
 from app.fragments import Fragments
 from app.gate import Gate
@@ -19,7 +19,7 @@ API = "http://example.org/api/v1"
 async def rows_of(served: Served, limit: int) -> Any:
     engine = make_engine(served.settings, "test")
     archive = queries.Archive(engine, 5, 5, Gate(engine, 2))
-    _, rows = await queries.alerts(archive, parse_search([("limit", str(limit))]))
+    _, rows = await searching.find_alerts(archive, parse_search([("limit", str(limit))]))
     await engine.dispose()
     return rows[:limit]
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from app.alert_models import AlertList
 from app.errors import BadParameters
-from app.models import AlertList
 from app.regions import Named
 from app.search import parse_search
 from tests import packets

@@ -13,8 +13,9 @@ import pytest
 from pydantic import SecretStr
 from pyongc import ongc
 
+from app.alert_models import Place
 from app.catalogue import look_up
-from app.models import Place, Problem
+from app.models import Problem
 from app.remotes import Remote
 from app.resolver import Names
 from app.settings import Settings

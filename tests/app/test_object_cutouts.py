@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from app.gate import Gate
-from app.options import MAX_STRIP, MAX_ZIP, StripLook
 from app.queries import Archive, stamps
 from app.settings import Settings
+from app.stamp_options import MAX_STRIP, MAX_ZIP, StripLook
 from app.strips import draw_strip
 from app.zips import zipped
 from archive.database import make_engine

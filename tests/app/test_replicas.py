@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
-from app import objects, queries
+from app import objects, queries, searching
 from app.crossmatch import Matcher
 from app.errors import DATABASE_ERRORS, BadParameters
 from app.gate import Gate
@@ -60,12 +60,12 @@ async def lagging(template: str) -> AsyncIterator[Lagging]:
 @pytest.mark.parametrize("costly", [False, True])
 async def test_what_the_primary_has_comes_from_the_primary(lagging: Lagging, costly: bool) -> None:
     archive = lagging.archive._replace(costly=costly)
-    newest, rows = await queries.alerts(archive, parse_search([]))
+    newest, rows = await searching.find_alerts(archive, parse_search([]))
     assert (newest, len(rows)) == (1, 1)
     search = parse_search([("as_of", "2"), ("rb__gte", "-9")])
-    newest, rows = await queries.alerts(archive, search)
+    newest, rows = await searching.find_alerts(archive, search)
     assert (page_of(search, newest, rows).as_of, len(rows)) == (2, 2)
-    assert await queries.counted(archive, search) == 2
+    assert await searching.count_alerts(archive, search) == 2
     assert await queries.stored(archive, 2) == 2
     assert await objects.settled(archive, 2) == 2
     assert (await objects.summary(archive, "ZTF26aaaaaaa", 2))["alerts"] == 2
@@ -78,7 +78,7 @@ async def test_what_the_primary_has_comes_from_the_primary(lagging: Lagging, cos
 async def test_what_the_primary_has_not_is_refused(lagging: Lagging) -> None:
     search = parse_search([("as_of", "3")])
     with pytest.raises(BadParameters, match="batch 2 so far"):
-        page_of(search, *await queries.alerts(lagging.archive, search))
+        page_of(search, *await searching.find_alerts(lagging.archive, search))
     with pytest.raises(BadParameters, match="batch 2 so far"):
         await objects.settled(lagging.archive, 3)
 
@@ -122,7 +122,7 @@ async def test_what_a_replica_loses_comes_from_the_primary(lagging: Lagging) -> 
     ]
     async with blocker.transaction():
         await blocker.execute("LOCK TABLE alert IN ACCESS EXCLUSIVE MODE")
-        asked = asyncio.create_task(queries.alerts(lagging.archive, parse_search([])))
+        asked = asyncio.create_task(searching.find_alerts(lagging.archive, parse_search([])))
         async with asyncio.timeout(20):
             while not await admin.fetchval(  # noqa: ASYNC110 - PostgreSQL has no event
                 "SELECT bool_or(pg_terminate_backend(pid)) FROM pg_stat_activity "
@@ -133,7 +133,7 @@ async def test_what_a_replica_loses_comes_from_the_primary(lagging: Lagging) -> 
     assert (newest, len(rows)) == (2, 2)
     alone = lagging.archive._replace(primary=None, engine=make_engine(_nowhere(lagging.here), "t"))
     with pytest.raises(DATABASE_ERRORS):
-        await queries.alerts(alone, parse_search([]))
+        await searching.find_alerts(alone, parse_search([]))
     await admin.close()
     await blocker.close()
 

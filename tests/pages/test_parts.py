@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from app import assets, elsewhere, fields, plot, sky
+from app import assets, elsewhere, fields, plot, sphere
 from app.negotiation import wants_json, wants_page
 from app.pages import ENVIRONMENT
 from app.selection import ALERT_KEYS
@@ -99,12 +99,12 @@ def test_ticks_are_few_and_inside(values: list[float]) -> None:
     ],
 )
 def test_sexagesimal(ra: float, dec: float, text: str) -> None:
-    assert sky.sexagesimal(ra, dec) == text
+    assert sphere.sexagesimal(ra, dec) == text
 
 
 def test_separation() -> None:
-    assert sky.separation_arcsec((10.0, 60.0), (10.0, 60.0)) == 0.0
-    apart = sky.separation_arcsec((0.0001, 60.0), (359.9999, 60.0))
+    assert sphere.separation_arcsec((10.0, 60.0), (10.0, 60.0)) == 0.0
+    apart = sphere.separation_arcsec((0.0001, 60.0), (359.9999, 60.0))
     assert apart == pytest.approx(0.0002 * 3600 * math.cos(math.radians(60)), rel=1e-6)
 
 

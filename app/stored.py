@@ -1,29 +1,18 @@
-"""Bytes of a packet as answers: ETag, 304, Range, HEAD, and the stream from the object store."""
+"""Stored bytes as answers: ETag, 304, Range, HEAD, and the stream from the object store."""
 
-import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
-import asyncpg
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
-from isal import igzip
 
-from app.astrometry import WCS, Place, with_wcs
 from app.errors import NotFound, RangeNotSatisfiable
-from app.negotiation import accepts_gzip, not_modified
-from app.options import Look
-from app.pictures import GZIP_MAGIC, RENDERER, draw, expanded
+from app.negotiation import not_modified
 from archive.objects import ObjectStore
-from archive.tables import STAMPS
 
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
-FITS: Final = "application/fits"
-GZIP: Final = "application/gzip"
-_LEVEL: Final = 1
-"""Of ISA-L, as for JSON."""
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
@@ -42,18 +31,6 @@ class Piece(NamedTuple):
         if self.key is None or self.offset is None or not self.length:
             raise NotFound(self.missing)
         return self.key, self.offset, self.length
-
-
-def piece_of(row: asyncpg.Record, part: str) -> Piece:
-    """Where a part of an alert's packet lies, from a row of queries.places."""
-    missing = (
-        f"the packet of alert {row['candid']} has no {part} cutout"
-        if part in STAMPS
-        else f"the original packet of alert {row['candid']} is withheld: "
-        "it holds rows that are not public"
-    )
-    content = f"{row['payload_hash'].hex()[:24]}-{part}"
-    return Piece(row["key"], row[f"{part}_offset"], row[f"{part}_length"], content, missing)
 
 
 def _wanted(request: Request, etag: str, length: int) -> tuple[int, int] | None:
@@ -100,62 +77,6 @@ async def send_file(
         return Response(status_code=status, headers=headers, media_type=media_type)
     _, body = await begun(store.stream(key, offset, length))
     return StreamingResponse(body, status, headers, media_type)
-
-
-async def send_fits(request: Request, store: ObjectStore, piece: Piece, name: str) -> Response:
-    """The FITS image: its gzip untouched for clients that take it, else expanded."""
-    key, offset, length = piece.place()
-    gzipped = accepts_gzip(request)
-    etag = f'"{piece.content}-fits{"-gzip" if gzipped else ""}"'
-    headers = headers_of(etag, name) | {"Vary": "Accept-Encoding"}
-    if not_modified(request, etag):
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    if gzipped:
-        # A HEAD, too, must know whether the stored bytes are gzip.
-        asked = len(GZIP_MAGIC) if request.scope.get("head") else length
-        first, body = await begun(store.stream(key, offset, asked))
-        if first.startswith(GZIP_MAGIC):
-            headers |= {"Content-Encoding": "gzip", "Content-Length": str(length)}
-        return StreamingResponse(body, headers=headers, media_type=FITS)
-    image = await asyncio.to_thread(expanded, await store.get(key, offset, length))
-    return Response(image, headers=headers, media_type=FITS)
-
-
-async def send_with_wcs(
-    request: Request, store: ObjectStore, piece: Piece, place: Place, *, name: str, media_type: str
-) -> Response:
-    """The FITS image with a WCS in its header, or that file gzipped, as the media type says."""
-    key, offset, length = piece.place()
-    encoded = media_type == FITS and accepts_gzip(request)
-    gzipped = encoded or media_type == GZIP
-    form = "fits-gzip" if encoded else "gz" if gzipped else "fits"
-    headers = headers_of(f'"{piece.content}-wcs{WCS}-{form}"', name)
-    if media_type == FITS:
-        headers["Vary"] = "Accept-Encoding"
-    if encoded:
-        headers["Content-Encoding"] = "gzip"
-
-    def made(stamp: bytes) -> bytes:
-        image = with_wcs(expanded(stamp), place)
-        return igzip.compress(image, _LEVEL, mtime=0) if gzipped else image
-
-    async def make() -> bytes:
-        return await asyncio.to_thread(made, await store.get(key, offset, length))
-
-    return await send_made(request, make, headers, media_type)
-
-
-async def send_picture(
-    request: Request, store: ObjectStore, piece: Piece, name: str, look: Look
-) -> Response:
-    """The stamp as PNG."""
-    key, offset, length = piece.place()
-    headers = headers_of(f'"{piece.content}-png{RENDERER}-{look.tag}"', name, "inline")
-
-    async def make() -> bytes:
-        return await asyncio.to_thread(draw, await store.get(key, offset, length), look)
-
-    return await send_made(request, make, headers, "image/png")
 
 
 async def send_made(

@@ -1,9 +1,12 @@
-"""Positions for people: sexagesimal, separation."""
+"""Directions on the sphere: unit vectors, separations, means, and positions as people read them."""
 
 import math
+from collections.abc import Iterable
 from typing import Final
 
 _ARCSEC: Final = 3600.0
+_NOISE: Final = 1e-12
+"""Degrees that a sum of unit vectors is unsure of: so near below 360 is 0."""
 Vector = tuple[float, float, float]
 
 
@@ -30,3 +33,18 @@ def separation_arcsec(first: tuple[float, float], second: tuple[float, float]) -
     """Angle between two positions [deg], in arcsec; exact for small ones."""
     chord = math.dist(unit_vector(*first), unit_vector(*second))
     return math.degrees(2 * math.asin(min(1.0, chord / 2))) * _ARCSEC
+
+
+def direction_of(x: float, y: float, z: float) -> tuple[float, float]:
+    """RA and Dec [deg] of a vector of any length, RA from 0 to below 360."""
+    ra = math.degrees(math.atan2(y, x)) % 360
+    return (ra if ra < 360 - _NOISE else 0.0), math.degrees(math.atan2(z, math.hypot(x, y)))
+
+
+def mean_position(positions: Iterable[tuple[float, float]]) -> tuple[float, float]:
+    """The middle of positions [deg] that lie close together, also across RA 0 and at a pole."""
+    x = y = z = 0.0
+    for position in positions:
+        dx, dy, dz = unit_vector(*position)
+        x, y, z = x + dx, y + dy, z + dz
+    return direction_of(x, y, z)

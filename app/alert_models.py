@@ -1,0 +1,100 @@
+"""Models of alerts and their lists: what openapi.json says, and what tests hold answers against.
+
+An alert's fields come from the archive's column list, so a column is written once. The hot path
+builds the same shapes as plain dicts (items.py) and never goes through these.
+"""
+
+from enum import StrEnum
+from typing import Any, Final
+
+from pydantic import Field, create_model
+
+from app.models import Model
+from app.search_models import Band, field_of, none_required
+from app.selection import ALERT_KEYS, COLUMNS, ON_REQUEST
+
+
+class Stamp(StrEnum):
+    """The three cutouts of an alert."""
+
+    SCIENCE = "science"
+    TEMPLATE = "template"
+    DIFFERENCE = "difference"
+
+
+class Links(Model):
+    """Addresses of an alert's parts; null where the packet has none or it is withheld."""
+
+    self: str
+    object: str
+    avro: str | None
+    science: str | None
+    template: str | None
+    difference: str | None
+
+
+_OWN: Final[dict[str, Any]] = {
+    "filter": (Band | None, Field(description="band of the exposure")),
+    "links": (Links, Field(description="addresses of the alert's parts")),
+}
+
+
+def _alert_fields() -> dict[str, Any]:
+    return {n: _OWN[n] if n in _OWN else field_of(COLUMNS[n]) for n in ALERT_KEYS}
+
+
+def _on_request() -> dict[str, Any]:
+    """Fields that are there only where `fields` names them: what Pydantic calls a default."""
+    described = {n: field_of(COLUMNS[n]) for n in ON_REQUEST}
+    return {
+        n: (kind | None, Field(None, description=f"{words.description}; only on request"))
+        for n, (kind, words) in described.items()
+    }
+
+
+WholeAlert = create_model(
+    "WholeAlert",
+    __base__=Model,
+    __doc__="One alert: a detection on a difference image, every key always there.",
+    **_alert_fields(),
+)
+Alert = create_model(
+    "Alert",
+    __base__=WholeAlert,
+    __doc__="An alert of a list: every key is there, unless `fields` chose some.",
+    __cls_kwargs__={"json_schema_extra": none_required},
+    **_on_request(),
+)
+
+
+class CountKind(StrEnum):
+    """How sure a count is: an estimate is the planner's, rounded; `at least` a bound."""
+
+    EXACT = "exact"
+    ESTIMATE = "estimate"
+    AT_LEAST = "at least"
+
+
+class Place(Model):
+    """Where a name is."""
+
+    name: str = Field(description="the object's own name at its source", examples=["M 101"])
+    ra: float = Field(description="right ascension, ICRS [deg]", examples=[210.80225])
+    dec: float = Field(description="declination, ICRS [deg]", examples=[54.348944])
+    radius: float = Field(description="radius that a search around it should have, or has [deg]")
+    source: str = Field(
+        description="who says so: coordinates, MARS (its own alerts), OpenNGC, CDS Sesame or SIMBAD"
+    )
+
+
+class AlertList(Model):
+    """A page of alerts."""
+
+    items: list[Alert]
+    next: str | None = Field(description="cursor of the next page; null on the last")
+    prev: str | None = Field(description="cursor of the page before; null on the first")
+    truncated: bool = Field(description="whether more matched than this answer holds")
+    as_of: int = Field(description="number of the batch up to which the archive was seen")
+    count: int | None = Field(default=None, description="alerts that match; only where asked for")
+    count_kind: CountKind | None = Field(default=None, description="how sure `count` is")
+    place: Place | None = Field(default=None, description="where `name` was found; only with it")

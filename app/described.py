@@ -1,0 +1,123 @@
+"""What routes tell openapi.json of themselves: paths, and answers beside the model."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+from fastapi import Path
+
+from app.alert_models import Stamp
+from app.examples import NIGHT, OF_FIELD
+from app.media import FORMATS
+from app.nights import DAY
+from app.problems import PROBLEM
+
+Json = dict[str, Any]
+_PROBLEM_REF: Final[Json] = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_WORDS: Final = {
+    400: "A request that cannot be understood",
+    404: "No such thing, or not kept; the body says what",
+    408: "A body that did not come in time",
+    413: "A body beyond the bound",
+    415: "A body of a kind that is not read here",
+    416: "A range beyond the end",
+    422: "A parameter that is unknown, malformed or out of bounds; the body names it",
+    429: "Too many requests; Retry-After says when",
+    500: "An error that should not be",
+    503: "Database or object store do not answer, or the query took too long",
+}
+
+
+def problems(*statuses: int) -> dict[int | str, Json]:
+    """Responses that are problem documents."""
+    return {s: {"description": _WORDS[s], "content": _PROBLEM_REF} for s in statuses}
+
+
+PROBLEMS: Final = problems(400, 404, 422, 429, 500, 503)
+
+
+def bytes_of(media_type: str) -> dict[int | str, Json]:
+    """Responses of a route that answers with bytes."""
+    binary = {media_type: {"schema": {"type": "string", "format": "binary"}}}
+    described: Json = {"description": "The bytes", "content": binary}
+    part: Json = {"description": "The range that was asked for", "content": binary}
+    if media_type not in _RANGED:
+        return {200: described, 304: {"description": "Not modified"}}
+    return {200: described, 206: part, 304: {"description": "Not modified"}, **problems(416)}
+
+
+def list_responses(
+    words: str = "The alerts", told: Sequence[str] | None = None
+) -> dict[int | str, Json]:
+    """What a list answers beside JSON; `told` are its headers, all of a list of alerts without."""
+    written = {name: known for name, known in FORMATS.items() if known.writer is not None}
+    content: Json = {
+        known.media_type.partition(";")[0]: {
+            "schema": {"type": "string"} | ({"format": "binary"} if known.squeezed else {})
+        }
+        for known in written.values()
+    }
+    headers: Json = {
+        name: {"description": meaning, "schema": {"type": "string"}}
+        for name, meaning in _LIST_HEADERS.items()
+        if told is None or name in told
+    }
+    more: Json = {"headers": headers} if headers else {}
+    return {
+        200: {"description": words, "content": content, **more},
+        304: {"description": "Not modified"},
+    }
+
+
+_LIST_HEADERS: Final = {
+    "Link": "addresses of the next page and of the one before, rel=next and rel=prev",
+    "X-As-Of": "number of the batch up to which the archive was seen; not with JSON",
+    "X-Truncated": "whether more matched, true or false; not with JSON, nor beyond 1,000 items",
+    "X-Next-Cursor": "cursor of what follows; where X-Truncated is true",
+    "X-Cone": "where `name` was found: `ra,dec,radius`, as `cone` takes it; only with `name`",
+    "X-Count": "alerts that match; only with `count`, and not with JSON",
+    "X-Count-Kind": "how sure X-Count is: exact, estimate or at least",
+}
+
+
+def counted(responses: dict[int | str, Json]) -> dict[int | str, Json]:
+    """The same, of a route that answers for the newest of an object's alerts."""
+    headers = {
+        "X-Alerts-Shown": _header("Alerts in the answer, the newest of the object's."),
+        "X-Alerts-Total": _header("Alerts of the object."),
+    }
+    bodies = (200, 206)
+    return {s: r | ({"headers": headers} if s in bodies else {}) for s, r in responses.items()}
+
+
+def _header(description: str) -> Json:
+    return {"description": description, "schema": {"type": "integer"}}
+
+
+_RANGED: Final = (
+    "application/avro",
+    "application/gzip",
+    "image/png",
+    FORMATS["parquet"].media_type,
+)
+
+
+def path(description: str, pattern: str, example: str) -> Any:
+    """A path's parameter as text: what does not fit the pattern names nothing: a 404."""
+    extra: Json = {"pattern": pattern} if pattern else {}
+    examples: Any = {"one": {"value": example}}
+    return Path(description=description, json_schema_extra=extra, openapi_examples=examples)
+
+
+CandidPath = Annotated[
+    str, path("candidate id of the alert", "^-?[0-9]{1,19}$", OF_FIELD["candid"])
+]
+ObjectPath = Annotated[str, path("name of the object", "^.{1,64}$", OF_FIELD["object_id"])]
+NightPath = Annotated[
+    str,
+    path(
+        "the night in UTC: YYYYMMDD, or YYYY-MM-DD as the list has it",
+        f"^({DAY})$",
+        NIGHT,
+    ),
+]
+StampPath = Annotated[Stamp, path("which of the three cutouts", "", Stamp.SCIENCE)]

@@ -1,0 +1,48 @@
+"""Query parameters of nights and their counts."""
+
+from datetime import date
+from typing import Annotated
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    WithJsonSchema,
+)
+from pydantic.json_schema import SkipJsonSchema
+
+from app import nights
+from app.examples import NIGHT
+from app.options import ListOptions, Options
+from app.search_options import AsOf
+
+
+def _day(given: str) -> date:
+    return nights.day_of(given.strip())
+
+
+class NightsShown(Options):
+    """Which nights of the ledger."""
+
+    limit: int = Field(
+        default=nights.DEFAULT_LIMIT,
+        ge=1,
+        le=nights.MAX_LIMIT,
+        description="Nights in the answer, the newest.",
+        examples=[30],
+    )
+    before: Annotated[
+        date | SkipJsonSchema[None],
+        BeforeValidator(_day),
+        WithJsonSchema({"type": "string", "pattern": f"^({nights.DAY})?$", "examples": [NIGHT]}),
+    ] = Field(
+        default=None,
+        description="Only nights before this one, YYYYMMDD or YYYY-MM-DD: the page after it.",
+    )
+
+
+class NightsOptions(ListOptions, NightsShown):
+    """Which nights of the ledger, and how they come."""
+
+
+class CountsOptions(ListOptions, AsOf):
+    """How a night's counts come, and how much of the archive is seen."""

@@ -1,0 +1,35 @@
+"""A search by name: put at the place that the name has, which the answer then says."""
+
+from app.errors import BadParameter, BadParameters
+from app.regions import Cone, Named, bounded
+from app.resolver import Names, Place, resolve
+from app.search import Search, at
+
+
+def cone_at(place: Place, named: Named) -> Cone:
+    """The cone that a name with its radius means; without one the place's own."""
+    return Cone(place.ra, place.dec, place.radius if named.radius is None else named.radius)
+
+
+async def locate(search: Search, names: Names) -> tuple[Search, Place | None]:
+    """The search, its name as a cone, and the place that was found; None without a name.
+
+    Raises BadParameters, NotFound or ResolversSilent where the name cannot be read, is unknown, or
+    nobody could be asked.
+    """
+    if search.named is None:
+        return search, None
+    place = await resolve(names, search.named.name)
+    cone = cone_at(place, search.named)
+    try:
+        bounded(cone.radius)
+    except ValueError as error:
+        raise BadParameters([BadParameter("name", f"{error}; name one: name,radius")]) from None
+    return at(search, cone), place._replace(radius=cone.radius)
+
+
+def place_header(search: Search, place: Place | None) -> dict[str, str]:
+    """Where the name of a search was found: as a cone that can be asked for in its stead."""
+    if place is None or search.cone is None:
+        return {}
+    return {"X-Cone": ",".join(map(repr, search.cone))}

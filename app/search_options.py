@@ -1,0 +1,30 @@
+"""How much of the archive a question sees, as a parameter."""
+
+from typing import Annotated
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+)
+from pydantic.json_schema import SkipJsonSchema
+
+from app.options import Options
+from app.values import integer
+
+
+def _batch(given: str) -> int:
+    """As in a search: pydantic's own reading knows more spellings of an integer."""
+    if (value := integer(given)) < 0:
+        raise ValueError("not a batch number")
+    return value
+
+
+class AsOf(Options):
+    """How much of the archive is to be seen."""
+
+    as_of: Annotated[int | SkipJsonSchema[None], BeforeValidator(_batch)] = Field(
+        default=None,
+        json_schema_extra={"format": "int64", "minimum": 0},
+        description="Batch number: the archive as it was after it. Every answer says its own.",
+        examples=[1],
+    )

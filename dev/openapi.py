@@ -1,0 +1,9 @@
+"""`python -m dev.openapi` prints openapi.json."""
+
+import sys
+
+from app.main import create_app
+from app.openapi import canonical
+
+if __name__ == "__main__":
+    sys.stdout.write(canonical(create_app().openapi()))
