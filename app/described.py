@@ -6,8 +6,8 @@ from typing import Annotated, Any, Final
 from fastapi import Path
 
 from app.alert_models import Stamp
+from app.answers.formats import FORMATS
 from app.examples import NIGHT, OF_FIELD
-from app.media import FORMATS
 from app.nights import DAY
 from app.problems import PROBLEM
 

@@ -11,13 +11,13 @@ from typing import Final
 from fastapi import Request, Response
 
 from app import queries, searching
+from app.answers.formats import FORMATS
+from app.answers.streams import Export, made, send_page, send_pages
+from app.answers.tabular import Table
 from app.counting import tallied
 from app.formats import alert_columns, alert_values
-from app.media import FORMATS
 from app.paging import Page, page_of
 from app.search import MAX_LIMIT, Search
-from app.streams import Export, made, send_page, send_pages
-from app.tabular import Table
 
 CHUNK: Final = MAX_LIMIT
 """Alerts read at once: an export asks nothing of the database that a page could not."""

@@ -29,6 +29,7 @@ from sqlalchemy import (
     select,
 )
 
+from app.answers.tabular import Table, shortest
 from app.covering import direction
 from app.errors import TooDear
 from app.formats import utc
@@ -36,7 +37,6 @@ from app.nights import Item, begin_of, compact
 from app.queries import Archive
 from app.sphere import direction_of
 from app.statements import Statement, compiled
-from app.tabular import Table, shortest
 from archive.columns import DOUBLE, INTEGER, REAL, TEXT, Column, Kind
 from archive.tables import FILTER_OF_FID, alert
 

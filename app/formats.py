@@ -12,9 +12,9 @@ from urllib.parse import quote
 import asyncpg
 import numpy as np
 
+from app.answers.tabular import AS_TEXT, Values, json_items, shortest
 from app.matching import KEPT, PLAIN, REALS
 from app.selection import ALERT_KEYS, COLUMNS, HAS, LINKS
-from app.tabular import AS_TEXT, Values, json_items, shortest
 from archive import times
 from archive.columns import TEXT, Column
 from archive.tables import STAMPS

@@ -8,7 +8,7 @@ decimal of a number without one.
 from collections.abc import Iterator
 from typing import Any, Final
 
-from app.media import FORMATS
+from app.answers.formats import FORMATS
 from app.search import COUNTS
 
 Json = dict[str, Any]

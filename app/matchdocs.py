@@ -2,9 +2,9 @@
 
 from typing import Any, Final
 
+from app.answers.formats import FORMATS
 from app.described import problems
 from app.matchmodels import MatchRequest
-from app.media import FORMATS
 from app.parameters import of_form, search_parameters
 from app.regions import RADIUS_FORM
 from app.search import DEFAULT_LIMIT, MAX_LIMIT

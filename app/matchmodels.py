@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from app.alert_models import Alert
-from app.models import Model
+from app.answers.models import Model
 from app.regions import MAX_RADIUS, MIN_RADIUS, RADIUS_FORM
 from app.search_models import Instant
 

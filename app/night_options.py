@@ -11,8 +11,8 @@ from pydantic import (
 from pydantic.json_schema import SkipJsonSchema
 
 from app import nights
+from app.answers.options import ListOptions, Options
 from app.examples import NIGHT
-from app.options import ListOptions, Options
 from app.search_options import AsOf
 
 

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from sqlalchemy import BindParameter, Date, Double, bindparam, func, select
 
+from app.answers.tabular import Table
 from app.errors import NotFound
 from app.examples import NIGHT
 from app.queries import Archive
 from app.statements import compiled
-from app.tabular import Table
 from archive import times
 from archive.columns import INTEGER, TEXT, Column
 from archive.tables import alert, ledger

@@ -7,17 +7,17 @@ from typing import Any, Final
 from fastapi import Request, Response
 
 from app import objects
+from app.answers.formats import FORMATS, JSON
+from app.answers.lists import table_values
+from app.answers.streams import Export, made, send_page, send_pages
+from app.answers.tabular import Table
 from app.errors import BadParameter, BadParameters
 from app.exports import is_led_back, is_whole
-from app.lists import table_values
-from app.media import FORMATS, JSON
 from app.paging import Page, page_of
 from app.queries import Archive
 from app.search import DEFAULT_LIMIT, MAX_LIMIT, Search, parse_search, refused
 from app.selection import fields_named
-from app.streams import Export, made, send_page, send_pages
 from app.summaries import KEYS, columns_of, flat
-from app.tabular import Table
 from app.values import integer
 
 MAX_OBJECTS: Final = 100_000

@@ -4,11 +4,11 @@ import orjson
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from app.answers.models import Problem
 from app.described import Json
 from app.generators import prepare
 from app.headers import add_headers
 from app.matchmodels import MatchRequest
-from app.models import Problem
 
 
 def describe(app: FastAPI) -> Json:

@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from app import assets
-from app.negotiation import send
+from app.answers.negotiation import send
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 POLICY: Final[Mapping[str, str]] = {

@@ -2,10 +2,10 @@
 
 from typing import Any, Final
 
+from app.answers.formats import FORMATS
 from app.counting import EXACT_S
 from app.examples import OF_FIELD
 from app.filters import FILTERS, NAMED, OPERATORS, Filter
-from app.media import FORMATS
 from app.objectlists import MAX_OBJECTS
 from app.regions import MAX_ACROSS, MAX_VERTICES, RADIUS_FORM
 from app.search import COUNTS, DEFAULT_LIMIT, MAX_EXPORT, MAX_LIMIT

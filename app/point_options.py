@@ -9,7 +9,7 @@ from pydantic import (
 )
 from pydantic.json_schema import SkipJsonSchema
 
-from app.options import ListOptions
+from app.answers.options import ListOptions
 from app.points import POINTS, PointKind
 from app.search_options import AsOf
 from app.selection import fields_named

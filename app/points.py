@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
 
+from app.answers.tabular import Table
 from app.selection import COLUMNS
-from app.tabular import Table
 from archive.columns import BIGINT, BOOLEAN, DOUBLE, TEXT, Column
 
 

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from app.answers.negotiation import wants_page
 from app.errors import (
     _UNAVAILABLE,
     DATABASE_ERRORS,
@@ -25,7 +26,6 @@ from app.errors import (
     UnknownName,
     reason_of,
 )
-from app.negotiation import wants_page
 from app.pages import error_page
 from app.spelling import Misspelt
 from archive.database import is_passing

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
+from app.answers.formats import FORMATS, JSON, format_named, negotiated
 from app.arcs import bent
 from app.cursor import Cursor, read_cursor
 from app.errors import BadParameter, BadParameters, unknown
 from app.filters import FIELDS, FILTERS, Clause
-from app.media import FORMATS, JSON, format_named, negotiated
 from app.regions import Cone, Named, Polygon, parse_cone, parse_named, parse_polygon
 from app.selection import default_fields, fields_named, flat
 from app.spelling import Unknown

@@ -5,11 +5,9 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field, create_model
 
+from app.answers.models import Model
+from app.answers.tabular import AS_TEXT
 from app.dictionary import COLUMNS_OF_FIELD
-from app.models import (
-    Model,
-)
-from app.tabular import AS_TEXT
 from archive.columns import Column, Kind
 
 

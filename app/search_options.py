@@ -8,7 +8,7 @@ from pydantic import (
 )
 from pydantic.json_schema import SkipJsonSchema
 
-from app.options import Options
+from app.answers.options import Options
 from app.values import integer
 
 

@@ -7,7 +7,7 @@ from pydantic import (
     Field,
 )
 
-from app.options import Options
+from app.answers.options import Options
 
 MAX_SIZE: Final = 1024
 MAX_STRIP_SIZE: Final = 189

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import asyncpg
 
+from app.answers.tabular import shortest
 from app.formats import in_path, utc
 from app.sphere import direction_of
-from app.tabular import shortest
 from archive.columns import Column, Kind
 from archive.tables import FILTER_OF_FID
 

@@ -9,12 +9,12 @@ from typing import Any, Final
 
 import orjson
 
+from app.answers.formats import FORMATS
+from app.answers.streams import apart
+from app.answers.tabular import Ending, Table, Values
 from app.crossmatch import Found, Piece
 from app.formats import alert_columns, alert_items, alert_values, some_of_alerts
-from app.media import FORMATS
 from app.search import Search
-from app.streams import apart
-from app.tabular import Ending, Table, Values
 from archive.columns import BOOLEAN, DOUBLE, INTEGER, TEXT, Column
 
 _TAGS: Final = (

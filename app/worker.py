@@ -23,14 +23,14 @@ from prometheus_client import Counter
 from sqlalchemy import Row
 
 from app import results
+from app.answers.parquet import Parquet
+from app.answers.streams import apart
+from app.answers.tabular import Ending
 from app.crossmatch import Matcher
 from app.errors import DATABASE_ERRORS, Busy, TooDear
 from app.jobs import MATCH, Jobs, Progress, queue
 from app.matchquery import parse_match
-from app.parquet import Parquet
 from app.settings import Settings
-from app.streams import apart
-from app.tabular import Ending
 from app.tagged import table_of, table_values
 from archive.errors import MarsError
 from archive.objects import ObjectStore

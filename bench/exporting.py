@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import aiohttp
 import asyncpg
 
-from app.media import FORMATS
+from app.answers.formats import FORMATS
 from app.search import parse_search
 from app.selection import columns_of
 from bench.measure import Figure

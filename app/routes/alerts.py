@@ -7,7 +7,9 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from app import queries, searching
 from app.alert_models import AlertList
-from app.answers import VARY, page_links, send_json
+from app.answers.bodies import VARY, page_links, send_json
+from app.answers.formats import JSON
+from app.answers.streams import made
 from app.counting import tallied
 from app.dependencies import (
     ArchiveDependency,
@@ -22,12 +24,10 @@ from app.described import PROBLEMS, CandidPath, list_responses
 from app.exports import send_alerts
 from app.formats import alert_items, some_of_alerts
 from app.lightcurve import light_curve
-from app.media import JSON
 from app.paging import behind, page_of
 from app.parameters import search_parameters
 from app.places import locate, place_header
 from app.point_models import AlertWithHistory
-from app.streams import made
 
 router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"], responses=PROBLEMS)
 ALONE: Final = [Depends(no_parameters)]

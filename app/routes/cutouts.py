@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app import objects, queries
+from app.answers.stored import Piece, headers_of, send_file, send_made, send_stream
 from app.astrometry import Place
 from app.dependencies import (
     ArchiveDependency,
@@ -23,7 +24,6 @@ from app.pictures import RENDERER
 from app.sending import FITS, GZIP, piece_of, send_fits, send_picture, send_with_wcs
 from app.stamp_options import FitsOptions, Look, StripLook, ZipOptions
 from app.stamps import stamps_in_order
-from app.stored import Piece, headers_of, send_file, send_made, send_stream
 from app.strips import STRIP, draw_strip
 from app.zips import ZIP, manifest, zipped
 

@@ -4,11 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from app.answers.lists import send_list
+from app.answers.options import ListOptions
 from app.dependencies import no_repeats
 from app.described import PROBLEMS, list_responses
 from app.dictionary import DICTIONARY, TABLE
-from app.lists import send_list
-from app.options import ListOptions
 from app.search_models import Dictionary
 
 router = APIRouter(

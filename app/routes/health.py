@@ -10,10 +10,10 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from app import queries
+from app.answers.models import Model
 from app.dependencies import StoreDependency
 from app.described import problems
 from app.errors import RETRY_AFTER_S, reason_of
-from app.models import Model
 
 router = APIRouter(tags=["operation"], responses=problems(429, 500))
 

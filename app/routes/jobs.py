@@ -10,7 +10,9 @@ from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy import Row
 
 from app import results
-from app.answers import send_json
+from app.answers.bodies import send_json
+from app.answers.formats import FORMATS
+from app.answers.stored import Piece, send_file
 from app.dependencies import (
     ClientDependency,
     JobsDependency,
@@ -26,9 +28,7 @@ from app.jobs import new_id
 from app.matchdocs import REFUSED_BODIES, match_body, match_parameters
 from app.matchmodels import Job
 from app.matchquery import parse_match
-from app.media import FORMATS
 from app.paging import seen_up_to
-from app.stored import Piece, send_file
 from app.targets import Target, Targets
 from app.uploads import targets_of
 from archive.errors import StoreUnavailable

@@ -5,7 +5,10 @@ from typing import Final
 from fastapi import APIRouter, Request, Response
 
 from app import bulk, legacy, queries, searching
-from app.answers import send_json
+from app.answers.bodies import send_json
+from app.answers.negotiation import wants_json
+from app.answers.stored import send_file
+from app.answers.streams import made
 from app.asking import placed
 from app.dependencies import (
     ArchiveDependency,
@@ -20,15 +23,12 @@ from app.errors import NotFound
 from app.form import read_form
 from app.front import front_page, latest_time
 from app.matching import LEGACY
-from app.negotiation import wants_json
 from app.pages import render, slashed
 from app.problems import allowed
 from app.regions import Cone
 from app.routes.alert_page import alert_page
 from app.search import Search
 from app.sending import piece_of
-from app.stored import send_file
-from app.streams import made
 from app.values import integer
 
 CANDID_DIGITS: Final = 15

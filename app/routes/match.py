@@ -5,7 +5,10 @@ from typing import Final
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from app.answers import VARY
+from app.answers.bodies import VARY
+from app.answers.encoding import coding_of
+from app.answers.formats import FORMATS, JSON
+from app.answers.streams import Breakable, compressed
 from app.crossmatch import Piece
 from app.dependencies import (
     MatcherDependency,
@@ -14,12 +17,9 @@ from app.dependencies import (
     count_match,
 )
 from app.described import PROBLEMS
-from app.encoding import coding_of
 from app.matchdocs import match_body, match_parameters, match_responses
 from app.matchmodels import MatchList
-from app.media import FORMATS, JSON
 from app.paging import seen_up_to
-from app.streams import Breakable, compressed
 from app.tagged import as_json, as_json_lines, as_table
 from app.targets import MAX_POSITIONS, Targets
 from app.uploads import targets_of

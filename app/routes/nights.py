@@ -5,7 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app import nights, objects
-from app.answers import next_link, send_json
+from app.answers.bodies import next_link, send_json
+from app.answers.lists import send_list
 from app.dependencies import (
     ArchiveDependency,
     LedgerDependency,
@@ -17,7 +18,6 @@ from app.dependencies import (
 from app.described import PROBLEMS, NightPath, list_responses
 from app.errors import NotFound
 from app.fieldcounts import table_of
-from app.lists import send_list
 from app.night_models import FieldCountList, Night, NightList
 from app.night_options import CountsOptions, NightsOptions
 

@@ -7,7 +7,9 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app import objects, queries
 from app.alert_models import AlertList
-from app.answers import VARY, page_links, send_json
+from app.answers.bodies import VARY, page_links, send_json
+from app.answers.formats import JSON
+from app.answers.lists import send_list
 from app.dependencies import (
     ArchiveDependency,
     FragmentsDependency,
@@ -21,8 +23,6 @@ from app.described import PROBLEMS, ObjectPath, list_responses
 from app.errors import BadParameter, BadParameters, NotFound
 from app.filters import FILTERS, Clause
 from app.lightcurve import light_curve, some_of_points
-from app.lists import send_list
-from app.media import JSON
 from app.object_models import ObjectList, ObjectWithFilters
 from app.objectlists import one_page, parse_objects, send_objects
 from app.parameters import object_parameters, search_parameters

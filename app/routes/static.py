@@ -6,9 +6,9 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request, Response
 
 from app import assets
+from app.answers.negotiation import accepts_gzip, not_modified
+from app.answers.stored import IMMUTABLE
 from app.errors import NotFound
-from app.negotiation import accepts_gzip, not_modified
-from app.stored import IMMUTABLE
 
 router = APIRouter(include_in_schema=False)
 

@@ -8,8 +8,8 @@ import pytest
 from fastapi import Request
 
 from app import exports
-from app.encoding import CODINGS
-from app.negotiation import accepts_gzip
+from app.answers.encoding import CODINGS
+from app.answers.negotiation import accepts_gzip
 from tests.app.conftest import Served
 
 ALERTS = "/api/v1/alerts"

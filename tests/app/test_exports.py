@@ -14,7 +14,7 @@ import pytest
 from astropy.io.votable import parse_single_table
 
 from app import exports, queries, searching
-from app.media import FORMATS
+from app.answers.formats import FORMATS
 from app.search import Search
 from tests.app import readers
 from tests.app.conftest import Served, database_of

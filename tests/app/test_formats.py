@@ -14,10 +14,10 @@ from astropy.io.votable import parse_single_table
 from astropy.io.votable.ucd import parse_ucd
 from astropy.units import Unit
 
+from app.answers.formats import FORMATS
+from app.answers.tabular import shortest, tokens
 from app.formats import utc, utcs
-from app.media import FORMATS
 from app.selection import ALERT_KEYS, COLUMNS, ON_REQUEST
-from app.tabular import shortest, tokens
 from archive.columns import REAL, TEXT, TIME, Column
 from tests import packets
 from tests.app import readers

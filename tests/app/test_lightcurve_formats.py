@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 from astropy.io.votable import parse_single_table
 
-from app.media import FORMATS
+from app.answers.formats import FORMATS
 from app.point_models import LightCurve
 from app.points import OF_KIND, POINTS, PointKind
 from tests.app import readers, sky

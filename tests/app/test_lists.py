@@ -13,8 +13,8 @@ from astropy.io.votable.ucd import parse_ucd
 from astropy.units import Unit
 
 from app import dictionary, points, summaries
-from app.media import FORMATS
-from app.tabular import Table
+from app.answers.formats import FORMATS
+from app.answers.tabular import Table
 from archive.columns import TIME
 from tests.app import readers, sky
 from tests.app.conftest import Served

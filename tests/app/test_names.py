@@ -14,8 +14,8 @@ from pydantic import SecretStr
 from pyongc import ongc
 
 from app.alert_models import Place
+from app.answers.models import Problem
 from app.catalogue import look_up
-from app.models import Problem
 from app.remotes import Remote
 from app.resolver import Names
 from app.settings import Settings

@@ -11,7 +11,7 @@ import pytest
 from astropy.io.votable import parse_single_table
 
 from app import objectlists, objects, summaries
-from app.media import FORMATS
+from app.answers.formats import FORMATS
 from tests.app import readers
 from tests.app.conftest import Served
 from tests.app.readers import READERS

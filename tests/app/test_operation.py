@@ -9,9 +9,9 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
+from app.answers.models import Problem
 from app.errors import DATABASE_ERRORS
 from app.main import create_app
-from app.models import Problem
 from app.night_models import Night, NightList
 from app.openapi import canonical
 from app.routes.health import Readiness

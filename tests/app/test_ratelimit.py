@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from app import ratelimit
-from app.models import Problem
+from app.answers.models import Problem
 from app.ratelimit import MAX_CLIENTS, RateLimit
 from app.settings import Settings
 from tests.app.conftest import Served, serving

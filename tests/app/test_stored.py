@@ -13,9 +13,9 @@ import httpx
 import pyarrow.parquet
 import pytest
 
+from app.answers.formats import FORMATS
 from app.filters import FIELDS
 from app.form import SORTS
-from app.media import FORMATS
 from app.point_models import LightCurve
 from app.selection import ALERT_KEYS, ON_REQUEST
 from tests.app.conftest import app_settings, serving

@@ -8,7 +8,7 @@ import pytest
 from starlette.requests import Request
 
 from app import assets, elsewhere, fields, plot, sphere
-from app.negotiation import wants_json, wants_page
+from app.answers.negotiation import wants_json, wants_page
 from app.pages import ENVIRONMENT
 from app.selection import ALERT_KEYS
 from tests.app.conftest import Served

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
-from app.tabular import Ending, Table, Values, cells
+from app.answers.tabular import Ending, Table, Values, cells
 from archive.columns import TIME, Column, Kind
 
 _TYPES: Final[dict[Kind, str]] = {

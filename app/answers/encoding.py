@@ -12,7 +12,7 @@ import cramjam
 from fastapi import Request
 from isal import igzip, isal_zlib
 
-from app.accepting import MAX_LENGTH, weight, weights
+from app.answers.accept import MAX_LENGTH, weight, weights
 
 _LEVEL: Final = 1
 _GZIP: Final = 31

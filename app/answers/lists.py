@@ -10,9 +10,9 @@ from typing import Any
 import orjson
 from fastapi import Request, Response
 
-from app.answers import VARY, send_file, send_json, send_table
-from app.media import FORMATS, negotiated
-from app.tabular import Ending, Table, Values
+from app.answers.bodies import VARY, send_file, send_json, send_table
+from app.answers.formats import FORMATS, negotiated
+from app.answers.tabular import Ending, Table, Values
 from archive.columns import BIGINT, Column
 
 Item = Mapping[str, Any]

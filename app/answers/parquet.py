@@ -6,7 +6,7 @@ from typing import Any, Final
 import pyarrow as pa
 from pyarrow import parquet
 
-from app.tabular import Ending, Table, Values
+from app.answers.tabular import Ending, Table, Values
 from archive.columns import TEXT, TIME, Column, Kind
 
 ROW_GROUP: Final = 10_000

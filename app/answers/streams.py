@@ -13,11 +13,11 @@ from fastapi import Request, Response
 from starlette.responses import StreamingResponse
 from starlette.types import Send
 
-from app.answers import page_links, send_table, table_headers
-from app.encoding import Coding, coding_of
+from app.answers.bodies import page_links, send_table, table_headers
+from app.answers.encoding import Coding, coding_of
+from app.answers.stored import without_body
+from app.answers.tabular import Ending, Format, Table, Values, Writer
 from app.errors import DATABASE_ERRORS
-from app.stored import without_body
-from app.tabular import Ending, Format, Table, Values, Writer
 from archive.errors import MarsError
 
 log = logging.getLogger(__name__)

@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
+from app.answers.negotiation import not_modified
 from app.errors import NotFound, RangeNotSatisfiable
-from app.negotiation import not_modified
 from archive.objects import ObjectStore
 
 IMMUTABLE: Final = "public, max-age=31536000, immutable"

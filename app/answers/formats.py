@@ -3,11 +3,11 @@
 from functools import lru_cache
 from typing import Final
 
-from app.accepting import MAX_LENGTH, weight, weights
-from app.parquet import Parquet
+from app.answers.accept import MAX_LENGTH, weight, weights
+from app.answers.parquet import Parquet
+from app.answers.tabular import Csv, Format, JsonLines
+from app.answers.votable import VOTable
 from app.spelling import Unknown
-from app.tabular import Csv, Format, JsonLines
-from app.votable import VOTable
 
 JSON: Final = "json"
 FORMATS: Final[dict[str, Format]] = {

@@ -11,8 +11,8 @@ from pydantic import (
 )
 from pydantic.json_schema import SkipJsonSchema
 
+from app.answers.formats import FORMATS, JSON, format_named
 from app.errors import BadParameters, unknown
-from app.media import FORMATS, JSON, format_named
 
 
 class Options(BaseModel):

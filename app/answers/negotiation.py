@@ -7,8 +7,8 @@ from typing import Final
 
 from fastapi import Request, Response
 
-from app.accepting import weight, weights
-from app.encoding import coding_of, codings
+from app.answers.accept import weight, weights
+from app.answers.encoding import coding_of, codings
 
 _WORTH_COMPRESSING: Final = 1000
 """Bytes; a smaller answer fits into one packet anyway."""

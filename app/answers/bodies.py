@@ -7,8 +7,8 @@ from urllib.parse import quote, urlencode
 import orjson
 from fastapi import Request, Response
 
-from app.negotiation import send
-from app.tabular import Ending, Format, Table, Values
+from app.answers.negotiation import send
+from app.answers.tabular import Ending, Format, Table, Values
 
 VARY: Final = "Accept, Accept-Encoding"
 
