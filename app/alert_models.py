@@ -10,8 +10,8 @@ from typing import Any, Final
 from pydantic import Field, create_model
 
 from app.answers.models import Model
-from app.search_models import Band, field_of, none_required
-from app.selection import ALERT_KEYS, COLUMNS, ON_REQUEST
+from app.search.models import Band, field_of, none_required
+from app.search.selection import ALERT_KEYS, COLUMNS, ON_REQUEST
 
 
 class Stamp(StrEnum):

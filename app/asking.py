@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Final
 
 from app.errors import BadForm, BadParameters, Busy, TooDear
-from app.filters import FIELDS, Clause, Filter
 from app.form import Form
 from app.places import cone_at
 from app.resolver import Names, Place, resolve
-from app.search import Search
+from app.search.filters import FIELDS, Clause, Filter
+from app.search.search import Search
 
 _NARROWING: Final = ("cone", "objectcone", "objectId", "candid")
 

@@ -9,9 +9,9 @@ from enum import Enum, auto
 from itertools import combinations
 from typing import Final
 
-from app.regions import MAX_RADIUS
-from app.search import MAX_LIMIT, SORTED_ANYWHERE, Search
-from app.sphere import separation_arcsec
+from app.search.regions import MAX_RADIUS
+from app.search.search import MAX_LIMIT, SORTED_ANYWHERE, Search
+from app.search.sphere import separation_arcsec
 
 SMALL_DEG: Final = 0.5
 """Radius of a region that holds few alerts: 400 of 20 million on average."""

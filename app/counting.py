@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from app import queries, searching
 from app.errors import TooDear
 from app.paging import Page
-from app.search import Search
+from app.search.search import Search
 
 COUNTED: Final = 10_000
 """Up to here alerts are counted: some 20 ms where no index helps."""

@@ -31,12 +31,12 @@ from sqlalchemy import (
 from app.costs import SMALL_DEG
 from app.covering import Circle, in_region
 from app.errors import TooMany
-from app.filters import Filter
 from app.matching import ANSWERED, READ
 from app.queries import Archive
-from app.regions import Cone
-from app.search import Search
-from app.selection import columns_of
+from app.search.filters import Filter
+from app.search.regions import Cone
+from app.search.search import Search
+from app.search.selection import columns_of
 from app.statements import Statement, compiled
 from app.targets import Target
 from archive.tables import alert, counter

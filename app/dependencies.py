@@ -20,10 +20,10 @@ from app.ledger import Ledger
 from app.matchquery import MatchQuery, parse_match
 from app.queries import Archive, check
 from app.resolver import Names
-from app.search import Search, parse_search
+from app.search.search import Search, parse_search
+from app.search.values import integer
 from app.settings import Settings
 from app.spelling import MAX_NAME
-from app.values import integer
 from app.walks import Walks
 from archive.objects import ObjectStore
 

@@ -7,9 +7,9 @@ from fastapi import Path
 
 from app.alert_models import Stamp
 from app.answers.formats import FORMATS
-from app.examples import NIGHT, OF_FIELD
 from app.nights import DAY
 from app.problems import PROBLEM
+from app.search.examples import NIGHT, OF_FIELD
 
 Json = dict[str, Any]
 _PROBLEM_REF: Final[Json] = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}

@@ -5,8 +5,8 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from app.positions import read_position
-from app.regions import MAX_RADIUS, MIN_RADIUS, parse_cone
-from app.values import integer, number, plain_text
+from app.search.regions import MAX_RADIUS, MIN_RADIUS, parse_cone
+from app.search.values import integer, number, plain_text
 
 COORDINATES_ARCSEC: Final = 2.0
 """Radius around typed coordinates, or one unit of their last digit if that is more."""

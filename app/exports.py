@@ -17,7 +17,7 @@ from app.answers.tabular import Table
 from app.counting import tallied
 from app.formats import alert_columns, alert_values
 from app.paging import Page, page_of
-from app.search import MAX_LIMIT, Search
+from app.search.search import MAX_LIMIT, Search
 
 CHUNK: Final = MAX_LIMIT
 """Alerts read at once: an export asks nothing of the database that a page could not."""

@@ -35,7 +35,7 @@ from app.errors import TooDear
 from app.formats import utc
 from app.nights import Item, begin_of, compact
 from app.queries import Archive
-from app.sphere import direction_of
+from app.search.sphere import direction_of
 from app.statements import Statement, compiled
 from archive.columns import DOUBLE, INTEGER, REAL, TEXT, Column, Kind
 from archive.tables import FILTER_OF_FID, alert

@@ -16,12 +16,12 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import BigInteger, Double
 
-from app.arcs import bent
 from app.errors import BadForm, BadParameter
-from app.filters import FILTERS, Clause, Filter
-from app.regions import MIN_RADIUS, Cone, Named
-from app.search import Search, Sort
-from app.values import number, plain_text
+from app.search.arcs import bent
+from app.search.filters import FILTERS, Clause, Filter
+from app.search.regions import MIN_RADIUS, Cone, Named
+from app.search.search import Search, Sort
+from app.search.values import number, plain_text
 from archive import times
 from archive.columns import CANDIDATE, DERIVED, NONE, SENTINELS
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from app.answers.tabular import AS_TEXT, Values, json_items, shortest
 from app.matching import KEPT, PLAIN, REALS
-from app.selection import ALERT_KEYS, COLUMNS, HAS, LINKS
+from app.search.selection import ALERT_KEYS, COLUMNS, HAS, LINKS
 from archive import times
 from archive.columns import TEXT, Column
 from archive.tables import STAMPS

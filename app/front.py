@@ -13,7 +13,7 @@ from app.errors import RETRY_AFTER_S, BadParameters, NotFound, ResolversSilent, 
 from app.form import FORM, PAGE_SIZE, SORTS_OFFERED, Form, read_form
 from app.pages import render
 from app.resolver import Names, Place
-from app.search import MAX_EXPORT
+from app.search.search import MAX_EXPORT
 from app.walks import Listed, Walks
 
 STAMP_PIXELS: Final = 63

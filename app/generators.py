@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from app.answers.formats import FORMATS
-from app.search import COUNTS
+from app.search.search import COUNTS
 
 Json = dict[str, Any]
 

@@ -12,7 +12,7 @@ import asyncpg
 from app.form import FORM, GROUPS, Entry
 from app.formats import in_path
 from app.pages import fixed
-from app.values import MAX_TEXT
+from app.search.values import MAX_TEXT
 from archive import times
 from archive.tables import FILTER_OF_FID
 

@@ -6,8 +6,8 @@ from app.answers.formats import FORMATS
 from app.described import problems
 from app.matchmodels import MatchRequest
 from app.parameters import of_form, search_parameters
-from app.regions import RADIUS_FORM
-from app.search import DEFAULT_LIMIT, MAX_LIMIT
+from app.search.regions import RADIUS_FORM
+from app.search.search import DEFAULT_LIMIT, MAX_LIMIT
 from app.uploads import VOTABLE
 
 Json = dict[str, Any]

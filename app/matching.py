@@ -22,9 +22,9 @@ from sqlalchemy import (
 )
 
 from app.covering import ASKED, COVERED, in_region, within
-from app.filters import Filter
 from app.ordering import beyond, order_of
-from app.search import Sort
+from app.search.filters import Filter
+from app.search.search import Sort
 from app.statements import Statement, compiled
 from archive.columns import CANDIDATE, Kind
 from archive.tables import STAMPS, alert, counter

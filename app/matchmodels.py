@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from app.alert_models import Alert
 from app.answers.models import Model
-from app.regions import MAX_RADIUS, MIN_RADIUS, RADIUS_FORM
-from app.search_models import Instant
+from app.search.models import Instant
+from app.search.regions import MAX_RADIUS, MIN_RADIUS, RADIUS_FORM
 
 
 class Radius(

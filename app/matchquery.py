@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from app.errors import BadParameter, BadParameters
-from app.regions import cone_of, parse_radius
-from app.search import MAX_LIMIT, Search, parse_search
+from app.search.regions import cone_of, parse_radius
+from app.search.search import MAX_LIMIT, Search, parse_search
 
 _REFUSED: Final = {
     "cone": "each position of the body has its own ra, dec and radius",

@@ -6,7 +6,7 @@ from pydantic import Field, create_model
 
 from app.answers.models import Model
 from app.fieldcounts import COLUMNS
-from app.search_models import Band, field_of
+from app.search.models import Band, field_of
 
 _NEXT: Final = "the night before which the next page begins, as `before` takes it; null on the last"
 

@@ -12,8 +12,8 @@ from pydantic.json_schema import SkipJsonSchema
 
 from app import nights
 from app.answers.options import ListOptions, Options
-from app.examples import NIGHT
-from app.search_options import AsOf
+from app.search.examples import NIGHT
+from app.search.options import AsOf
 
 
 def _day(given: str) -> date:

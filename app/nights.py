@@ -9,8 +9,8 @@ from sqlalchemy import BindParameter, Date, Double, bindparam, func, select
 
 from app.answers.tabular import Table
 from app.errors import NotFound
-from app.examples import NIGHT
 from app.queries import Archive
+from app.search.examples import NIGHT
 from app.statements import compiled
 from archive import times
 from archive.columns import INTEGER, TEXT, Column

@@ -5,7 +5,7 @@ from typing import Any, Final
 from pydantic import Field, create_model
 
 from app.answers.models import Model
-from app.search_models import Band, field_of, none_required
+from app.search.models import Band, field_of, none_required
 from app.summaries import BRIGHTEST, COLUMNS, TIMES
 from archive.columns import Column
 

@@ -15,10 +15,10 @@ from app.errors import BadParameter, BadParameters
 from app.exports import is_led_back, is_whole
 from app.paging import Page, page_of
 from app.queries import Archive
-from app.search import DEFAULT_LIMIT, MAX_LIMIT, Search, parse_search, refused
-from app.selection import fields_named
+from app.search.search import DEFAULT_LIMIT, MAX_LIMIT, Search, parse_search, refused
+from app.search.selection import fields_named
+from app.search.values import integer
 from app.summaries import KEYS, columns_of, flat
-from app.values import integer
 
 MAX_OBJECTS: Final = 100_000
 """Objects in an answer that is streamed: any but JSON."""

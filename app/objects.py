@@ -33,9 +33,9 @@ from app.covering import ASKED, direction, in_region, within
 from app.designations import body_of
 from app.errors import BadParameter, BadParameters, NotFound
 from app.queries import Archive
-from app.regions import Cone
-from app.search import MAX_LIMIT, Search, Sort
-from app.sphere import separation_arcsec
+from app.search.regions import Cone
+from app.search.search import MAX_LIMIT, Search, Sort
+from app.search.sphere import separation_arcsec
 from app.statements import Statement, compiled
 from app.summaries import Item, object_items
 from archive.tables import alert, counter

@@ -14,8 +14,8 @@ from sqlalchemy import (
     tuple_,
 )
 
-from app.filters import FIELDS
-from app.search import Sort
+from app.search.filters import FIELDS
+from app.search.search import Sort
 from archive.columns import SENTINELS
 from archive.tables import alert
 

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import asyncpg
 
 from app import queries, searching
-from app.cursor import Cursor
 from app.errors import BadParameter, BadParameters
-from app.filters import FILTERS, Clause
-from app.search import Search
+from app.search.cursor import Cursor
+from app.search.filters import FILTERS, Clause
+from app.search.search import Search
 
 
 class Page(NamedTuple):

@@ -4,12 +4,12 @@ from typing import Any, Final
 
 from app.answers.formats import FORMATS
 from app.counting import EXACT_S
-from app.examples import OF_FIELD
-from app.filters import FILTERS, NAMED, OPERATORS, Filter
 from app.objectlists import MAX_OBJECTS
-from app.regions import MAX_ACROSS, MAX_VERTICES, RADIUS_FORM
-from app.search import COUNTS, DEFAULT_LIMIT, MAX_EXPORT, MAX_LIMIT
-from app.values import MOMENT, NUMBER
+from app.search.examples import OF_FIELD
+from app.search.filters import FILTERS, NAMED, OPERATORS, Filter
+from app.search.regions import MAX_ACROSS, MAX_VERTICES, RADIUS_FORM
+from app.search.search import COUNTS, DEFAULT_LIMIT, MAX_EXPORT, MAX_LIMIT
+from app.search.values import MOMENT, NUMBER
 from archive.tables import FILTER_OF_FID
 
 Json = dict[str, Any]

@@ -1,9 +1,9 @@
 """A search by name: put at the place that the name has, which the answer then says."""
 
 from app.errors import BadParameter, BadParameters
-from app.regions import Cone, Named, bounded
 from app.resolver import Names, Place, resolve
-from app.search import Search, at
+from app.search.regions import Cone, Named, bounded
+from app.search.search import Search, at
 
 
 def cone_at(place: Place, named: Named) -> Cone:

@@ -7,7 +7,7 @@ from pydantic import Field, RootModel, create_model
 from app.alert_models import WholeAlert
 from app.answers.models import Model
 from app.points import HEAD, NEVER_NULL, OF_KIND, POINTS, PointKind
-from app.search_models import Band, field_of
+from app.search.models import Band, field_of
 
 _EXAMPLES: Final = {"jd": [2458318.5]}
 

@@ -11,8 +11,8 @@ from pydantic.json_schema import SkipJsonSchema
 
 from app.answers.options import ListOptions
 from app.points import POINTS, PointKind
-from app.search_options import AsOf
-from app.selection import fields_named
+from app.search.options import AsOf
+from app.search.selection import fields_named
 
 
 def _of_points(given: str) -> str:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from app.answers.tabular import Table
-from app.selection import COLUMNS
+from app.search.selection import COLUMNS
 from archive.columns import BIGINT, BOOLEAN, DOUBLE, TEXT, Column
 
 

@@ -18,7 +18,7 @@ import httpx
 import orjson
 
 from app.namecache import Found
-from app.values import MAX_TEXT, plain_text
+from app.search.values import MAX_TEXT, plain_text
 from archive.database import SQL
 
 log = logging.getLogger(__name__)

@@ -13,8 +13,8 @@ from app.designations import FORMS, Kind, Reading, interpret
 from app.errors import BadParameter, BadParameters, NotFound, ResolversSilent, UnknownName
 from app.namecache import Answer, Found, NameCache
 from app.remotes import Failed, Remote, sesame, simbad
+from app.search.sphere import mean_position
 from app.settings import Settings
-from app.sphere import mean_position
 from archive.database import make_engine
 
 ARCHIVE_ARCSEC: Final = 2.0

@@ -9,7 +9,7 @@ from typing import Final
 
 import orjson
 
-from app.regions import Cone
+from app.search.regions import Cone
 from app.targets import Target
 from archive.objects import ObjectStore
 

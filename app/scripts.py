@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from app.errors import BadParameters
 from app.form import FORM
 from app.listing import Parameters, address
-from app.search import MAX_EXPORT, parse_search
+from app.search.search import MAX_EXPORT, parse_search
 
 _TYPED: Final = {"objectId": "object_id", "objectcone": "name"}
 _TYPED_SORT: Final = {"objectId": "object_id", "id": "lco_id", "alert_candid": "candid"}

@@ -14,9 +14,9 @@ from app.matching import (
     matching,
 )
 from app.reading import Archive as Archive  # noqa: PLC0414 - who asks a query names it too
-from app.regions import MAX_RADIUS
-from app.search import DEFAULT_SORT, Search
-from app.selection import columns_of
+from app.search.regions import MAX_RADIUS
+from app.search.search import DEFAULT_SORT, Search
+from app.search.selection import columns_of
 
 
 def _asked(

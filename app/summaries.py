@@ -10,7 +10,7 @@ import asyncpg
 
 from app.answers.tabular import shortest
 from app.formats import in_path, utc
-from app.sphere import direction_of
+from app.search.sphere import direction_of
 from archive.columns import Column, Kind
 from archive.tables import FILTER_OF_FID
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 from app.errors import BadParameter, BadParameters
-from app.regions import Cone, cone_of, parse_radius
 from app.rows import Row
-from app.values import number, plain_text
+from app.search.regions import Cone, cone_of, parse_radius
+from app.search.values import number, plain_text
 
 MAX_POSITIONS: Final = 10_000
 MAX_TOLD: Final = 100

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from app import queries
 from app.counting import AT_LEAST, ESTIMATE, EXACT, tally
 from app.errors import TooDear
-from app.search import Search
+from app.search.search import Search
 
 PROBE_S: Final = 0.5
 PROBES_S: Final = 2.0

@@ -14,11 +14,11 @@ import asyncpg
 
 from app import queries, searching
 from app.asking import advising
-from app.cursor import Cursor
 from app.errors import NotFound
 from app.form import PAGE_SIZE, Form
 from app.matching import LEGACY
-from app.search import Search
+from app.search.cursor import Cursor
+from app.search.search import Search
 from archive.tables import alert
 
 MOST_OF_CLIENT: Final = 50

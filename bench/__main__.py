@@ -13,7 +13,7 @@ from pathlib import Path
 import asyncpg
 import httpx
 
-from app.search import MAX_EXPORT
+from app.search.search import MAX_EXPORT
 from bench import report
 from bench.breaking import breaking
 from bench.crowding import crowding

@@ -11,8 +11,8 @@ import aiohttp
 import asyncpg
 
 from app.answers.formats import FORMATS
-from app.search import parse_search
-from app.selection import columns_of
+from app.search.search import parse_search
+from app.search.selection import columns_of
 from bench.measure import Figure
 from bench.opening import READERS, Sums
 from dev.state import State

@@ -9,10 +9,10 @@ from typing import Any, Final, NamedTuple
 import aiohttp
 import asyncpg
 
-from app.filters import FILTERS
 from app.matching import Shape, matching
 from app.queries import HISTORIES_OF, ONE_ALERT
-from app.search import DEFAULT_SORT
+from app.search.filters import FILTERS
+from app.search.search import DEFAULT_SORT
 from app.statements import Statement
 from archive.objects import ObjectStore, open_store
 from archive.settings import ArchiveSettings

@@ -12,9 +12,9 @@ from app.errors import NotFound
 from app.formats import alert_items
 from app.lightcurve import Point, light_curve
 from app.pages import PLOTTED, POLICY, render
-from app.search import parse_search
-from app.sphere import separation_arcsec, sexagesimal
-from app.values import integer
+from app.search.search import parse_search
+from app.search.sphere import separation_arcsec, sexagesimal
+from app.search.values import integer
 from archive.tables import STAMPS
 
 router = APIRouter(include_in_schema=False)

@@ -7,12 +7,13 @@ from typing import Final
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from app import examples, queries, searching
+from app import queries, searching
 from app.errors import DATABASE_ERRORS
 from app.ledger import Ledger
 from app.openapi import canonical
-from app.search import parse_search
-from app.selection import HAS
+from app.search import examples
+from app.search.search import parse_search
+from app.search.selection import HAS
 from archive.errors import MarsError
 
 router = APIRouter(include_in_schema=False)

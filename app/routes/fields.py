@@ -8,8 +8,8 @@ from app.answers.lists import send_list
 from app.answers.options import ListOptions
 from app.dependencies import no_repeats
 from app.described import PROBLEMS, list_responses
-from app.dictionary import DICTIONARY, TABLE
-from app.search_models import Dictionary
+from app.search.dictionary import DICTIONARY, TABLE
+from app.search.models import Dictionary
 
 router = APIRouter(
     prefix="/api/v1/fields",

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Request, Response
 from app import bounds, bulk
 from app.counting import COUNTED
 from app.dependencies import SettingsDependency
-from app.filters import FILTERS
 from app.form import FORM, GROUPS, SORTS, Entry
 from app.listing import SYMBOLS, meaning
 from app.pages import render, slashed
+from app.search.filters import FILTERS
 from archive.columns import CANDIDATE, DERIVED, Column, Kind
 
 router = APIRouter(include_in_schema=False)

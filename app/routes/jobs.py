@@ -23,12 +23,12 @@ from app.dependencies import (
 )
 from app.described import PROBLEMS, bytes_of, path
 from app.errors import NotFound, TooMany
-from app.examples import JOB
 from app.jobs import new_id
 from app.matchdocs import REFUSED_BODIES, match_body, match_parameters
 from app.matchmodels import Job
 from app.matchquery import parse_match
 from app.paging import seen_up_to
+from app.search.examples import JOB
 from app.targets import Target, Targets
 from app.uploads import targets_of
 from archive.errors import StoreUnavailable

@@ -25,11 +25,11 @@ from app.front import front_page, latest_time
 from app.matching import LEGACY
 from app.pages import render, slashed
 from app.problems import allowed
-from app.regions import Cone
 from app.routes.alert_page import alert_page
-from app.search import Search
+from app.search.regions import Cone
+from app.search.search import Search
+from app.search.values import integer
 from app.sending import piece_of
-from app.values import integer
 
 CANDID_DIGITS: Final = 15
 """An id so long is a candid; a shorter one is an lco_id."""

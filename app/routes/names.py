@@ -13,7 +13,7 @@ from app.dependencies import NamesDependency, SettingsDependency, no_repeats, on
 from app.described import PROBLEMS
 from app.designations import Kind
 from app.resolver import place_of, read_name, resolve
-from app.values import MAX_TEXT
+from app.search.values import MAX_TEXT
 
 router = APIRouter()
 

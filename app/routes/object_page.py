@@ -12,7 +12,7 @@ from app.formats import alert_items
 from app.lightcurve import light_curve
 from app.pages import PLOTTED, render
 from app.routes.alert_page import API, location
-from app.sphere import separation_arcsec, sexagesimal
+from app.search.sphere import separation_arcsec, sexagesimal
 
 router = APIRouter(include_in_schema=False)
 

@@ -21,7 +21,6 @@ from app.dependencies import (
 )
 from app.described import PROBLEMS, ObjectPath, list_responses
 from app.errors import BadParameter, BadParameters, NotFound
-from app.filters import FILTERS, Clause
 from app.lightcurve import light_curve, some_of_points
 from app.object_models import ObjectList, ObjectWithFilters
 from app.objectlists import one_page, parse_objects, send_objects
@@ -30,8 +29,9 @@ from app.point_models import LightCurve
 from app.point_options import CurveOptions
 from app.points import table_of
 from app.routes.alerts import list_alerts
-from app.search import Search, parse_search
-from app.search_options import AsOf
+from app.search.filters import FILTERS, Clause
+from app.search.options import AsOf
+from app.search.search import Search, parse_search
 from app.summaries import flat
 
 router = APIRouter(prefix="/api/v1/objects", tags=["objects"], responses=PROBLEMS)

@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow.parquet
 from astropy.io.votable import parse_single_table
 
-from app.selection import COLUMNS
+from app.search.selection import COLUMNS
 from archive.columns import REAL, TEXT, TIME, Column, Kind
 
 Rows = list[dict[str, Any]]

@@ -8,7 +8,7 @@ import pytest
 
 from app.alert_models import AlertList
 from app.point_models import AlertWithHistory
-from app.selection import ALERT_KEYS
+from app.search.selection import ALERT_KEYS
 from tests.app import sky
 from tests.app.conftest import Served
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.errors import BadParameters
-from app.search import parse_search
+from app.search.search import parse_search
 from tests.app.conftest import Served
 
 LIMITS = [(350.0, 10.0), (359.5, 0.5), (10.0, 350.0), (149.0, 151.0), (180.0, 179.0), (0.0, 360.0)]

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from app.bounds import MAX_HEADERS, MAX_PARAMETERS
 from app.designations import interpret
 from app.errors import BadParameters
-from app.filters import FILTERS
 from app.form import KNOWN
 from app.main import create_app
-from app.search import PAGE_PARAMETERS, parse_search
+from app.search.filters import FILTERS
+from app.search.search import PAGE_PARAMETERS, parse_search
+from app.search.values import MAX_TEXT, moment, number
 from app.spelling import MAX_SUGGESTIONS
-from app.values import MAX_TEXT, moment, number
 from tests.app.addresses import Address, addresses
 from tests.app.conftest import Served
 from tests.conftest import lines_at_the_end

@@ -8,7 +8,7 @@ from astropy.coordinates import SkyCoord
 
 from app import matching, queries, searching
 from app.gate import Gate
-from app.search import DEFAULT_SORT, parse_search
+from app.search.search import DEFAULT_SORT, parse_search
 from archive.database import make_engine
 from tests.app import sky
 from tests.app.conftest import Served, database_of

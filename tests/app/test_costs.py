@@ -9,7 +9,7 @@ import pytest
 from app import matching, queries, statements
 from app.costs import Cost, cost_of, cost_of_all
 from app.form import read_form
-from app.search import Search, parse_search
+from app.search.search import Search, parse_search
 from tests.app.conftest import Served
 
 LITTLE = [

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from app.cursor import Cursor, read_cursor
+from app.search.cursor import Cursor, read_cursor
 
 INT64 = st.integers(0, 2**63 - 1)
 VALUES = st.one_of(

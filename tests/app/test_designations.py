@@ -8,7 +8,7 @@ import pytest
 
 from app.designations import Kind, interpret
 from app.positions import read_position
-from app.sphere import mean_position
+from app.search.sphere import mean_position
 
 M31 = (10.684583, 41.269167)
 ARCSEC = 1 / 3600

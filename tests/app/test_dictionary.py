@@ -6,8 +6,8 @@ from typing import Any
 
 import fastavro
 
-from app.search_models import Dictionary
-from app.selection import ALERT_KEYS, SELECTABLE
+from app.search.models import Dictionary
+from app.search.selection import ALERT_KEYS, SELECTABLE
 from archive.columns import CANDIDATE, DERIVED
 from tests.app.conftest import Served
 

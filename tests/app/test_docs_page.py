@@ -11,7 +11,7 @@ import pytest
 from playwright.async_api import Locator, Page, async_playwright, expect
 from pydantic import SecretStr
 
-from app.examples import JOB, NIGHT, OF_FIELD
+from app.search.examples import JOB, NIGHT, OF_FIELD
 from dev.simulator import simulate
 from tests import packets
 from tests.app.conftest import Served, fresh_archive, serving, take_in

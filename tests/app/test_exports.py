@@ -15,7 +15,7 @@ from astropy.io.votable import parse_single_table
 
 from app import exports, queries, searching
 from app.answers.formats import FORMATS
-from app.search import Search
+from app.search.search import Search
 from tests.app import readers
 from tests.app.conftest import Served, database_of
 from tests.conftest import url_of

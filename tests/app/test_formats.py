@@ -17,7 +17,7 @@ from astropy.units import Unit
 from app.answers.formats import FORMATS
 from app.answers.tabular import shortest, tokens
 from app.formats import utc, utcs
-from app.selection import ALERT_KEYS, COLUMNS, ON_REQUEST
+from app.search.selection import ALERT_KEYS, COLUMNS, ON_REQUEST
 from archive.columns import REAL, TEXT, TIME, Column
 from tests import packets
 from tests.app import readers

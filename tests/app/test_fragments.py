@@ -9,7 +9,7 @@ from app import fragments, queries, searching
 from app.formats import alert_items
 from app.fragments import Fragments
 from app.gate import Gate
-from app.search import parse_search
+from app.search.search import parse_search
 from archive.database import make_engine
 from tests.app.conftest import Served
 

@@ -13,9 +13,9 @@ import pytest
 from app import walks
 from app.bounds import ANY_BODY
 from app.bulk import MAX_ALERTS, MAX_QUERIES
-from app.cursor import Cursor
 from app.form import FORM, PAGE_SIZE, SORTS
 from app.legacy import CANDIDATE_KEYS
+from app.search.cursor import Cursor
 from tests import packets
 from tests.app import sky
 from tests.app.conftest import Served, database_of, fresh_archive, serving, take_in

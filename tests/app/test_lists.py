@@ -12,9 +12,10 @@ from astropy.io.votable import parse_single_table
 from astropy.io.votable.ucd import parse_ucd
 from astropy.units import Unit
 
-from app import dictionary, points, summaries
+from app import points, summaries
 from app.answers.formats import FORMATS
 from app.answers.tabular import Table
+from app.search import dictionary
 from archive.columns import TIME
 from tests.app import readers, sky
 from tests.app.conftest import Served

@@ -20,8 +20,8 @@ from app import crossmatch, queries
 from app.crossmatch import Matcher
 from app.gate import Gate
 from app.matchmodels import MatchList
-from app.regions import Cone
-from app.search import Search
+from app.search.regions import Cone
+from app.search.search import Search
 from app.targets import Target
 from archive.database import make_engine
 from tests.app import sky

@@ -6,8 +6,8 @@ import pytest
 
 from app.alert_models import AlertList
 from app.errors import BadParameters
-from app.regions import Named
-from app.search import parse_search
+from app.search.regions import Named
+from app.search.search import parse_search
 from tests import packets
 from tests.app import sky
 from tests.app.cds import SKY, serving_cds

@@ -6,7 +6,7 @@ import pytest
 
 from app import matching
 from app.errors import BadParameters
-from app.search import DEFAULT_SORT, parse_search
+from app.search.search import DEFAULT_SORT, parse_search
 from tests.app.conftest import Served, database_of
 from tests.app.test_cones import all_alerts
 from tests.conftest import url_of

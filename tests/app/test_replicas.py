@@ -20,7 +20,7 @@ from app.errors import DATABASE_ERRORS, BadParameters
 from app.gate import Gate
 from app.ledger import Ledger
 from app.paging import page_of
-from app.search import parse_search
+from app.search.search import parse_search
 from app.settings import Settings
 from archive.database import at_primary, make_engine
 from tests import packets

@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy.dialects import postgresql
 
 from app.errors import BadParameters
-from app.filters import FIELDS, FILTERS, NAMED, Filter
-from app.regions import Cone
-from app.search import Search, Sort, parse_search
+from app.search.filters import FIELDS, FILTERS, NAMED, Filter
+from app.search.regions import Cone
+from app.search.search import Search, Sort, parse_search
 
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 

@@ -14,10 +14,10 @@ import pyarrow.parquet
 import pytest
 
 from app.answers.formats import FORMATS
-from app.filters import FIELDS
 from app.form import SORTS
 from app.point_models import LightCurve
-from app.selection import ALERT_KEYS, ON_REQUEST
+from app.search.filters import FIELDS
+from app.search.selection import ALERT_KEYS, ON_REQUEST
 from tests.app.conftest import app_settings, serving
 from tests.app.odd_stamps import odd_stamps
 from tests.app.stored import Row, store

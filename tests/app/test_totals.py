@@ -11,7 +11,7 @@ from app.errors import TooDear
 from app.form import read_form
 from app.gate import Gate
 from app.queries import Archive
-from app.search import Search
+from app.search.search import Search
 from app.totals import Blame, Total
 from archive.database import make_engine
 from tests.app.conftest import Served, database_of

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from app import assets, elsewhere, fields, plot, sphere
+from app import assets, elsewhere, fields, plot
 from app.answers.negotiation import wants_json, wants_page
 from app.pages import ENVIRONMENT
-from app.selection import ALERT_KEYS
+from app.search import sphere
+from app.search.selection import ALERT_KEYS
 from tests.app.conftest import Served
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"

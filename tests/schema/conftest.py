@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.examples import OF_FIELD
+from app.search.examples import OF_FIELD
 from consumer.backfill import backfill, total_of
 from dev.simulator import simulate
 from tests import packets

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from app.examples import JOB, NIGHT
+from app.search.examples import JOB, NIGHT
 from consumer.ingest import Batch, ingest
 from consumer.sorting import Raw
 from dev.simulator import simulate

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from app.selection import COLUMNS
+from app.search.selection import COLUMNS
 from archive.columns import REAL
 from tests.sdks.clients import (
     CLIENTS,

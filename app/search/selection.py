@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from app.search.values import plain_text
 from app.spelling import Unknown
-from app.values import plain_text
 from archive.columns import CANDIDATE, COMPUTED, DERIVED, TEXT, Column
 from archive.tables import STAMPS
 

@@ -9,7 +9,7 @@ from pydantic import (
 from pydantic.json_schema import SkipJsonSchema
 
 from app.answers.options import Options
-from app.values import integer
+from app.search.values import integer
 
 
 def _batch(given: str) -> int:

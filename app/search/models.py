@@ -7,7 +7,7 @@ from pydantic import Field, create_model
 
 from app.answers.models import Model
 from app.answers.tabular import AS_TEXT
-from app.dictionary import COLUMNS_OF_FIELD
+from app.search.dictionary import COLUMNS_OF_FIELD
 from archive.columns import Column, Kind
 
 

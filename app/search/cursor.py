@@ -10,7 +10,7 @@ import hashlib
 import json
 from typing import Final, NamedTuple
 
-from app.values import Value
+from app.search.values import Value
 
 _MAX_LENGTH: Final = 24_000
 """A name may have 2,700 bytes, each of which JSON may write as six."""

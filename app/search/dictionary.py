@@ -3,8 +3,8 @@
 from typing import Any, Final
 
 from app.answers.tabular import AS_TEXT, Table
-from app.filters import FIELDS, Field
-from app.selection import ALERT_KEYS, COLUMNS, LINKS, SELECTABLE
+from app.search.filters import FIELDS, Field
+from app.search.selection import ALERT_KEYS, COLUMNS, LINKS, SELECTABLE
 from archive.columns import BOOLEAN, TEXT, Column, Kind
 
 _TYPES: Final[dict[Kind, str]] = {

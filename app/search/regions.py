@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from itertools import combinations, pairwise
 from typing import Final, NamedTuple
 
-from app.sphere import Vector, unit_vector
-from app.values import NUMBER, number, plain_text
+from app.search.sphere import Vector, unit_vector
+from app.search.values import NUMBER, number, plain_text
 
 MAX_RADIUS: Final = 10.0
 MIN_RADIUS: Final = 1e-9

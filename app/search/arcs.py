@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from app.filters import Clause
+from app.search.filters import Clause
 
 ROUND: Final = ("ra", "l")
 """Fields that go from 0 to 360 degrees and on at 0."""

@@ -24,8 +24,8 @@ from sqlalchemy import (
 from sqlalchemy.sql.elements import Grouping
 from sqlalchemy.types import TypeEngine
 
-from app.examples import OF_FIELD, OF_FILTER
-from app.values import (
+from app.search.examples import OF_FIELD, OF_FILTER
+from app.search.values import (
     Parse,
     Value,
     angle,

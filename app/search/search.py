@@ -11,14 +11,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 from app.answers.formats import FORMATS, JSON, format_named, negotiated
-from app.arcs import bent
-from app.cursor import Cursor, read_cursor
 from app.errors import BadParameter, BadParameters, unknown
-from app.filters import FIELDS, FILTERS, Clause
-from app.regions import Cone, Named, Polygon, parse_cone, parse_named, parse_polygon
-from app.selection import default_fields, fields_named, flat
+from app.search.arcs import bent
+from app.search.cursor import Cursor, read_cursor
+from app.search.filters import FIELDS, FILTERS, Clause
+from app.search.regions import Cone, Named, Polygon, parse_cone, parse_named, parse_polygon
+from app.search.selection import default_fields, fields_named, flat
+from app.search.values import integer, plain_text
 from app.spelling import Unknown
-from app.values import integer, plain_text
 
 DEFAULT_LIMIT: Final = 100
 MAX_LIMIT: Final = 1000
