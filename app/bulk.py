@@ -9,12 +9,12 @@ from typing import Any, Final
 import orjson
 from fastapi import Request
 
-from app import queries, searching
+from app.alerts import queries, searching
+from app.alerts.fragments import Fragments
+from app.alerts.matching import LEGACY
 from app.asking import advising, placed
 from app.errors import BadForm, BadParameter, BodyTooLarge, TooDear
 from app.form import KNOWN, Form, read_form
-from app.fragments import Fragments
-from app.matching import LEGACY
 from app.resolver import Names
 
 MAX_QUERIES: Final = 1000

@@ -28,16 +28,16 @@ from sqlalchemy import (
     true,
 )
 
-from app.costs import SMALL_DEG
-from app.covering import Circle, in_region
+from app.alerts.costs import SMALL_DEG
+from app.alerts.covering import Circle, in_region
+from app.alerts.matching import ANSWERED, READ
+from app.alerts.queries import Archive
+from app.alerts.statements import Statement, compiled
 from app.errors import TooMany
-from app.matching import ANSWERED, READ
-from app.queries import Archive
 from app.search.filters import Filter
 from app.search.regions import Cone
 from app.search.search import Search
 from app.search.selection import columns_of
-from app.statements import Statement, compiled
 from app.targets import Target
 from archive.tables import alert, counter
 

@@ -9,16 +9,16 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Request
 
+from app.alerts.fragments import Fragments
+from app.alerts.gate import Asker
+from app.alerts.queries import Archive, check
 from app.clients import client_of
 from app.crossmatch import Matcher
 from app.errors import BadParameter, BadParameters, NoJobs, NotFound, unknown
 from app.fieldcounts import NightCounts
-from app.fragments import Fragments
-from app.gate import Asker
 from app.jobs import Jobs
 from app.ledger import Ledger
 from app.matchquery import MatchQuery, parse_match
-from app.queries import Archive, check
 from app.resolver import Names
 from app.search.search import Search, parse_search
 from app.search.values import integer

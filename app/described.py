@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import Path
 
-from app.alert_models import Stamp
+from app.alerts.models import Stamp
 from app.answers.formats import FORMATS
 from app.nights import DAY
 from app.problems import PROBLEM

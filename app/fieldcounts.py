@@ -29,14 +29,14 @@ from sqlalchemy import (
     select,
 )
 
+from app.alerts.covering import direction
+from app.alerts.items import utc
+from app.alerts.queries import Archive
+from app.alerts.statements import Statement, compiled
 from app.answers.tabular import Table, shortest
-from app.covering import direction
 from app.errors import TooDear
-from app.formats import utc
 from app.nights import Item, begin_of, compact
-from app.queries import Archive
 from app.search.sphere import direction_of
-from app.statements import Statement, compiled
 from archive.columns import DOUBLE, INTEGER, REAL, TEXT, Column, Kind
 from archive.tables import FILTER_OF_FID, alert
 

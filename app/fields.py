@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from app.alert_models import Alert
+from app.alerts.models import Alert
 from archive.columns import CANDIDATE, DERIVED
 
 

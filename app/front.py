@@ -7,7 +7,8 @@ from typing import Any, Final, NamedTuple
 
 from fastapi import Request, Response
 
-from app import counting, listing, queries, scripts, searching, totals
+from app import listing, scripts, totals
+from app.alerts import counting, queries, searching
 from app.asking import around, position
 from app.errors import RETRY_AFTER_S, BadParameters, NotFound, ResolversSilent, TooDear, reason_of
 from app.form import FORM, PAGE_SIZE, SORTS_OFFERED, Form, read_form

@@ -12,10 +12,10 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import ARRAY, BigInteger, Date, Integer, any_, bindparam, func, select, true
 
+from app.alerts.queries import Archive
+from app.alerts.statements import Statement, compiled
 from app.errors import TooDear
 from app.nights import OUTCOMES, Item, compact
-from app.queries import Archive
-from app.statements import Statement, compiled
 from archive.tables import counter, ledger
 
 MOST: Final = 10_000

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import asyncpg
 
+from app.alerts.matching import KEPT, LEGACY, PLAIN, REALS
+from app.alerts.ordering import EMPTY_TEXTS
 from app.lightcurve import latest
-from app.matching import KEPT, LEGACY, PLAIN, REALS
-from app.ordering import EMPTY_TEXTS
 from archive import times
 from archive.columns import CANDIDATE, NONE, SENTINELS
 from archive.tables import FILTER_OF_FID

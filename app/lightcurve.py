@@ -20,8 +20,8 @@ from typing import Any, Final
 
 import asyncpg
 
+from app.alerts.items import utcs
 from app.answers.tabular import shortest
-from app.formats import utcs
 from archive import times
 from archive.tables import FILTER_OF_FID, HISTORIES
 

@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 
 import asyncpg
 
+from app.alerts.items import in_path
 from app.form import FORM, GROUPS, Entry
-from app.formats import in_path
 from app.pages import fixed
 from app.search.values import MAX_TEXT
 from archive import times

@@ -10,13 +10,15 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
+from app.alerts.archive import open_archive
+from app.alerts.fragments import Fragments
+from app.alerts.items import alert_items
+from app.alerts.queries import check
 from app.bounds import Bounds
 from app.clients import networks_of
 from app.crossmatch import Matcher
 from app.errors import DATABASE_ERRORS, reason_of
 from app.fieldcounts import NightCounts
-from app.formats import alert_items
-from app.fragments import Fragments
 from app.jobs import open_jobs
 from app.ledger import Ledger
 from app.legacy import legacy_items
@@ -24,9 +26,7 @@ from app.metrics import Metrics
 from app.middleware import Surroundings
 from app.openapi import describe
 from app.problems import add_error_handlers
-from app.queries import check
 from app.ratelimit import RateLimit
-from app.reading import open_archive
 from app.resolver import open_names
 from app.routes import (
     alert_page,

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from app.alert_models import Alert
+from app.alerts.models import Alert
 from app.answers.models import Model
 from app.search.models import Instant
 from app.search.regions import MAX_RADIUS, MIN_RADIUS, RADIUS_FORM

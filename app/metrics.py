@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import QueuePool
 
 if TYPE_CHECKING:
-    from app.gate import Gate
+    from app.alerts.gate import Gate
 
 
 class Metrics:

@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from app.alerts.items import utc
 from app.fieldcounts import BANDS, Counted, Exposures
-from app.formats import utc
 from app.listing import address
 from app.nights import Item, midnight_of
 from app.plot import BANDS as SYMBOLS

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from sqlalchemy import BindParameter, Date, Double, bindparam, func, select
 
+from app.alerts.queries import Archive
+from app.alerts.statements import compiled
 from app.answers.tabular import Table
 from app.errors import NotFound
-from app.queries import Archive
 from app.search.examples import NIGHT
-from app.statements import compiled
 from archive import times
 from archive.columns import INTEGER, TEXT, Column
 from archive.tables import alert, ledger

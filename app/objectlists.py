@@ -7,14 +7,14 @@ from typing import Any, Final
 from fastapi import Request, Response
 
 from app import objects
+from app.alerts.exports import is_led_back, is_whole
+from app.alerts.paging import Page, page_of
+from app.alerts.queries import Archive
 from app.answers.formats import FORMATS, JSON
 from app.answers.lists import table_values
 from app.answers.streams import Export, made, send_page, send_pages
 from app.answers.tabular import Table
 from app.errors import BadParameter, BadParameters
-from app.exports import is_led_back, is_whole
-from app.paging import Page, page_of
-from app.queries import Archive
 from app.search.search import DEFAULT_LIMIT, MAX_LIMIT, Search, parse_search, refused
 from app.search.selection import fields_named
 from app.search.values import integer

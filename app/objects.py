@@ -28,15 +28,15 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.sql.elements import Grouping
 
-from app.costs import Cost, cost_of_all
-from app.covering import ASKED, direction, in_region, within
+from app.alerts.costs import Cost, cost_of_all
+from app.alerts.covering import ASKED, direction, in_region, within
+from app.alerts.queries import Archive
+from app.alerts.statements import Statement, compiled
 from app.designations import body_of
 from app.errors import BadParameter, BadParameters, NotFound
-from app.queries import Archive
 from app.search.regions import Cone
 from app.search.search import MAX_LIMIT, Search, Sort
 from app.search.sphere import separation_arcsec
-from app.statements import Statement, compiled
 from app.summaries import Item, object_items
 from archive.tables import alert, counter
 

@@ -2,8 +2,8 @@
 
 from typing import Any, Final
 
+from app.alerts.counting import EXACT_S
 from app.answers.formats import FORMATS
-from app.counting import EXACT_S
 from app.objectlists import MAX_OBJECTS
 from app.search.examples import OF_FIELD
 from app.search.filters import FILTERS, NAMED, OPERATORS, Filter

@@ -4,7 +4,7 @@ from typing import Any, Final, Literal
 
 from pydantic import Field, RootModel, create_model
 
-from app.alert_models import WholeAlert
+from app.alerts.models import WholeAlert
 from app.answers.models import Model
 from app.points import HEAD, NEVER_NULL, OF_KIND, POINTS, PointKind
 from app.search.models import Band, field_of

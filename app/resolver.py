@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 
 import httpx
 
-from app import catalogue, queries
+from app import catalogue
+from app.alerts import queries
 from app.designations import FORMS, Kind, Reading, interpret
 from app.errors import BadParameter, BadParameters, NotFound, ResolversSilent, UnknownName
 from app.namecache import Answer, Found, NameCache

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import asyncpg
 
+from app.alerts.items import in_path, utc
 from app.answers.tabular import shortest
-from app.formats import in_path, utc
 from app.search.sphere import direction_of
 from archive.columns import Column, Kind
 from archive.tables import FILTER_OF_FID

@@ -9,11 +9,11 @@ from typing import Any, Final
 
 import orjson
 
+from app.alerts.items import alert_columns, alert_items, alert_values, some_of_alerts
 from app.answers.formats import FORMATS
 from app.answers.streams import apart
 from app.answers.tabular import Ending, Table, Values
 from app.crossmatch import Found, Piece
-from app.formats import alert_columns, alert_items, alert_values, some_of_alerts
 from app.search.search import Search
 from archive.columns import BOOLEAN, DOUBLE, INTEGER, TEXT, Column
 

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import Final, NamedTuple
 
-from app import queries
-from app.counting import AT_LEAST, ESTIMATE, EXACT, tally
+from app.alerts import queries
+from app.alerts.counting import AT_LEAST, ESTIMATE, EXACT, tally
 from app.errors import TooDear
 from app.search.search import Search
 

@@ -12,11 +12,11 @@ from typing import Any, Final, NamedTuple
 
 import asyncpg
 
-from app import queries, searching
+from app.alerts import queries, searching
+from app.alerts.matching import LEGACY
 from app.asking import advising
 from app.errors import NotFound
 from app.form import PAGE_SIZE, Form
-from app.matching import LEGACY
 from app.search.cursor import Cursor
 from app.search.search import Search
 from archive.tables import alert

@@ -9,11 +9,11 @@ from typing import Any, Final, NamedTuple
 import aiohttp
 import asyncpg
 
-from app.matching import Shape, matching
-from app.queries import HISTORIES_OF, ONE_ALERT
+from app.alerts.matching import Shape, matching
+from app.alerts.queries import HISTORIES_OF, ONE_ALERT
+from app.alerts.statements import Statement
 from app.search.filters import FILTERS
 from app.search.search import DEFAULT_SORT
-from app.statements import Statement
 from archive.objects import ObjectStore, open_store
 from archive.settings import ArchiveSettings
 from bench.measure import Ask, Figure, ask, compare, p50_figure

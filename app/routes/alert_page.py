@@ -6,10 +6,11 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
-from app import elsewhere, fields, plot, queries, searching
+from app import elsewhere, fields, plot
+from app.alerts import queries, searching
+from app.alerts.items import alert_items
 from app.dependencies import ArchiveDependency
 from app.errors import NotFound
-from app.formats import alert_items
 from app.lightcurve import Point, light_curve
 from app.pages import PLOTTED, POLICY, render
 from app.search.search import parse_search

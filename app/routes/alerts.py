@@ -5,12 +5,15 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from app import queries, searching
-from app.alert_models import AlertList
+from app.alerts import queries, searching
+from app.alerts.counting import tallied
+from app.alerts.exports import send_alerts
+from app.alerts.items import alert_items, some_of_alerts
+from app.alerts.models import AlertList
+from app.alerts.paging import behind, page_of
 from app.answers.bodies import VARY, page_links, send_json
 from app.answers.formats import JSON
 from app.answers.streams import made
-from app.counting import tallied
 from app.dependencies import (
     ArchiveDependency,
     FragmentsDependency,
@@ -21,10 +24,7 @@ from app.dependencies import (
     no_parameters,
 )
 from app.described import PROBLEMS, CandidPath, list_responses
-from app.exports import send_alerts
-from app.formats import alert_items, some_of_alerts
 from app.lightcurve import light_curve
-from app.paging import behind, page_of
 from app.parameters import search_parameters
 from app.places import locate, place_header
 from app.point_models import AlertWithHistory

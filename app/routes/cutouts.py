@@ -8,7 +8,8 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from app import objects, queries
+from app import objects
+from app.alerts import queries
 from app.answers.stored import Piece, headers_of, send_file, send_made, send_stream
 from app.astrometry import Place
 from app.dependencies import (

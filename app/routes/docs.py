@@ -7,7 +7,7 @@ from typing import Final
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from app import queries, searching
+from app.alerts import queries, searching
 from app.errors import DATABASE_ERRORS
 from app.ledger import Ledger
 from app.openapi import canonical

@@ -9,7 +9,7 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from app import queries
+from app.alerts import queries
 from app.answers.models import Model
 from app.dependencies import StoreDependency
 from app.described import problems

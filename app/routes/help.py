@@ -6,7 +6,7 @@ from urllib.parse import quote, urlencode
 from fastapi import APIRouter, Request, Response
 
 from app import bounds, bulk
-from app.counting import COUNTED
+from app.alerts.counting import COUNTED
 from app.dependencies import SettingsDependency
 from app.form import FORM, GROUPS, SORTS, Entry
 from app.listing import SYMBOLS, meaning

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy import Row
 
 from app import results
+from app.alerts.paging import seen_up_to
 from app.answers.bodies import send_json
 from app.answers.formats import FORMATS
 from app.answers.stored import Piece, send_file
@@ -27,7 +28,6 @@ from app.jobs import new_id
 from app.matchdocs import REFUSED_BODIES, match_body, match_parameters
 from app.matchmodels import Job
 from app.matchquery import parse_match
-from app.paging import seen_up_to
 from app.search.examples import JOB
 from app.targets import Target, Targets
 from app.uploads import targets_of

@@ -4,7 +4,9 @@ from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
-from app import bulk, legacy, queries, searching
+from app import bulk, legacy
+from app.alerts import queries, searching
+from app.alerts.matching import LEGACY
 from app.answers.bodies import send_json
 from app.answers.negotiation import wants_json
 from app.answers.stored import send_file
@@ -22,7 +24,6 @@ from app.dependencies import (
 from app.errors import NotFound
 from app.form import read_form
 from app.front import front_page, latest_time
-from app.matching import LEGACY
 from app.pages import render, slashed
 from app.problems import allowed
 from app.routes.alert_page import alert_page

@@ -5,6 +5,7 @@ from typing import Final
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from app.alerts.paging import seen_up_to
 from app.answers.bodies import VARY
 from app.answers.encoding import coding_of
 from app.answers.formats import FORMATS, JSON
@@ -19,7 +20,6 @@ from app.dependencies import (
 from app.described import PROBLEMS
 from app.matchdocs import match_body, match_parameters, match_responses
 from app.matchmodels import MatchList
-from app.paging import seen_up_to
 from app.tagged import as_json, as_json_lines, as_table
 from app.targets import MAX_POSITIONS, Targets
 from app.uploads import targets_of

@@ -6,7 +6,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from app.alert_models import Place
+from app.alerts.models import Place
 from app.answers.bodies import send_json
 from app.catalogue import CREDIT
 from app.dependencies import NamesDependency, SettingsDependency, no_repeats, only

@@ -6,9 +6,10 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
-from app import elsewhere, objects, plot, queries, searching
+from app import elsewhere, objects, plot
+from app.alerts import queries, searching
+from app.alerts.items import alert_items
 from app.dependencies import ArchiveDependency
-from app.formats import alert_items
 from app.lightcurve import light_curve
 from app.pages import PLOTTED, render
 from app.routes.alert_page import API, location

@@ -5,8 +5,9 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from app import objects, queries
-from app.alert_models import AlertList
+from app import objects
+from app.alerts import queries
+from app.alerts.models import AlertList
 from app.answers.bodies import VARY, page_links, send_json
 from app.answers.formats import JSON
 from app.answers.lists import send_list

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 
-from app.alert_models import AlertList
+from app.alerts.models import AlertList
 from app.point_models import AlertWithHistory
 from app.search.selection import ALERT_KEYS
 from tests.app import sky

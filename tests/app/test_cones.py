@@ -6,8 +6,8 @@ import pytest
 from astropy import units
 from astropy.coordinates import SkyCoord
 
-from app import matching, queries, searching
-from app.gate import Gate
+from app.alerts import matching, queries, searching
+from app.alerts.gate import Gate
 from app.search.search import DEFAULT_SORT, parse_search
 from archive.database import make_engine
 from tests.app import sky

@@ -6,8 +6,8 @@ from urllib.parse import parse_qsl
 import httpx
 import pytest
 
-from app import matching, queries, statements
-from app.costs import Cost, cost_of, cost_of_all
+from app.alerts import matching, queries, statements
+from app.alerts.costs import Cost, cost_of, cost_of_all
 from app.form import read_form
 from app.search.search import Search, parse_search
 from tests.app.conftest import Served

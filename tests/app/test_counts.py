@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app import totals
-from app.alert_models import AlertList
+from app.alerts.models import AlertList
 from tests.app.conftest import Served
 from tests.app.test_totals import archive as analysed
 

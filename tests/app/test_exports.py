@@ -13,7 +13,7 @@ import pyarrow.parquet
 import pytest
 from astropy.io.votable import parse_single_table
 
-from app import exports, queries, searching
+from app.alerts import exports, queries, searching
 from app.answers.formats import FORMATS
 from app.search.search import Search
 from tests.app import readers

@@ -14,9 +14,9 @@ from astropy.io.votable import parse_single_table
 from astropy.io.votable.ucd import parse_ucd
 from astropy.units import Unit
 
+from app.alerts.items import utc, utcs
 from app.answers.formats import FORMATS
 from app.answers.tabular import shortest, tokens
-from app.formats import utc, utcs
 from app.search.selection import ALERT_KEYS, COLUMNS, ON_REQUEST
 from archive.columns import REAL, TEXT, TIME, Column
 from tests import packets

@@ -5,10 +5,10 @@ from typing import Any
 import orjson
 import pytest
 
-from app import fragments, queries, searching
-from app.formats import alert_items
-from app.fragments import Fragments
-from app.gate import Gate
+from app.alerts import fragments, queries, searching
+from app.alerts.fragments import Fragments
+from app.alerts.gate import Gate
+from app.alerts.items import alert_items
 from app.search.search import parse_search
 from archive.database import make_engine
 from tests.app.conftest import Served

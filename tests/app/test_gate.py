@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app import gate
+from app.alerts import gate
+from app.alerts.gate import Gate
 from app.errors import Busy
-from app.gate import Gate
 from tests.app import sky
 from tests.app.conftest import Served, database_of, serving
 from tests.conftest import url_of

@@ -9,11 +9,11 @@ import asyncpg
 import pytest
 
 from app import ledger
+from app.alerts.gate import Gate
+from app.alerts.queries import Archive
 from app.errors import TooDear
-from app.gate import Gate
 from app.ledger import Ledger
 from app.nights import OUTCOMES, Item
-from app.queries import Archive
 from app.settings import Settings
 from archive.database import make_engine
 from tests import packets

@@ -16,9 +16,10 @@ import pytest
 from astropy.coordinates import SkyCoord
 from astropy.io import votable
 
-from app import crossmatch, queries
+from app import crossmatch
+from app.alerts import queries
+from app.alerts.gate import Gate
 from app.crossmatch import Matcher
-from app.gate import Gate
 from app.matchmodels import MatchList
 from app.search.regions import Cone
 from app.search.search import Search

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.alert_models import AlertList
+from app.alerts.models import AlertList
 from app.errors import BadParameters
 from app.search.regions import Named
 from app.search.search import parse_search

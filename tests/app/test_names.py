@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr
 from pyongc import ongc
 
-from app.alert_models import Place
+from app.alerts.models import Place
 from app.answers.models import Problem
 from app.catalogue import look_up
 from app.remotes import Remote

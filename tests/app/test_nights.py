@@ -17,11 +17,11 @@ from astropy.io.votable import parse_single_table
 from astropy.io.votable.ucd import parse_ucd
 
 from app import fieldcounts, nights
+from app.alerts.gate import Gate
+from app.alerts.queries import Archive
 from app.errors import TooDear
 from app.fieldcounts import NightCounts
-from app.gate import Gate
 from app.night_models import FieldCountList, Night, NightList
-from app.queries import Archive
 from archive import times
 from archive.database import make_engine
 from tests import packets

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.gate import Gate
-from app.queries import Archive, stamps
+from app.alerts.gate import Gate
+from app.alerts.queries import Archive, stamps
 from app.settings import Settings
 from app.stamp_options import MAX_STRIP, MAX_ZIP, StripLook
 from app.strips import draw_strip

@@ -4,7 +4,7 @@ import asyncpg
 import numpy as np
 import pytest
 
-from app import matching
+from app.alerts import matching
 from app.errors import BadParameters
 from app.search.search import DEFAULT_SORT, parse_search
 from tests.app.conftest import Served, database_of

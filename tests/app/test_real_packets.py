@@ -10,7 +10,7 @@ import pytest
 from astropy import units
 from astropy.coordinates import SkyCoord
 
-from app.costs import SMALL_DEG
+from app.alerts.costs import SMALL_DEG
 from archive.tables import STAMPS
 from tests.app.readers import READERS, stored
 from tests.real_archive import AT_ONCE, Everything, Public, for_each

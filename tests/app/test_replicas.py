@@ -14,12 +14,13 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
-from app import objects, queries, searching
+from app import objects
+from app.alerts import queries, searching
+from app.alerts.gate import Gate
+from app.alerts.paging import page_of
 from app.crossmatch import Matcher
 from app.errors import DATABASE_ERRORS, BadParameters
-from app.gate import Gate
 from app.ledger import Ledger
-from app.paging import page_of
 from app.search.search import parse_search
 from app.settings import Settings
 from archive.database import at_primary, make_engine

@@ -21,10 +21,10 @@ from sqlalchemy import (
     select,
 )
 
+from app.alerts.archive import Archive as Archive  # noqa: PLC0414 - who asks a query names it too
+from app.alerts.matching import ANSWERED, KEPT, LEGACY
+from app.alerts.statements import Statement, compiled
 from app.errors import NotFound
-from app.matching import ANSWERED, KEPT, LEGACY
-from app.reading import Archive as Archive  # noqa: PLC0414 - who asks a query names it too
-from app.statements import Statement, compiled
 from archive import times
 from archive.database import check_schema
 from archive.tables import DETECTION, LIMIT, STAMPS, alert, bundle, counter, history, ledger

@@ -5,15 +5,9 @@ from typing import Any
 
 import asyncpg
 
-from app.costs import Cost, cost_of, cost_of_all
-from app.matching import (
-    Shape,
-    counting,
-    explaining,
-    glancing,
-    matching,
-)
-from app.reading import Archive as Archive  # noqa: PLC0414 - who asks a query names it too
+from app.alerts.archive import Archive as Archive  # noqa: PLC0414 - who asks a query names it too
+from app.alerts.costs import Cost, cost_of, cost_of_all
+from app.alerts.matching import Shape, counting, explaining, glancing, matching
 from app.search.regions import MAX_RADIUS
 from app.search.search import DEFAULT_SORT, Search
 from app.search.selection import columns_of

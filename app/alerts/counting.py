@@ -4,9 +4,9 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from app import queries, searching
+from app.alerts import queries, searching
+from app.alerts.paging import Page
 from app.errors import TooDear
-from app.paging import Page
 from app.search.search import Search
 
 COUNTED: Final = 10_000

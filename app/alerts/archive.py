@@ -10,10 +10,10 @@ import asyncpg
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.alerts.gate import NOBODY, Asker, Gate, open_gate, while_present
+from app.alerts.statements import Statement, compiled
 from app.errors import DATABASE_ERRORS, TooDear
-from app.gate import NOBODY, Asker, Gate, open_gate, while_present
 from app.settings import Settings
-from app.statements import Statement, compiled
 from archive.database import at_primary, is_passing, make_engine
 from archive.tables import counter
 

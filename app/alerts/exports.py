@@ -10,13 +10,13 @@ from typing import Final
 
 from fastapi import Request, Response
 
-from app import queries, searching
+from app.alerts import queries, searching
+from app.alerts.counting import tallied
+from app.alerts.items import alert_columns, alert_values
+from app.alerts.paging import Page, page_of
 from app.answers.formats import FORMATS
 from app.answers.streams import Export, made, send_page, send_pages
 from app.answers.tabular import Table
-from app.counting import tallied
-from app.formats import alert_columns, alert_values
-from app.paging import Page, page_of
 from app.search.search import MAX_LIMIT, Search
 
 CHUNK: Final = MAX_LIMIT

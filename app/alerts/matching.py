@@ -21,11 +21,11 @@ from sqlalchemy import (
     true,
 )
 
-from app.covering import ASKED, COVERED, in_region, within
-from app.ordering import beyond, order_of
+from app.alerts.covering import ASKED, COVERED, in_region, within
+from app.alerts.ordering import beyond, order_of
+from app.alerts.statements import Statement, compiled
 from app.search.filters import Filter
 from app.search.search import Sort
-from app.statements import Statement, compiled
 from archive.columns import CANDIDATE, Kind
 from archive.tables import STAMPS, alert, counter
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
-from app import queries, searching
+from app.alerts import queries, searching
 from app.errors import BadParameter, BadParameters
 from app.search.cursor import Cursor
 from app.search.filters import FILTERS, Clause

@@ -12,8 +12,8 @@ from urllib.parse import quote
 import asyncpg
 import numpy as np
 
+from app.alerts.matching import KEPT, PLAIN, REALS
 from app.answers.tabular import AS_TEXT, Values, json_items, shortest
-from app.matching import KEPT, PLAIN, REALS
 from app.search.selection import ALERT_KEYS, COLUMNS, HAS, LINKS
 from archive import times
 from archive.columns import TEXT, Column
