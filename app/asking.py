@@ -8,8 +8,8 @@ from typing import Final
 
 from app.errors import BadForm, BadParameters, Busy, TooDear
 from app.form import Form
-from app.places import cone_at
-from app.resolver import Names, Place, resolve
+from app.names.places import cone_at
+from app.names.resolver import Names, Place, resolve
 from app.search.filters import FIELDS, Clause, Filter
 from app.search.search import Search
 

@@ -15,7 +15,7 @@ from app.alerts.matching import LEGACY
 from app.asking import advising, placed
 from app.errors import BadForm, BadParameter, BodyTooLarge, TooDear
 from app.form import KNOWN, Form, read_form
-from app.resolver import Names
+from app.names.resolver import Names
 
 MAX_QUERIES: Final = 1000
 MAX_ALERTS: Final = 10_000

@@ -19,7 +19,7 @@ from app.fieldcounts import NightCounts
 from app.jobs import Jobs
 from app.ledger import Ledger
 from app.matchquery import MatchQuery, parse_match
-from app.resolver import Names
+from app.names.resolver import Names
 from app.search.search import Search, parse_search
 from app.search.values import integer
 from app.settings import Settings

@@ -12,8 +12,8 @@ from app.alerts import counting, queries, searching
 from app.asking import around, position
 from app.errors import RETRY_AFTER_S, BadParameters, NotFound, ResolversSilent, TooDear, reason_of
 from app.form import FORM, PAGE_SIZE, SORTS_OFFERED, Form, read_form
+from app.names.resolver import Names, Place
 from app.pages import render
-from app.resolver import Names, Place
 from app.search.search import MAX_EXPORT
 from app.walks import Listed, Walks
 

@@ -24,10 +24,10 @@ from app.ledger import Ledger
 from app.legacy import legacy_items
 from app.metrics import Metrics
 from app.middleware import Surroundings
+from app.names.resolver import open_names
 from app.openapi import describe
 from app.problems import add_error_handlers
 from app.ratelimit import RateLimit
-from app.resolver import open_names
 from app.routes import (
     alert_page,
     alerts,

@@ -32,8 +32,8 @@ from app.alerts.costs import Cost, cost_of_all
 from app.alerts.covering import ASKED, direction, in_region, within
 from app.alerts.queries import Archive
 from app.alerts.statements import Statement, compiled
-from app.designations import body_of
 from app.errors import BadParameter, BadParameters, NotFound
+from app.names.designations import body_of
 from app.search.regions import Cone
 from app.search.search import MAX_LIMIT, Search, Sort
 from app.search.sphere import separation_arcsec

@@ -25,8 +25,8 @@ from app.dependencies import (
 )
 from app.described import PROBLEMS, CandidPath, list_responses
 from app.lightcurve import light_curve
+from app.names.places import locate, place_header
 from app.parameters import search_parameters
-from app.places import locate, place_header
 from app.point_models import AlertWithHistory
 
 router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"], responses=PROBLEMS)

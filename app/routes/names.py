@@ -8,11 +8,11 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app.alerts.models import Place
 from app.answers.bodies import send_json
-from app.catalogue import CREDIT
 from app.dependencies import NamesDependency, SettingsDependency, no_repeats, only
 from app.described import PROBLEMS
-from app.designations import Kind
-from app.resolver import place_of, read_name, resolve
+from app.names.catalogue import CREDIT
+from app.names.designations import Kind
+from app.names.resolver import place_of, read_name, resolve
 from app.search.values import MAX_TEXT
 
 router = APIRouter()

@@ -12,10 +12,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.bounds import MAX_HEADERS, MAX_PARAMETERS
-from app.designations import interpret
 from app.errors import BadParameters
 from app.form import KNOWN
 from app.main import create_app
+from app.names.designations import interpret
 from app.search.filters import FILTERS
 from app.search.search import PAGE_PARAMETERS, parse_search
 from app.search.values import MAX_TEXT, moment, number

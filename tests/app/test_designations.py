@@ -6,8 +6,8 @@ from contextlib import suppress
 
 import pytest
 
-from app.designations import Kind, interpret
-from app.positions import read_position
+from app.names.coordinates import read_position
+from app.names.designations import Kind, interpret
 from app.search.sphere import mean_position
 
 M31 = (10.684583, 41.269167)

@@ -15,9 +15,9 @@ from pyongc import ongc
 
 from app.alerts.models import Place
 from app.answers.models import Problem
-from app.catalogue import look_up
-from app.remotes import Remote
-from app.resolver import Names
+from app.names.catalogue import look_up
+from app.names.remotes import Remote
+from app.names.resolver import Names
 from app.settings import Settings
 from tests.app import sky
 from tests.app.cds import SKY, Cds, answer, knows_sesame, nobody, serving_cds

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from app import remotes
-from app.namecache import Found
-from app.remotes import Failed, Remote, sesame, simbad
+from app.names import remotes
+from app.names.cache import Found
+from app.names.remotes import Failed, Remote, sesame, simbad
 from tests.app.cds import (
     SKY,
     Cds,

@@ -1,7 +1,7 @@
 """A search by name: put at the place that the name has, which the answer then says."""
 
 from app.errors import BadParameter, BadParameters
-from app.resolver import Names, Place, resolve
+from app.names.resolver import Names, Place, resolve
 from app.search.regions import Cone, Named, bounded
 from app.search.search import Search, at
 

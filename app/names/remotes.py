@@ -17,7 +17,7 @@ from urllib.parse import quote
 import httpx
 import orjson
 
-from app.namecache import Found
+from app.names.cache import Found
 from app.search.values import MAX_TEXT, plain_text
 from archive.database import SQL
 

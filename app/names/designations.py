@@ -4,7 +4,7 @@ import re
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from app.positions import read_position
+from app.names.coordinates import read_position
 from app.search.regions import MAX_RADIUS, MIN_RADIUS, parse_cone
 from app.search.values import integer, number, plain_text
 

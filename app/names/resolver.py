@@ -8,12 +8,12 @@ from typing import Final, NamedTuple
 
 import httpx
 
-from app import catalogue
 from app.alerts import queries
-from app.designations import FORMS, Kind, Reading, interpret
 from app.errors import BadParameter, BadParameters, NotFound, ResolversSilent, UnknownName
-from app.namecache import Answer, Found, NameCache
-from app.remotes import Failed, Remote, sesame, simbad
+from app.names import catalogue
+from app.names.cache import Answer, Found, NameCache
+from app.names.designations import FORMS, Kind, Reading, interpret
+from app.names.remotes import Failed, Remote, sesame, simbad
 from app.search.sphere import mean_position
 from app.settings import Settings
 from archive.database import make_engine

@@ -1,0 +1,1 @@
+"""A name, as a person types it -> a place on the sky. It knows no web framework."""
