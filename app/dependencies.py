@@ -15,11 +15,11 @@ from app.alerts.queries import Archive, check
 from app.clients import client_of
 from app.crossmatch import Matcher
 from app.errors import BadParameter, BadParameters, NoJobs, NotFound, unknown
-from app.fieldcounts import NightCounts
 from app.jobs import Jobs
-from app.ledger import Ledger
 from app.matchquery import MatchQuery, parse_match
 from app.names.resolver import Names
+from app.nights.fieldcounts import NightCounts
+from app.nights.ledger import Ledger
 from app.search.search import Search, parse_search
 from app.search.values import integer
 from app.settings import Settings

@@ -7,7 +7,7 @@ from fastapi import Path
 
 from app.alerts.models import Stamp
 from app.answers.formats import FORMATS
-from app.nights import DAY
+from app.nights.days import DAY
 from app.problems import PROBLEM
 from app.search.examples import NIGHT, OF_FIELD
 

@@ -18,13 +18,13 @@ from app.bounds import Bounds
 from app.clients import networks_of
 from app.crossmatch import Matcher
 from app.errors import DATABASE_ERRORS, reason_of
-from app.fieldcounts import NightCounts
 from app.jobs import open_jobs
-from app.ledger import Ledger
 from app.legacy import legacy_items
 from app.metrics import Metrics
 from app.middleware import Surroundings
 from app.names.resolver import open_names
+from app.nights.fieldcounts import NightCounts
+from app.nights.ledger import Ledger
 from app.openapi import describe
 from app.problems import add_error_handlers
 from app.ratelimit import RateLimit

@@ -11,9 +11,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from app.alerts.items import utc
-from app.fieldcounts import BANDS, Counted, Exposures
 from app.listing import address
-from app.nights import Item, midnight_of
+from app.nights.days import Item, midnight_of
+from app.nights.fieldcounts import BANDS, Counted, Exposures
 from app.plot import BANDS as SYMBOLS
 from app.plot import GLYPHS, ticks
 from archive import times

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from app import nightplot, nights, objects
+from app import nightplot, objects
 from app.dependencies import (
     ArchiveDependency,
     LedgerDependency,
@@ -14,7 +14,8 @@ from app.dependencies import (
     no_repeats,
 )
 from app.errors import NotFound
-from app.night_options import NightsShown
+from app.nights import days
+from app.nights.options import NightsShown
 from app.pages import PLOTTED, render, slashed
 
 router = APIRouter(include_in_schema=False)
@@ -36,7 +37,7 @@ async def get_nights_page(
         next=page.next,
         before=options.before,
         limit=options.limit,
-        outcomes=nights.OUTCOMES,
+        outcomes=days.OUTCOMES,
     )
 
 
@@ -49,20 +50,20 @@ async def get_night_page(
     counts: NightCountsDependency,
 ) -> Response:
     """A night: what came of its packets, its alerts over time and on the sky."""
-    day = nights.night_named(night)
+    day = days.night_named(night)
     packets = await ledger.one(archive, day)
     counted = await counts.of(archive, day, await objects.settled(archive, None))
     if packets is None and not counted.items:
         raise NotFound(f"no alert was exposed on {day}, and the ledger has no such night")
-    earlier, later = await nights.beside(archive, day)
+    earlier, later = await days.beside(archive, day)
     return render(
         request,
         "night.html",
         policy=PLOTTED,
-        night=nights.compact(day),
+        night=days.compact(day),
         day=day,
         ledger=packets,
-        outcomes=nights.OUTCOMES,
+        outcomes=days.OUTCOMES,
         earlier=earlier,
         later=later,
         counted=counted,

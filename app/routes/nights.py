@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from app import nights, objects
+from app import objects
 from app.answers.bodies import next_link, send_json
 from app.answers.lists import send_list
 from app.dependencies import (
@@ -17,9 +17,10 @@ from app.dependencies import (
 )
 from app.described import PROBLEMS, NightPath, list_responses
 from app.errors import NotFound
-from app.fieldcounts import table_of
-from app.night_models import FieldCountList, Night, NightList
-from app.night_options import CountsOptions, NightsOptions
+from app.nights import days
+from app.nights.fieldcounts import table_of
+from app.nights.models import FieldCountList, Night, NightList
+from app.nights.options import CountsOptions, NightsOptions
 
 router = APIRouter(prefix="/api/v1/nights", tags=["nights"], responses=PROBLEMS)
 
@@ -51,9 +52,9 @@ async def list_nights(
     return send_list(
         request,
         options.format,
-        nights.TABLE,
+        days.TABLE,
         body,
-        rows=nights.topic_rows(page.items),
+        rows=days.topic_rows(page.items),
         headers=next_link(request, settings.public_url, "before", page.next),
     )
 
@@ -63,7 +64,7 @@ async def get_night(
     request: Request, night: NightPath, archive: ArchiveDependency, ledger: LedgerDependency
 ) -> Response:
     """What came of every packet of one night in UTC: YYYYMMDD, or YYYY-MM-DD as the list has it."""
-    day = nights.night_named(night)
+    day = days.night_named(night)
     if (item := await ledger.one(archive, day)) is None:
         raise NotFound(f"the ledger has no night {night!r}")
     return send_json(request, item)
@@ -90,7 +91,7 @@ async def list_night_fields(
     alert: with `time__gte` and `time__lt` of that day, `filter` and `where=field:…` a search finds
     the same alerts. In the ledger it is the night of the topic's name.
     """
-    day = nights.night_named(night)
+    day = days.night_named(night)
     as_of = await objects.settled(archive, options.as_of)
     counted = await counts.of(archive, day, as_of)
     if not counted.items and await ledger.one(archive, day) is None:

@@ -8,12 +8,12 @@ from typing import Any
 import asyncpg
 import pytest
 
-from app import ledger
 from app.alerts.gate import Gate
 from app.alerts.queries import Archive
 from app.errors import TooDear
-from app.ledger import Ledger
-from app.nights import OUTCOMES, Item
+from app.nights import ledger
+from app.nights.days import OUTCOMES, Item
+from app.nights.ledger import Ledger
 from app.settings import Settings
 from archive.database import make_engine
 from tests import packets

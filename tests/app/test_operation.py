@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from app.answers.models import Problem
 from app.errors import DATABASE_ERRORS
 from app.main import create_app
-from app.night_models import Night, NightList
+from app.nights.models import Night, NightList
 from app.openapi import canonical
 from app.routes.health import Readiness
 from app.settings import Settings

@@ -20,7 +20,7 @@ from app.alerts.gate import Gate
 from app.alerts.paging import page_of
 from app.crossmatch import Matcher
 from app.errors import DATABASE_ERRORS, BadParameters
-from app.ledger import Ledger
+from app.nights.ledger import Ledger
 from app.search.search import parse_search
 from app.settings import Settings
 from archive.database import at_primary, make_engine

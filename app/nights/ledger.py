@@ -15,7 +15,7 @@ from sqlalchemy import ARRAY, BigInteger, Date, Integer, any_, bindparam, func, 
 from app.alerts.queries import Archive
 from app.alerts.statements import Statement, compiled
 from app.errors import TooDear
-from app.nights import OUTCOMES, Item, compact
+from app.nights.days import OUTCOMES, Item, compact
 from archive.tables import counter, ledger
 
 MOST: Final = 10_000

@@ -10,30 +10,30 @@ from pydantic import (
 )
 from pydantic.json_schema import SkipJsonSchema
 
-from app import nights
 from app.answers.options import ListOptions, Options
+from app.nights import days
 from app.search.examples import NIGHT
 from app.search.options import AsOf
 
 
 def _day(given: str) -> date:
-    return nights.day_of(given.strip())
+    return days.day_of(given.strip())
 
 
 class NightsShown(Options):
     """Which nights of the ledger."""
 
     limit: int = Field(
-        default=nights.DEFAULT_LIMIT,
+        default=days.DEFAULT_LIMIT,
         ge=1,
-        le=nights.MAX_LIMIT,
+        le=days.MAX_LIMIT,
         description="Nights in the answer, the newest.",
         examples=[30],
     )
     before: Annotated[
         date | SkipJsonSchema[None],
         BeforeValidator(_day),
-        WithJsonSchema({"type": "string", "pattern": f"^({nights.DAY})?$", "examples": [NIGHT]}),
+        WithJsonSchema({"type": "string", "pattern": f"^({days.DAY})?$", "examples": [NIGHT]}),
     ] = Field(
         default=None,
         description="Only nights before this one, YYYYMMDD or YYYY-MM-DD: the page after it.",

@@ -35,7 +35,7 @@ from app.alerts.queries import Archive
 from app.alerts.statements import Statement, compiled
 from app.answers.tabular import Table, shortest
 from app.errors import TooDear
-from app.nights import Item, begin_of, compact
+from app.nights.days import Item, begin_of, compact
 from app.search.sphere import direction_of
 from archive.columns import DOUBLE, INTEGER, REAL, TEXT, Column, Kind
 from archive.tables import FILTER_OF_FID, alert

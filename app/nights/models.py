@@ -5,7 +5,7 @@ from typing import Final
 from pydantic import Field, create_model
 
 from app.answers.models import Model
-from app.fieldcounts import COLUMNS
+from app.nights.fieldcounts import COLUMNS
 from app.search.models import Band, field_of
 
 _NEXT: Final = "the night before which the next page begins, as `before` takes it; null on the last"

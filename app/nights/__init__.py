@@ -1,0 +1,1 @@
+"""Nights of observing: what came, from which fields. It knows no web framework."""
