@@ -11,7 +11,6 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from app import objects
 from app.alerts import queries
 from app.answers.stored import Piece, headers_of, send_file, send_made, send_stream
-from app.astrometry import Place
 from app.dependencies import (
     ArchiveDependency,
     SettingsDependency,
@@ -21,12 +20,13 @@ from app.dependencies import (
     no_repeats,
 )
 from app.described import PROBLEMS, CandidPath, ObjectPath, StampPath, bytes_of, counted
-from app.pictures import RENDERER
-from app.sending import FITS, GZIP, piece_of, send_fits, send_picture, send_with_wcs
-from app.stamp_options import FitsOptions, Look, StripLook, ZipOptions
-from app.stamps import stamps_in_order
-from app.strips import STRIP, draw_strip
-from app.zips import ZIP, manifest, zipped
+from app.stamps.astrometry import Place
+from app.stamps.fetching import stamps_in_order
+from app.stamps.options import FitsOptions, Look, StripLook, ZipOptions
+from app.stamps.pictures import RENDERER
+from app.stamps.sending import FITS, GZIP, piece_of, send_fits, send_picture, send_with_wcs
+from app.stamps.strips import STRIP, draw_strip
+from app.stamps.zips import ZIP, manifest, zipped
 
 router = APIRouter(prefix="/api/v1", tags=["cutouts"], responses=PROBLEMS)
 ONCE: Final = [Depends(no_repeats)]

@@ -30,7 +30,7 @@ from app.routes.alert_page import alert_page
 from app.search.regions import Cone
 from app.search.search import Search
 from app.search.values import integer
-from app.sending import piece_of
+from app.stamps.sending import piece_of
 
 CANDID_DIGITS: Final = 15
 """An id so long is a candid; a shorter one is an lco_id."""

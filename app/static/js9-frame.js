@@ -11,7 +11,7 @@ $(document).on("JS9:ready", () => {
     // zoom given here would cut the image down to a part.
     const onload = (image) => {
       JS9.SetZoom(zoom, { display: image });
-      // North is then up, as in the pictures of the page (app/astrometry.py).
+      // North is then up, as in the pictures of the page (app/stamps/astrometry.py).
       JS9.SetFlip("y", { display: image });
     };
     JS9.Load(display.dataset.fits, { allowCache: true, onload }, { display: display.id });

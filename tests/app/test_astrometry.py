@@ -13,8 +13,8 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.wcs import WCS
 
-from app.astrometry import QUADRANT, Centre, Place, centre, turned, with_wcs
 from app.errors import NotFound
+from app.stamps.astrometry import QUADRANT, Centre, Place, centre, turned, with_wcs
 from tests.app.stamps import Alert, Pixels, brightest, fits_of, pixels_of, real_alerts
 
 PID = 522193343315

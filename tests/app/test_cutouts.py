@@ -13,9 +13,9 @@ from astropy.io import fits
 from astropy.wcs import WCS
 from PIL import Image
 
-from app.colormaps import FIRST, LAST, MISSING, palette
-from app.pictures import draw, levels
-from app.stamp_options import ColorMap, Limits, Look, Stretch
+from app.stamps.colormaps import FIRST, LAST, MISSING, palette
+from app.stamps.options import ColorMap, Limits, Look, Stretch
+from app.stamps.pictures import draw, levels
 from tests.app import sky
 from tests.app.conftest import Served
 from tests.app.stamps import Pixels, fits_of, pixels_of

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from app.errors import NotFound
-from app.pictures import MAX_FITS, draw, expanded
-from app.stamp_options import Look
+from app.stamps.options import Look
+from app.stamps.pictures import MAX_FITS, draw, expanded
 from tests.app import sky
 from tests.app.conftest import Served
 

@@ -15,9 +15,9 @@ from PIL import Image
 from app.alerts.gate import Gate
 from app.alerts.queries import Archive, stamps
 from app.settings import Settings
-from app.stamp_options import MAX_STRIP, MAX_ZIP, StripLook
-from app.strips import draw_strip
-from app.zips import zipped
+from app.stamps.options import MAX_STRIP, MAX_ZIP, StripLook
+from app.stamps.strips import draw_strip
+from app.stamps.zips import zipped
 from archive.database import make_engine
 from archive.objects import open_store
 from archive.tables import STAMPS

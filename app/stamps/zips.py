@@ -8,7 +8,7 @@ from contextlib import aclosing
 from datetime import datetime
 from typing import Any, Final
 
-from app.stamps import Stamps
+from app.stamps.fetching import Stamps
 from archive import times
 from archive.tables import STAMPS
 

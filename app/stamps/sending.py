@@ -11,9 +11,9 @@ from isal import igzip
 
 from app.answers.negotiation import accepts_gzip, not_modified
 from app.answers.stored import Piece, begun, headers_of, send_made
-from app.astrometry import WCS, Place, with_wcs
-from app.pictures import GZIP_MAGIC, RENDERER, draw, expanded
-from app.stamp_options import Look
+from app.stamps.astrometry import WCS, Place, with_wcs
+from app.stamps.options import Look
+from app.stamps.pictures import GZIP_MAGIC, RENDERER, draw, expanded
 from archive.objects import ObjectStore
 from archive.tables import STAMPS
 

@@ -19,9 +19,9 @@ from astropy.visualization import (
 )
 from PIL import Image
 
-from app.colormaps import FIRST, LAST, MISSING, palette
 from app.errors import NotFound
-from app.stamp_options import Limits, Look, Stretch
+from app.stamps.colormaps import FIRST, LAST, MISSING, palette
+from app.stamps.options import Limits, Look, Stretch
 
 Pixels = npt.NDArray[np.float64]
 Levels = npt.NDArray[np.uint8]

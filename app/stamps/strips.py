@@ -6,11 +6,11 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from app.astrometry import QUADRANT, SIDE, centre
-from app.colormaps import INK, MISSING, PAPER
 from app.errors import NotFound
-from app.pictures import Levels, levels, png, scaled
-from app.stamp_options import StripLook
+from app.stamps.astrometry import QUADRANT, SIDE, centre
+from app.stamps.colormaps import INK, MISSING, PAPER
+from app.stamps.options import StripLook
+from app.stamps.pictures import Levels, levels, png, scaled
 from archive import times
 from archive.tables import STAMPS
 

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from app.stamp_options import ColorMap
+from app.stamps.options import ColorMap
 
 MISSING: Final = 0
 """The index of pixels without a value; its colour, blue or grey, is none of the map's."""
