@@ -13,10 +13,10 @@ from app.alerts.fragments import Fragments
 from app.alerts.gate import Asker
 from app.alerts.queries import Archive, check
 from app.clients import client_of
-from app.crossmatch import Matcher
 from app.errors import BadParameter, BadParameters, NoJobs, NotFound, unknown
-from app.jobs import Jobs
-from app.matchquery import MatchQuery, parse_match
+from app.match.crossmatch import Matcher
+from app.match.jobs import Jobs
+from app.match.query import MatchQuery, parse_match
 from app.names.resolver import Names
 from app.nights.fieldcounts import NightCounts
 from app.nights.ledger import Ledger

@@ -16,10 +16,11 @@ from app.alerts.items import alert_items
 from app.alerts.queries import check
 from app.bounds import Bounds
 from app.clients import networks_of
-from app.crossmatch import Matcher
 from app.errors import DATABASE_ERRORS, reason_of
-from app.jobs import open_jobs
 from app.legacy import legacy_items
+from app.match.crossmatch import Matcher
+from app.match.jobs import open_jobs
+from app.match.worker import JOB_PATIENCE_S, working
 from app.metrics import Metrics
 from app.middleware import Surroundings
 from app.names.resolver import open_names
@@ -48,7 +49,6 @@ from app.routes import (
 )
 from app.settings import Settings
 from app.walks import Walks
-from app.worker import JOB_PATIENCE_S, working
 from archive import logs
 from archive.errors import SchemaOutdated
 from archive.objects import open_store

@@ -4,11 +4,11 @@ from typing import Any, Final
 
 from app.answers.formats import FORMATS
 from app.described import problems
-from app.matchmodels import MatchRequest
+from app.match.models import MatchRequest
+from app.match.uploads import VOTABLE
 from app.parameters import of_form, search_parameters
 from app.search.regions import RADIUS_FORM
 from app.search.search import DEFAULT_LIMIT, MAX_LIMIT
-from app.uploads import VOTABLE
 
 Json = dict[str, Any]
 _NOT_HERE: Final = ("cone", "polygon", "name", "sort", "cursor", "after", "count")

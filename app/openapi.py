@@ -8,7 +8,7 @@ from app.answers.models import Problem
 from app.described import Json
 from app.generators import prepare
 from app.headers import add_headers
-from app.matchmodels import MatchRequest
+from app.match.models import MatchRequest
 
 
 def describe(app: FastAPI) -> Json:

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy import Row
 
-from app import results
 from app.alerts.paging import seen_up_to
 from app.answers.bodies import send_json
 from app.answers.formats import FORMATS
@@ -24,13 +23,14 @@ from app.dependencies import (
 )
 from app.described import PROBLEMS, bytes_of, path
 from app.errors import NotFound, TooMany
-from app.jobs import new_id
+from app.match import results
+from app.match.jobs import new_id
+from app.match.models import Job
+from app.match.query import parse_match
+from app.match.targets import Target, Targets
+from app.match.uploads import targets_of
 from app.matchdocs import REFUSED_BODIES, match_body, match_parameters
-from app.matchmodels import Job
-from app.matchquery import parse_match
 from app.search.examples import JOB
-from app.targets import Target, Targets
-from app.uploads import targets_of
 from archive.errors import StoreUnavailable
 from archive.objects import ObjectStore
 

@@ -10,7 +10,6 @@ from app.answers.bodies import VARY
 from app.answers.encoding import coding_of
 from app.answers.formats import FORMATS, JSON
 from app.answers.streams import Breakable, compressed
-from app.crossmatch import Piece
 from app.dependencies import (
     MatcherDependency,
     MatchQueryDependency,
@@ -18,11 +17,12 @@ from app.dependencies import (
     count_match,
 )
 from app.described import PROBLEMS
+from app.match.crossmatch import Piece
+from app.match.models import MatchList
+from app.match.tagged import as_json, as_json_lines, as_table
+from app.match.targets import MAX_POSITIONS, Targets
+from app.match.uploads import targets_of
 from app.matchdocs import match_body, match_parameters, match_responses
-from app.matchmodels import MatchList
-from app.tagged import as_json, as_json_lines, as_table
-from app.targets import MAX_POSITIONS, Targets
-from app.uploads import targets_of
 
 router = APIRouter(prefix="/api/v1/match", tags=["match"], responses=PROBLEMS)
 _INSTEAD: Final = ": send them to /api/v1/match/jobs"

@@ -19,13 +19,13 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
-from app import results, worker
-from app.crossmatch import Matcher, Piece
 from app.errors import TooDear
-from app.jobs import Jobs, queue
-from app.matchmodels import Job
+from app.match import results, worker
+from app.match.crossmatch import Matcher, Piece
+from app.match.jobs import Jobs, queue
+from app.match.models import Job
+from app.match.worker import MAX_STARTS
 from app.settings import Settings
-from app.worker import MAX_STARTS
 from archive.objects import ObjectStore, open_store
 from tests.app import sky
 from tests.app.conftest import Served, database_of, serving

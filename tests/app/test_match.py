@@ -16,14 +16,14 @@ import pytest
 from astropy.coordinates import SkyCoord
 from astropy.io import votable
 
-from app import crossmatch
 from app.alerts import queries
 from app.alerts.gate import Gate
-from app.crossmatch import Matcher
-from app.matchmodels import MatchList
+from app.match import crossmatch
+from app.match.crossmatch import Matcher
+from app.match.models import MatchList
+from app.match.targets import Target
 from app.search.regions import Cone
 from app.search.search import Search
-from app.targets import Target
 from archive.database import make_engine
 from tests.app import sky
 from tests.app.conftest import Served

@@ -18,8 +18,8 @@ from app import objects
 from app.alerts import queries, searching
 from app.alerts.gate import Gate
 from app.alerts.paging import page_of
-from app.crossmatch import Matcher
 from app.errors import DATABASE_ERRORS, BadParameters
+from app.match.crossmatch import Matcher
 from app.nights.ledger import Ledger
 from app.search.search import parse_search
 from app.settings import Settings

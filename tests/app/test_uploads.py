@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from app.errors import BadBody, BadParameters
-from app.rows import MAX_ROW
-from app.tablebody import MAX_DEPTH
-from app.targets import MAX_TOLD, Targets
-from app.uploads import READERS, VOTABLE
+from app.match.bodytext import MAX_ROW
+from app.match.tablebody import MAX_DEPTH
+from app.match.targets import MAX_TOLD, Targets
+from app.match.uploads import READERS, VOTABLE
 
 ROWS = [("a", 10.5, -20.25, '2"'), ("Ätna, 2", 0.0, 90.0, "0.001"), ("c", 359.9, 1e-7, "1'")]
 JSON_LIST = json.dumps(

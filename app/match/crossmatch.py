@@ -34,11 +34,11 @@ from app.alerts.matching import ANSWERED, READ
 from app.alerts.queries import Archive
 from app.alerts.statements import Statement, compiled
 from app.errors import TooMany
+from app.match.targets import Target
 from app.search.filters import Filter
 from app.search.regions import Cone
 from app.search.search import Search
 from app.search.selection import columns_of
-from app.targets import Target
 from archive.tables import alert, counter
 
 CHUNK: Final = 300

@@ -5,7 +5,7 @@ from typing import Any, Final
 from xml.parsers import expat
 
 from app.errors import BadBody
-from app.rows import COLUMNS, MAX_ROW, Row, Text
+from app.match.bodytext import COLUMNS, MAX_ROW, Row, Text
 
 MAX_COLUMNS: Final = 1000
 MAX_DEPTH: Final = 100

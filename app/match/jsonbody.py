@@ -5,7 +5,7 @@ import re
 from typing import Any, Final
 
 from app.errors import BadBody
-from app.rows import MAX_ROW, Row, Text
+from app.match.bodytext import MAX_ROW, Row, Text
 
 
 def _no_number(text: str) -> Any:

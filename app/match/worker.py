@@ -22,16 +22,16 @@ from pgqueuer.domain.types import Channel
 from prometheus_client import Counter
 from sqlalchemy import Row
 
-from app import results
 from app.answers.parquet import Parquet
 from app.answers.streams import apart
 from app.answers.tabular import Ending
-from app.crossmatch import Matcher
 from app.errors import DATABASE_ERRORS, Busy, TooDear
-from app.jobs import MATCH, Jobs, Progress, queue
-from app.matchquery import parse_match
+from app.match import results
+from app.match.crossmatch import Matcher
+from app.match.jobs import MATCH, Jobs, Progress, queue
+from app.match.query import parse_match
+from app.match.tagged import table_of, table_values
 from app.settings import Settings
-from app.tagged import table_of, table_values
 from archive.errors import MarsError
 from archive.objects import ObjectStore
 

@@ -11,10 +11,10 @@ from typing import Final, Protocol
 from fastapi import Request
 
 from app.errors import UnknownMedia
-from app.jsonbody import JsonReader
-from app.rows import Row
-from app.tablebody import CsvReader, VotableReader
-from app.targets import Target, Targets
+from app.match.bodytext import Row
+from app.match.jsonbody import JsonReader
+from app.match.tablebody import CsvReader, VotableReader
+from app.match.targets import Target, Targets
 
 VOTABLE: Final = "application/x-votable+xml"
 

@@ -13,7 +13,7 @@ from app.alerts.items import alert_columns, alert_items, alert_values, some_of_a
 from app.answers.formats import FORMATS
 from app.answers.streams import apart
 from app.answers.tabular import Ending, Table, Values
-from app.crossmatch import Found, Piece
+from app.match.crossmatch import Found, Piece
 from app.search.search import Search
 from archive.columns import BOOLEAN, DOUBLE, INTEGER, TEXT, Column
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 from app.errors import BadParameter, BadParameters
-from app.rows import Row
+from app.match.bodytext import Row
 from app.search.regions import Cone, cone_of, parse_radius
 from app.search.values import number, plain_text
 

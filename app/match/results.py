@@ -9,8 +9,8 @@ from typing import Final
 
 import orjson
 
+from app.match.targets import Target
 from app.search.regions import Cone
-from app.targets import Target
 from archive.objects import ObjectStore
 
 PREFIX: Final = "results/"

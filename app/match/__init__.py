@@ -1,0 +1,1 @@
+"""Many positions against the archive, now or as a job."""
