@@ -13,7 +13,7 @@ import asyncpg
 
 from app.alerts.matching import KEPT, LEGACY, PLAIN, REALS
 from app.alerts.ordering import EMPTY_TEXTS
-from app.lightcurve import latest
+from app.objects.lightcurve import latest
 from archive import times
 from archive.columns import CANDIDATE, NONE, SENTINELS
 from archive.tables import FILTER_OF_FID

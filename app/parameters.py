@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from app.alerts.counting import EXACT_S
 from app.answers.formats import FORMATS
-from app.objectlists import MAX_OBJECTS
+from app.objects.lists import MAX_OBJECTS
 from app.search.examples import OF_FIELD
 from app.search.filters import FILTERS, NAMED, OPERATORS, Filter
 from app.search.regions import MAX_ACROSS, MAX_VERTICES, RADIUS_FORM

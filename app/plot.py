@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-from app.lightcurve import Point
+from app.objects.lightcurve import Point
 
 Series = dict[str, Any]
 

@@ -11,7 +11,7 @@ from app.alerts import queries, searching
 from app.alerts.items import alert_items
 from app.dependencies import ArchiveDependency
 from app.errors import NotFound
-from app.lightcurve import Point, light_curve
+from app.objects.lightcurve import Point, light_curve
 from app.pages import PLOTTED, POLICY, render
 from app.search.search import parse_search
 from app.search.sphere import separation_arcsec, sexagesimal

@@ -24,10 +24,10 @@ from app.dependencies import (
     no_parameters,
 )
 from app.described import PROBLEMS, CandidPath, list_responses
-from app.lightcurve import light_curve
 from app.names.places import locate, place_header
+from app.objects.lightcurve import light_curve
+from app.objects.point_models import AlertWithHistory
 from app.parameters import search_parameters
-from app.point_models import AlertWithHistory
 
 router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"], responses=PROBLEMS)
 ALONE: Final = [Depends(no_parameters)]

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from app import objects
 from app.alerts import queries
 from app.answers.stored import Piece, headers_of, send_file, send_made, send_stream
 from app.dependencies import (
@@ -20,6 +19,7 @@ from app.dependencies import (
     no_repeats,
 )
 from app.described import PROBLEMS, CandidPath, ObjectPath, StampPath, bytes_of, counted
+from app.objects import finding
 from app.stamps.astrometry import Place
 from app.stamps.fetching import stamps_in_order
 from app.stamps.options import FitsOptions, Look, StripLook, ZipOptions
@@ -134,7 +134,7 @@ async def get_object_cutouts_png(
     stand the time, the band, magpsf and the sign of the difference. Of more than `limit` alerts the
     newest are shown: the headers X-Alerts-Shown and X-Alerts-Total say so.
     """
-    rows = await queries.stamps(archive, objects.name_of(object_id), look.limit)
+    rows = await queries.stamps(archive, finding.name_of(object_id), look.limit)
     version = f"{RENDERER}.{STRIP}-{look.tag}"
     headers = _of_object(rows, version, "inline", ".png", settings.cache_max_age_s)
 
@@ -165,7 +165,7 @@ async def get_object_cutouts_zip(
     Its `manifest.csv` lists every cutout of every alert, those that a packet does not hold too. Of
     more than `limit` alerts the newest are in it: X-Alerts-Shown and X-Alerts-Total say so.
     """
-    rows = await queries.stamps(archive, objects.name_of(object_id), options.limit)
+    rows = await queries.stamps(archive, finding.name_of(object_id), options.limit)
     index = manifest(rows)
     headers = _of_object(rows, f"{ZIP}-{index}", "attachment", ".zip", settings.cache_max_age_s)
     chunks = zipped(index, stamps_in_order(store, rows))

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from app import nightplot, objects
+from app import nightplot
 from app.dependencies import (
     ArchiveDependency,
     LedgerDependency,
@@ -16,6 +16,7 @@ from app.dependencies import (
 from app.errors import NotFound
 from app.nights import days
 from app.nights.options import NightsShown
+from app.objects import finding
 from app.pages import PLOTTED, render, slashed
 
 router = APIRouter(include_in_schema=False)
@@ -52,7 +53,7 @@ async def get_night_page(
     """A night: what came of its packets, its alerts over time and on the sky."""
     day = days.night_named(night)
     packets = await ledger.one(archive, day)
-    counted = await counts.of(archive, day, await objects.settled(archive, None))
+    counted = await counts.of(archive, day, await finding.settled(archive, None))
     if packets is None and not counted.items:
         raise NotFound(f"no alert was exposed on {day}, and the ledger has no such night")
     earlier, later = await days.beside(archive, day)

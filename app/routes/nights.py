@@ -4,7 +4,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from app import objects
 from app.answers.bodies import next_link, send_json
 from app.answers.lists import send_list
 from app.dependencies import (
@@ -21,6 +20,7 @@ from app.nights import days
 from app.nights.fieldcounts import table_of
 from app.nights.models import FieldCountList, Night, NightList
 from app.nights.options import CountsOptions, NightsOptions
+from app.objects import finding
 
 router = APIRouter(prefix="/api/v1/nights", tags=["nights"], responses=PROBLEMS)
 
@@ -92,7 +92,7 @@ async def list_night_fields(
     the same alerts. In the ledger it is the night of the topic's name.
     """
     day = days.night_named(night)
-    as_of = await objects.settled(archive, options.as_of)
+    as_of = await finding.settled(archive, options.as_of)
     counted = await counts.of(archive, day, as_of)
     if not counted.items and await ledger.one(archive, day) is None:
         raise NotFound(f"no alert was exposed on {day}, and the ledger has no night {night!r}")

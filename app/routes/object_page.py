@@ -6,11 +6,12 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
-from app import elsewhere, objects, plot
+from app import elsewhere, plot
 from app.alerts import queries, searching
 from app.alerts.items import alert_items
 from app.dependencies import ArchiveDependency
-from app.lightcurve import light_curve
+from app.objects import finding
+from app.objects.lightcurve import light_curve
 from app.pages import PLOTTED, render
 from app.routes.alert_page import API, location
 from app.search.sphere import separation_arcsec, sexagesimal
@@ -25,10 +26,10 @@ Alert = dict[str, Any]
 @router.get("/objects/{object_id:object}/")
 async def get_object_page(request: Request, object_id: str, archive: ArchiveDependency) -> Response:
     """What is known of an object; 404 for one without an alert."""
-    name = objects.name_of(object_id)
+    name = finding.name_of(object_id)
     rows = await queries.one_object(archive, name)
     alerts, newest = alert_items(rows, API), rows[0]["newest"]
-    summary = await objects.summary(archive, name, newest)
+    summary = await finding.summary(archive, name, newest)
     mean = summary["ra"], summary["dec"]
     for alert in alerts:
         alert["apart"] = separation_arcsec(mean, (alert["ra"], alert["dec"]))

@@ -5,7 +5,6 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from app import objects
 from app.alerts import queries
 from app.alerts.models import AlertList
 from app.answers.bodies import VARY, page_links, send_json
@@ -22,18 +21,19 @@ from app.dependencies import (
 )
 from app.described import PROBLEMS, ObjectPath, list_responses
 from app.errors import BadParameter, BadParameters, NotFound
-from app.lightcurve import light_curve, some_of_points
-from app.object_models import ObjectList, ObjectWithFilters
-from app.objectlists import one_page, parse_objects, send_objects
+from app.objects import finding
+from app.objects.lightcurve import light_curve, some_of_points
+from app.objects.lists import one_page, parse_objects, send_objects
+from app.objects.models import ObjectList, ObjectWithFilters
+from app.objects.options import CurveOptions
+from app.objects.point_models import LightCurve
+from app.objects.points import table_of
+from app.objects.summaries import flat
 from app.parameters import object_parameters, search_parameters
-from app.point_models import LightCurve
-from app.point_options import CurveOptions
-from app.points import table_of
 from app.routes.alerts import list_alerts
 from app.search.filters import FILTERS, Clause
 from app.search.options import AsOf
 from app.search.search import Search, parse_search
-from app.summaries import flat
 
 router = APIRouter(prefix="/api/v1/objects", tags=["objects"], responses=PROBLEMS)
 PARAMETERS: Final = object_parameters()
@@ -84,7 +84,7 @@ async def list_objects(
 
 async def _read_own_search(request: Request, object_id: ObjectPath) -> Search:
     """The search in the query string among one object's alerts."""
-    name, given = objects.name_of(object_id), request.query_params.multi_items()
+    name, given = finding.name_of(object_id), request.query_params.multi_items()
     if any(parameter == "object_id" for parameter, _ in given):
         raise BadParameters([BadParameter("object_id", "the address names the object")])
     # Not as a parameter: there a comma would make it a list of objects.
@@ -112,8 +112,8 @@ async def list_object_alerts(
     An object without an alert up to `as_of` is a 404; filters that match none of its alerts give
     an empty list.
     """
-    as_of = await objects.settled(archive, search.as_of)
-    await objects.summary(archive, objects.name_of(object_id), as_of)
+    as_of = await finding.settled(archive, search.as_of)
+    await finding.summary(archive, finding.name_of(object_id), as_of)
     return await list_alerts(request, search, archive, names, fragments)
 
 
@@ -136,9 +136,9 @@ async def get_light_curve(
     at another place. Other formats than JSON hold one table with the columns of every kind, empty
     where a point's kind has none; JSON Lines hold the points as JSON does.
     """
-    name = objects.name_of(object_id)
-    as_of = await objects.settled(archive, options.as_of)
-    names = await objects.joined(archive, name, as_of) if options.merged else [name]
+    name = finding.name_of(object_id)
+    as_of = await finding.settled(archive, options.as_of)
+    names = await finding.joined(archive, name, as_of) if options.merged else [name]
     histories = await asyncio.gather(*(queries.histories(archive, n, as_of) for n in names))
     rows = sorted((row for own in histories for row in own), key=lambda row: row["candid"])
     if not rows:
@@ -173,8 +173,8 @@ async def get_object(
     The mean is the direction of the sum of unit vectors. The brightest is the alert of the lowest
     `magpsf` among those brighter than the reference image; null if there is none.
     """
-    name = objects.name_of(object_id)
-    as_of = await objects.settled(archive, options.as_of)
-    item = await objects.summary(archive, name, as_of)
+    name = finding.name_of(object_id)
+    as_of = await finding.settled(archive, options.as_of)
+    item = await finding.summary(archive, name, as_of)
     more = {"filters": item["filters"], "as_of": as_of}
     return send_json(request, flat(item, settings.public_url) | more)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from app.alerts.models import AlertList
-from app.point_models import AlertWithHistory
+from app.objects.point_models import AlertWithHistory
 from app.search.selection import ALERT_KEYS
 from tests.app import sky
 from tests.app.conftest import Served

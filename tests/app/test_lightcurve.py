@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app import plot
-from app.lightcurve import light_curve, total_magnitude
+from app.objects.lightcurve import light_curve, total_magnitude
+from app.objects.point_models import LightCurvePoint
 from app.pages import ENVIRONMENT
-from app.point_models import LightCurvePoint
 from archive import times
 from archive.tables import HISTORIES
 from archive.tables import alert as alert_table

@@ -9,8 +9,8 @@ import pytest
 from astropy.io.votable import parse_single_table
 
 from app.answers.formats import FORMATS
-from app.point_models import LightCurve
-from app.points import OF_KIND, POINTS, PointKind
+from app.objects.point_models import LightCurve
+from app.objects.points import OF_KIND, POINTS, PointKind
 from tests.app import readers, sky
 from tests.app.conftest import Served
 from tests.app.readers import READERS

@@ -12,9 +12,9 @@ from astropy.io.votable import parse_single_table
 from astropy.io.votable.ucd import parse_ucd
 from astropy.units import Unit
 
-from app import points, summaries
 from app.answers.formats import FORMATS
 from app.answers.tabular import Table
+from app.objects import points, summaries
 from app.search import dictionary
 from archive.columns import TIME
 from tests.app import readers, sky

@@ -10,8 +10,8 @@ import pyarrow.parquet
 import pytest
 from astropy.io.votable import parse_single_table
 
-from app import objectlists, objects, summaries
 from app.answers.formats import FORMATS
+from app.objects import finding, lists, summaries
 from tests.app import readers
 from tests.app.conftest import Served
 from tests.app.readers import READERS
@@ -31,8 +31,8 @@ Query = dict[str, Any]
 @pytest.fixture
 def chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same code on a small archive: ten objects at once, of 25 names."""
-    monkeypatch.setattr(objectlists, "CHUNK", CHUNK)
-    monkeypatch.setattr(objectlists, "NAMES", 25)
+    monkeypatch.setattr(lists, "CHUNK", CHUNK)
+    monkeypatch.setattr(lists, "NAMES", 25)
 
 
 async def listed(served: Served | Everything, query: Query) -> Any:
@@ -167,13 +167,13 @@ async def test_a_stream_sums_up_a_chunk_at_a_time(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
-    summaries_of = objects.summaries
+    summaries_of = finding.summaries
 
     async def counted(archive: Any, names: Any, as_of: int) -> Any:
         asked.append(len(names))
         return await summaries_of(archive, names, as_of)
 
-    monkeypatch.setattr(objects, "summaries", counted)
+    monkeypatch.setattr(finding, "summaries", counted)
     query = EVERYWHERE | {"format": "csv", "limit": "57"}
     await served.client.get(OBJECTS, params=query)
     assert asked == [10, 10, 5, 10, 10, 5, 7]
@@ -188,7 +188,7 @@ async def test_a_broken_stream_is_not_whole(
     served: Served, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     asked = 0
-    summaries_of = objects.summaries
+    summaries_of = finding.summaries
 
     async def failing(archive: Any, names: Any, as_of: int) -> Any:
         nonlocal asked
@@ -199,7 +199,7 @@ async def test_a_broken_stream_is_not_whole(
 
     query = EVERYWHERE | {"format": name, "limit": "1000"}
     whole = (await served.client.get(OBJECTS, params=query)).content
-    monkeypatch.setattr(objects, "summaries", failing)
+    monkeypatch.setattr(finding, "summaries", failing)
     got, broke_off = b"", False
     async with served.client.stream("GET", OBJECTS, params=query) as answer:
         assert answer.status_code == 200

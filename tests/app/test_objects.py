@@ -12,8 +12,8 @@ import pytest
 from astropy import units
 from astropy.coordinates import SkyCoord
 
-from app.object_models import ObjectList, ObjectWithFilters
-from app.point_models import LightCurve
+from app.objects.models import ObjectList, ObjectWithFilters
+from app.objects.point_models import LightCurve
 from tests import packets
 from tests.app import sky
 from tests.app.conftest import Served, fresh_archive, serving, take_in

@@ -14,13 +14,13 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
-from app import objects
 from app.alerts import queries, searching
 from app.alerts.gate import Gate
 from app.alerts.paging import page_of
 from app.errors import DATABASE_ERRORS, BadParameters
 from app.match.crossmatch import Matcher
 from app.nights.ledger import Ledger
+from app.objects import finding
 from app.search.search import parse_search
 from app.settings import Settings
 from archive.database import at_primary, make_engine
@@ -68,8 +68,8 @@ async def test_what_the_primary_has_comes_from_the_primary(lagging: Lagging, cos
     assert (page_of(search, newest, rows).as_of, len(rows)) == (2, 2)
     assert await searching.count_alerts(archive, search) == 2
     assert await queries.stored(archive, 2) == 2
-    assert await objects.settled(archive, 2) == 2
-    assert (await objects.summary(archive, "ZTF26aaaaaaa", 2))["alerts"] == 2
+    assert await finding.settled(archive, 2) == 2
+    assert (await finding.summary(archive, "ZTF26aaaaaaa", 2))["alerts"] == 2
     assert len(await queries.histories(archive, "ZTF26aaaaaaa", 2)) == 2
     assert await Matcher(archive).newest_batch(2) == 2
     # What the replica has it still answers.
@@ -81,7 +81,7 @@ async def test_what_the_primary_has_not_is_refused(lagging: Lagging) -> None:
     with pytest.raises(BadParameters, match="batch 2 so far"):
         page_of(search, *await searching.find_alerts(lagging.archive, search))
     with pytest.raises(BadParameters, match="batch 2 so far"):
-        await objects.settled(lagging.archive, 3)
+        await finding.settled(lagging.archive, 3)
 
 
 async def test_the_ledger_never_adds_a_batch_twice(lagging: Lagging) -> None:

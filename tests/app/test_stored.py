@@ -15,7 +15,7 @@ import pytest
 
 from app.answers.formats import FORMATS
 from app.form import SORTS
-from app.point_models import LightCurve
+from app.objects.point_models import LightCurve
 from app.search.filters import FIELDS
 from app.search.selection import ALERT_KEYS, ON_REQUEST
 from tests.app.conftest import app_settings, serving

@@ -5,8 +5,8 @@ from typing import Any, Final
 from pydantic import Field, create_model
 
 from app.answers.models import Model
+from app.objects.summaries import BRIGHTEST, COLUMNS, TIMES
 from app.search.models import Band, field_of, none_required
-from app.summaries import BRIGHTEST, COLUMNS, TIMES
 from archive.columns import Column
 
 _AS_OF: Final = "number of the batch up to which the archive was seen"

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from fastapi import Request, Response
 
-from app import objects
 from app.alerts.exports import is_led_back, is_whole
 from app.alerts.paging import Page, page_of
 from app.alerts.queries import Archive
@@ -15,10 +14,11 @@ from app.answers.lists import table_values
 from app.answers.streams import Export, made, send_page, send_pages
 from app.answers.tabular import Table
 from app.errors import BadParameter, BadParameters
+from app.objects import finding
+from app.objects.summaries import KEYS, columns_of, flat
 from app.search.search import DEFAULT_LIMIT, MAX_LIMIT, Search, parse_search, refused
 from app.search.selection import fields_named
 from app.search.values import integer
-from app.summaries import KEYS, columns_of, flat
 
 MAX_OBJECTS: Final = 100_000
 """Objects in an answer that is streamed: any but JSON."""
@@ -86,7 +86,7 @@ async def pages_of(archive: Archive, search: Search) -> AsyncIterator[Page]:
     left, begun = search.limit, archive.patient()
     while True:
         most = min(NAMES, left)
-        newest, rows = await objects.listed(archive, replace(search, limit=most))
+        newest, rows = await finding.listed(archive, replace(search, limit=most))
         for n in range(0, most, CHUNK):
             asked = replace(search, limit=min(CHUNK, most - n))
             page = await _summed_up(archive, page_of(asked, newest, rows[n : n + CHUNK + 1]))
@@ -100,14 +100,14 @@ async def pages_of(archive: Archive, search: Search) -> AsyncIterator[Page]:
 
 async def one_page(archive: Archive, search: Search) -> Page:
     """The page of objects that a search asks for."""
-    newest, rows = await objects.listed(archive, search)
+    newest, rows = await finding.listed(archive, search)
     return await _summed_up(archive, page_of(search, newest, rows))
 
 
 async def _summed_up(archive: Archive, page: Page) -> Page:
     """A page of names as one of objects, in its order, which is PostgreSQL's of texts."""
     names = [row["object_id"] for row in page.rows]
-    items = {i["object_id"]: i for i in await objects.summaries(archive, names, page.as_of)}
+    items = {i["object_id"]: i for i in await finding.summaries(archive, names, page.as_of)}
     return page._replace(rows=[items[name] for name in names])
 
 

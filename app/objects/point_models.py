@@ -6,7 +6,7 @@ from pydantic import Field, RootModel, create_model
 
 from app.alerts.models import WholeAlert
 from app.answers.models import Model
-from app.points import HEAD, NEVER_NULL, OF_KIND, POINTS, PointKind
+from app.objects.points import HEAD, NEVER_NULL, OF_KIND, POINTS, PointKind
 from app.search.models import Band, field_of
 
 _EXAMPLES: Final = {"jd": [2458318.5]}

@@ -10,7 +10,7 @@ from pydantic import (
 from pydantic.json_schema import SkipJsonSchema
 
 from app.answers.options import ListOptions
-from app.points import POINTS, PointKind
+from app.objects.points import POINTS, PointKind
 from app.search.options import AsOf
 from app.search.selection import fields_named
 

@@ -34,10 +34,10 @@ from app.alerts.queries import Archive
 from app.alerts.statements import Statement, compiled
 from app.errors import BadParameter, BadParameters, NotFound
 from app.names.designations import body_of
+from app.objects.summaries import Item, object_items
 from app.search.regions import Cone
 from app.search.search import MAX_LIMIT, Search, Sort
 from app.search.sphere import separation_arcsec
-from app.summaries import Item, object_items
 from archive.tables import alert, counter
 
 BY_NAME: Final = Sort("object_id", descending=False)
