@@ -14,6 +14,7 @@ from app.alerts.gate import Asker
 from app.alerts.queries import Archive, check
 from app.clients import client_of
 from app.errors import BadParameter, BadParameters, NoJobs, NotFound, unknown
+from app.mars.walks import Walks
 from app.match.crossmatch import Matcher
 from app.match.jobs import Jobs
 from app.match.query import MatchQuery, parse_match
@@ -24,7 +25,6 @@ from app.search.search import Search, parse_search
 from app.search.values import integer
 from app.settings import Settings
 from app.spelling import MAX_NAME
-from app.walks import Walks
 from archive.objects import ObjectStore
 
 

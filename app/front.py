@@ -9,13 +9,13 @@ from fastapi import Request, Response
 
 from app import listing, scripts, totals
 from app.alerts import counting, queries, searching
-from app.asking import around, position
 from app.errors import RETRY_AFTER_S, BadParameters, NotFound, ResolversSilent, TooDear, reason_of
-from app.form import FORM, PAGE_SIZE, SORTS_OFFERED, Form, read_form
+from app.mars.form import FORM, PAGE_SIZE, SORTS_OFFERED, Form, read_form
+from app.mars.placing import around, position
+from app.mars.walks import Listed, Walks
 from app.names.resolver import Names, Place
 from app.pages import render
 from app.search.search import MAX_EXPORT
-from app.walks import Listed, Walks
 
 STAMP_PIXELS: Final = 63
 """One for each of the stamp's own: enough for the height of a row, and the least bytes."""

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import asyncpg
 
 from app.alerts.items import in_path
-from app.form import FORM, GROUPS, Entry
+from app.mars.form import FORM, GROUPS, Entry
 from app.pages import fixed
 from app.search.values import MAX_TEXT
 from archive import times

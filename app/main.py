@@ -17,7 +17,8 @@ from app.alerts.queries import check
 from app.bounds import Bounds
 from app.clients import networks_of
 from app.errors import DATABASE_ERRORS, reason_of
-from app.legacy import legacy_items
+from app.mars.items import legacy_items
+from app.mars.walks import Walks
 from app.match.crossmatch import Matcher
 from app.match.jobs import open_jobs
 from app.match.worker import JOB_PATIENCE_S, working
@@ -48,7 +49,6 @@ from app.routes import (
     static,
 )
 from app.settings import Settings
-from app.walks import Walks
 from archive import logs
 from archive.errors import SchemaOutdated
 from archive.objects import open_store

@@ -4,14 +4,12 @@ from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
-from app import bulk, legacy
 from app.alerts import queries, searching
 from app.alerts.matching import LEGACY
 from app.answers.bodies import send_json
 from app.answers.negotiation import wants_json
 from app.answers.stored import send_file
 from app.answers.streams import made
-from app.asking import placed
 from app.dependencies import (
     ArchiveDependency,
     ClientDependency,
@@ -22,8 +20,10 @@ from app.dependencies import (
     WalksDependency,
 )
 from app.errors import NotFound
-from app.form import read_form
 from app.front import front_page, latest_time
+from app.mars import bulk, items
+from app.mars.form import read_form
+from app.mars.placing import placed
 from app.pages import render, slashed
 from app.problems import allowed
 from app.routes.alert_page import alert_page
@@ -110,7 +110,7 @@ async def get_photometry(
 ) -> Response:
     """The light curve of one alert; always JSON."""
     alert = await _alert(archive, settings.public_url, number)
-    return send_json(request, legacy.photometry(alert))
+    return send_json(request, items.photometry(alert))
 
 
 @router.get("/{number:digits}/cutout/{kind}/")
@@ -121,7 +121,7 @@ async def get_cutout(
     if kind not in KINDS:
         raise NotFound(f"there is no such cutout; there are {', '.join(KINDS)}")
     row = await queries.places(archive, *_key(number))
-    name = legacy.cutout_names(row)[KINDS[kind]]
+    name = items.cutout_names(row)[KINDS[kind]]
     return await send_file(request, store, piece_of(row, KINDS[kind]), name, "image/fits")
 
 
@@ -141,11 +141,11 @@ def _key(number: str) -> tuple[int, str]:
         raise NotFound(f"there is no alert {number}") from None
 
 
-async def _alert(archive: queries.Archive, public_url: str, number: str) -> legacy.Alert:
+async def _alert(archive: queries.Archive, public_url: str, number: str) -> items.Alert:
     """The alert with its history."""
     row = await queries.legacy_alert(archive, *_key(number))
     around = Search(Cone(row["ra"], row["dec"], NEARBY), limit=MAX_NEARBY)
     _, near = await searching.find_alerts(archive, around, LEGACY)
     limits = await queries.limits(archive, row["object_id"])
-    alert, *nearby = legacy.legacy_items([row, *near], f"{public_url}/api/v1")
-    return legacy.with_history(alert, nearby, legacy.non_detections(limits))
+    alert, *nearby = items.legacy_items([row, *near], f"{public_url}/api/v1")
+    return items.with_history(alert, nearby, items.non_detections(limits))

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from app.bounds import MAX_HEADERS, MAX_PARAMETERS
 from app.errors import BadParameters
-from app.form import KNOWN
 from app.main import create_app
+from app.mars.form import KNOWN
 from app.names.designations import interpret
 from app.search.filters import FILTERS
 from app.search.search import PAGE_PARAMETERS, parse_search

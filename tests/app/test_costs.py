@@ -8,7 +8,7 @@ import pytest
 
 from app.alerts import matching, queries, statements
 from app.alerts.costs import Cost, cost_of, cost_of_all
-from app.form import read_form
+from app.mars.form import read_form
 from app.search.search import Search, parse_search
 from tests.app.conftest import Served
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.errors import BadForm
-from app.form import FORM, GROUPS, SORTS, SORTS_OFFERED, WITHOUT_SOURCE, Form, read_form
+from app.mars.form import FORM, GROUPS, SORTS, SORTS_OFFERED, WITHOUT_SOURCE, Form, read_form
 from app.search.filters import FILTERS
 from app.search.regions import Cone, Named
 from app.search.search import Sort

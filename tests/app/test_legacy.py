@@ -10,11 +10,11 @@ import httpx
 import numpy as np
 import pytest
 
-from app import walks
 from app.bounds import ANY_BODY
-from app.bulk import MAX_ALERTS, MAX_QUERIES
-from app.form import FORM, PAGE_SIZE, SORTS
-from app.legacy import CANDIDATE_KEYS
+from app.mars import walks
+from app.mars.bulk import MAX_ALERTS, MAX_QUERIES
+from app.mars.form import FORM, PAGE_SIZE, SORTS
+from app.mars.items import CANDIDATE_KEYS
 from app.search.cursor import Cursor
 from tests import packets
 from tests.app import sky

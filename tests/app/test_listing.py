@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from app import listing, scripts
-from app.form import FORM, SORTS
+from app.mars.form import FORM, SORTS
 
 URL = "http://mars.test"
 HOSTILE = """<script>alert('1')</script>" $(id) `id` \\ ' é"""

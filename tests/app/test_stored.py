@@ -14,7 +14,7 @@ import pyarrow.parquet
 import pytest
 
 from app.answers.formats import FORMATS
-from app.form import SORTS
+from app.mars.form import SORTS
 from app.objects.point_models import LightCurve
 from app.search.filters import FIELDS
 from app.search.selection import ALERT_KEYS, ON_REQUEST

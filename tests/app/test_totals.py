@@ -10,7 +10,7 @@ from app import totals
 from app.alerts.gate import Gate
 from app.alerts.queries import Archive
 from app.errors import TooDear
-from app.form import read_form
+from app.mars.form import read_form
 from app.search.search import Search
 from app.totals import Blame, Total
 from archive.database import make_engine

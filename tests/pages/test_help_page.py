@@ -12,7 +12,7 @@ import pytest
 from lxml import html
 from playwright.async_api import Browser, Page, expect
 
-from app.form import FORM
+from app.mars.form import FORM
 from app.search.filters import FILTERS
 from archive.columns import CANDIDATE, DERIVED
 from tests.pages.conftest import Served, becomes, opened_page, serious_findings, width_beyond

@@ -11,7 +11,7 @@ import pyarrow.parquet
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from app.form import FORM
+from app.mars.form import FORM
 from tests.app import sky
 from tests.app.conftest import fresh_archive, serving, take_in
 from tests.pages.conftest import (

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from app.errors import BadForm, BadParameters, Busy, TooDear
-from app.form import Form
+from app.mars.form import Form
 from app.names.places import cone_at
 from app.names.resolver import Names, Place, resolve
 from app.search.filters import FIELDS, Clause, Filter

@@ -12,9 +12,9 @@ from fastapi import Request
 from app.alerts import queries, searching
 from app.alerts.fragments import Fragments
 from app.alerts.matching import LEGACY
-from app.asking import advising, placed
 from app.errors import BadForm, BadParameter, BodyTooLarge, TooDear
-from app.form import KNOWN, Form, read_form
+from app.mars.form import KNOWN, Form, read_form
+from app.mars.placing import advising, placed
 from app.names.resolver import Names
 
 MAX_QUERIES: Final = 1000

@@ -14,9 +14,9 @@ import asyncpg
 
 from app.alerts import queries, searching
 from app.alerts.matching import LEGACY
-from app.asking import advising
 from app.errors import NotFound
-from app.form import PAGE_SIZE, Form
+from app.mars.form import PAGE_SIZE, Form
+from app.mars.placing import advising
 from app.search.cursor import Cursor
 from app.search.search import Search
 from archive.tables import alert

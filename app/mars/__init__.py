@@ -1,0 +1,1 @@
+"""The words of the first MARS: its form, its pages with numbers, its JSON."""
