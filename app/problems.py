@@ -26,7 +26,7 @@ from app.errors import (
     UnknownName,
     reason_of,
 )
-from app.pages import error_page
+from app.pages.html import error_page
 from app.spelling import Misspelt
 from archive.database import is_passing
 from archive.errors import MarsError

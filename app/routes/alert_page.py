@@ -6,13 +6,13 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
-from app import elsewhere, fields, plot
 from app.alerts import queries, searching
 from app.alerts.items import alert_items
 from app.dependencies import ArchiveDependency
 from app.errors import NotFound
 from app.objects.lightcurve import Point, light_curve
-from app.pages import PLOTTED, POLICY, render
+from app.pages import curveplot, elsewhere, fieldgroups
+from app.pages.html import PLOTTED, POLICY, render
 from app.search.search import parse_search
 from app.search.sphere import separation_arcsec, sexagesimal
 from app.search.values import integer
@@ -74,9 +74,9 @@ async def alert_page(request: Request, archive: queries.Archive, number: int, ke
         ],
         more_others=len(others) > OTHERS,
         links=elsewhere.links(alert["object_id"], ra, dec),
-        groups=fields.GROUPS,
+        groups=fieldgroups.GROUPS,
         **_neighbours(points, alert["candid"]),
-        **plot.drawn(points),
+        **curveplot.drawn(points),
     )
 
 

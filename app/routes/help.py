@@ -8,10 +8,10 @@ from fastapi import APIRouter, Request, Response
 from app import bounds
 from app.alerts.counting import COUNTED
 from app.dependencies import SettingsDependency
-from app.listing import SYMBOLS, meaning
 from app.mars import bulk
 from app.mars.form import FORM, GROUPS, SORTS, Entry
-from app.pages import render, slashed
+from app.pages.html import render, slashed
+from app.pages.listing import SYMBOLS, meaning
 from app.search.filters import FILTERS
 from archive.columns import CANDIDATE, DERIVED, Column, Kind
 

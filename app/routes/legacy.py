@@ -20,11 +20,11 @@ from app.dependencies import (
     WalksDependency,
 )
 from app.errors import NotFound
-from app.front import front_page, latest_time
 from app.mars import bulk, items
 from app.mars.form import read_form
 from app.mars.placing import placed
-from app.pages import render, slashed
+from app.pages.front import front_page, latest_time
+from app.pages.html import render, slashed
 from app.problems import allowed
 from app.routes.alert_page import alert_page
 from app.search.regions import Cone

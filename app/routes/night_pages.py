@@ -4,7 +4,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from app import nightplot
 from app.dependencies import (
     ArchiveDependency,
     LedgerDependency,
@@ -17,7 +16,8 @@ from app.errors import NotFound
 from app.nights import days
 from app.nights.options import NightsShown
 from app.objects import finding
-from app.pages import PLOTTED, render, slashed
+from app.pages import nightplot
+from app.pages.html import PLOTTED, render, slashed
 
 router = APIRouter(include_in_schema=False)
 

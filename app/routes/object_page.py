@@ -6,13 +6,13 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
-from app import elsewhere, plot
 from app.alerts import queries, searching
 from app.alerts.items import alert_items
 from app.dependencies import ArchiveDependency
 from app.objects import finding
 from app.objects.lightcurve import light_curve
-from app.pages import PLOTTED, render
+from app.pages import curveplot, elsewhere
+from app.pages.html import PLOTTED, render
 from app.routes.alert_page import API, location
 from app.search.sphere import separation_arcsec, sexagesimal
 
@@ -47,7 +47,7 @@ async def get_object_page(request: Request, object_id: str, archive: ArchiveDepe
         summary=summary,
         near=_others(alert_items(here, API), name, mean),
         links=elsewhere.links(object_id, *mean),
-        **plot.drawn(points),
+        **curveplot.drawn(points),
     )
 
 

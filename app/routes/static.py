@@ -5,10 +5,10 @@ from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
 
-from app import assets
 from app.answers.negotiation import accepts_gzip, not_modified
 from app.answers.stored import IMMUTABLE
 from app.errors import NotFound
+from app.pages import assets
 
 router = APIRouter(include_in_schema=False)
 

@@ -1,5 +1,5 @@
 // Draw a light curve with Plotly in the place of the server's SVG. Which points there are, and how
-// each series looks, comes as JSON from app/plot.py; here it only gets its colours.
+// each series looks, comes as JSON from app/pages/curveplot.py; here it only gets its colours.
 "use strict";
 (() => {
   const place = document.querySelector("[data-curve]");

@@ -1,5 +1,5 @@
 // Draw a night's plots with Plotly in the place of the server's SVG. What they show comes as JSON from
-// app/nightplot.py; a click leads to the search for those alerts.
+// app/pages/nightplot.py; a click leads to the search for those alerts.
 "use strict";
 (() => {
   const data = document.getElementById("night-data");

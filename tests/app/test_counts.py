@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from app import totals
 from app.alerts.models import AlertList
+from app.pages import totals
 from tests.app.conftest import Served
 from tests.app.test_totals import archive as analysed
 

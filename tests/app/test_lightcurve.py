@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app import plot
 from app.objects.lightcurve import light_curve, total_magnitude
 from app.objects.point_models import LightCurvePoint
-from app.pages import ENVIRONMENT
+from app.pages import curveplot
+from app.pages.html import ENVIRONMENT
 from archive import times
 from archive.tables import HISTORIES
 from archive.tables import alert as alert_table
@@ -257,8 +257,8 @@ def test_any_history_is_a_curve(own: Entry, lists: Any) -> None:
         LightCurvePoint.model_validate(point)
         assert all(math.isfinite(v) for v in point.values() if isinstance(v, float)), point
     assert [point["jd"] for point in curve] == sorted(point["jd"] for point in curve)
-    drawn = plot.drawn(curve)
+    drawn = curveplot.drawn(curve)
     strict(str(ENVIRONMENT.filters["json"](drawn["series"])))
     for mark in drawn["chart"].marks if drawn["chart"] else ():
-        assert 0 <= mark.x <= plot.WIDTH
-        assert 0 <= mark.y <= plot.HEIGHT
+        assert 0 <= mark.x <= curveplot.WIDTH
+        assert 0 <= mark.y <= curveplot.HEIGHT

@@ -6,8 +6,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from app import listing, scripts
 from app.mars.form import FORM, SORTS
+from app.pages import listing, scripts
 
 URL = "http://mars.test"
 HOSTILE = """<script>alert('1')</script>" $(id) `id` \\ ' é"""

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from app import totals
 from app.alerts.gate import Gate
 from app.alerts.queries import Archive
 from app.errors import TooDear
 from app.mars.form import read_form
+from app.pages import totals
+from app.pages.totals import Blame, Total
 from app.search.search import Search
-from app.totals import Blame, Total
 from archive.database import make_engine
 from tests.app.conftest import Served, database_of
 from tests.conftest import url_of

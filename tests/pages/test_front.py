@@ -12,8 +12,8 @@ import pandas
 import pytest
 from lxml import html
 
-from app.listing import COLUMNS
 from app.mars.form import FORM
+from app.pages.listing import COLUMNS
 from tests.app import sky
 from tests.app.conftest import database_of, fresh_archive, serving, take_in
 from tests.conftest import url_of

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from app import assets, elsewhere, fields, plot
 from app.answers.negotiation import wants_json, wants_page
-from app.pages import ENVIRONMENT
+from app.pages import assets, curveplot, elsewhere, fieldgroups
+from app.pages.html import ENVIRONMENT
 from app.search import sphere
 from app.search.selection import ALERT_KEYS
 from tests.app.conftest import Served
@@ -36,7 +36,7 @@ def test_bands_and_signs_have_symbols_of_their_own() -> None:
         for band in bands
         for positive in (True, False)
     ]
-    symbols = [s["symbol"] for s in plot.series_of(points)]
+    symbols = [s["symbol"] for s in curveplot.series_of(points)]
     assert len(set(symbols)) == len(points)
     assert sum(symbol.endswith("-open") for symbol in symbols) == len(bands)
 
@@ -50,7 +50,7 @@ def test_each_kind_shows_the_value_that_it_has() -> None:
         point("forced", limit_mag=21.0, flux_ujy=1.0),
         point("forced"),
     ]
-    series = plot.series_of(points)
+    series = curveplot.series_of(points)
     assert seen(series, "difference") == [
         ("forced", "circle-open", [19.0], [0.2]),
         ("forced", "triangle-down-open", [21.0], [None]),
@@ -65,12 +65,12 @@ def test_the_chart_has_magnitudes_growing_downwards() -> None:
         point("detection", magpsf=mag, sigmapsf=0.5, isdiffpos=True, mjd=60000.0 + n, candid=str(n))
         for n, mag in enumerate((20.0, 15.0, 18.0))
     ]
-    chart = plot.chart(plot.series_of(points))
+    chart = curveplot.chart(curveplot.series_of(points))
     assert chart is not None
     faint, bright, middle = chart.marks
     assert bright.y < middle.y < faint.y
     assert faint.x < bright.x < middle.x
-    assert all(0 < m.x < plot.WIDTH and 0 < m.y < plot.HEIGHT for m in chart.marks)
+    assert all(0 < m.x < curveplot.WIDTH and 0 < m.y < curveplot.HEIGHT for m in chart.marks)
     assert faint.ends is not None
     assert faint.ends[0] < faint.y < faint.ends[1]
     at = {label: y for y, label in chart.ticks_y}
@@ -80,13 +80,13 @@ def test_the_chart_has_magnitudes_growing_downwards() -> None:
 @pytest.mark.parametrize("values", [[18.0], [18.0, 18.0], [-2.5, 40.0], [18.0, 18.0 + 1e-9]])
 def test_ticks_are_few_and_inside(values: list[float]) -> None:
     points = [point("upper_limit", diffmaglim=v) for v in values]
-    chart = plot.chart(plot.series_of(points))
+    chart = curveplot.chart(curveplot.series_of(points))
     assert chart is not None
-    for ticks, size in ((chart.ticks_x, plot.WIDTH), (chart.ticks_y, plot.HEIGHT)):
+    for ticks, size in ((chart.ticks_x, curveplot.WIDTH), (chart.ticks_y, curveplot.HEIGHT)):
         assert 2 <= len(ticks) <= 11
         assert all(0 <= place <= size for place, _ in ticks)
         assert len({label for _, label in ticks}) == len(ticks)
-    assert plot.chart([]) is None
+    assert curveplot.chart([]) is None
 
 
 @pytest.mark.parametrize(
@@ -110,10 +110,10 @@ def test_separation() -> None:
 
 
 def test_every_field_is_in_one_group() -> None:
-    named = [field.name for group in fields.GROUPS.values() for field in group]
+    named = [field.name for group in fieldgroups.GROUPS.values() for field in group]
     assert len(named) == len(set(named))
     assert set(named) == set(ALERT_KEYS) - {"links"}
-    assert all(field.meaning for group in fields.GROUPS.values() for field in group)
+    assert all(field.meaning for group in fieldgroups.GROUPS.values() for field in group)
 
 
 def test_links_quote_what_they_are_given() -> None:

@@ -7,14 +7,14 @@ from typing import Any, Final, NamedTuple
 
 from fastapi import Request, Response
 
-from app import listing, scripts, totals
 from app.alerts import counting, queries, searching
 from app.errors import RETRY_AFTER_S, BadParameters, NotFound, ResolversSilent, TooDear, reason_of
 from app.mars.form import FORM, PAGE_SIZE, SORTS_OFFERED, Form, read_form
 from app.mars.placing import around, position
 from app.mars.walks import Listed, Walks
 from app.names.resolver import Names, Place
-from app.pages import render
+from app.pages import listing, scripts, totals
+from app.pages.html import render
 from app.search.search import MAX_EXPORT
 
 STAMP_PIXELS: Final = 63

@@ -5,8 +5,8 @@ from typing import Final
 from urllib.parse import urlencode
 
 from app.errors import BadParameters
-from app.listing import Parameters, address
 from app.mars.form import FORM
+from app.pages.listing import Parameters, address
 from app.search.search import MAX_EXPORT, parse_search
 
 _TYPED: Final = {"objectId": "object_id", "objectcone": "name"}

@@ -11,7 +11,7 @@ import asyncpg
 
 from app.alerts.items import in_path
 from app.mars.form import FORM, GROUPS, Entry
-from app.pages import fixed
+from app.pages.html import fixed
 from app.search.values import MAX_TEXT
 from archive import times
 from archive.tables import FILTER_OF_FID

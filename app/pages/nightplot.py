@@ -11,11 +11,11 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from app.alerts.items import utc
-from app.listing import address
 from app.nights.days import Item, midnight_of
 from app.nights.fieldcounts import BANDS, Counted, Exposures
-from app.plot import BANDS as SYMBOLS
-from app.plot import GLYPHS, ticks
+from app.pages.curveplot import BANDS as SYMBOLS
+from app.pages.curveplot import GLYPHS, ticks
+from app.pages.listing import address
 from archive import times
 
 BIN: Final = timedelta(minutes=10)

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-STATIC: Final = Path(__file__).parent / "static"
+STATIC: Final = Path(__file__).parents[1] / "static"
 _DIGEST: Final = re.compile(r"[0-9a-f]{16}", re.ASCII)
 _TEXT: Final = ("text/", "application/javascript", "application/wasm", "image/svg+xml")
 """What gzip shrinks. The rest of what we serve is compressed in itself."""

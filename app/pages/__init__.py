@@ -1,0 +1,1 @@
+"""Pages for people: what they show, and the templates that show it."""
