@@ -27,7 +27,7 @@ from app.middleware import Surroundings
 from app.names.resolver import open_names
 from app.nights.fieldcounts import NightCounts
 from app.nights.ledger import Ledger
-from app.openapi import describe
+from app.openapi.document import describe
 from app.problems import add_error_handlers
 from app.ratelimit import RateLimit
 from app.routes import (

@@ -23,11 +23,11 @@ from app.dependencies import (
     candid_of,
     no_parameters,
 )
-from app.described import PROBLEMS, CandidPath, list_responses
 from app.names.places import locate, place_header
 from app.objects.lightcurve import light_curve
 from app.objects.point_models import AlertWithHistory
-from app.parameters import search_parameters
+from app.openapi.described import PROBLEMS, CandidPath, list_responses
+from app.openapi.search import search_parameters
 
 router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"], responses=PROBLEMS)
 ALONE: Final = [Depends(no_parameters)]

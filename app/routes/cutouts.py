@@ -18,8 +18,8 @@ from app.dependencies import (
     no_parameters,
     no_repeats,
 )
-from app.described import PROBLEMS, CandidPath, ObjectPath, StampPath, bytes_of, counted
 from app.objects import finding
+from app.openapi.described import PROBLEMS, CandidPath, ObjectPath, StampPath, bytes_of, counted
 from app.stamps.astrometry import Place
 from app.stamps.fetching import stamps_in_order
 from app.stamps.options import FitsOptions, Look, StripLook, ZipOptions

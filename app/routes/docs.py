@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from app.alerts import queries, searching
 from app.errors import DATABASE_ERRORS
 from app.nights.ledger import Ledger
-from app.openapi import canonical
+from app.openapi.document import canonical
 from app.search import examples
 from app.search.search import parse_search
 from app.search.selection import HAS

@@ -21,7 +21,6 @@ from app.dependencies import (
     StoreDependency,
     no_parameters,
 )
-from app.described import PROBLEMS, bytes_of, path
 from app.errors import NotFound, TooMany
 from app.match import results
 from app.match.jobs import new_id
@@ -29,7 +28,8 @@ from app.match.models import Job
 from app.match.query import parse_match
 from app.match.targets import Target, Targets
 from app.match.uploads import targets_of
-from app.matchdocs import REFUSED_BODIES, match_body, match_parameters
+from app.openapi.described import PROBLEMS, bytes_of, path
+from app.openapi.match import REFUSED_BODIES, match_body, match_parameters
 from app.search.examples import JOB
 from archive.errors import StoreUnavailable
 from archive.objects import ObjectStore

@@ -16,13 +16,13 @@ from app.dependencies import (
     SettingsDependency,
     count_match,
 )
-from app.described import PROBLEMS
 from app.match.crossmatch import Piece
 from app.match.models import MatchList
 from app.match.tagged import as_json, as_json_lines, as_table
 from app.match.targets import MAX_POSITIONS, Targets
 from app.match.uploads import targets_of
-from app.matchdocs import match_body, match_parameters, match_responses
+from app.openapi.described import PROBLEMS
+from app.openapi.match import match_body, match_parameters, match_responses
 
 router = APIRouter(prefix="/api/v1/match", tags=["match"], responses=PROBLEMS)
 _INSTEAD: Final = ": send them to /api/v1/match/jobs"

@@ -14,13 +14,13 @@ from app.dependencies import (
     no_parameters,
     no_repeats,
 )
-from app.described import PROBLEMS, NightPath, list_responses
 from app.errors import NotFound
 from app.nights import days
 from app.nights.fieldcounts import table_of
 from app.nights.models import FieldCountList, Night, NightList
 from app.nights.options import CountsOptions, NightsOptions
 from app.objects import finding
+from app.openapi.described import PROBLEMS, NightPath, list_responses
 
 router = APIRouter(prefix="/api/v1/nights", tags=["nights"], responses=PROBLEMS)
 

@@ -19,7 +19,6 @@ from app.dependencies import (
     only,
     repeatable,
 )
-from app.described import PROBLEMS, ObjectPath, list_responses
 from app.errors import BadParameter, BadParameters, NotFound
 from app.objects import finding
 from app.objects.lightcurve import light_curve, some_of_points
@@ -29,7 +28,8 @@ from app.objects.options import CurveOptions
 from app.objects.point_models import LightCurve
 from app.objects.points import table_of
 from app.objects.summaries import flat
-from app.parameters import object_parameters, search_parameters
+from app.openapi.described import PROBLEMS, ObjectPath, list_responses
+from app.openapi.search import object_parameters, search_parameters
 from app.routes.alerts import list_alerts
 from app.search.filters import FILTERS, Clause
 from app.search.options import AsOf

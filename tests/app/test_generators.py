@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import pytest
 
-from app.generators import prepare
 from app.main import create_app
-from app.openapi import describe
+from app.openapi.document import describe
+from app.openapi.generators import prepare
 from app.settings import Settings
 
 DOCUMENT: Final = describe(create_app(Settings()))

@@ -13,7 +13,7 @@ from app.answers.models import Problem
 from app.errors import DATABASE_ERRORS
 from app.main import create_app
 from app.nights.models import Night, NightList
-from app.openapi import canonical
+from app.openapi.document import canonical
 from app.routes.health import Readiness
 from app.settings import Settings
 from tests.app import sky

@@ -5,10 +5,10 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app.answers.models import Problem
-from app.described import Json
-from app.generators import prepare
-from app.headers import add_headers
 from app.match.models import MatchRequest
+from app.openapi.described import Json
+from app.openapi.generators import prepare
+from app.openapi.headers import add_headers
 
 
 def describe(app: FastAPI) -> Json:

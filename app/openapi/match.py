@@ -3,10 +3,10 @@
 from typing import Any, Final
 
 from app.answers.formats import FORMATS
-from app.described import problems
 from app.match.models import MatchRequest
 from app.match.uploads import VOTABLE
-from app.parameters import of_form, search_parameters
+from app.openapi.described import problems
+from app.openapi.search import of_form, search_parameters
 from app.search.regions import RADIUS_FORM
 from app.search.search import DEFAULT_LIMIT, MAX_LIMIT
 
