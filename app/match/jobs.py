@@ -24,7 +24,7 @@ from pgqueuer.domain.settings import DBSettings
 from sqlalchemy import Row, column, delete, func, insert, select, table, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import tables
+from app import schema
 from app.errors import DATABASE_ERRORS, NotFound, TooMany
 from app.settings import Settings
 from archive.database import make_engine
@@ -33,7 +33,7 @@ MATCH: Final = "match"
 """The queue's name for what is to be done."""
 _QUEUE: Final = DBSettings(db_schema="app", prefix="")
 _LOCK: Final = 7_062_019
-_job: Final = tables.job
+_job: Final = schema.job
 _UNFINISHED: Final = ("queued", "running")
 _said: Final = table(_QUEUE.queue_table_log, column("created"), schema=_QUEUE.db_schema)
 

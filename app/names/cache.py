@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import tables
+from app import schema
 from app.errors import DATABASE_ERRORS
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class NameCache:
 
     async def get(self, name: str) -> Answer | None:
         """What was said of this name, however long ago; None if nothing was."""
-        held, now = tables.name, func.now()
+        held, now = schema.name, func.now()
         age = func.extract("epoch", now - held.c.resolved)
         query = select(held.c.canonical, held.c.ra, held.c.dec, held.c.source, age.label("age"))
         try:
@@ -64,7 +64,7 @@ class NameCache:
         position = (None, None, None) if found is None else found[:3]
         said: dict[str, Any] = dict(zip(("canonical", "ra", "dec"), position, strict=True))
         said |= {"source": source, "resolved": func.now()}
-        held = tables.name
+        held = schema.name
         keep = insert(held).values(name=name, **said)
         keep = keep.on_conflict_do_update(index_elements=[held.c.name], set_=said)
         old = delete(held).where(held.c.ra.is_(None), held.c.resolved < func.now() - MISS_LASTS)

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Request, Response
 
 from app.alerts import queries, searching
 from app.alerts.items import alert_items
-from app.dependencies import ArchiveDependency
 from app.errors import NotFound
 from app.objects.lightcurve import Point, light_curve
 from app.pages import curveplot, elsewhere, fieldgroups
 from app.pages.html import PLOTTED, POLICY, render
+from app.routes.dependencies import ArchiveDependency
 from app.search.search import parse_search
 from app.search.sphere import separation_arcsec, sexagesimal
 from app.search.values import integer

@@ -14,7 +14,12 @@ from app.alerts.paging import behind, page_of
 from app.answers.bodies import VARY, page_links, send_json
 from app.answers.formats import JSON
 from app.answers.streams import made
-from app.dependencies import (
+from app.names.places import locate, place_header
+from app.objects.lightcurve import light_curve
+from app.objects.point_models import AlertWithHistory
+from app.openapi.described import PROBLEMS, CandidPath, list_responses
+from app.openapi.search import search_parameters
+from app.routes.dependencies import (
     ArchiveDependency,
     FragmentsDependency,
     NamesDependency,
@@ -23,11 +28,6 @@ from app.dependencies import (
     candid_of,
     no_parameters,
 )
-from app.names.places import locate, place_header
-from app.objects.lightcurve import light_curve
-from app.objects.point_models import AlertWithHistory
-from app.openapi.described import PROBLEMS, CandidPath, list_responses
-from app.openapi.search import search_parameters
 
 router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"], responses=PROBLEMS)
 ALONE: Final = [Depends(no_parameters)]

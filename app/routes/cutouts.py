@@ -10,7 +10,9 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app.alerts import queries
 from app.answers.stored import Piece, headers_of, send_file, send_made, send_stream
-from app.dependencies import (
+from app.objects import finding
+from app.openapi.described import PROBLEMS, CandidPath, ObjectPath, StampPath, bytes_of, counted
+from app.routes.dependencies import (
     ArchiveDependency,
     SettingsDependency,
     StoreDependency,
@@ -18,8 +20,6 @@ from app.dependencies import (
     no_parameters,
     no_repeats,
 )
-from app.objects import finding
-from app.openapi.described import PROBLEMS, CandidPath, ObjectPath, StampPath, bytes_of, counted
 from app.stamps.astrometry import Place
 from app.stamps.fetching import stamps_in_order
 from app.stamps.options import FitsOptions, Look, StripLook, ZipOptions

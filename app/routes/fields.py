@@ -6,8 +6,8 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app.answers.lists import send_list
 from app.answers.options import ListOptions
-from app.dependencies import no_repeats
 from app.openapi.described import PROBLEMS, list_responses
+from app.routes.dependencies import no_repeats
 from app.search.dictionary import DICTIONARY, TABLE
 from app.search.models import Dictionary
 

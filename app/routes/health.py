@@ -11,9 +11,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from app.alerts import queries
 from app.answers.models import Model
-from app.dependencies import StoreDependency
 from app.errors import RETRY_AFTER_S, reason_of
 from app.openapi.described import problems
+from app.routes.dependencies import StoreDependency
 
 router = APIRouter(tags=["operation"], responses=problems(429, 500))
 

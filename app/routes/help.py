@@ -7,11 +7,11 @@ from fastapi import APIRouter, Request, Response
 
 from app import bounds
 from app.alerts.counting import COUNTED
-from app.dependencies import SettingsDependency
 from app.mars import bulk
 from app.mars.form import FORM, GROUPS, SORTS, Entry
 from app.pages.html import render, slashed
 from app.pages.listing import SYMBOLS, meaning
+from app.routes.dependencies import SettingsDependency
 from app.search.filters import FILTERS
 from archive.columns import CANDIDATE, DERIVED, Column, Kind
 

@@ -13,14 +13,6 @@ from app.alerts.paging import seen_up_to
 from app.answers.bodies import send_json
 from app.answers.formats import FORMATS
 from app.answers.stored import Piece, send_file
-from app.dependencies import (
-    ClientDependency,
-    JobsDependency,
-    MatcherDependency,
-    SettingsDependency,
-    StoreDependency,
-    no_parameters,
-)
 from app.errors import NotFound, TooMany
 from app.match import results
 from app.match.jobs import new_id
@@ -30,6 +22,14 @@ from app.match.targets import Target, Targets
 from app.match.uploads import targets_of
 from app.openapi.described import PROBLEMS, bytes_of, path
 from app.openapi.match import REFUSED_BODIES, match_body, match_parameters
+from app.routes.dependencies import (
+    ClientDependency,
+    JobsDependency,
+    MatcherDependency,
+    SettingsDependency,
+    StoreDependency,
+    no_parameters,
+)
 from app.search.examples import JOB
 from archive.errors import StoreUnavailable
 from archive.objects import ObjectStore

@@ -10,15 +10,6 @@ from app.answers.bodies import send_json
 from app.answers.negotiation import wants_json
 from app.answers.stored import send_file
 from app.answers.streams import made
-from app.dependencies import (
-    ArchiveDependency,
-    ClientDependency,
-    LegacyFragmentsDependency,
-    NamesDependency,
-    SettingsDependency,
-    StoreDependency,
-    WalksDependency,
-)
 from app.errors import NotFound
 from app.mars import bulk, items
 from app.mars.form import read_form
@@ -27,6 +18,15 @@ from app.pages.front import front_page, latest_time
 from app.pages.html import render, slashed
 from app.problems import allowed
 from app.routes.alert_page import alert_page
+from app.routes.dependencies import (
+    ArchiveDependency,
+    ClientDependency,
+    LegacyFragmentsDependency,
+    NamesDependency,
+    SettingsDependency,
+    StoreDependency,
+    WalksDependency,
+)
 from app.search.regions import Cone
 from app.search.search import Search
 from app.search.values import integer

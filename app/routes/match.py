@@ -10,12 +10,6 @@ from app.answers.bodies import VARY
 from app.answers.encoding import coding_of
 from app.answers.formats import FORMATS, JSON
 from app.answers.streams import Breakable, compressed
-from app.dependencies import (
-    MatcherDependency,
-    MatchQueryDependency,
-    SettingsDependency,
-    count_match,
-)
 from app.match.crossmatch import Piece
 from app.match.models import MatchList
 from app.match.tagged import as_json, as_json_lines, as_table
@@ -23,6 +17,12 @@ from app.match.targets import MAX_POSITIONS, Targets
 from app.match.uploads import targets_of
 from app.openapi.described import PROBLEMS
 from app.openapi.match import match_body, match_parameters, match_responses
+from app.routes.dependencies import (
+    MatcherDependency,
+    MatchQueryDependency,
+    SettingsDependency,
+    count_match,
+)
 
 router = APIRouter(prefix="/api/v1/match", tags=["match"], responses=PROBLEMS)
 _INSTEAD: Final = ": send them to /api/v1/match/jobs"

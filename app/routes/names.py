@@ -8,11 +8,11 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app.alerts.models import Place
 from app.answers.bodies import send_json
-from app.dependencies import NamesDependency, SettingsDependency, no_repeats, only
 from app.names.catalogue import CREDIT
 from app.names.designations import Kind
 from app.names.resolver import place_of, read_name, resolve
 from app.openapi.described import PROBLEMS
+from app.routes.dependencies import NamesDependency, SettingsDependency, no_repeats, only
 from app.search.values import MAX_TEXT
 
 router = APIRouter()

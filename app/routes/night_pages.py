@@ -4,7 +4,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from app.dependencies import (
+from app.errors import NotFound
+from app.nights import days
+from app.nights.options import NightsShown
+from app.objects import finding
+from app.pages import nightplot
+from app.pages.html import PLOTTED, render, slashed
+from app.routes.dependencies import (
     ArchiveDependency,
     LedgerDependency,
     NightCountsDependency,
@@ -12,12 +18,6 @@ from app.dependencies import (
     no_parameters,
     no_repeats,
 )
-from app.errors import NotFound
-from app.nights import days
-from app.nights.options import NightsShown
-from app.objects import finding
-from app.pages import nightplot
-from app.pages.html import PLOTTED, render, slashed
 
 router = APIRouter(include_in_schema=False)
 

@@ -6,14 +6,6 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app.answers.bodies import next_link, send_json
 from app.answers.lists import send_list
-from app.dependencies import (
-    ArchiveDependency,
-    LedgerDependency,
-    NightCountsDependency,
-    SettingsDependency,
-    no_parameters,
-    no_repeats,
-)
 from app.errors import NotFound
 from app.nights import days
 from app.nights.fieldcounts import table_of
@@ -21,6 +13,14 @@ from app.nights.models import FieldCountList, Night, NightList
 from app.nights.options import CountsOptions, NightsOptions
 from app.objects import finding
 from app.openapi.described import PROBLEMS, NightPath, list_responses
+from app.routes.dependencies import (
+    ArchiveDependency,
+    LedgerDependency,
+    NightCountsDependency,
+    SettingsDependency,
+    no_parameters,
+    no_repeats,
+)
 
 router = APIRouter(prefix="/api/v1/nights", tags=["nights"], responses=PROBLEMS)
 

@@ -8,12 +8,12 @@ from fastapi import APIRouter, Request, Response
 
 from app.alerts import queries, searching
 from app.alerts.items import alert_items
-from app.dependencies import ArchiveDependency
 from app.objects import finding
 from app.objects.lightcurve import light_curve
 from app.pages import curveplot, elsewhere
 from app.pages.html import PLOTTED, render
 from app.routes.alert_page import API, location
+from app.routes.dependencies import ArchiveDependency
 from app.search.sphere import separation_arcsec, sexagesimal
 
 router = APIRouter(include_in_schema=False)

@@ -10,15 +10,6 @@ from app.alerts.models import AlertList
 from app.answers.bodies import VARY, page_links, send_json
 from app.answers.formats import JSON
 from app.answers.lists import send_list
-from app.dependencies import (
-    ArchiveDependency,
-    FragmentsDependency,
-    NamesDependency,
-    SettingsDependency,
-    no_repeats,
-    only,
-    repeatable,
-)
 from app.errors import BadParameter, BadParameters, NotFound
 from app.objects import finding
 from app.objects.lightcurve import light_curve, some_of_points
@@ -31,6 +22,15 @@ from app.objects.summaries import flat
 from app.openapi.described import PROBLEMS, ObjectPath, list_responses
 from app.openapi.search import object_parameters, search_parameters
 from app.routes.alerts import list_alerts
+from app.routes.dependencies import (
+    ArchiveDependency,
+    FragmentsDependency,
+    NamesDependency,
+    SettingsDependency,
+    no_repeats,
+    only,
+    repeatable,
+)
 from app.search.filters import FILTERS, Clause
 from app.search.options import AsOf
 from app.search.search import Search, parse_search

@@ -8,7 +8,7 @@ from sqlalchemy import MetaData, Table, inspect
 from sqlalchemy.dialects.postgresql import dialect
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app import tables as app_tables
+from app import schema as app_tables
 from archive.columns import CANDIDATE, DERIVED, SENTINELS
 from archive.database import SQL, check_schema, make_engine, migrations
 from archive.errors import SchemaOutdated
