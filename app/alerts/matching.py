@@ -29,7 +29,7 @@ from app.search.search import Sort
 from archive.columns import CANDIDATE, Kind
 from archive.tables import STAMPS, alert, counter
 
-# The columns of an alert's answer, REAL ones last: formats.py prints those as float32.
+# The columns of an alert's answer, REAL ones last: items.py prints those as float32.
 _FIRST: Final = (
     "candid",
     "object_id",

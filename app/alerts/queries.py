@@ -1,4 +1,4 @@
-"""Every SELECT of the app, one function each; those of a search are built in matching.py.
+"""SELECTs of the archive, one function each; those of a search are built in matching.py.
 
 An answer's rows and the number of the newest batch come from one statement, so from one snapshot.
 """

@@ -25,7 +25,7 @@ _TYPES: Final[dict[Kind, pa.DataType]] = {
 def _field(column: Column) -> pa.Field:
     told = {"unit": column.unit, "ucd": column.ucd, "description": column.meaning}
     kept = {name: text for name, text in told.items() if text}
-    # A jd of an alert may be no date (formats.utc).
+    # A jd of an alert may be no date (alerts/items.utc).
     nullable = not column.required or column.kind is TIME
     return pa.field(column.name, _TYPES[column.kind], nullable, kept)
 

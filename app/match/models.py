@@ -1,4 +1,4 @@
-"""Models of batch matches and their jobs; models.py says what models are for."""
+"""Models of batch matches and their jobs."""
 
 from enum import StrEnum
 from typing import Annotated, Any, Final

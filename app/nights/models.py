@@ -1,4 +1,4 @@
-"""Response models of the nights; as models.py, apart for its length."""
+"""Models of nights and what their fields saw."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Response models of objects; as models.py, apart for its length."""
+"""Models of objects and their lists."""
 
 from typing import Any, Final
 

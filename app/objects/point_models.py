@@ -1,4 +1,4 @@
-"""Response models of light curves, made from the columns of points.py; as models.py."""
+"""Response models of light curves, made from the columns of points.py; as answers/models.py."""
 
 from typing import Any, Final, Literal
 
@@ -36,7 +36,7 @@ _Forced = create_model("_Forced", __base__=_Point, **_fields(OF_KIND[PointKind.F
 
 
 def _kind_required(schema: dict[str, Any]) -> None:
-    """With `fields` a point holds its kind and what was chosen (models.none_required)."""
+    """With `fields` a point holds its kind and what was chosen (search/models.none_required)."""
     schema["required"] = ["kind"]
 
 

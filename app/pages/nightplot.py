@@ -1,6 +1,6 @@
 """A night as it is drawn: alerts over time, and fields on the sky; by Plotly, or as SVG without it.
 
-Both show the counts of fieldcounts.py and no other numbers. Bands look as in plot.py.
+Both show the counts of fieldcounts.py and no other numbers. Bands look as in curveplot.py.
 """
 
 import math
