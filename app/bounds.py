@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import BadBody, BodyTooLarge, BodyTooSlow, RequestError
-from app.problems import problem
+from app.problems import problem_response
 
 MAX_HEADERS: Final = 131_072
 """Bytes of all headers, each with 32 more, as HTTP/2 counts them (RFC 9113, section 6.5.2)."""
@@ -61,14 +61,14 @@ def _refusal(scope: Scope) -> ASGIApp | None:
     if size > MAX_HEADERS:
         detail = f"the headers have more than {MAX_HEADERS:,} bytes"
         bare = {**scope, "query_string": b"", "headers": []}
-        return problem(Request(bare), HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, detail)
+        return problem_response(Request(bare), HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, detail)
     query: bytes = b"&" + scope["query_string"]
     filters = query.count(b"&where=")
     if filters > MAX_PARAMETERS or query.count(b"&") - filters > MAX_PARAMETERS:
         detail = f"more than {MAX_PARAMETERS} parameters in one address, `where` counted apart"
         typed = scope["path"].startswith("/api/")
         status = HTTPStatus.UNPROCESSABLE_ENTITY if typed else HTTPStatus.BAD_REQUEST
-        return problem(Request({**scope, "query_string": b""}), status, detail)
+        return problem_response(Request({**scope, "query_string": b""}), status, detail)
     return None
 
 

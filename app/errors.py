@@ -28,7 +28,7 @@ from typing import Final, NamedTuple
 import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.spelling import MAX_NAME, MAX_SUGGESTIONS, Misspelt, nearest
+from app.spelling import MAX_NAME, MAX_SUGGESTIONS, Misspelt, find_nearest
 from archive.errors import MarsError, ObjectMissing, SchemaOutdated, StoreUnavailable
 
 
@@ -51,11 +51,11 @@ def _with_suggestions(errors: Sequence[BadParameter]) -> Iterator[BadParameter]:
     for error in errors:
         near = error.nearest
         if isinstance(near, Misspelt):
-            near, left = nearest(*near) if left > 0 else None, left - 1
+            near, left = find_nearest(*near) if left > 0 else None, left - 1
         yield error._replace(nearest=near)
 
 
-def unknown(given: Iterable[str], known: Collection[str]) -> list[BadParameter]:
+def unknown_parameters(given: Iterable[str], known: Collection[str]) -> list[BadParameter]:
     """An error for each name that is not known, however often it is given."""
     names = dict.fromkeys(name for name in given if name not in known)
     reason = "no parameter of this name"

@@ -13,7 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from app.alerts.archive import open_archive
 from app.alerts.fragments import Fragments
 from app.alerts.items import alert_items
-from app.alerts.queries import check
+from app.alerts.queries import check_archive
 from app.bounds import Bounds
 from app.clients import networks_of
 from app.errors import DATABASE_ERRORS, reason_of
@@ -21,7 +21,7 @@ from app.mars.items import legacy_items
 from app.mars.walks import Walks
 from app.match.crossmatch import Matcher
 from app.match.jobs import open_jobs
-from app.match.worker import JOB_PATIENCE_S, working
+from app.match.worker import JOB_PATIENCE_S, run_worker
 from app.metrics import Metrics
 from app.middleware import Surroundings
 from app.names.resolver import open_names
@@ -131,11 +131,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             open_store(settings) as store,
             open_names(settings, archive) as resolver,
             open_jobs(settings) as made,
-            working(made, patient, store, settings, metrics.job_troubles),
+            run_worker(made, patient, store, settings, metrics.job_troubles),
         ):
             app.state.store, app.state.names, app.state.jobs = store, resolver, made
             try:
-                await check(archive)
+                await check_archive(archive)
                 app.state.schema_is_current = True
             except (SchemaOutdated, *DATABASE_ERRORS) as error:
                 log.error("not ready", extra={"reason": reason_of(error), "error": repr(error)})

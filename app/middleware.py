@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.metrics import Metrics
-from app.problems import unforeseen
+from app.problems import answer_unforeseen
 
 log = logging.getLogger("app.access")
 
@@ -63,7 +63,7 @@ class Surroundings:
         except Exception as error:
             if status != NOT_STARTED:
                 raise
-            response = await unforeseen(Request(scope), error)
+            response = await answer_unforeseen(Request(scope), error)
             await response(scope, receive, answer)
         finally:
             seconds = time.perf_counter() - began

@@ -41,7 +41,7 @@ _METHODS: Final = ("GET", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 _READ_ONLY: Final = "this address cannot be used with this method"
 
 
-def problem(
+def problem_response(
     request: Request,
     status: int,
     detail: str,
@@ -77,7 +77,7 @@ async def _request_error(request: Request, error: Exception) -> Response:
         more["errors"] = [e._asdict() for e in error.errors]
     if isinstance(error, UnknownName):
         more["suggestions"] = error.suggestions
-    return problem(request, error.status, str(error), headers, **more)
+    return problem_response(request, error.status, str(error), headers, **more)
 
 
 async def _validation_error(request: Request, error: Exception) -> Response:
@@ -107,11 +107,11 @@ async def _http_error(request: Request, error: Exception) -> Response:
     detail = known.get(HTTPStatus(error.status_code), str(error.detail))
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["Allow"] = allowed(request)
-    return problem(request, error.status_code, detail, headers)
+        headers["Allow"] = allowed_methods(request)
+    return problem_response(request, error.status_code, detail, headers)
 
 
-def allowed(request: Request) -> str:
+def allowed_methods(request: Request) -> str:
     """The methods of an address, for `Allow`: Starlette names those of its first route only."""
     scopes = [{**request.scope, "method": method} for method in _METHODS]
     found = {
@@ -124,18 +124,18 @@ def allowed(request: Request) -> str:
 
 async def _unavailable(request: Request, error: Exception) -> Response:
     if not (isinstance(error, MarsError) or is_passing(error)):
-        return await unforeseen(request, error)
+        return await answer_unforeseen(request, error)
     if not isinstance(error, ClientGone):
         log.warning("unavailable", extra={"path": request.url.path, "error": repr(error)})
     status = HTTPStatus.SERVICE_UNAVAILABLE
-    return problem(request, status, reason_of(error), {"Retry-After": RETRY_AFTER_S})
+    return problem_response(request, status, reason_of(error), {"Retry-After": RETRY_AFTER_S})
 
 
-async def unforeseen(request: Request, error: Exception) -> Response:
+async def answer_unforeseen(request: Request, error: Exception) -> Response:
     """The 500 for what no table names. It is logged whole, and told not at all."""
     log.error("unforeseen error", exc_info=error, extra={"path": request.url.path})
     status = HTTPStatus.INTERNAL_SERVER_ERROR
-    return problem(request, status, "an error that should not be: it has been logged")
+    return problem_response(request, status, "an error that should not be: it has been logged")
 
 
 def add_error_handlers(app: FastAPI) -> None:

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.clients import client_of, is_loopback, networks_of
-from app.problems import problem
+from app.problems import problem_response
 from app.settings import Settings
 
 MAX_CLIENTS: Final = 10_000
@@ -47,7 +47,7 @@ class RateLimit:
         if wait:
             retry = {**told, "Retry-After": str(math.ceil(wait))}
             detail = f"more than {1 / self._interval:g} requests a second: wait {wait:.2f} s"
-            refusal = problem(Request(scope), HTTPStatus.TOO_MANY_REQUESTS, detail, retry)
+            refusal = problem_response(Request(scope), HTTPStatus.TOO_MANY_REQUESTS, detail, retry)
             await refusal(scope, receive, send)
             return
 

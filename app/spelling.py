@@ -19,7 +19,7 @@ _LEGACY: Final = {
 """What MARS called it."""
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
+def find_nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that a misspelt one most likely means."""
     field_name, mark, operator = name[:MAX_NAME].partition("__")
     names = list(known)

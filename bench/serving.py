@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import aiohttp
 import asyncpg
 
-from app.alerts.matching import Shape, matching
+from app.alerts.matching import Shape, page_statement
 from app.alerts.queries import HISTORIES_OF, ONE_ALERT
 from app.alerts.statements import Statement
 from app.search.filters import FILTERS
@@ -170,7 +170,7 @@ async def _pages(s: Served) -> dict[str, tuple[Ask, Ask, str]]:
 def _statement(*filters: str, cone: bool = False) -> Statement:
     """A page of 100, newest first."""
     wanted = tuple(FILTERS[name] for name in filters)
-    return matching(Shape(cone, wanted, DEFAULT_SORT, "", False, 100))
+    return page_statement(Shape(cone, wanted, DEFAULT_SORT, "", False, 100))
 
 
 async def downloads(s: Served, clients: int, count: int) -> list[Figure]:

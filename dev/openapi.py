@@ -3,7 +3,7 @@
 import sys
 
 from app.main import create_app
-from app.openapi.document import canonical
+from app.openapi.document import canonical_text
 
 if __name__ == "__main__":
-    sys.stdout.write(canonical(create_app().openapi()))
+    sys.stdout.write(canonical_text(create_app().openapi()))

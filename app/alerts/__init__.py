@@ -1,1 +1,1 @@
-"""A Search -> SQL -> rows -> a page -> bytes. It knows nothing of requests but how long they wait."""
+"""A Search -> SQL -> rows -> a page -> bytes. Of requests it knows only how long they wait."""

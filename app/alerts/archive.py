@@ -11,14 +11,14 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.alerts.gate import NOBODY, Asker, Gate, open_gate, while_present
-from app.alerts.statements import Statement, compiled
+from app.alerts.statements import Statement, compile_statement
 from app.errors import DATABASE_ERRORS, TooDear
 from app.settings import Settings
 from archive.database import at_primary, is_passing, make_engine
 from archive.tables import counter
 
 Driver: TypeAlias = "asyncpg.Connection[Any]"
-_NEWEST: Final = compiled(select(counter.c.batch))
+_NEWEST: Final = compile_statement(select(counter.c.batch))
 _AT_PRIMARY: Final = 5
 """Connections to the primary, beside replicas."""
 _LEAST_S: Final = 1.0

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 
 from app.alerts import queries, searching
+from app.alerts.archive import Archive
 from app.alerts.paging import Page
 from app.errors import TooDear
 from app.search.search import Search
@@ -26,7 +27,7 @@ class Tally(NamedTuple):
     """Why it is not exact."""
 
 
-async def tallied(archive: queries.Archive, search: Search, page: Page) -> Tally:
+async def tally_page(archive: Archive, search: Search, page: Page) -> Tally:
     """How many alerts match the search of a page, counted as its `count` says, as of its batch."""
     whole = replace(search, as_of=page.as_of, cursor=None, after=None)
     more = page.cursor is not None or search.cursor is not None
@@ -34,7 +35,7 @@ async def tallied(archive: queries.Archive, search: Search, page: Page) -> Tally
 
 
 async def tally(
-    archive: queries.Archive, search: Search, seen: int, more: bool, *, exact: bool = False
+    archive: Archive, search: Search, seen: int, more: bool, *, exact: bool = False
 ) -> Tally:
     """How many alerts match: `seen` up to this page, and perhaps `more`.
 
@@ -43,7 +44,7 @@ async def tally(
     if not more:
         return Tally(seen, EXACT)
     if not (search.cone or search.polygon or search.clauses):
-        return Tally(await queries.stored(archive, search.as_of), EXACT)
+        return Tally(await queries.count_stored(archive, search.as_of), EXACT)
     if exact:
         patient = archive._replace(statement_timeout_s=EXACT_S, wait_s=EXACT_S)
         # Where that is too dear, it is told what is sure without.
@@ -52,7 +53,7 @@ async def tally(
     return await _estimate(archive.hasty(COUNT_S), search, seen)
 
 
-async def _estimate(hasty: queries.Archive, search: Search, seen: int) -> Tally:
+async def _estimate(hasty: Archive, search: Search, seen: int) -> Tally:
     """Few are counted; of many the planner's estimate is told, where that knows the filters."""
     try:
         count = await searching.count_alerts(hasty, search, COUNTED)

@@ -46,7 +46,7 @@ ASKED: Final = Circle(_RA, _DEC, _RADIUS)
 """That of a search."""
 
 
-def direction(columns: Any) -> dict[str, ColumnElement[float]]:
+def unit_vector_of(columns: Any) -> dict[str, ColumnElement[float]]:
     """The unit vector of a row's position, by axis."""
     ra, dec = (_radians(columns.ra), _radians(columns.dec))
     around: ColumnElement[float] = func.cos(dec, type_=Double())
@@ -65,7 +65,7 @@ def _radians(degrees: ColumnElement[float]) -> ColumnElement[float]:
     return func.radians(angle, type_=Double())
 
 
-def within(columns: Any, circle: Circle | None, polygon: bool) -> list[ColumnElement[bool]]:
+def exact_tests(columns: Any, circle: Circle | None, polygon: bool) -> list[ColumnElement[bool]]:
     """The exact tests: sin²(d/2) < sin²(r/2), as q3c_radial_query makes it, and q3c_in_poly."""
     tests: list[ColumnElement[bool]] = []
     if circle:
@@ -121,7 +121,7 @@ def _pixel_ranges(bound_of: Bound) -> CTE:
     )
 
 
-def in_region(
+def select_in_region(
     clauses: Sequence[ColumnElement[bool]],
     circle: Circle | None,
     polygon: bool = False,
@@ -144,5 +144,5 @@ def in_region(
     return (
         select(near.c.candid, near.c.jd, *apart)
         .select_from(covering.join(near, true()))
-        .where(*within(near.c, circle, polygon))
+        .where(*exact_tests(near.c, circle, polygon))
     )

@@ -10,12 +10,13 @@ from typing import Final
 
 from fastapi import Request, Response
 
-from app.alerts import queries, searching
-from app.alerts.counting import tallied
+from app.alerts import searching
+from app.alerts.archive import Archive
+from app.alerts.counting import tally_page
 from app.alerts.items import alert_columns, alert_values
 from app.alerts.paging import Page, page_of
 from app.answers.formats import FORMATS
-from app.answers.streams import Export, made, send_page, send_pages
+from app.answers.streams import Export, run_for_rows, send_page, send_pages
 from app.answers.tabular import Table
 from app.search.search import MAX_LIMIT, Search
 
@@ -25,7 +26,7 @@ _MEANING: Final = "Alerts of the Zwicky Transient Facility, as the MARS archive 
 
 
 async def send_alerts(
-    request: Request, archive: queries.Archive, search: Search, said: dict[str, str]
+    request: Request, archive: Archive, search: Search, said: dict[str, str]
 ) -> Response:
     """The alerts of a search that names another format than JSON.
 
@@ -37,13 +38,13 @@ async def send_alerts(
         Table("alerts", _MEANING, alert_columns(search.fields)),
         lambda rows: alert_values(search.fields, rows, api),
     )
-    pages = pages_of(archive, search)
+    pages = read_pages(archive, search)
     first = await anext(pages)
     if search.count:
-        tally = await tallied(archive, search, first)
+        tally = await tally_page(archive, search, first)
         said = said | {"X-Count": str(tally.number), "X-Count-Kind": tally.kind}
     if is_whole(search, first):
-        return await made(len(first.rows), send_page, request, export, first, said)
+        return await run_for_rows(len(first.rows), send_page, request, export, first, said)
     return send_pages(request, export, first, pages, said)
 
 
@@ -57,7 +58,7 @@ def is_whole(search: Search, first: Page) -> bool:
     return first.cursor is None or len(first.rows) == search.limit or is_led_back(search)
 
 
-async def pages_of(archive: queries.Archive, search: Search) -> AsyncIterator[Page]:
+async def read_pages(archive: Archive, search: Search) -> AsyncIterator[Page]:
     """The pages of a search, up to its limit, all of the batch that the first one saw."""
     left, led_back, begun = search.limit, is_led_back(search), archive.patient()
     while True:

@@ -21,9 +21,9 @@ from sqlalchemy import (
     true,
 )
 
-from app.alerts.covering import ASKED, COVERED, in_region, within
-from app.alerts.ordering import beyond, order_of
-from app.alerts.statements import Statement, compiled
+from app.alerts.covering import ASKED, COVERED, exact_tests, select_in_region
+from app.alerts.ordering import is_beyond, order_of
+from app.alerts.statements import Statement, compile_statement
 from app.search.filters import Filter
 from app.search.search import Sort
 from archive.columns import CANDIDATE, Kind
@@ -107,7 +107,7 @@ def _page(shape: Shape) -> Select[Any]:
     """
     region = shape.cone or shape.polygon
     circle = ASKED if shape.cone else None
-    inside = within(alert.c, circle, shape.polygon)
+    inside = exact_tests(alert.c, circle, shape.polygon)
     named = [(wanted, f"value{n}") for n, wanted in enumerate(shape.filters)]
     batch = [alert.c.batch <= bindparam("as_of", type_=BigInteger())] if shape.as_of else []
     narrow = [pair for pair in named if pair[0].narrow]
@@ -119,7 +119,7 @@ def _page(shape: Shape) -> Select[Any]:
     if narrow:
         picked = select(alert.c.candid, alert.c.jd).where(*clauses, *inside)
     else:
-        picked = in_region(clauses, circle, shape.polygon)
+        picked = select_in_region(clauses, circle, shape.polygon)
     late = [wanted.sql(key) for wanted, key in named if (wanted, key) not in early]
     return _fetched(picked.cte("picked").prefix_with("MATERIALIZED"), late, shape)
 
@@ -128,7 +128,7 @@ def _walked(where: list[ColumnElement[bool]], shape: Shape) -> Select[Any]:
     """The rows of the whole table that pass; those to skip are skipped as keys, by the index."""
     order = order_of(alert.c, shape.sort, shape.back)
     if shape.after:
-        where.append(beyond(alert.c, shape.sort, shape.after, shape.back))
+        where.append(is_beyond(alert.c, shape.sort, shape.after, shape.back))
     if not shape.skip:
         return select(*_columns(shape)).where(*where).order_by(*order)
     kept: ColumnElement[int] = literal_column(str(shape.limit + 1))
@@ -152,10 +152,10 @@ def _glanced(shape: Shape) -> tuple[Select[Any], ColumnElement[bool]]:
     bounds = [pair for pair in named if pair[0].field.columns == (shape.sort.column,)]
     walk = [wanted.sql(key) for wanted, key in bounds]
     if shape.after:
-        walk.append(beyond(alert.c, shape.sort, shape.after, shape.back))
+        walk.append(is_beyond(alert.c, shape.sort, shape.after, shape.back))
     late = [wanted.sql(key) for wanted, key in named if (wanted, key) not in bounds]
     late += [alert.c.batch <= bindparam("as_of", type_=BigInteger())] if shape.as_of else []
-    late += within(alert.c, ASKED if shape.cone else None, polygon=False)
+    late += exact_tests(alert.c, ASKED if shape.cone else None, polygon=False)
     names = dict.fromkeys(("candid", "jd", shape.sort.column))
     some = select(*(alert.c[name] for name in names)).where(*walk)
     some = some.order_by(*order_of(alert.c, shape.sort, shape.back))
@@ -170,7 +170,7 @@ def _fetched(picked: CTE, late: list[ColumnElement[bool]], shape: Shape) -> Sele
     ordered = select(picked)
     if by_key:
         if shape.after:
-            ordered = ordered.where(beyond(picked.c, shape.sort, shape.after, shape.back))
+            ordered = ordered.where(is_beyond(picked.c, shape.sort, shape.after, shape.back))
         ordered = ordered.order_by(*order_of(picked.c, shape.sort, shape.back))
     by_index = shape.skip and by_key and not late
     if by_index:
@@ -178,7 +178,7 @@ def _fetched(picked: CTE, late: list[ColumnElement[bool]], shape: Shape) -> Sele
     keys = ordered.subquery("ordered")
     where = [alert.c.candid == keys.c.candid, *late]
     if shape.after and not by_key:
-        where.append(beyond(alert.c, shape.sort, shape.after, shape.back))
+        where.append(is_beyond(alert.c, shape.sort, shape.after, shape.back))
     row = select(*_columns(shape)).where(*where).limit(literal_column("1")).lateral("row")
     order = order_of(keys.c if by_key else row.c, shape.sort, shape.back)
     rows = select(row).select_from(keys.join(row, true())).order_by(*order)
@@ -186,13 +186,13 @@ def _fetched(picked: CTE, late: list[ColumnElement[bool]], shape: Shape) -> Sele
 
 
 @lru_cache(maxsize=512)
-def matching(shape: Shape) -> Statement:
+def page_statement(shape: Shape) -> Statement:
     """A page and one row more, the newest batch in front of each; one empty row if none match."""
     return _newest_beside(_page(shape), shape)
 
 
 @lru_cache(maxsize=512)
-def glancing(shape: Shape) -> Statement:
+def glance_statement(shape: Shape) -> Statement:
     """The same of the first GLANCE alerts of a walk; `whole` says if they are all of it."""
     page, whole = _glanced(shape)
     return _newest_beside(page, shape, whole.label("whole"))
@@ -206,18 +206,18 @@ def _newest_beside(rows: Select[Any], shape: Shape, *more: ColumnElement[Any]) -
         .select_from(counter.join(page, true(), isouter=True))
         .order_by(*order_of(page.c, shape.sort, shape.back))
     )
-    return compiled(page_or_none)
+    return compile_statement(page_or_none)
 
 
 @lru_cache(maxsize=512)
-def counting(shape: Shape) -> Statement:
+def count_statement(shape: Shape) -> Statement:
     """How many alerts match; one that is counted up to the limit and no further."""
     some = _page(shape).order_by(None).limit(literal_column(str(shape.limit + 1))).subquery("some")
-    return compiled(select(func.count()).select_from(some))
+    return compile_statement(select(func.count()).select_from(some))
 
 
 @lru_cache(maxsize=512)
-def explaining(shape: Shape) -> Statement:
+def explain_statement(shape: Shape) -> Statement:
     """What the planner expects of all that match, as JSON."""
-    rows = compiled(_page(shape).order_by(None))
+    rows = compile_statement(_page(shape).order_by(None))
     return rows._replace(sql=f"EXPLAIN (FORMAT JSON) {rows.sql}")

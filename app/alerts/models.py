@@ -11,7 +11,7 @@ from pydantic import Field, create_model
 
 from app.answers.models import Model
 from app.search.models import Band, field_of, none_required
-from app.search.selection import ALERT_KEYS, COLUMNS, ON_REQUEST
+from app.search.selection import ALERT_COLUMNS, ALERT_KEYS, ON_REQUEST
 
 
 class Stamp(StrEnum):
@@ -40,12 +40,12 @@ _OWN: Final[dict[str, Any]] = {
 
 
 def _alert_fields() -> dict[str, Any]:
-    return {n: _OWN[n] if n in _OWN else field_of(COLUMNS[n]) for n in ALERT_KEYS}
+    return {n: _OWN[n] if n in _OWN else field_of(ALERT_COLUMNS[n]) for n in ALERT_KEYS}
 
 
 def _on_request() -> dict[str, Any]:
     """Fields that are there only where `fields` names them: what Pydantic calls a default."""
-    described = {n: field_of(COLUMNS[n]) for n in ON_REQUEST}
+    described = {n: field_of(ALERT_COLUMNS[n]) for n in ON_REQUEST}
     return {
         n: (kind | None, Field(None, description=f"{words.description}; only on request"))
         for n, (kind, words) in described.items()

@@ -51,7 +51,7 @@ def _as_mars(columns: Any, name: str) -> ColumnElement[Any]:
     return case((held, literal_column(repr(sentinel))), else_=column)
 
 
-def beyond(columns: Any, sort: Sort, after: str, back: bool = False) -> ColumnElement[bool]:
+def is_beyond(columns: Any, sort: Sort, after: str, back: bool = False) -> ColumnElement[bool]:
     """Rows that come after the cursor's, or before it; nulls are last."""
     candid = bindparam("after_candid", type_=BigInteger())
     value = bindparam("after", type_=FIELDS[sort.column].bound)

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
-from app.alerts import queries, searching
+from app.alerts import searching
+from app.alerts.archive import Archive
 from app.errors import BadParameter, BadParameters
 from app.search.cursor import Cursor
 from app.search.filters import FILTERS, Clause
@@ -34,7 +35,7 @@ class Page(NamedTuple):
         return None if self.before is None else self.before.token()
 
 
-def seen_up_to(asked: int | None, newest: int) -> int:
+def check_as_of(asked: int | None, newest: int) -> int:
     """The batch up to which an answer sees the archive. Raises BadParameters for the future."""
     if asked is not None and asked > newest:
         reason = f"the archive has come to batch {newest} so far"
@@ -44,7 +45,7 @@ def seen_up_to(asked: int | None, newest: int) -> int:
 
 def page_of(search: Search, newest: int, rows: Sequence[asyncpg.Record]) -> Page:
     """The page. Raises BadParameters for an `as_of` that lies in the future."""
-    as_of = seen_up_to(search.as_of, newest)
+    as_of = check_as_of(search.as_of, newest)
     kept, more = rows[: search.limit], len(rows) > search.limit
     back = search.cursor is not None and search.cursor.back
     if back:
@@ -59,7 +60,7 @@ def page_of(search: Search, newest: int, rows: Sequence[asyncpg.Record]) -> Page
     return Page(kept, following, as_of, edge(kept[0], True) if kept and begun else None)
 
 
-async def behind(archive: queries.Archive, search: Search) -> Search:
+async def begin_after(archive: Archive, search: Search) -> Search:
     """The search, its page beginning behind the alert that `after` names, if it names one.
 
     Raises BadParameters where the archive, as of the search's batch, has no such alert.

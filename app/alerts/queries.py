@@ -21,29 +21,29 @@ from sqlalchemy import (
     select,
 )
 
-from app.alerts.archive import Archive as Archive  # noqa: PLC0414 - who asks a query names it too
+from app.alerts.archive import Archive
 from app.alerts.matching import ANSWERED, KEPT, LEGACY
-from app.alerts.statements import Statement, compiled
+from app.alerts.statements import Statement, compile_statement
 from app.errors import NotFound
 from archive import times
 from archive.database import check_schema
 from archive.tables import DETECTION, LIMIT, STAMPS, alert, bundle, counter, history, ledger
 
 _SEEN: Final = bindparam("as_of", type_=BigInteger())
-_STORED: Final = compiled(
+_STORED: Final = compile_statement(
     select(func.sum(ledger.c.stored)).where((ledger.c.batch <= _SEEN) | _SEEN.is_(None))
 )
-_LATEST: Final = compiled(
+_LATEST: Final = compile_statement(
     select(func.max(alert.c.jd)).where(alert.c.jd <= literal_column(repr(times.LAST_JD), Double()))
 )
 
 
-async def stored(archive: Archive, as_of: int | None = None) -> int:
+async def count_stored(archive: Archive, as_of: int | None = None) -> int:
     """How many alerts the archive holds, or held as of a batch, by its ledger."""
     return int((await archive.fetch(_STORED, as_of=as_of))[0][0] or 0)
 
 
-async def latest(archive: Archive) -> float | None:
+async def read_latest_jd(archive: Archive) -> float | None:
     """jd of the newest exposure, of those that have a date; None without any."""
     jd: float | None = (await archive.fetch(_LATEST))[0][0]
     return jd
@@ -56,7 +56,10 @@ _NEWEST: Final = select(counter.c.batch).scalar_subquery()
 def _by_either(columns: Sequence[ColumnElement[Any]], rows: FromClause) -> dict[str, Statement]:
     """One alert's columns, by candid or by lco_id."""
     statement, number = select(*columns).select_from(rows), bindparam("number", type_=BigInteger())
-    return {key: compiled(statement.where(alert.c[key] == number)) for key in ("candid", "lco_id")}
+    return {
+        key: compile_statement(statement.where(alert.c[key] == number))
+        for key in ("candid", "lco_id")
+    }
 
 
 ONE_ALERT: Final = _by_either([_NEWEST.label("newest"), alert.c.lco_id, *ANSWERED], alert)
@@ -70,7 +73,7 @@ _PLACES: Final = _by_either(
     ],
     alert.outerjoin(bundle, alert.c.bundle == bundle.c.id),
 )
-_STAMPS_OF: Final = compiled(
+_STAMPS_OF: Final = compile_statement(
     select(
         bundle.c.key,
         alert.c.payload_hash,
@@ -84,7 +87,7 @@ _STAMPS_OF: Final = compiled(
     .order_by(alert.c.jd.desc(), alert.c.candid.desc())
     .limit(bindparam("limit", type_=Integer()))
 )
-HISTORIES_OF: Final = compiled(
+HISTORIES_OF: Final = compile_statement(
     select(
         *(alert.c[name] for name in ("object_id", *DETECTION, "drb", "exptime")),
         *(c for c in history.c if c.name not in ("candid", "batch")),
@@ -93,7 +96,7 @@ HISTORIES_OF: Final = compiled(
     .where(alert.c.object_id == bindparam("object_id", type_=Text()), alert.c.batch <= _AS_OF)
     .order_by(alert.c.candid)
 )
-_LIMITS_OF: Final = compiled(
+_LIMITS_OF: Final = compile_statement(
     select(
         *(alert.c[name] for name in ("candid", "object_id", "pid")),
         *(history.c[f"limit_{name}"] for name in LIMIT),
@@ -105,7 +108,7 @@ _LIMITS_OF: Final = compiled(
 )
 
 
-async def one_alert(archive: Archive, number: int, key: str = "candid") -> asyncpg.Record:
+async def read_alert(archive: Archive, number: int, key: str = "candid") -> asyncpg.Record:
     """The newest batch, lco_id and ANSWERED of one alert, by candid or lco_id. Raises NotFound."""
     return _one(await archive.fetch(ONE_ALERT[key], number=number), number)
 
@@ -116,14 +119,14 @@ def _one(rows: list[asyncpg.Record], number: int) -> asyncpg.Record:
     return rows[0]
 
 
-OBJECT: Final = compiled(
+OBJECT: Final = compile_statement(
     select(_NEWEST.label("newest"), *ANSWERED)
     .where(alert.c.object_id == bindparam("object_id", type_=Text()))
     .order_by(alert.c.jd.desc(), alert.c.candid.desc())
 )
 
 
-async def one_object(archive: Archive, object_id: str) -> list[asyncpg.Record]:
+async def read_object(archive: Archive, object_id: str) -> list[asyncpg.Record]:
     """The newest batch, and ANSWERED of an object's alerts, newest first. Raises NotFound."""
     rows = await archive.fetch(OBJECT, object_id=object_id)
     if not rows:
@@ -131,7 +134,7 @@ async def one_object(archive: Archive, object_id: str) -> list[asyncpg.Record]:
     return rows
 
 
-async def places(archive: Archive, number: int, key: str = "candid") -> asyncpg.Record:
+async def read_places(archive: Archive, number: int, key: str = "candid") -> asyncpg.Record:
     """Bundle and byte ranges of an alert's packet and stamps, its position; by candid or lco_id.
 
     Raises NotFound.
@@ -139,17 +142,17 @@ async def places(archive: Archive, number: int, key: str = "candid") -> asyncpg.
     return _one(await archive.fetch(_PLACES[key], number=number), number)
 
 
-async def legacy_alert(archive: Archive, number: int, key: str) -> asyncpg.Record:
+async def read_legacy_alert(archive: Archive, number: int, key: str) -> asyncpg.Record:
     """The columns LEGACY and ANSWERED of one alert, by candid or lco_id. Raises NotFound."""
     return _one(await archive.fetch(_LEGACY_ALERT[key], number=number), number)
 
 
-async def limits(archive: Archive, object_id: str) -> list[asyncpg.Record]:
+async def read_limits(archive: Archive, object_id: str) -> list[asyncpg.Record]:
     """Exposures of an object's packets in which it was or was not seen, by candid."""
     return await archive.fetch(_LIMITS_OF, object_id=object_id)
 
 
-async def stamps(archive: Archive, object_id: str, limit: int) -> list[dict[str, Any]]:
+async def read_stamps(archive: Archive, object_id: str, limit: int) -> list[dict[str, Any]]:
     """Where an object's newest stamps lie, alert by alert in time order; `total` counts its alerts.
 
     Raises NotFound.
@@ -160,31 +163,31 @@ async def stamps(archive: Archive, object_id: str, limit: int) -> list[dict[str,
     return [dict(row) for row in reversed(rows)]
 
 
-async def histories(archive: Archive, object_id: str, as_of: int) -> list[asyncpg.Record]:
+async def read_histories(archive: Archive, object_id: str, as_of: int) -> list[asyncpg.Record]:
     """An object's alerts up to a batch, each with the history of its packet, by candid."""
     return await archive.fetch(HISTORIES_OF, object_id=object_id, as_of=as_of)
 
 
 _PLACE: Final = (alert.c.ra, alert.c.dec)
 _PLACES_BY: Final = {
-    "object_id": compiled(
+    "object_id": compile_statement(
         select(*_PLACE).where(alert.c.object_id == bindparam("key", type_=Text()))
     ),
-    "candid": compiled(
+    "candid": compile_statement(
         select(*_PLACE).where(alert.c.candid == bindparam("key", type_=BigInteger()))
     ),
-    "lco_id": compiled(
+    "lco_id": compile_statement(
         select(*_PLACE).where(alert.c.lco_id == bindparam("key", type_=BigInteger()))
     ),
 }
 
 
-async def positions(archive: Archive, by: str, key: str | int) -> list[tuple[float, float]]:
+async def read_positions(archive: Archive, by: str, key: str | int) -> list[tuple[float, float]]:
     """(ra, dec) in degrees of each alert of one object_id, candid or lco_id; none if unknown."""
     return [(row["ra"], row["dec"]) for row in await archive.fetch(_PLACES_BY[by], key=key)]
 
 
-async def check(archive: Archive) -> None:
+async def check_archive(archive: Archive) -> None:
     """Raise SchemaOutdated unless the schema is this program's."""
     async with asyncio.timeout(archive.database_timeout_s), archive.engine.connect() as connection:
         await check_schema(connection)

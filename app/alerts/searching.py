@@ -5,9 +5,15 @@ from typing import Any
 
 import asyncpg
 
-from app.alerts.archive import Archive as Archive  # noqa: PLC0414 - who asks a query names it too
+from app.alerts.archive import Archive
 from app.alerts.costs import Cost, cost_of, cost_of_all
-from app.alerts.matching import Shape, counting, explaining, glancing, matching
+from app.alerts.matching import (
+    Shape,
+    count_statement,
+    explain_statement,
+    glance_statement,
+    page_statement,
+)
 from app.search.regions import MAX_RADIUS
 from app.search.search import DEFAULT_SORT, Search
 from app.search.selection import columns_of
@@ -50,10 +56,10 @@ async def find_alerts(
     shape, values = _asked(search, more, skip)
     cost = cost_of(search, skip)
     if cost is Cost.OPEN and not archive.costly:
-        rows = await archive.fetch(glancing(shape), **values)
+        rows = await archive.fetch(glance_statement(shape), **values)
         if rows[0]["whole"] or len(rows) > search.limit:
             return _newest_and_page(rows)
-    statement = matching(shape)._replace(costly=cost is not Cost.LITTLE)
+    statement = page_statement(shape)._replace(costly=cost is not Cost.LITTLE)
     return _newest_and_page(await archive.fetch(statement, **values))
 
 
@@ -64,12 +70,12 @@ def _newest_and_page(rows: list[asyncpg.Record]) -> tuple[int, list[asyncpg.Reco
 async def count_alerts(archive: Archive, search: Search, most: int = 2**62) -> int:
     """How many alerts match; the count ends at one more than `most`."""
     shape, values = _asked(replace(search, sort=DEFAULT_SORT, cursor=None, limit=most))
-    statement = counting(shape)._replace(costly=cost_of_all(search) is not Cost.LITTLE)
+    statement = count_statement(shape)._replace(costly=cost_of_all(search) is not Cost.LITTLE)
     return int((await archive.fetch(statement, **values))[0][0])
 
 
 async def estimate_count(archive: Archive, search: Search) -> int:
     """How many alerts the planner expects to match. It knows nothing of cones."""
     shape, values = _asked(replace(search, sort=DEFAULT_SORT, cursor=None, limit=1))
-    ((plans,),) = await archive.fetch(explaining(shape), **values)
+    ((plans,),) = await archive.fetch(explain_statement(shape), **values)
     return int(plans[0]["Plan"]["Plan Rows"])

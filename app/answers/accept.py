@@ -9,7 +9,7 @@ MAX_LENGTH: Final = 4096
 _QUALITY: Final = re.compile(r"q\s*=\s*([01](?:\.\d{0,3})?)", re.ASCII)
 
 
-def weights(header: str) -> dict[str, float]:
+def read_weights(header: str) -> dict[str, float]:
     """The names in the header with their q, lower case; a q that cannot be read counts as 0.
 
     A header beyond MAX_LENGTH is read as far as that.
@@ -24,7 +24,7 @@ def weights(header: str) -> dict[str, float]:
     return found
 
 
-def weight(header: Mapping[str, float], name: str) -> float:
+def weight_of(header: Mapping[str, float], name: str) -> float:
     """The q of a coding or media type; the most exact name counts, and none is 0."""
     ranges = (name, f"{name.partition('/')[0]}/*", "*/*", "*")
     return next((header[r] for r in ranges if r in header), 0.0)

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 import orjson
 from fastapi import Request, Response
 
-from app.answers.negotiation import send
+from app.answers.negotiation import send_bytes
 from app.answers.tabular import Ending, Format, Table, Values
 
 VARY: Final = "Accept, Accept-Encoding"
@@ -18,7 +18,7 @@ def send_json(
 ) -> Response:
     """The body as JSON."""
     kept = {"Cache-Control": _kept(request), **(headers or {})}
-    return send(request, json_bytes(body), "application/json", kept)
+    return send_bytes(request, encode_json(body), "application/json", kept)
 
 
 def _kept(request: Request) -> str:
@@ -54,7 +54,7 @@ def send_file(
     """The bytes of a table, with what its headers can say."""
     sent = table_headers(wanted, table, ending.as_of) | _ending_headers(ending)
     sent |= {"Cache-Control": _kept(request), **(headers or {})}
-    return send(request, content, wanted.media_type, sent, squeezed=wanted.squeezed)
+    return send_bytes(request, content, wanted.media_type, sent, squeezed=wanted.squeezed)
 
 
 def table_headers(wanted: Format, table: Table, as_of: int | None) -> dict[str, str]:
@@ -96,6 +96,6 @@ def next_link(
     return {"Link": f'<{public_url}{quote(request.url.path)}?{query}>; rel="next"'}
 
 
-def json_bytes(body: Mapping[str, Any]) -> bytes:
+def encode_json(body: Mapping[str, Any]) -> bytes:
     """JSON; it has neither NaN nor infinities: orjson writes null."""
     return orjson.dumps(body)

@@ -12,7 +12,7 @@ import cramjam
 from fastapi import Request
 from isal import igzip, isal_zlib
 
-from app.answers.accept import MAX_LENGTH, weight, weights
+from app.answers.accept import MAX_LENGTH, read_weights, weight_of
 
 _LEVEL: Final = 1
 _GZIP: Final = 31
@@ -83,9 +83,9 @@ CODINGS: Final = (
 _ALIASES: Final = {"x-gzip": "gzip"}
 
 
-def codings(accepted: str) -> dict[str, float]:
+def accepted_codings(accepted: str) -> dict[str, float]:
     """What an Accept-Encoding weighs, each coding under its one name."""
-    return {_ALIASES.get(name, name): q for name, q in weights(accepted).items()}
+    return {_ALIASES.get(name, name): q for name, q in read_weights(accepted).items()}
 
 
 def coding_of(request: Request) -> Coding | None:
@@ -98,7 +98,7 @@ def coding_of(request: Request) -> Coding | None:
 
 @lru_cache(maxsize=64)
 def _best(accepted: str) -> Coding | None:
-    known = codings(accepted)
-    best = max(CODINGS, key=lambda coding: weight(known, coding.name))
-    liked = weight(known, best.name)
+    known = accepted_codings(accepted)
+    best = max(CODINGS, key=lambda coding: weight_of(known, coding.name))
+    liked = weight_of(known, best.name)
     return best if liked > 0 and liked >= known.get("identity", 0.0) else None

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import Final
 
-from app.answers.accept import MAX_LENGTH, weight, weights
+from app.answers.accept import MAX_LENGTH, read_weights, weight_of
 from app.answers.parquet import Parquet
 from app.answers.tabular import Csv, Format, JsonLines
 from app.answers.votable import VOTable
@@ -32,22 +32,23 @@ FORMATS: Final[dict[str, Format]] = {
 }
 
 
-def format_named(text: str) -> str:
+def read_format(text: str) -> str:
     """The name of a format, as `format=` gives it. Raises ValueError."""
     if (name := text.strip()) not in FORMATS:
         raise Unknown(f"none of {', '.join(FORMATS)}", name.lower(), FORMATS)
     return name
 
 
-def negotiated(accept: str) -> str:
+def negotiate_format(accept: str) -> str:
     """The name of the format that Accept likes best; JSON among equals and where it knows none."""
     return _best(accept[:MAX_LENGTH])
 
 
 @lru_cache(maxsize=64)
 def _best(accept: str) -> str:
-    given = weights(accept)
+    given = read_weights(accept)
     liked = {
-        name: max(weight(given, kind) for kind in known.accepted) for name, known in FORMATS.items()
+        name: max(weight_of(given, kind) for kind in known.accepted)
+        for name, known in FORMATS.items()
     }
     return max(liked, key=lambda name: liked[name])

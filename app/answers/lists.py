@@ -11,7 +11,7 @@ import orjson
 from fastapi import Request, Response
 
 from app.answers.bodies import VARY, send_file, send_json, send_table
-from app.answers.formats import FORMATS, negotiated
+from app.answers.formats import FORMATS, negotiate_format
 from app.answers.tabular import Ending, Table, Values
 from archive.columns import BIGINT, Column
 
@@ -33,7 +33,7 @@ def send_list(
     `body` is the JSON, with `next` and `as_of` where the list has such; `items` are its items, its
     own `items` without; `rows` are those of the table, the items without.
     """
-    wanted = FORMATS[chosen or negotiated(request.headers.get("accept", ""))]
+    wanted = FORMATS[chosen or negotiate_format(request.headers.get("accept", ""))]
     told = {"Vary": VARY, **(headers or {})}
     if wanted.writer is None:
         return send_json(request, body, told)

@@ -7,8 +7,8 @@ from typing import Final
 
 from fastapi import Request, Response
 
-from app.answers.accept import weight, weights
-from app.answers.encoding import coding_of, codings
+from app.answers.accept import read_weights, weight_of
+from app.answers.encoding import accepted_codings, coding_of
 
 _WORTH_COMPRESSING: Final = 1000
 """Bytes; a smaller answer fits into one packet anyway."""
@@ -17,7 +17,7 @@ _MACHINES: Final = ("/api/", "/healthz", "/readyz", "/metrics", "/openapi.json",
 """Addresses whose errors are never pages."""
 
 
-def not_modified(request: Request, etag: str) -> bool:
+def is_not_modified(request: Request, etag: str) -> bool:
     """Whether the client already holds this representation."""
     held = request.headers.get("if-none-match", "")
     tags = [tag.strip().removeprefix("W/") for tag in held.split(",")]
@@ -26,7 +26,7 @@ def not_modified(request: Request, etag: str) -> bool:
 
 def accepts_gzip(request: Request) -> bool:
     """Whether the client says that it takes gzip; one that says nothing may not know it."""
-    return weight(codings(request.headers.get("accept-encoding", "")), "gzip") > 0
+    return weight_of(accepted_codings(request.headers.get("accept-encoding", "")), "gzip") > 0
 
 
 def wants_json(request: Request) -> bool:
@@ -37,8 +37,8 @@ def wants_json(request: Request) -> bool:
     if request.query_params.get("format") == "json":
         return True
     given = _accepted(request)
-    html = max(weight(given, kind) for kind in _HTML)
-    return weight(given, "application/json") > html
+    html = max(weight_of(given, kind) for kind in _HTML)
+    return weight_of(given, "application/json") > html
 
 
 def wants_page(request: Request) -> bool:
@@ -51,10 +51,10 @@ def wants_page(request: Request) -> bool:
 
 def _accepted(request: Request) -> dict[str, float]:
     """The media ranges of Accept with their q; without the header everything is welcome."""
-    return weights(request.headers.get("accept", "*/*"))
+    return read_weights(request.headers.get("accept", "*/*"))
 
 
-def send(
+def send_bytes(
     request: Request,
     content: bytes,
     media_type: str,
@@ -71,7 +71,7 @@ def send(
     coding = coding_of(request) if len(content) >= _WORTH_COMPRESSING and not squeezed else None
     etag = f'"{tag}-{coding.name}"' if coding else f'"{tag}"'
     sent = {"ETag": etag, "Vary": "Accept-Encoding", **headers}
-    if status == HTTPStatus.OK and not_modified(request, etag):
+    if status == HTTPStatus.OK and is_not_modified(request, etag):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=sent)
     if coding:
         sent["Content-Encoding"] = coding.name

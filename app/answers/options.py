@@ -11,8 +11,8 @@ from pydantic import (
 )
 from pydantic.json_schema import SkipJsonSchema
 
-from app.answers.formats import FORMATS, JSON, format_named
-from app.errors import BadParameters, unknown
+from app.answers.formats import FORMATS, JSON, read_format
+from app.errors import BadParameters, unknown_parameters
 
 
 class Options(BaseModel):
@@ -24,7 +24,7 @@ class Options(BaseModel):
     @classmethod
     def _known(cls, given: dict[str, Any]) -> dict[str, Any]:
         filled = {n: v for n, v in given.items() if not isinstance(v, str) or v.strip()}
-        if errors := unknown(filled, cls.model_fields):
+        if errors := unknown_parameters(filled, cls.model_fields):
             raise BadParameters(errors)
         return filled
 
@@ -32,7 +32,7 @@ class Options(BaseModel):
 class ListOptions(Options):
     """In which format a list comes: `format` or, without it, what Accept likes best (lists.py)."""
 
-    format: Annotated[str | SkipJsonSchema[None], BeforeValidator(format_named)] = Field(
+    format: Annotated[str | SkipJsonSchema[None], BeforeValidator(read_format)] = Field(
         default=None,
         json_schema_extra={"enum": list(FORMATS)},
         description=f"Format of the answer; it beats Accept, and without either it is {JSON}. "

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
-from app.answers.negotiation import not_modified
+from app.answers.negotiation import is_not_modified
 from app.errors import NotFound, RangeNotSatisfiable
 from archive.objects import ObjectStore
 
@@ -65,7 +65,7 @@ async def send_file(
     key, offset, length = piece.place()
     etag = f'"{piece.content}"'
     headers = headers_of(etag, name) | {"Accept-Ranges": "bytes"}
-    if not_modified(request, etag):
+    if is_not_modified(request, etag):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     status, wanted = HTTPStatus.OK, _wanted(request, etag, length)
     if wanted is not None:
@@ -75,7 +75,7 @@ async def send_file(
     headers["Content-Length"] = str(length)
     if request.scope.get("head"):
         return Response(status_code=status, headers=headers, media_type=media_type)
-    _, body = await begun(store.stream(key, offset, length))
+    _, body = await await_first_chunk(store.stream(key, offset, length))
     return StreamingResponse(body, status, headers, media_type)
 
 
@@ -88,7 +88,7 @@ async def send_made(
     """Bytes that are made to be sent, whole or a range of them; not made for a 304."""
     etag = headers["ETag"]
     headers = headers | {"Accept-Ranges": "bytes"}
-    if not_modified(request, etag):
+    if is_not_modified(request, etag):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     body, status = await make(), HTTPStatus.OK
     wanted = _wanted(request, etag, len(body))
@@ -103,11 +103,11 @@ async def send_stream(
     request: Request, chunks: AsyncGenerator[bytes, None], headers: dict[str, str], media_type: str
 ) -> Response:
     """Bytes that are made while they are sent, from the beginning."""
-    if not_modified(request, headers["ETag"]):
+    if is_not_modified(request, headers["ETag"]):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     if request.scope.get("head"):
         return without_body(headers, media_type)
-    _, body = await begun(chunks)
+    _, body = await await_first_chunk(chunks)
     return StreamingResponse(body, headers=headers, media_type=media_type)
 
 
@@ -121,7 +121,7 @@ def without_body(headers: Mapping[str, str], media_type: str) -> Response:
     return StreamingResponse(nothing(), headers=headers, media_type=media_type)
 
 
-async def begun(chunks: AsyncIterator[bytes]) -> tuple[bytes, AsyncIterator[bytes]]:
+async def await_first_chunk(chunks: AsyncIterator[bytes]) -> tuple[bytes, AsyncIterator[bytes]]:
     """The first chunk, and all of them: what fails before it is still an error, not half a body."""
     first = await anext(chunks)
 

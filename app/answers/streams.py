@@ -76,18 +76,18 @@ def send_pages(
         return without_body(headers, wanted.media_type)
     writer = wanted.writer(table, first.as_of)
     pieces = _pieces(writer, first, later, lambda rows: writer.rows(values(rows)))
-    body = pieces if coding is None else compressed(pieces, coding)
+    body = pieces if coding is None else compress_pieces(pieces, coding)
     return Breakable(body, headers=headers, media_type=wanted.media_type)
 
 
-async def apart(make: Callable[..., Made], *of: Any) -> Made:
+async def run_in_thread(make: Callable[..., Made], *of: Any) -> Made:
     """What is made in the thread of exports, while the loop answers other requests."""
     return await asyncio.get_running_loop().run_in_executor(_THREAD, make, *of)
 
 
-async def made(rows: int, make: Callable[..., Made], *of: Any) -> Made:
+async def run_for_rows(rows: int, make: Callable[..., Made], *of: Any) -> Made:
     """What is made of so many rows: of few at once, which is over before a thread has begun."""
-    return await apart(make, *of) if rows > PIECE else make(*of)
+    return await run_in_thread(make, *of) if rows > PIECE else make(*of)
 
 
 async def _pieces(
@@ -100,18 +100,18 @@ async def _pieces(
         last, following = page, asyncio.ensure_future(anext(later, None))
         try:
             for n in range(0, len(last.rows), PIECE):
-                yield await apart(written, last.rows[n : n + PIECE])
+                yield await run_in_thread(written, last.rows[n : n + PIECE])
             page = await following
         finally:
             following.cancel()
-    yield await apart(writer.end, Ending(last.next, last.as_of, told=False))
+    yield await run_in_thread(writer.end, Ending(last.next, last.as_of, told=False))
 
 
-async def compressed(pieces: AsyncIterator[bytes], coding: Coding) -> AsyncIterator[bytes]:
+async def compress_pieces(pieces: AsyncIterator[bytes], coding: Coding) -> AsyncIterator[bytes]:
     """The same bytes in a content coding, made in a thread."""
     compressor = coding.stream()
     async for piece in pieces:
-        yield await apart(compressor.compress, piece)
+        yield await run_in_thread(compressor.compress, piece)
     yield compressor.flush()
 
 

@@ -61,7 +61,7 @@ class Writer(Protocol):
     def end(self, ending: Ending) -> bytes: ...
 
 
-def shortest(values: Sequence[float | None]) -> list[float | None]:
+def shortest_floats(values: Sequence[float | None]) -> list[float | None]:
     """Doubles that print with the shortest digits that give the same float32; NaN becomes None.
 
     orjson prints a float32 array that way at 20 ns a number; repr(numpy.float32) takes 1 µs.
@@ -111,7 +111,7 @@ def json_items(columns: Sequence[Column], values: Values) -> list[dict[str, Any]
 
 def _json_values(column: Column, values: Sequence[Any]) -> Sequence[Any]:
     if column.kind is REAL:
-        return shortest(values)
+        return shortest_floats(values)
     if column.name in AS_TEXT:
         return [None if value is None else str(value) for value in values]
     return values

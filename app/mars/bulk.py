@@ -9,12 +9,13 @@ from typing import Any, Final
 import orjson
 from fastapi import Request
 
-from app.alerts import queries, searching
+from app.alerts import searching
+from app.alerts.archive import Archive
 from app.alerts.fragments import Fragments
 from app.alerts.matching import LEGACY
 from app.errors import BadForm, BadParameter, BodyTooLarge, TooDear
 from app.mars.form import KNOWN, Form, read_form
-from app.mars.placing import advising, placed
+from app.mars.placing import advise_on_timeout, place_form
 from app.names.resolver import Names
 
 MAX_QUERIES: Final = 1000
@@ -80,8 +81,8 @@ def _text(name: str, value: Any) -> str:
     return "" if value is None else value if isinstance(value, str) else str(value)
 
 
-async def answer(
-    archive: queries.Archive,
+async def answer_queries(
+    archive: Archive,
     fragments: Fragments,
     names: Names,
     asked: list[dict[str, Any]],
@@ -95,8 +96,8 @@ async def answer(
     try:
         async with asyncio.timeout(MAX_SECONDS) as together:
             for query, form in zip(asked, forms, strict=True):
-                search = replace(await placed(form, names), limit=MAX_ALERTS)
-                with advising(form):
+                search = replace(await place_form(form, names), limit=MAX_ALERTS)
+                with advise_on_timeout(form):
                     _, rows = await searching.find_alerts(archive, search, LEGACY)
                 total += len(rows)
                 if total > MAX_ALERTS:

@@ -17,11 +17,11 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import BigInteger, Double
 
 from app.errors import BadForm, BadParameter
-from app.search.arcs import bent
+from app.search.arcs import bend_arcs
 from app.search.filters import FILTERS, Clause, Filter
 from app.search.regions import MIN_RADIUS, Cone, Named
 from app.search.search import Search, Sort
-from app.search.values import number, plain_text
+from app.search.values import read_number, read_text
 from archive import times
 from archive.columns import CANDIDATE, DERIVED, NONE, SENTINELS
 
@@ -37,7 +37,7 @@ _NO_ID: Final = -(2**63)
 
 def _bound(text: str) -> float:
     """A number or an infinity."""
-    return float(text) if _INFINITY.fullmatch(text.strip()) else number(text)
+    return float(text) if _INFINITY.fullmatch(text.strip()) else read_number(text)
 
 
 def _ago(text: str) -> float:
@@ -47,14 +47,14 @@ def _ago(text: str) -> float:
 
 def _source(text: str) -> int:
     """A Pan-STARRS1 id; one beyond 64 bits is a number that no source has."""
-    if not _DIGITS.fullmatch(digits := plain_text(text)):
+    if not _DIGITS.fullmatch(digits := read_text(text)):
         raise ValueError("not an integer")
     return value if -_NO_ID > (value := int(digits)) > _NO_ID else _NO_ID
 
 
 def _radius(text: str) -> float:
     """Degrees; one so small that PostgreSQL cannot square its sine holds nothing, as 0 does."""
-    if not 0 <= (degrees := number(text)) <= MAX_RADIUS:
+    if not 0 <= (degrees := read_number(text)) <= MAX_RADIUS:
         raise ValueError(f"the radius is not within 0 to {MAX_RADIUS:g} degrees")
     return degrees if degrees >= MIN_RADIUS else 0.0
 
@@ -64,7 +64,7 @@ def read_cone(text: str) -> Cone:
     parts = text.split(",")
     if len(parts) != len(Cone._fields):
         raise ValueError("not ra,dec,radius: three numbers in degrees")
-    ra, dec = number(parts[0]), number(parts[1])
+    ra, dec = read_number(parts[0]), read_number(parts[1])
     if not -90 <= dec <= 90:
         raise ValueError("the declination is not within -90 to 90 degrees")
     # The remainder of a tiny negative number rounds to 360 itself.
@@ -76,7 +76,7 @@ def read_named(text: str) -> Named:
     name, _, radius = text.rpartition(",")
     if not name.strip():
         raise ValueError("not name,radius: an object's name and a number of degrees")
-    return Named(plain_text(name), _radius(radius))
+    return Named(read_text(name), _radius(radius))
 
 
 class Entry(NamedTuple):
@@ -222,7 +222,7 @@ def read_form(parameters: Iterable[tuple[str, str]]) -> Form:
         errors.append(BadParameter("sort_value", _UNSORTABLE))
     if errors or sort is None:
         raise BadForm(sorted(errors))
-    bends = bent(list(clauses.values()), ("ra",))
+    bends = bend_arcs(list(clauses.values()), ("ra",))
     return Form(
         Search(
             cone,

@@ -116,7 +116,7 @@ def _jd(item: Alert) -> float:
     return jd
 
 
-def with_history(alert: Alert, nearby: Sequence[Alert], limits: Sequence[Alert]) -> Alert:
+def add_history(alert: Alert, nearby: Sequence[Alert], limits: Sequence[Alert]) -> Alert:
     """The single alert: with the others at its position and its object's limits, newest first."""
     others = [other for other in nearby if other["candid"] != alert["candid"]]
     history = sorted((*others, *limits), key=_jd, reverse=True)

@@ -16,12 +16,12 @@ from app.search.search import Search
 _NARROWING: Final = ("cone", "objectcone", "objectId", "candid")
 
 
-async def placed(form: Form, names: Names) -> Search:
+async def place_form(form: Form, names: Names) -> Search:
     """The form's search, its objectcone as a cone; for what it raises see `position`."""
-    return around(form, await position(form, names))
+    return search_around(form, await find_place(form, names))
 
 
-async def position(form: Form, names: Names) -> Place | None:
+async def find_place(form: Form, names: Names) -> Place | None:
     """Where the object of the form's objectcone is; None without one.
 
     Raises BadForm, NotFound or ResolversSilent where the name cannot be read, is unknown, or nobody
@@ -35,7 +35,7 @@ async def position(form: Form, names: Names) -> Place | None:
         raise BadForm(bad.errors) from None
 
 
-def around(form: Form, place: Place | None) -> Search:
+def search_around(form: Form, place: Place | None) -> Search:
     """The form's search, its objectcone at a place; beside another cone both must hold an alert."""
     if form.named is None or place is None:
         return form.search
@@ -48,7 +48,7 @@ def around(form: Form, place: Place | None) -> Search:
 
 
 @contextmanager
-def advising(form: Form) -> Iterator[None]:
+def advise_on_timeout(form: Form) -> Iterator[None]:
     """Say of a query that took too long which parameters would make it cheaper."""
     try:
         yield

@@ -12,11 +12,12 @@ from typing import Any, Final, NamedTuple
 
 import asyncpg
 
-from app.alerts import queries, searching
+from app.alerts import searching
+from app.alerts.archive import Archive
 from app.alerts.matching import LEGACY
 from app.errors import NotFound
 from app.mars.form import PAGE_SIZE, Form
-from app.mars.placing import advising
+from app.mars.placing import advise_on_timeout
 from app.search.cursor import Cursor
 from app.search.search import Search
 from archive.tables import alert
@@ -49,9 +50,7 @@ class Walks:
     def __init__(self) -> None:
         self._clients: OrderedDict[str, _Starts] = OrderedDict()
 
-    async def page(
-        self, archive: queries.Archive, client: str, form: Form, search: Search
-    ) -> Listed:
+    async def page(self, archive: Archive, client: str, form: Form, search: Search) -> Listed:
         """The page that the form asks for, `search` being its search with every name resolved.
 
         Raises NotFound beyond the end, TooDear with what would make the query cheaper.
@@ -61,7 +60,7 @@ class Walks:
         walk = client, search.digest
         start = self._start(*walk, form.page) if form.page > 1 else None
         skip = 0 if start else (form.page - 1) * PAGE_SIZE
-        with advising(form):
+        with advise_on_timeout(form):
             _, rows = await searching.find_alerts(
                 archive, replace(search, cursor=start), LEGACY, skip
             )

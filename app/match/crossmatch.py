@@ -28,11 +28,11 @@ from sqlalchemy import (
     true,
 )
 
+from app.alerts.archive import Archive
 from app.alerts.costs import SMALL_DEG
-from app.alerts.covering import Circle, in_region
+from app.alerts.covering import Circle, select_in_region
 from app.alerts.matching import ANSWERED, READ
-from app.alerts.queries import Archive
-from app.alerts.statements import Statement, compiled
+from app.alerts.statements import Statement, compile_statement
 from app.errors import TooMany
 from app.match.targets import Target
 from app.search.filters import Filter
@@ -72,7 +72,7 @@ class Piece(NamedTuple):
     rows: Mapping[int, asyncpg.Record]
 
 
-_NEWEST: Final = compiled(select(counter.c.batch))
+_NEWEST: Final = compile_statement(select(counter.c.batch))
 _CANDIDS: Final = bindparam("candids", type_=ARRAY(BigInteger()))
 
 
@@ -80,7 +80,7 @@ _CANDIDS: Final = bindparam("candids", type_=ARRAY(BigInteger()))
 def _rows_of(columns: tuple[str, ...]) -> Statement:
     """Alerts by candid: these columns, or matching.ANSWERED without any."""
     read = [READ[name] for name in dict.fromkeys(("candid", *columns))] if columns else ANSWERED
-    return compiled(select(*read).where(alert.c.candid == any_(_CANDIDS)))
+    return compile_statement(select(*read).where(alert.c.candid == any_(_CANDIDS)))
 
 
 @lru_cache(maxsize=128)
@@ -99,13 +99,13 @@ def _picking(filters: tuple[Filter, ...]) -> Statement:
         alert.c.batch <= bindparam("as_of", type_=BigInteger()),
         *(wanted.sql(f"value{n}") for n, wanted in enumerate(filters)),
     ]
-    near = in_region(clauses, circle, separated=True)
+    near = select_in_region(clauses, circle, separated=True)
     nearest = (
         near.order_by(literal_column("apart"), literal_column("candid"))
         .limit(bindparam("most", type_=BigInteger()))
         .lateral("nearest")
     )
-    return compiled(
+    return compile_statement(
         select(place.c.n, nearest.c.candid, nearest.c.apart)
         .select_from(place.join(nearest, true()))
         .order_by(place.c.n, nearest.c.apart, nearest.c.candid)
@@ -149,7 +149,7 @@ class Matcher:
         Raises TooDear, or one of DATABASE_ERRORS.
         """
         archive, begun = self._archive, self._archive.patient()
-        for chunk in chunks(targets, search.limit):
+        for chunk in split_in_chunks(targets, search.limit):
             for found in _gathered(await _pick(archive, chunk, search, as_of)):
                 candids = [candid for one in found for candid, _ in one.matches]
                 statement = _rows_of(columns_of(search.fields))
@@ -179,7 +179,7 @@ def _found(target: Target, picked: Sequence[Any], limit: int) -> Found:
     return Found(target, matches, len(picked) > limit)
 
 
-def chunks(targets: Iterable[Target], limit: int) -> Iterator[list[Target]]:
+def split_in_chunks(targets: Iterable[Target], limit: int) -> Iterator[list[Target]]:
     """Positions in pieces that one statement can answer in time and memory."""
     chunk: list[Target] = []
     area, most = 0.0, max(1, min(CHUNK, _PICKS // (limit + 1)))

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import orjson
 
-from app.alerts.items import alert_columns, alert_items, alert_values, some_of_alerts
+from app.alerts.items import alert_columns, alert_items, alert_values, chosen_items
 from app.answers.formats import FORMATS
-from app.answers.streams import apart
+from app.answers.streams import run_in_thread
 from app.answers.tabular import Ending, Table, Values
 from app.match.crossmatch import Found, Piece
 from app.search.search import Search
@@ -49,7 +49,7 @@ def table_values(piece: Piece, search: Search, api: str) -> Values:
 def position_items(piece: Piece, search: Search, api: str) -> list[dict[str, Any]]:
     """An object for each position, in order."""
     rows = list(piece.rows.values())
-    items = some_of_alerts(search.fields, rows, api) if search.fields else alert_items(rows, api)
+    items = chosen_items(search.fields, rows, api) if search.fields else alert_items(rows, api)
     alerts = dict(zip(piece.rows, items, strict=True))
     return [_position(one, alerts) for one in piece.found]
 
@@ -61,17 +61,19 @@ def _position(one: Found, alerts: dict[int, dict[str, Any]]) -> dict[str, Any]:
         "id": target.id,
         **target.cone._asdict(),
         "truncated": one.truncated,
-        "matches": [{"separation_arcsec": apart, **alerts[candid]} for candid, apart in matches],
+        "matches": [
+            {"separation_arcsec": separation, **alerts[candid]} for candid, separation in matches
+        ],
     }
 
 
-async def as_json(
+async def write_json(
     pieces: AsyncIterator[Piece], search: Search, as_of: int, api: str
 ) -> AsyncIterator[bytes]:
     """`{"items", "truncated", "as_of"}`: a body that breaks off is not JSON."""
     before, truncated = b'{"items":[', False
     async for piece in pieces:
-        items = await apart(position_items, piece, search, api)
+        items = await run_in_thread(position_items, piece, search, api)
         truncated |= any(one.truncated for one in piece.found)
         yield before + orjson.dumps(items)[1:-1]
         before = b","
@@ -79,20 +81,20 @@ async def as_json(
     yield b"]," + orjson.dumps(tail)[1:]
 
 
-async def as_json_lines(
+async def write_json_lines(
     pieces: AsyncIterator[Piece], search: Search, as_of: int, api: str
 ) -> AsyncIterator[bytes]:
     """A line for each position; only the end of the last says that nothing is missing."""
     before = b""
     async for piece in pieces:
-        items = await apart(position_items, piece, search, api)
+        items = await run_in_thread(position_items, piece, search, api)
         lines = [orjson.dumps({**item, "as_of": as_of}) for item in items]
         yield before + b"\n".join(lines)
         before = b"\n"
     yield b"\n"
 
 
-async def as_table(
+async def write_table(
     pieces: AsyncIterator[Piece], search: Search, as_of: int, api: str
 ) -> AsyncIterator[bytes]:
     """A table in the search's format."""
@@ -101,6 +103,6 @@ async def as_table(
     writer = make(table_of(search), as_of)
     yield writer.begin()
     async for piece in pieces:
-        values = await apart(table_values, piece, search, api)
-        yield await apart(writer.rows, values)
-    yield await apart(writer.end, Ending(None, as_of))
+        values = await run_in_thread(table_values, piece, search, api)
+        yield await run_in_thread(writer.rows, values)
+    yield await run_in_thread(writer.end, Ending(None, as_of))

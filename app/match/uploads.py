@@ -35,7 +35,7 @@ READERS: Final[dict[str, type[JsonReader] | type[CsvReader] | type[VotableReader
 }
 
 
-async def targets_of(request: Request, targets: Targets) -> AsyncIterator[list[Target]]:
+async def read_targets(request: Request, targets: Targets) -> AsyncIterator[list[Target]]:
     """The targets of a body as they come, read in a thread: 30 µs each.
 
     Raises UnknownMedia, BadBody, what `targets` found wrong, or that the body is beyond its bounds.

@@ -23,7 +23,7 @@ from prometheus_client import Counter
 from sqlalchemy import Row
 
 from app.answers.parquet import Parquet
-from app.answers.streams import apart
+from app.answers.streams import run_in_thread
 from app.answers.tabular import Ending
 from app.errors import DATABASE_ERRORS, Busy, TooDear
 from app.match import results
@@ -159,15 +159,15 @@ class Worker:
             async for piece in self._matcher.pieces(targets, search, row.as_of):
                 if self._stopping.is_set():
                     raise RetryRequested(timedelta(0), "the process ends")
-                values = await apart(table_values, piece, search, api)
-                yield await apart(writer.rows, values)
+                values = await run_in_thread(table_values, piece, search, api)
+                yield await run_in_thread(writer.rows, values)
                 counts["matches"] += len(values[0])
                 done += len(piece.found)
                 if time.monotonic() - noted >= _NOTE_EVERY_S:
                     noted = time.monotonic()
                     if not await self._jobs.note(progress, done=done):
                         raise Overtaken
-        yield await apart(writer.end, Ending(None, row.as_of))
+        yield await run_in_thread(writer.end, Ending(None, row.as_of))
 
     async def _keep_house(self) -> None:
         """Put lost jobs back into the queue, and now and then sweep what expired."""
@@ -193,7 +193,7 @@ class Worker:
 
 
 @asynccontextmanager
-async def working(
+async def run_worker(
     jobs: Jobs | None,
     matcher: Matcher,
     store: ObjectStore,

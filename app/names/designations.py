@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from app.names.coordinates import read_position
 from app.search.regions import MAX_RADIUS, MIN_RADIUS, parse_cone
-from app.search.values import integer, number, plain_text
+from app.search.values import read_integer, read_number, read_text
 
 COORDINATES_ARCSEC: Final = 2.0
 """Radius around typed coordinates, or one unit of their last digit if that is more."""
@@ -92,7 +92,7 @@ class Reading(NamedTuple):
 
 def interpret(text: str) -> Reading:
     """Read what a person typed. Asks nobody. Raises ValueError with what is wrong."""
-    given = plain_text(" ".join(text.split()))
+    given = read_text(" ".join(text.split()))
     if not given:
         raise ValueError("it is empty")
     if given.count(",") == 2 and "=" not in given and re.match(r"[\s\d.+-]+,", given):
@@ -112,7 +112,7 @@ def _split_radius(text: str) -> tuple[str, float | None]:
         return text, None
     unit = _UNITS.get((match["unit"] or "").lower())
     try:
-        radius = number(match["value"]) * (unit or 1.0)
+        radius = read_number(match["value"]) * (unit or 1.0)
     except ValueError as error:
         raise ValueError(f"{error} in r=") from None
     if unit is None:
@@ -130,7 +130,7 @@ def _designation(text: str) -> tuple[Kind, str]:
         return Kind.OBJECT, "ZTF" + match[1].lower()
     if text.isascii() and text.isdigit():
         try:
-            value = integer(text)
+            value = read_integer(text)
         except ValueError:
             raise ValueError("too large for a candid or an lco_id: beyond 64 bits") from None
         return (Kind.CANDID if len(text) >= CANDID_DIGITS else Kind.LCO_ID), str(value)

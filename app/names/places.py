@@ -2,8 +2,8 @@
 
 from app.errors import BadParameter, BadParameters
 from app.names.resolver import Names, Place, resolve
-from app.search.regions import Cone, Named, bounded
-from app.search.search import Search, at
+from app.search.regions import Cone, Named, check_radius
+from app.search.search import Search, put_at
 
 
 def cone_at(place: Place, named: Named) -> Cone:
@@ -22,10 +22,10 @@ async def locate(search: Search, names: Names) -> tuple[Search, Place | None]:
     place = await resolve(names, search.named.name)
     cone = cone_at(place, search.named)
     try:
-        bounded(cone.radius)
+        check_radius(cone.radius)
     except ValueError as error:
         raise BadParameters([BadParameter("name", f"{error}; name one: name,radius")]) from None
-    return at(search, cone), place._replace(radius=cone.radius)
+    return put_at(search, cone), place._replace(radius=cone.radius)
 
 
 def place_header(search: Search, place: Place | None) -> dict[str, str]:

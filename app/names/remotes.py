@@ -18,7 +18,7 @@ import httpx
 import orjson
 
 from app.names.cache import Found
-from app.search.values import MAX_TEXT, plain_text
+from app.search.values import MAX_TEXT, read_text
 from archive.database import SQL
 
 log = logging.getLogger(__name__)
@@ -144,5 +144,5 @@ def _found(name: Any, ra: Any, dec: Any, source: str) -> Found:
         raise ValueError("not a number")
     if not (0 <= position[0] <= 360 and -90 <= position[1] <= 90):
         raise ValueError("not a place on the sky")
-    proper = plain_text(" ".join(str(name).split())[:MAX_TEXT])
+    proper = read_text(" ".join(str(name).split())[:MAX_TEXT])
     return Found(proper, position[0] % 360, position[1], source)

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 import httpx
 
 from app.alerts import queries
+from app.alerts.archive import Archive
 from app.errors import BadParameter, BadParameters, NotFound, ResolversSilent, UnknownName
 from app.names import catalogue
 from app.names.cache import Answer, Found, NameCache
@@ -40,7 +41,7 @@ class Names:
 
     def __init__(
         self,
-        archive: queries.Archive,
+        archive: Archive,
         cache: NameCache | None,
         client: httpx.AsyncClient,
         remotes: Sequence[Remote],
@@ -111,7 +112,7 @@ class Names:
 
 
 @asynccontextmanager
-async def open_names(settings: Settings, archive: queries.Archive) -> AsyncIterator[Names]:
+async def open_names(settings: Settings, archive: Archive) -> AsyncIterator[Names]:
     """A resolver with connections of its own; without a database for mars_app it keeps nothing."""
     engine = None
     if settings.app_database_url.get_secret_value():
@@ -147,10 +148,10 @@ async def resolve(names: Names, name: str, parameter: str = "name") -> Place:
     alert that is not in the archive and for a body that moves, UnknownName with suggestions,
     ResolversSilent where nobody could be asked.
     """
-    return await place_of(names, read_name(parameter, name))
+    return await resolve_reading(names, read_name(parameter, name))
 
 
-async def place_of(names: Names, reading: Reading) -> Place:
+async def resolve_reading(names: Names, reading: Reading) -> Place:
     """The place of what was typed; its radius is the one typed with it, if there was one."""
     if reading.kind is Kind.BODY:
         raise NotFound(
@@ -174,8 +175,8 @@ async def _archived(names: Names, reading: Reading) -> Place:
     by = {Kind.OBJECT: "object_id", Kind.CANDID: "candid", Kind.LCO_ID: "lco_id"}[reading.kind]
     key = reading.text if reading.kind is Kind.OBJECT else int(reading.text)
     # Coordinates and names need no archive, so the routes do not check its schema.
-    await queries.check(names.archive)
-    positions = await queries.positions(names.archive, by, key)
+    await queries.check_archive(names.archive)
+    positions = await queries.read_positions(names.archive, by, key)
     if not positions:
         raise NotFound(f"the archive has no alert with {by} {reading.text}")
     return Place(reading.text, *mean_position(positions), ARCHIVE_ARCSEC / 3600, "MARS")

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from sqlalchemy import BindParameter, Date, Double, bindparam, func, select
 
-from app.alerts.queries import Archive
-from app.alerts.statements import compiled
+from app.alerts.archive import Archive
+from app.alerts.statements import compile_statement
 from app.answers.tabular import Table
 from app.errors import NotFound
 from app.search.examples import NIGHT
@@ -19,7 +19,7 @@ from archive.tables import alert, ledger
 Item = dict[str, Any]
 DEFAULT_LIMIT: Final = 100
 MAX_LIMIT: Final = 400
-COLUMNS: Final = (
+NIGHT_COLUMNS: Final = (
     Column("night", TEXT, "", "time.epoch", "the night, UTC", required=True, since=""),
     Column("topic", TEXT, "", "meta.id", "topic, tarball or folder", required=True, since=""),
     *(
@@ -33,13 +33,15 @@ COLUMNS: Final = (
         }.items()
     ),
 )
-TABLE: Final = Table("nights", "What came of every packet, per night and topic", COLUMNS)
-OUTCOMES: Final = tuple(column.name for column in COLUMNS if column.kind is INTEGER)
+NIGHTS_TABLE: Final = Table(
+    "nights", "What came of every packet, per night and topic", NIGHT_COLUMNS
+)
+OUTCOMES: Final = tuple(column.name for column in NIGHT_COLUMNS if column.kind is INTEGER)
 DAY: Final = "[0-9]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2}"
 """A day as addresses have it, or as the lists do."""
 
 
-def day_of(text: str) -> date:
+def read_day(text: str) -> date:
     """The day that YYYYMMDD or YYYY-MM-DD names. Raises ValueError."""
     try:
         if not re.fullmatch(DAY, text):
@@ -50,10 +52,10 @@ def day_of(text: str) -> date:
         raise ValueError(shown) from None
 
 
-def night_named(text: str) -> date:
+def read_night(text: str) -> date:
     """A path's night. Raises NotFound: what is no day names no night."""
     try:
-        day = day_of(text)
+        day = read_day(text)
     except ValueError as error:
         raise NotFound(f"there is no night {text[:16]!r}: {error}") from None
     if day == date.max:
@@ -62,7 +64,7 @@ def night_named(text: str) -> date:
     return day
 
 
-def compact(night: date) -> str:
+def compact_date(night: date) -> str:
     """The night as addresses have it."""
     return night.isoformat().replace("-", "")
 
@@ -77,7 +79,7 @@ def begin_of(night: date) -> float:
     return times.jd_of(midnight_of(night))
 
 
-def topic_rows(items: Sequence[Item]) -> list[Item]:
+def read_topics(items: Sequence[Item]) -> list[Item]:
     """Nights as rows of the table, one a topic."""
     return [{"night": item["night"], **topic} for item in items for topic in item["topics"]]
 
@@ -85,7 +87,7 @@ def topic_rows(items: Sequence[Item]) -> list[Item]:
 _DAY: Final = bindparam("night", type_=Date())
 _BEGIN: Final[BindParameter[float]] = bindparam("begin", type_=Double())
 _END: Final[BindParameter[float]] = bindparam("end", type_=Double())
-_BESIDE: Final = compiled(
+_BESIDE: Final = compile_statement(
     select(
         select(func.max(ledger.c.night)).where(ledger.c.night < _DAY).scalar_subquery(),
         select(func.max(alert.c.jd)).where(alert.c.jd < _BEGIN).scalar_subquery(),
@@ -95,7 +97,7 @@ _BESIDE: Final = compiled(
 )
 
 
-async def beside(archive: Archive, night: date) -> tuple[date | None, date | None]:
+async def read_neighbours(archive: Archive, night: date) -> tuple[date | None, date | None]:
     """The nearest nights before and after that the ledger knows or that have alerts."""
     begin = begin_of(night)
     ((earlier, before, later, after),) = await archive.fetch(

@@ -29,13 +29,13 @@ from sqlalchemy import (
     select,
 )
 
-from app.alerts.covering import direction
-from app.alerts.items import utc
-from app.alerts.queries import Archive
-from app.alerts.statements import Statement, compiled
-from app.answers.tabular import Table, shortest
+from app.alerts.archive import Archive
+from app.alerts.covering import unit_vector_of
+from app.alerts.items import utc_text
+from app.alerts.statements import Statement, compile_statement
+from app.answers.tabular import Table, shortest_floats
 from app.errors import TooDear
-from app.nights.days import Item, begin_of, compact
+from app.nights.days import Item, begin_of, compact_date
 from app.search.sphere import direction_of
 from archive.columns import DOUBLE, INTEGER, REAL, TEXT, Column, Kind
 from archive.tables import FILTER_OF_FID, alert
@@ -64,7 +64,7 @@ def _told(
 
 
 # fmt: off
-COLUMNS: Final = (
+FIELD_COUNT_COLUMNS: Final = (
     _told("field", INTEGER, "", "meta.id;obs.field", "field of ZTF's grid", null=True),
     _told("filter", TEXT, "", "meta.id;instr.filter", "band of the exposures", null=True),
     _told("alerts", INTEGER, "", "meta.number;obs", "number of alerts"),
@@ -103,12 +103,12 @@ def _counting(since: bool) -> Statement:
     # The readout channel is also the middle of pid, so it is known of packets without rcid.
     quadrant = func.coalesce(alert.c.rcid, literal_column("pid % 10000 / 100", BigInteger()))
     keys = (alert.c.field, alert.c.filter, alert.c.jd, quadrant)
-    return compiled(
+    return compile_statement(
         select(
             *keys,
             func.min(alert.c.diffmaglim),
             func.count(),
-            *(func.sum(cast(axis * scale, Integer)) for axis in direction(alert.c).values()),
+            *(func.sum(cast(axis * scale, Integer)) for axis in unit_vector_of(alert.c).values()),
         )
         .where(alert.c.jd >= begin, alert.c.jd < end, batch, *later)
         .group_by(*keys)
@@ -121,7 +121,7 @@ _SINCE: Final = _counting(since=True)
 
 def table_of(night: date) -> Table:
     """The table that a night's counts are."""
-    return Table(f"fields-{compact(night)}", _MEANING, COLUMNS)
+    return Table(f"fields-{compact_date(night)}", _MEANING, FIELD_COUNT_COLUMNS)
 
 
 class Counted(NamedTuple):
@@ -195,8 +195,8 @@ async def _added(archive: Archive, night: date, known: Counted, as_of: int) -> C
             found.append(_exposures(rows))
     if len(found) == 1:
         return known._replace(as_of=as_of)
-    exposures = await asyncio.to_thread(joined, found)
-    return Counted(as_of, exposures, await asyncio.to_thread(by_field, exposures))
+    exposures = await asyncio.to_thread(join_exposures, found)
+    return Counted(as_of, exposures, await asyncio.to_thread(sum_by_field, exposures))
 
 
 def _exposures(rows: Sequence[asyncpg.Record]) -> Exposures:
@@ -207,7 +207,7 @@ def _exposures(rows: Sequence[asyncpg.Record]) -> Exposures:
     return np.array(made, _TYPE)
 
 
-def joined(parts: Sequence[Exposures]) -> Exposures:
+def join_exposures(parts: Sequence[Exposures]) -> Exposures:
     """All rows in order of their key, those of one key added up."""
     rows = np.concatenate(parts)
     rows = rows[np.lexsort([rows[name] for name in reversed(_KEY)])]
@@ -226,7 +226,7 @@ def _firsts(rows: Exposures, key: Sequence[str]) -> NDArray[np.intp]:
     return np.flatnonzero(new)
 
 
-def by_field(exposures: Exposures) -> list[Item]:
+def sum_by_field(exposures: Exposures) -> list[Item]:
     """What the alerts of each field and filter say."""
     first = _firsts(exposures, _KEY[:2])
     return [_item(own) for own in np.split(exposures, first[1:])] if len(first) else []
@@ -235,7 +235,7 @@ def by_field(exposures: Exposures) -> list[Item]:
 def _item(own: Exposures) -> Item:
     """One field in one filter."""
     limits = own["limit"][~np.isnan(own["limit"])]
-    (limit,) = shortest([float(np.median(limits.astype(float)))] if len(limits) else [None])
+    (limit,) = shortest_floats([float(np.median(limits.astype(float)))] if len(limits) else [None])
     ra, dec = direction_of(*(float(own[axis].sum()) for axis in "xyz"))
     begin, end = float(own["jd"].min()), float(own["jd"].max())
     number = int(own["field"][0])
@@ -247,9 +247,9 @@ def _item(own: Exposures) -> Item:
         "quadrants": len(np.unique(own["quadrant"])),
         "diffmaglim_median": limit,
         "first_jd": begin,
-        "first_time": utc(begin),
+        "first_time": utc_text(begin),
         "last_jd": end,
-        "last_time": utc(end),
+        "last_time": utc_text(end),
         "ra": ra,
         "dec": dec,
     }

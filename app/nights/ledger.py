@@ -12,10 +12,10 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import ARRAY, BigInteger, Date, Integer, any_, bindparam, func, select, true
 
-from app.alerts.queries import Archive
-from app.alerts.statements import Statement, compiled
+from app.alerts.archive import Archive
+from app.alerts.statements import Statement, compile_statement
 from app.errors import TooDear
-from app.nights.days import OUTCOMES, Item, compact
+from app.nights.days import OUTCOMES, Item, compact_date
 from archive.tables import counter, ledger
 
 MOST: Final = 10_000
@@ -39,13 +39,13 @@ _SUMS: Final = (
     *(func.sum(ledger.c[outcome]).label(outcome) for outcome in OUTCOMES),
 )
 _PER_TOPIC: Final = select(*_SUMS).group_by(ledger.c.night, ledger.c.source)
-_OF_NIGHTS: Final = compiled(
+_OF_NIGHTS: Final = compile_statement(
     _PER_TOPIC.where(
         ledger.c.night == any_(bindparam("nights", type_=ARRAY(Date()))), ledger.c.batch <= _AS_OF
     )
 )
 _later: Final = _PER_TOPIC.where(ledger.c.batch > _SINCE).subquery("later")
-_LATER: Final = compiled(
+_LATER: Final = compile_statement(
     select(counter.c.batch.label("newest"), *_later.c).select_from(
         counter.join(_later, true(), isouter=True)
     )
@@ -61,7 +61,7 @@ def _steps() -> Statement:
     earlier = select(func.max(ledger.c.night)).where(ledger.c.night < step.c.night)
     step = step.union_all(select(earlier.scalar_subquery()).where(step.c.night.is_not(None)))
     nights = select(step.c.night).where(step.c.night.is_not(None))
-    return compiled(nights.limit(bindparam("limit", type_=Integer())))
+    return compile_statement(nights.limit(bindparam("limit", type_=Integer())))
 
 
 _NIGHTS: Final = _steps()
@@ -90,7 +90,7 @@ class Ledger:
         rows = await archive.fetch(_NIGHTS, before=before or date.max, limit=limit + 1)
         nights = [row["night"] for row in rows[:limit]]
         items = await self._items(archive, nights)
-        return NightsPage(items, compact(nights[-1]) if len(rows) > limit else None)
+        return NightsPage(items, compact_date(nights[-1]) if len(rows) > limit else None)
 
     async def one(self, archive: Archive, night: date) -> Item | None:
         """What the ledger says of a night; None where it does not know it."""

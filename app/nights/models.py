@@ -5,7 +5,7 @@ from typing import Final
 from pydantic import Field, create_model
 
 from app.answers.models import Model
-from app.nights.fieldcounts import COLUMNS
+from app.nights.fieldcounts import FIELD_COUNT_COLUMNS
 from app.search.models import Band, field_of
 
 _NEXT: Final = "the night before which the next page begins, as `before` takes it; null on the last"
@@ -46,7 +46,7 @@ FieldCount = create_model(
     "FieldCount",
     __base__=Model,
     __doc__="What the alerts of one night say of one field in one filter.",
-    **{column.name: field_of(column) for column in COLUMNS}
+    **{column.name: field_of(column) for column in FIELD_COUNT_COLUMNS}
     | {"filter": (Band | None, Field(description="band of the exposures"))},
 )
 

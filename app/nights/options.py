@@ -17,7 +17,7 @@ from app.search.options import AsOf
 
 
 def _day(given: str) -> date:
-    return days.day_of(given.strip())
+    return days.read_day(given.strip())
 
 
 class NightsShown(Options):

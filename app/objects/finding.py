@@ -28,10 +28,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.sql.elements import Grouping
 
+from app.alerts.archive import Archive
 from app.alerts.costs import Cost, cost_of_all
-from app.alerts.covering import ASKED, direction, in_region, within
-from app.alerts.queries import Archive
-from app.alerts.statements import Statement, compiled
+from app.alerts.covering import ASKED, exact_tests, select_in_region, unit_vector_of
+from app.alerts.statements import Statement, compile_statement
 from app.errors import BadParameter, BadParameters, NotFound
 from app.names.designations import body_of
 from app.objects.summaries import Item, object_items
@@ -49,17 +49,17 @@ _REACH_DEG: Final = 3 * JOINED_ARCSEC / 3600
 """No alert of an object with its mean within JOINED_ARCSEC is farther: they span 3 arcsec."""
 
 _AS_OF: Final = bindparam("as_of", type_=BigInteger())
-_NEWEST: Final = compiled(select(counter.c.batch))
+_NEWEST: Final = compile_statement(select(counter.c.batch))
 
 
-def name_of(text: str) -> str:
+def read_object_id(text: str) -> str:
     """A path's object id. Raises NotFound: what PostgreSQL cannot hold names no object."""
     if "\0" in text:
         raise NotFound("there is no such object: no name holds a NUL character")
     return text
 
 
-async def settled(archive: Archive, as_of: int | None) -> int:
+async def settle_as_of(archive: Archive, as_of: int | None) -> int:
     """The batch that is meant: the newest without any. Raises BadParameters for one to come."""
     newest = int((await archive.fetch(_NEWEST, as_of=as_of))[0][0])
     if as_of is not None and as_of > newest:
@@ -76,14 +76,14 @@ async def settled(archive: Archive, as_of: int | None) -> int:
 def _named(cone: bool, batch: Sequence[ColumnElement[bool]]) -> FromClause:
     """object_id and candid of a body's alerts, by the index alert_body."""
     body = alert.c.ssnamenr == any_(bindparam("names", type_=ARRAY(Text())))
-    near = within(alert.c, ASKED, polygon=False) if cone else []
+    near = exact_tests(alert.c, ASKED, polygon=False) if cone else []
     picked = select(alert.c.object_id, alert.c.candid).where(body, *batch, *near)
     return picked.cte("named").prefix_with("MATERIALIZED")
 
 
 def _around(batch: Sequence[ColumnElement[bool]]) -> FromClause:
     """object_id and candid of the alerts in a cone; each row is fetched by its key."""
-    picked = in_region(batch, ASKED).cte("picked").prefix_with("MATERIALIZED")
+    picked = select_in_region(batch, ASKED).cte("picked").prefix_with("MATERIALIZED")
     row = select(alert.c.object_id, alert.c.candid).where(alert.c.candid == picked.c.candid)
     one = row.limit(literal_column("1")).lateral("row")
     return select(one).select_from(picked.join(one, true())).subquery("around")
@@ -111,10 +111,10 @@ def _listing(cone: bool, body: bool, side: str, as_of: bool, limit: int) -> Stat
     rows = select(counter.c.batch.label("newest"), *page.c)
     joined = counter.join(page, true(), isouter=True)
     order = page.c.object_id.desc() if back else page.c.object_id
-    return compiled(rows.select_from(joined).order_by(order))
+    return compile_statement(rows.select_from(joined).order_by(order))
 
 
-async def listed(archive: Archive, search: Search) -> tuple[int, list[asyncpg.Record]]:
+async def list_names(archive: Archive, search: Search) -> tuple[int, list[asyncpg.Record]]:
     """The newest batch, and a page of object_id with one more, by name (backwards if asked so).
 
     Of the search count cone, the body that its only clause names, limit, cursor and as_of.
@@ -132,18 +132,18 @@ async def listed(archive: Archive, search: Search) -> tuple[int, list[asyncpg.Re
     return rows[0]["newest"], [row for row in rows if row["object_id"] is not None]
 
 
-async def joined(archive: Archive, object_id: str, as_of: int) -> list[str]:
+async def join_nearby(archive: Archive, object_id: str, as_of: int) -> list[str]:
     """The object and those whose mean position is within 1.5 arcsec of its own, by name.
 
     It holds both ways, but not from one to the next: of three in a row the outer two may be apart.
     Raises NotFound.
     """
-    own = await summary(archive, object_id, as_of)
+    own = await read_summary(archive, object_id, as_of)
     place = own["ra"], own["dec"]
     cone = Cone(*place, _REACH_DEG)
     search = Search(cone=cone, sort=BY_NAME, limit=MAX_LIMIT, as_of=as_of)
-    _, rows = await listed(archive, search)
-    near = await summaries(archive, [row["object_id"] for row in rows], as_of)
+    _, rows = await list_names(archive, search)
+    near = await read_summaries(archive, [row["object_id"] for row in rows], as_of)
     names = {
         other["object_id"]
         for other in near
@@ -189,7 +189,10 @@ def _summary() -> Select[Any]:
     """A row for each object and filter, with the object's position beside each."""
     names = ("object_id", "candid", "jd", "filter", "magpsf", "isdiffpos")
     asked = alert.c.object_id == any_(bindparam("object_ids", type_=ARRAY(Text())))
-    columns = [*(alert.c[n] for n in names), *(a.label(n) for n, a in direction(alert.c).items())]
+    columns = [
+        *(alert.c[n] for n in names),
+        *(a.label(n) for n, a in unit_vector_of(alert.c).items()),
+    ]
     alerts = select(*columns).where(asked, alert.c.batch <= _AS_OF)
     own = alerts.cte("own").prefix_with("MATERIALIZED")
     place = _per_object(own)
@@ -214,10 +217,10 @@ def _summary() -> Select[Any]:
     )
 
 
-_SUMMARY: Final = compiled(_summary())
+_SUMMARY: Final = compile_statement(_summary())
 
 
-async def summaries(archive: Archive, object_ids: Sequence[str], as_of: int) -> list[Item]:
+async def read_summaries(archive: Archive, object_ids: Sequence[str], as_of: int) -> list[Item]:
     """What the alerts of each object say, over all its alerts up to a batch; by name."""
     statement = _SUMMARY._replace(costly=len(object_ids) > FEW_SUMMED)
     rows = await archive.fetch(statement, object_ids=list(object_ids), as_of=as_of)
@@ -226,9 +229,9 @@ async def summaries(archive: Archive, object_ids: Sequence[str], as_of: int) -> 
     return await asyncio.to_thread(object_items, rows) if many else object_items(rows)
 
 
-async def summary(archive: Archive, object_id: str, as_of: int) -> Item:
+async def read_summary(archive: Archive, object_id: str, as_of: int) -> Item:
     """The same of one object. Raises NotFound for one without an alert up to that batch."""
-    found = await summaries(archive, [object_id], as_of)
+    found = await read_summaries(archive, [object_id], as_of)
     if not found:
         raise NotFound(f"there is no object {object_id[:64]!r}")
     return found[0]

@@ -20,8 +20,8 @@ from typing import Any, Final
 
 import asyncpg
 
-from app.alerts.items import utcs
-from app.answers.tabular import shortest
+from app.alerts.items import utc_texts
+from app.answers.tabular import shortest_floats
 from archive import times
 from archive.tables import FILTER_OF_FID, HISTORIES
 
@@ -74,7 +74,7 @@ def light_curve(rows: Sequence[Row], *, named: bool = False) -> list[Point]:
     )
 
 
-def some_of_points(points: list[Point], fields: Sequence[str]) -> list[Point]:
+def choose_fields(points: list[Point], fields: Sequence[str]) -> list[Point]:
     """The points with the chosen keys that their kinds have, and their kind; all without any."""
     names = fields if "kind" in fields else ("kind", *fields)
     return [{n: p[n] for n in names if n in p} for p in points] if fields else points
@@ -108,7 +108,7 @@ def _heads(entries: Mapping[str, Sequence[Row]], named: bool) -> Iterator[Point]
 
     The times are written all at once: one by one they take as long as all the rest.
     """
-    texts = iter(utcs([entry["jd"] for own in entries.values() for entry in own]))
+    texts = iter(utc_texts([entry["jd"] for own in entries.values() for entry in own]))
     for kind, own in entries.items():
         for entry in own:
             exptime, mjd = entry.get("exptime"), times.mjd_of(entry["jd"])
@@ -132,7 +132,7 @@ _PRINTED: Final = ("magpsf", "sigmapsf", "rb", "drb")
 
 def _detections(entries: Sequence[Row]) -> Iterator[Point]:
     first = _first_corrected(entries)
-    printed = iter(shortest([entry.get(name) for entry in entries for name in _PRINTED]))
+    printed = iter(shortest_floats([entry.get(name) for entry in entries for name in _PRINTED]))
     for entry, magpsf, sigmapsf, rb, drb in zip(entries, *[printed] * 4, strict=True):
         flux, flux_error = _signed_flux(entry)
         total, total_error, vanished = total_magnitude(entry)
@@ -211,7 +211,7 @@ def _finite(number: float | None) -> float | None:
 
 
 def _upper_limits(entries: Sequence[Row]) -> list[Point]:
-    printed = shortest([entry["diffmaglim"] for entry in entries])
+    printed = shortest_floats([entry["diffmaglim"] for entry in entries])
     return [{"diffmaglim": limit} for limit in printed]
 
 

@@ -6,19 +6,19 @@ from typing import Any, Final
 
 from fastapi import Request, Response
 
+from app.alerts.archive import Archive
 from app.alerts.exports import is_led_back, is_whole
 from app.alerts.paging import Page, page_of
-from app.alerts.queries import Archive
 from app.answers.formats import FORMATS, JSON
 from app.answers.lists import table_values
-from app.answers.streams import Export, made, send_page, send_pages
+from app.answers.streams import Export, run_for_rows, send_page, send_pages
 from app.answers.tabular import Table
 from app.errors import BadParameter, BadParameters
 from app.objects import finding
-from app.objects.summaries import KEYS, columns_of, flat
-from app.search.search import DEFAULT_LIMIT, MAX_LIMIT, Search, parse_search, refused
+from app.objects.summaries import OBJECT_KEYS, columns_of, list_item
+from app.search.search import DEFAULT_LIMIT, MAX_LIMIT, Search, explain_refusal, parse_search
 from app.search.selection import fields_named
-from app.search.values import integer
+from app.search.values import read_integer
 
 MAX_OBJECTS: Final = 100_000
 """Objects in an answer that is streamed: any but JSON."""
@@ -31,13 +31,13 @@ _MEANING: Final = "Objects of the Zwicky Transient Facility, as the MARS archive
 
 
 def _limit(text: str) -> int:
-    if not 1 <= (value := integer(text)) <= MAX_OBJECTS:
+    if not 1 <= (value := read_integer(text)) <= MAX_OBJECTS:
         raise ValueError(_LIMITS)
     return value
 
 
 def _fields(text: str) -> tuple[str, ...]:
-    return fields_named(text, KEYS)
+    return fields_named(text, OBJECT_KEYS)
 
 
 _OWN: Final = {"limit": _limit, "fields": _fields}
@@ -59,7 +59,7 @@ def parse_objects(parameters: Iterable[tuple[str, str]], accept: str = "") -> Se
             try:
                 own[name] = _OWN[name](value)
             except ValueError as error:
-                errors.append(refused(name, error))
+                errors.append(explain_refusal(name, error))
     others = [(name, value) for name, value in given if name not in _OWN]
     try:
         search = parse_search([*others, ("sort", "object_id")], accept)
@@ -78,15 +78,15 @@ def parse_objects(parameters: Iterable[tuple[str, str]], accept: str = "") -> Se
 
 def _default_fields(wanted: str) -> tuple[str, ...]:
     """Tables leave out addresses, as those of alerts do."""
-    return KEYS if FORMATS[wanted].nested else KEYS[:-1]
+    return OBJECT_KEYS if FORMATS[wanted].nested else OBJECT_KEYS[:-1]
 
 
-async def pages_of(archive: Archive, search: Search) -> AsyncIterator[Page]:
+async def read_pages(archive: Archive, search: Search) -> AsyncIterator[Page]:
     """The objects of a search up to its limit, CHUNK at once, all of the batch seen first."""
     left, begun = search.limit, archive.patient()
     while True:
         most = min(NAMES, left)
-        newest, rows = await finding.listed(archive, replace(search, limit=most))
+        newest, rows = await finding.list_names(archive, replace(search, limit=most))
         for n in range(0, most, CHUNK):
             asked = replace(search, limit=min(CHUNK, most - n))
             page = await _summed_up(archive, page_of(asked, newest, rows[n : n + CHUNK + 1]))
@@ -98,16 +98,16 @@ async def pages_of(archive: Archive, search: Search) -> AsyncIterator[Page]:
         search = replace(search, as_of=page.as_of, cursor=page.cursor)
 
 
-async def one_page(archive: Archive, search: Search) -> Page:
+async def read_page(archive: Archive, search: Search) -> Page:
     """The page of objects that a search asks for."""
-    newest, rows = await finding.listed(archive, search)
+    newest, rows = await finding.list_names(archive, search)
     return await _summed_up(archive, page_of(search, newest, rows))
 
 
 async def _summed_up(archive: Archive, page: Page) -> Page:
     """A page of names as one of objects, in its order, which is PostgreSQL's of texts."""
     names = [row["object_id"] for row in page.rows]
-    items = {i["object_id"]: i for i in await finding.summaries(archive, names, page.as_of)}
+    items = {i["object_id"]: i for i in await finding.read_summaries(archive, names, page.as_of)}
     return page._replace(rows=[items[name] for name in names])
 
 
@@ -118,10 +118,10 @@ async def send_objects(request: Request, archive: Archive, search: Search) -> Re
     export = Export(
         wanted,
         Table("objects", _MEANING, columns),
-        lambda rows: table_values(columns, [flat(item, public_url) for item in rows]),
+        lambda rows: table_values(columns, [list_item(item, public_url) for item in rows]),
     )
-    pages = pages_of(archive, search)
+    pages = read_pages(archive, search)
     first = await anext(pages)
     if is_whole(search, first):
-        return await made(len(first.rows), send_page, request, export, first, {})
+        return await run_for_rows(len(first.rows), send_page, request, export, first, {})
     return send_pages(request, export, first, pages, {})

@@ -5,7 +5,7 @@ from typing import Any, Final
 from pydantic import Field, create_model
 
 from app.answers.models import Model
-from app.objects.summaries import BRIGHTEST, COLUMNS, TIMES
+from app.objects.summaries import BRIGHTEST, OBJECT_COLUMNS, TIMES
 from app.search.models import Band, field_of, none_required
 from archive.columns import Column
 
@@ -34,7 +34,7 @@ WholeObject = create_model(
     "WholeObject",
     __base__=Model,
     __doc__="One object: what its alerts say together, wherever they are.",
-    **_fields(COLUMNS),
+    **_fields(OBJECT_COLUMNS),
     links=(ObjectLinks, Field(description="addresses of the object's parts")),
 )
 ObjectSummary = create_model(

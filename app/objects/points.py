@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from app.answers.tabular import Table
-from app.search.selection import COLUMNS
+from app.search.selection import ALERT_COLUMNS
 from archive.columns import BIGINT, BOOLEAN, DOUBLE, TEXT, Column
 
 
@@ -48,16 +48,16 @@ _DUBIOUS_WORDS: Final = "faded without a reference source, or no consistent one"
 _OWN: Final = (
     Column("kind", TEXT, "", "meta.code.class", _KIND_WORDS, required=True),
     Column("mjd_mid", DOUBLE, "d", "time.epoch;obs.exposure", _MIDDLE_WORDS),
-    COLUMNS["candid"]._replace(meaning="candidate id of the alert"),
-    COLUMNS["magpsf"]._replace(meaning="magnitude of the difference"),
-    COLUMNS["sigmapsf"],
+    ALERT_COLUMNS["candid"]._replace(meaning="candidate id of the alert"),
+    ALERT_COLUMNS["magpsf"]._replace(meaning="magnitude of the difference"),
+    ALERT_COLUMNS["sigmapsf"],
     Column("total_mag", DOUBLE, "mag", "phot.mag", "magnitude of source and difference"),
     Column("total_mag_err", DOUBLE, "mag", "stat.error;phot.mag", "1-sigma error of total_mag"),
     Column("corrected", BOOLEAN, "", "meta.code", "a reference source lies within 1.4 pixels"),
     Column("dubious", BOOLEAN, "", "meta.code.qual", _DUBIOUS_WORDS),
     Column("flux_ujy", DOUBLE, "uJy", _FLUX, "flux of the difference, signed"),
     Column("flux_ujy_err", DOUBLE, "uJy", f"stat.error;{_FLUX}", "1-sigma error of flux_ujy"),
-    COLUMNS["diffmaglim"]._replace(meaning="5-sigma limit of the difference image"),
+    ALERT_COLUMNS["diffmaglim"]._replace(meaning="5-sigma limit of the difference image"),
     Column("snr", DOUBLE, "", "stat.snr", "flux_ujy / flux_ujy_err"),
     Column("mag", DOUBLE, "mag", "phot.mag", "magnitude where |snr| > 3"),
     Column("mag_err", DOUBLE, "mag", "stat.error;phot.mag", "1-sigma error of mag"),
@@ -65,7 +65,7 @@ _OWN: Final = (
     Column("procstatus", TEXT, "", "meta.code.status", "0 clean, 56 warning, 55 and 61 no flux"),
     Column("from_candid", BIGINT, "", "meta.id", "the alert that carried the value"),
 )
-_KNOWN: Final = {c.name: c for c in (*(COLUMNS[name] for name in _ALERTS), *_OWN)}
+_KNOWN: Final = {c.name: c for c in (*(ALERT_COLUMNS[name] for name in _ALERTS), *_OWN)}
 _ORDER: Final = dict.fromkeys(
     (HEAD[0], "object_id", *HEAD[1:], *(name for own in OF_KIND.values() for name in own))
 )

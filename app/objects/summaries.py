@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import asyncpg
 
-from app.alerts.items import in_path, utc
-from app.answers.tabular import shortest
+from app.alerts.items import quote_object_id, utc_text
+from app.answers.tabular import shortest_floats
 from app.search.sphere import direction_of
 from archive.columns import Column, Kind
 from archive.tables import FILTER_OF_FID
@@ -32,7 +32,7 @@ BRIGHTEST: Final = (
     Column("brightest_candid", Kind.BIGINT, "", "meta.id", "brightest alert above the reference"),
     Column("brightest_magpsf", Kind.REAL, "mag", "phot.mag;stat.min", "its magpsf"),
 )
-COLUMNS: Final = (
+OBJECT_COLUMNS: Final = (
     _required("object_id", Kind.TEXT, "", "meta.id;meta.main", "name of the object"),
     _required("alerts", Kind.INTEGER, "", "meta.number;obs", "number of its alerts"),
     *(
@@ -61,20 +61,20 @@ _PARTS: Final = {
     "cutouts_zip": ("/api/v1/objects/{}/cutouts.zip", "its cutouts as a zip file"),
     "page": ("/objects/{}/", "its page for people"),
 }
-LINKS: Final = tuple(
+OBJECT_LINKS: Final = tuple(
     Column(f"links_{part}", Kind.TEXT, "", "meta.ref.url", f"address of {words}", since="")
     for part, (_, words) in _PARTS.items()
 )
 """What `links` becomes in a table, where a cell holds one value."""
-KEYS: Final = (*(column.name for column in COLUMNS), "links")
+OBJECT_KEYS: Final = (*(column.name for column in OBJECT_COLUMNS), "links")
 """The keys of an object in a list, in order."""
 
 
 def columns_of(names: Sequence[str], nested: bool) -> tuple[Column, ...]:
     """The columns for these keys; where a cell can be an object, `links` is one of them."""
     whole = Column("links", Kind.TEXT, "", "meta.ref.url", "addresses of the object's parts")
-    known: dict[str, tuple[Column, ...]] = {column.name: (column,) for column in COLUMNS}
-    known |= {"links": (whole,) if nested else LINKS}
+    known: dict[str, tuple[Column, ...]] = {column.name: (column,) for column in OBJECT_COLUMNS}
+    known |= {"links": (whole,) if nested else OBJECT_LINKS}
     return tuple(column for name in names for column in known[name])
 
 
@@ -107,7 +107,7 @@ def _object(name: str, rows: Sequence[asyncpg.Record]) -> Item:
 
 def _seen(row: asyncpg.Record) -> Item:
     """What the alerts in one filter say."""
-    candid, (magpsf,) = row["brightest_candid"], shortest([row["brightest_magpsf"]])
+    candid, (magpsf,) = row["brightest_candid"], shortest_floats([row["brightest_magpsf"]])
     return {
         "filter": row["filter"],
         "alerts": row["alerts"],
@@ -120,13 +120,13 @@ def _seen(row: asyncpg.Record) -> Item:
 def _times(first: float, last: float) -> Item:
     return {
         "first_jd": first,
-        "first_time": utc(first),
+        "first_time": utc_text(first),
         "last_jd": last,
-        "last_time": utc(last),
+        "last_time": utc_text(last),
     }
 
 
-def flat(item: Item, public_url: str) -> Item:
+def list_item(item: Item, public_url: str) -> Item:
     """An object as it stands in a list: without `filters`, with links."""
     listed = {name: value for name, value in item.items() if name != "filters"}
     return listed | {"links": _links(item["object_id"], public_url)}
@@ -134,5 +134,5 @@ def flat(item: Item, public_url: str) -> Item:
 
 def _links(object_id: str, public_url: str) -> dict[str, str]:
     """Where the object's parts are."""
-    name = in_path(object_id)
+    name = quote_object_id(object_id)
     return {part: public_url + address.format(name) for part, (address, _) in _PARTS.items()}

@@ -27,22 +27,27 @@ _WORDS: Final = {
 }
 
 
-def problems(*statuses: int) -> dict[int | str, Json]:
+def problem_responses(*statuses: int) -> dict[int | str, Json]:
     """Responses that are problem documents."""
     return {s: {"description": _WORDS[s], "content": _PROBLEM_REF} for s in statuses}
 
 
-PROBLEMS: Final = problems(400, 404, 422, 429, 500, 503)
+PROBLEMS: Final = problem_responses(400, 404, 422, 429, 500, 503)
 
 
-def bytes_of(media_type: str) -> dict[int | str, Json]:
+def bytes_responses(media_type: str) -> dict[int | str, Json]:
     """Responses of a route that answers with bytes."""
     binary = {media_type: {"schema": {"type": "string", "format": "binary"}}}
     described: Json = {"description": "The bytes", "content": binary}
     part: Json = {"description": "The range that was asked for", "content": binary}
     if media_type not in _RANGED:
         return {200: described, 304: {"description": "Not modified"}}
-    return {200: described, 206: part, 304: {"description": "Not modified"}, **problems(416)}
+    return {
+        200: described,
+        206: part,
+        304: {"description": "Not modified"},
+        **problem_responses(416),
+    }
 
 
 def list_responses(
@@ -79,7 +84,7 @@ _LIST_HEADERS: Final = {
 }
 
 
-def counted(responses: dict[int | str, Json]) -> dict[int | str, Json]:
+def with_alert_counts(responses: dict[int | str, Json]) -> dict[int | str, Json]:
     """The same, of a route that answers for the newest of an object's alerts."""
     headers = {
         "X-Alerts-Shown": _header("Alerts in the answer, the newest of the object's."),
@@ -101,7 +106,7 @@ _RANGED: Final = (
 )
 
 
-def path(description: str, pattern: str, example: str) -> Any:
+def path_parameter(description: str, pattern: str, example: str) -> Any:
     """A path's parameter as text: what does not fit the pattern names nothing: a 404."""
     extra: Json = {"pattern": pattern} if pattern else {}
     examples: Any = {"one": {"value": example}}
@@ -109,15 +114,17 @@ def path(description: str, pattern: str, example: str) -> Any:
 
 
 CandidPath = Annotated[
-    str, path("candidate id of the alert", "^-?[0-9]{1,19}$", OF_FIELD["candid"])
+    str, path_parameter("candidate id of the alert", "^-?[0-9]{1,19}$", OF_FIELD["candid"])
 ]
-ObjectPath = Annotated[str, path("name of the object", "^.{1,64}$", OF_FIELD["object_id"])]
+ObjectPath = Annotated[
+    str, path_parameter("name of the object", "^.{1,64}$", OF_FIELD["object_id"])
+]
 NightPath = Annotated[
     str,
-    path(
+    path_parameter(
         "the night in UTC: YYYYMMDD, or YYYY-MM-DD as the list has it",
         f"^({DAY})$",
         NIGHT,
     ),
 ]
-StampPath = Annotated[Stamp, path("which of the three cutouts", "", Stamp.SCIENCE)]
+StampPath = Annotated[Stamp, path_parameter("which of the three cutouts", "", Stamp.SCIENCE)]

@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from app.answers.models import Problem
 from app.match.models import MatchRequest
 from app.openapi.described import Json
-from app.openapi.generators import prepare
+from app.openapi.generators import prepare_for_generators
 from app.openapi.headers import add_headers
 
 
@@ -27,11 +27,11 @@ def describe(app: FastAPI) -> Json:
         schema = unseen.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= schema.pop("$defs", {}) | {unseen.__name__: schema}
     add_headers(document)
-    prepare(document)
+    prepare_for_generators(document)
     return document
 
 
-def canonical(document: Json) -> str:
+def canonical_text(document: Json) -> str:
     """The text of openapi.json."""
     options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
     return orjson.dumps(document, option=options).decode()

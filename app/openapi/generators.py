@@ -27,7 +27,7 @@ _VALUES: Final = ("const", "default", "enum", "example", "examples")
 _MAX_INT32: Final = 2**31 - 1
 
 
-def prepare(document: Json) -> None:
+def prepare_for_generators(document: Json) -> None:
     """Make openapi.json one that generators make good clients of."""
     components = document["components"]["schemas"]
     for name in _SETS:

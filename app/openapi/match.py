@@ -5,7 +5,7 @@ from typing import Any, Final
 from app.answers.formats import FORMATS
 from app.match.models import MatchRequest
 from app.match.uploads import VOTABLE
-from app.openapi.described import problems
+from app.openapi.described import problem_responses
 from app.openapi.search import of_form, search_parameters
 from app.search.regions import RADIUS_FORM
 from app.search.search import DEFAULT_LIMIT, MAX_LIMIT
@@ -77,4 +77,4 @@ def match_responses() -> dict[int | str, Json]:
 
 
 _NUMBER: Final[Json] = {"type": "integer"}
-REFUSED_BODIES: Final = problems(408, 413, 415)
+REFUSED_BODIES: Final = problem_responses(408, 413, 415)

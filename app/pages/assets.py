@@ -38,7 +38,7 @@ def _digest(unit: str) -> str:
     return total.hexdigest()[:16]
 
 
-def address(name: str) -> str:
+def asset_address(name: str) -> str:
     """Where a file below `static` is served, for as long as its content stays.
 
     A file that set-up did not bring has an address too, where nothing is: the page works without.
@@ -48,7 +48,7 @@ def address(name: str) -> str:
     return f"/static/{_digest(_unit(name))}/{name}"
 
 
-def found(path: str) -> tuple[str, bool] | None:
+def find_asset(path: str) -> tuple[str, bool] | None:
     """The file that the rest of an address names, and whether with the right hash; None: no file.
 
     The hash may be left out. A wrong one, from a page of an older release, still finds the file as
@@ -62,7 +62,7 @@ def found(path: str) -> tuple[str, bool] | None:
 
 
 @cache
-def content(name: str, compressed: bool) -> tuple[bytes, str]:
+def read_asset(name: str, compressed: bool) -> tuple[bytes, str]:
     """A file's bytes, gzipped if they are to be, and their strong ETag. They stay in memory."""
     data = _files()[name].read_bytes()
     etag = hashlib.sha256(data).hexdigest()[:24]

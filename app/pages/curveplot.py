@@ -197,7 +197,7 @@ def ticks(low: float, high: float) -> list[float]:
     return [round(n * step, 6) for n in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
-def drawn(points: Sequence[Point]) -> dict[str, Any]:
+def draw_curve(points: Sequence[Point]) -> dict[str, Any]:
     """What the template of a light curve needs."""
     series = series_of(points)
     return {

@@ -8,9 +8,10 @@ from typing import Any, Final, NamedTuple
 from fastapi import Request, Response
 
 from app.alerts import counting, queries, searching
+from app.alerts.archive import Archive
 from app.errors import RETRY_AFTER_S, BadParameters, NotFound, ResolversSilent, TooDear, reason_of
 from app.mars.form import FORM, PAGE_SIZE, SORTS_OFFERED, Form, read_form
-from app.mars.placing import around, position
+from app.mars.placing import find_place, search_around
 from app.mars.walks import Listed, Walks
 from app.names.resolver import Names, Place
 from app.pages import listing, scripts, totals
@@ -33,17 +34,17 @@ class Shown(NamedTuple):
 
 async def front_page(
     request: Request,
-    archive: queries.Archive,
+    archive: Archive,
     names: Names,
     walks: Walks,
     client: str,
 ) -> Response:
     """The alerts that the filters leave, or the form with what is wrong beside each field."""
-    parameters = listing.known(request.query_params.multi_items())
+    parameters = listing.known_parameters(request.query_params.multi_items())
     latest = await latest_time(archive)
     try:
         form = read_form(parameters.items())
-        place = await position(form, names)
+        place = await find_place(form, names)
     except BadParameters as error:
         faults = {e.parameter: e.reason for e in error.errors}
         return _page(request, parameters, latest, error.status, faults=faults)
@@ -53,28 +54,28 @@ async def front_page(
     except ResolversSilent as error:
         faults = {"objectcone": reason_of(error)}
         return _page(request, parameters, latest, _BUSY, faults=faults)
-    search = around(form, place)
+    search = search_around(form, place)
     try:
         listed = await walks.page(archive, client, form, search)
     except TooDear as error:
         return _page(request, parameters, latest, _BUSY, dear=str(error))
     seen = (form.page - 1) * PAGE_SIZE + len(listed.rows)
-    total = await totals.total(archive, search, seen, listed.has_next)
+    total = await totals.say_total(archive, search, seen, listed.has_next)
     blame = _NO_BLAME if listed.rows else await _blame(archive, parameters, place)
     return _page(request, parameters, latest, form=form, listed=listed, total=total, blame=blame)
 
 
-async def latest_time(archive: queries.Archive) -> str | None:
+async def latest_time(archive: Archive) -> str | None:
     """When the newest alert was taken; empty while there is none, None where it takes too long."""
     try:
-        jd = await queries.latest(archive.hasty(counting.COUNT_S))
+        jd = await queries.read_latest_jd(archive.hasty(counting.COUNT_S))
     except TooDear:
         return None
     return "" if jd is None else listing.clock(jd)
 
 
 async def _blame(
-    archive: queries.Archive, parameters: listing.Parameters, place: Place | None
+    archive: Archive, parameters: listing.Parameters, place: Place | None
 ) -> totals.Blame:
     """Which filter leaves nothing: the search is made again without each of them."""
     hasty = archive.hasty(totals.PROBE_S)
@@ -82,11 +83,11 @@ async def _blame(
     async def any_without(name: str) -> bool:
         rest = [(n, v) for n, v in parameters.items() if n not in (name, *listing.ORDER)]
         # The name has been resolved: nobody is asked again.
-        search = around(read_form(rest), place)
+        search = search_around(read_form(rest), place)
         _, rows = await searching.find_alerts(hasty, replace(search, limit=1))
         return bool(rows)
 
-    return await totals.blame([n for n in parameters if n in FORM], any_without)
+    return await totals.find_blame([n for n in parameters if n in FORM], any_without)
 
 
 def _page(
@@ -103,7 +104,7 @@ def _page(
     blame: totals.Blame = _NO_BLAME,
 ) -> Response:
     """The page; without `listed` it says what is wrong in the place of the table."""
-    asked = listing.cut(parameters)
+    asked = listing.shorten(parameters)
     heads = listing.headers(asked)
     return render(
         request,

@@ -16,7 +16,7 @@ from fastapi.responses import RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from app.answers.negotiation import send
+from app.answers.negotiation import send_bytes
 from app.pages import assets
 
 _TEMPLATES: Final = Path(__file__).parents[1] / "templates"
@@ -50,7 +50,7 @@ def _json(value: Any) -> Markup:
     return Markup(orjson.dumps(value).decode().translate(_UNSAFE))  # noqa: S704 - escaped here
 
 
-def fixed(value: float | None, digits: int, sign: str = "") -> str:
+def format_fixed(value: float | None, digits: int, sign: str = "") -> str:
     """A number with so many decimals, with `sign="+"` signed; nothing where there is none.
 
     One that would be a row of digits is written with an exponent.
@@ -66,7 +66,7 @@ def _finite(value: Any) -> Any:
 
 
 def _error(value: float | None, digits: int) -> str:
-    text = fixed(value, digits)
+    text = format_fixed(value, digits)
     return text and f"± {text}"
 
 
@@ -93,10 +93,10 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.globals["asset"] = assets.address
+    environment.globals["asset"] = assets.asset_address
     environment.filters |= {
         "json": _json,
-        "fixed": fixed,
+        "fixed": format_fixed,
         "error": _error,
         "finite": _finite,
         "plain": _plain,
@@ -126,7 +126,7 @@ def render(
         "Vary": "Accept, Accept-Encoding",
         **(headers or {}),
     }
-    return send(request, html.encode(), "text/html; charset=utf-8", sent, status)
+    return send_bytes(request, html.encode(), "text/html; charset=utf-8", sent, status)
 
 
 def error_page(
@@ -152,7 +152,7 @@ def error_page(
     )
 
 
-def slashed(request: Request, public_url: str) -> Response:
+def redirect_to_slash(request: Request, public_url: str) -> Response:
     """Lead to the same address with a slash at its end."""
     query = f"?{request.url.query}" if request.url.query else ""
     place = f"{urlsplit(public_url).path}{request.url.path}/{query}"

@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 
 import asyncpg
 
-from app.alerts.items import in_path
+from app.alerts.items import quote_object_id
 from app.mars.form import FORM, GROUPS, Entry
-from app.pages.html import fixed
+from app.pages.html import format_fixed
 from app.search.values import MAX_TEXT
 from archive import times
 from archive.tables import FILTER_OF_FID
@@ -54,7 +54,7 @@ def clock(jd: float) -> str:
 
 
 def _decimals(name: str, places: int) -> Callable[[Row], Cell]:
-    return lambda row: Cell(fixed(row[name], places))
+    return lambda row: Cell(format_fixed(row[name], places))
 
 
 def _id(row: Row) -> Cell:
@@ -62,7 +62,7 @@ def _id(row: Row) -> Cell:
 
 
 def _object(row: Row) -> Cell:
-    return Cell(row["object_id"], f"/objects/{in_path(row['object_id'])}/")
+    return Cell(row["object_id"], f"/objects/{quote_object_id(row['object_id'])}/")
 
 
 def _time(row: Row) -> Cell:
@@ -70,7 +70,7 @@ def _time(row: Row) -> Cell:
 
 
 # fmt: off
-COLUMNS: Final = (
+LIST_COLUMNS: Final = (
     # The original's twelve, and then ours.
     Column("id", "id", "number of the alert in this archive", _id),
     Column("objectId", "objectId", "ZTF's name of the object", _object, number=False),
@@ -98,7 +98,7 @@ COLUMNS: Final = (
 # -------------------------------------------------------------------------------------------------
 
 
-def known(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+def known_parameters(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """The parameters that the form knows, those not blank, the first of each name, in its order."""
     given: dict[str, str] = {}
     for name, value in pairs:
@@ -106,7 +106,7 @@ def known(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     return {n: given[n] for n in (*FORM, *ORDER, "page") if given.get(n, "").strip()}
 
 
-def cut(parameters: Parameters) -> dict[str, str]:
+def shorten(parameters: Parameters) -> dict[str, str]:
     """Values that are too long to be read, cut: in addresses each stands some thirty times."""
     return {name: value[: MAX_TEXT + 1] for name, value in parameters.items()}
 
@@ -131,7 +131,7 @@ def headers(parameters: Parameters) -> list[Header]:
     by = parameters.get("sort_value", "jd")
     up = parameters.get("sort_order") == "asc"
     shown = []
-    for column in COLUMNS:
+    for column in LIST_COLUMNS:
         current = column.sort == by
         order = "asc" if current and not up else "desc"
         href = address(parameters, sort_value=column.sort, sort_order=order, page=None)

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from app.alerts.items import utc
+from app.alerts.items import utc_text
 from app.nights.days import Item, midnight_of
 from app.nights.fieldcounts import BANDS, Counted, Exposures
 from app.pages.curveplot import BANDS as SYMBOLS
@@ -49,7 +49,7 @@ def search(begin: datetime, end: datetime) -> str:
     can tell.
     """
     last = math.nextafter(times.jd_of(begin), 0)
-    return address({}, time__gt=utc(last), time__lt=f"{end:%Y-%m-%dT%H:%M}")
+    return address({}, time__gt=utc_text(last), time__lt=f"{end:%Y-%m-%dT%H:%M}")
 
 
 def _own(night: str, item: Item) -> str | None:
@@ -221,7 +221,7 @@ def sky_chart(items: Sequence[Item]) -> Chart:
     return Chart(marks, ras, decs)
 
 
-def drawn(night: date, counted: Counted) -> dict[str, Any]:
+def draw_night(night: date, counted: Counted) -> dict[str, Any]:
     """What the template of a night needs."""
     midnight = midnight_of(night)
     night_search = search(midnight, midnight + timedelta(days=1))

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import Final, NamedTuple
 
-from app.alerts import queries
+from app.alerts.archive import Archive
 from app.alerts.counting import AT_LEAST, ESTIMATE, EXACT, tally
 from app.errors import TooDear
 from app.search.search import Search
@@ -27,7 +27,7 @@ class Total(NamedTuple):
 _WORDS: Final = {EXACT: "{:,} alert{}", ESTIMATE: "About {:,} alert{}"}
 
 
-async def total(archive: queries.Archive, search: Search, seen: int, more: bool) -> Total:
+async def say_total(archive: Archive, search: Search, seen: int, more: bool) -> Total:
     """How many alerts match, in words."""
     number, kind, note = await tally(archive, search, seen, more)
     if kind == AT_LEAST:
@@ -42,7 +42,7 @@ class Blame(NamedTuple):
     tried: int
 
 
-async def blame(names: Iterable[str], any_without: Callable[[str], Awaitable[bool]]) -> Blame:
+async def find_blame(names: Iterable[str], any_without: Callable[[str], Awaitable[bool]]) -> Blame:
     """Take one filter after the other away, until PROBES_S are over.
 
     `any_without` tells whether alerts are left; where that raises TooDear nobody knows.

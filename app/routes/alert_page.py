@@ -7,6 +7,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 
 from app.alerts import queries, searching
+from app.alerts.archive import Archive
 from app.alerts.items import alert_items
 from app.errors import NotFound
 from app.objects.lightcurve import Point, light_curve
@@ -15,7 +16,7 @@ from app.pages.html import PLOTTED, POLICY, render
 from app.routes.dependencies import ArchiveDependency
 from app.search.search import parse_search
 from app.search.sphere import separation_arcsec, sexagesimal
-from app.search.values import integer
+from app.search.values import read_integer
 from archive.tables import STAMPS
 
 router = APIRouter(include_in_schema=False)
@@ -44,20 +45,20 @@ SKY_POLICY: Final = _FRAMED | {
 }
 
 
-def location(ra: float, dec: float, as_of: int, limit: int) -> Any:
+def search_here(ra: float, dec: float, as_of: int, limit: int) -> Any:
     """The search for alerts within 1.5 arcsec of a position, newest first."""
     cone = f'{ra!r},{dec!r},{AT_THIS_LOCATION_ARCSEC}"'
     return parse_search([("cone", cone), ("limit", str(limit)), ("as_of", str(as_of))])
 
 
-async def alert_page(request: Request, archive: queries.Archive, number: int, key: str) -> Response:
+async def alert_page(request: Request, archive: Archive, number: int, key: str) -> Response:
     """The page of an alert, by candid or lco_id: what the typed API tells. Raises NotFound."""
-    row = await queries.one_alert(archive, number, key)
+    row = await queries.read_alert(archive, number, key)
     (alert,) = alert_items([row], API)
     ra, dec = alert["ra"], alert["dec"]
     (_, rows), histories = await asyncio.gather(
-        searching.find_alerts(archive, location(ra, dec, row["newest"], OTHERS + 1)),
-        queries.histories(archive, row["object_id"], row["newest"]),
+        searching.find_alerts(archive, search_here(ra, dec, row["newest"], OTHERS + 1)),
+        queries.read_histories(archive, row["object_id"], row["newest"]),
     )
     others = [other for other in alert_items(rows, API) if other["candid"] != alert["candid"]]
     points = light_curve(histories)
@@ -76,7 +77,7 @@ async def alert_page(request: Request, archive: queries.Archive, number: int, ke
         links=elsewhere.links(alert["object_id"], ra, dec),
         groups=fieldgroups.GROUPS,
         **_neighbours(points, alert["candid"]),
-        **curveplot.drawn(points),
+        **curveplot.draw_curve(points),
     )
 
 
@@ -111,10 +112,10 @@ async def get_sky(request: Request, candid: str, archive: ArchiveDependency) -> 
     return render(request, "sky.html", policy=SKY_POLICY, alert=await _alert(archive, candid))
 
 
-async def _alert(archive: queries.Archive, text: str) -> Mapping[str, Any]:
+async def _alert(archive: Archive, text: str) -> Mapping[str, Any]:
     try:
-        number = integer(text)
+        number = read_integer(text)
     except ValueError:
         raise NotFound(f"there is no alert {text[:64]!r}") from None
-    (alert,) = alert_items([await queries.one_alert(archive, number)], API)
+    (alert,) = alert_items([await queries.read_alert(archive, number)], API)
     return alert

@@ -6,14 +6,14 @@ from typing import Any, Final
 from fastapi import APIRouter, Depends, Request, Response
 
 from app.alerts import queries, searching
-from app.alerts.counting import tallied
+from app.alerts.counting import tally_page
 from app.alerts.exports import send_alerts
-from app.alerts.items import alert_items, some_of_alerts
+from app.alerts.items import alert_items, chosen_items
 from app.alerts.models import AlertList
-from app.alerts.paging import behind, page_of
+from app.alerts.paging import begin_after, page_of
 from app.answers.bodies import VARY, page_links, send_json
 from app.answers.formats import JSON
-from app.answers.streams import made
+from app.answers.streams import run_for_rows
 from app.names.places import locate, place_header
 from app.objects.lightcurve import light_curve
 from app.objects.point_models import AlertWithHistory
@@ -57,27 +57,27 @@ async def list_alerts(
     """
     public_url: str = request.app.state.settings.public_url
     search, place = await locate(search, names)
-    search = await behind(archive, search)
+    search = await begin_after(archive, search)
     if search.format != JSON:
         return await send_alerts(request, archive, search, place_header(search, place))
     newest, rows = await searching.find_alerts(archive, search)
     page = page_of(search, newest, rows)
     api = f"{public_url}/api/v1"
-    make = partial(some_of_alerts, search.fields, api=api) if search.fields else fragments.of
+    make = partial(chosen_items, search.fields, api=api) if search.fields else fragments.of
     body: dict[str, Any] = {
-        "items": await made(len(rows), make, page.rows),
+        "items": await run_for_rows(len(rows), make, page.rows),
         "next": page.next,
         "prev": page.prev,
         "truncated": page.next is not None,
         "as_of": page.as_of,
     }
     if search.count:
-        tally = await tallied(archive, search, page)
+        tally = await tally_page(archive, search, page)
         body |= {"count": tally.number, "count_kind": tally.kind}
     if place is not None:
         body["place"] = place._asdict()
     told = page_links(request, public_url, page.next, page.prev) | place_header(search, place)
-    return await made(len(rows), send_json, request, body, told | {"Vary": VARY})
+    return await run_for_rows(len(rows), send_json, request, body, told | {"Vary": VARY})
 
 
 @router.get("/{candid}", response_model=AlertWithHistory, dependencies=ALONE)
@@ -85,7 +85,7 @@ async def get_alert(
     request: Request, candid: CandidPath, archive: ArchiveDependency, settings: SettingsDependency
 ) -> Response:
     """One alert and `history`, the light curve of its object up to now."""
-    row = await queries.one_alert(archive, candid_of(candid))
+    row = await queries.read_alert(archive, candid_of(candid))
     (item,) = alert_items([row], f"{settings.public_url}/api/v1")
-    histories = await queries.histories(archive, row["object_id"], row["newest"])
+    histories = await queries.read_histories(archive, row["object_id"], row["newest"])
     return send_json(request, item | {"history": light_curve(histories)})

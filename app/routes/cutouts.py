@@ -9,9 +9,17 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app.alerts import queries
+from app.alerts.archive import Archive
 from app.answers.stored import Piece, headers_of, send_file, send_made, send_stream
 from app.objects import finding
-from app.openapi.described import PROBLEMS, CandidPath, ObjectPath, StampPath, bytes_of, counted
+from app.openapi.described import (
+    PROBLEMS,
+    CandidPath,
+    ObjectPath,
+    StampPath,
+    bytes_responses,
+    with_alert_counts,
+)
 from app.routes.dependencies import (
     ArchiveDependency,
     SettingsDependency,
@@ -20,13 +28,13 @@ from app.routes.dependencies import (
     no_parameters,
     no_repeats,
 )
-from app.stamps.astrometry import Place
-from app.stamps.fetching import stamps_in_order
+from app.stamps.astrometry import PixelPlace
+from app.stamps.fetching import fetch_in_order
 from app.stamps.options import FitsOptions, Look, StripLook, ZipOptions
 from app.stamps.pictures import RENDERER
 from app.stamps.sending import FITS, GZIP, piece_of, send_fits, send_picture, send_with_wcs
 from app.stamps.strips import STRIP, draw_strip
-from app.stamps.zips import ZIP, manifest, zipped
+from app.stamps.zips import ZIP, write_manifest, zip_stamps
 
 router = APIRouter(prefix="/api/v1", tags=["cutouts"], responses=PROBLEMS)
 ONCE: Final = [Depends(no_repeats)]
@@ -37,7 +45,7 @@ _OBJECT: Final = "/objects/{object_id:object}/cutouts"
 @router.get(
     "/alerts/{candid}/avro",
     response_class=Response,
-    responses=bytes_of("application/avro"),
+    responses=bytes_responses("application/avro"),
     dependencies=[Depends(no_parameters)],
 )
 async def get_avro(
@@ -49,7 +57,9 @@ async def get_avro(
     return await send_file(request, store, piece, f"{number}.avro", "application/avro")
 
 
-@router.get(_STAMP + ".fits", response_class=Response, responses=bytes_of(FITS), dependencies=ONCE)
+@router.get(
+    _STAMP + ".fits", response_class=Response, responses=bytes_responses(FITS), dependencies=ONCE
+)
 async def get_cutout_fits(
     *,
     request: Request,
@@ -72,7 +82,7 @@ async def get_cutout_fits(
 
 
 @router.get(
-    _STAMP + ".fits.gz", response_class=Response, responses=bytes_of(GZIP), dependencies=ONCE
+    _STAMP + ".fits.gz", response_class=Response, responses=bytes_responses(GZIP), dependencies=ONCE
 )
 async def get_cutout_fits_gz(
     *,
@@ -93,7 +103,10 @@ async def get_cutout_fits_gz(
 
 
 @router.get(
-    _STAMP + ".png", response_class=Response, responses=bytes_of("image/png"), dependencies=ONCE
+    _STAMP + ".png",
+    response_class=Response,
+    responses=bytes_responses("image/png"),
+    dependencies=ONCE,
 )
 async def get_cutout_png(
     *,
@@ -116,7 +129,7 @@ async def get_cutout_png(
 @router.get(
     _OBJECT + ".png",
     response_class=Response,
-    responses=counted(bytes_of("image/png")),
+    responses=with_alert_counts(bytes_responses("image/png")),
     dependencies=ONCE,
 )
 async def get_object_cutouts_png(
@@ -134,12 +147,12 @@ async def get_object_cutouts_png(
     stand the time, the band, magpsf and the sign of the difference. Of more than `limit` alerts the
     newest are shown: the headers X-Alerts-Shown and X-Alerts-Total say so.
     """
-    rows = await queries.stamps(archive, finding.name_of(object_id), look.limit)
+    rows = await queries.read_stamps(archive, finding.read_object_id(object_id), look.limit)
     version = f"{RENDERER}.{STRIP}-{look.tag}"
     headers = _of_object(rows, version, "inline", ".png", settings.cache_max_age_s)
 
     async def make() -> bytes:
-        alerts = [alert async for alert in stamps_in_order(store, rows)]
+        alerts = [alert async for alert in fetch_in_order(store, rows)]
         return await asyncio.to_thread(draw_strip, alerts, look)
 
     return await send_made(request, make, headers, "image/png")
@@ -148,7 +161,7 @@ async def get_object_cutouts_png(
 @router.get(
     _OBJECT + ".zip",
     response_class=Response,
-    responses=counted(bytes_of("application/zip")),
+    responses=with_alert_counts(bytes_responses("application/zip")),
     dependencies=ONCE,
 )
 async def get_object_cutouts_zip(
@@ -165,17 +178,17 @@ async def get_object_cutouts_zip(
     Its `manifest.csv` lists every cutout of every alert, those that a packet does not hold too. Of
     more than `limit` alerts the newest are in it: X-Alerts-Shown and X-Alerts-Total say so.
     """
-    rows = await queries.stamps(archive, finding.name_of(object_id), options.limit)
-    index = manifest(rows)
+    rows = await queries.read_stamps(archive, finding.read_object_id(object_id), options.limit)
+    index = write_manifest(rows)
     headers = _of_object(rows, f"{ZIP}-{index}", "attachment", ".zip", settings.cache_max_age_s)
-    chunks = zipped(index, stamps_in_order(store, rows))
+    chunks = zip_stamps(index, fetch_in_order(store, rows))
     return await send_stream(request, chunks, headers, "application/zip")
 
 
-async def _piece(archive: queries.Archive, candid: int, part: str) -> tuple[Piece, Place]:
+async def _piece(archive: Archive, candid: int, part: str) -> tuple[Piece, PixelPlace]:
     """Where a part of an alert's packet lies, what to say where it is not kept; its position."""
-    row = await queries.places(archive, candid)
-    return piece_of(row, part), Place(*(row[name] for name in Place._fields))
+    row = await queries.read_places(archive, candid)
+    return piece_of(row, part), PixelPlace(*(row[name] for name in PixelPlace._fields))
 
 
 def _of_object(

@@ -9,11 +9,12 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Request
 
+from app.alerts.archive import Archive
 from app.alerts.fragments import Fragments
 from app.alerts.gate import Asker
-from app.alerts.queries import Archive, check
+from app.alerts.queries import check_archive
 from app.clients import client_of
-from app.errors import BadParameter, BadParameters, NoJobs, NotFound, unknown
+from app.errors import BadParameter, BadParameters, NoJobs, NotFound, unknown_parameters
 from app.mars.walks import Walks
 from app.match.crossmatch import Matcher
 from app.match.jobs import Jobs
@@ -22,7 +23,7 @@ from app.names.resolver import Names
 from app.nights.fieldcounts import NightCounts
 from app.nights.ledger import Ledger
 from app.search.search import Search, parse_search
-from app.search.values import integer
+from app.search.values import read_integer
 from app.settings import Settings
 from app.spelling import MAX_NAME
 from archive.objects import ObjectStore
@@ -41,7 +42,7 @@ async def get_archive(request: Request) -> Archive:
     """
     archive: Archive = request.app.state.archive
     if not request.app.state.schema_is_current:
-        await check(archive)
+        await check_archive(archive)
         request.app.state.schema_is_current = True
     return archive._replace(asker=_asker_of(request))
 
@@ -142,26 +143,26 @@ async def read_match(request: Request) -> MatchQuery:
 def candid_of(text: str) -> int:
     """A path's candid. Raises NotFound: what is no candid names no alert."""
     try:
-        return integer(text)
+        return read_integer(text)
     except ValueError:
         raise NotFound(f"there is no alert {text[:64]!r}") from None
 
 
-def only(*known: str) -> Callable[[Request], Awaitable[None]]:
+def allow_only(*known: str) -> Callable[[Request], Awaitable[None]]:
     """A dependency that refuses every query parameter but these; blank ones are absent."""
 
     async def check_parameters(request: Request) -> None:
         given = [name for name, value in request.query_params.multi_items() if value.strip()]
-        if errors := unknown(given, known):
+        if errors := unknown_parameters(given, known):
             raise BadParameters(errors)
 
     return check_parameters
 
 
-no_parameters: Final = only()
+no_parameters: Final = allow_only()
 
 
-def repeatable(*lists: str) -> Callable[[Request], Awaitable[None]]:
+def allow_repeats(*lists: str) -> Callable[[Request], Awaitable[None]]:
     """A dependency that refuses repeats of all parameters but these: which of them is meant?"""
 
     async def check_repeats(request: Request) -> None:
@@ -173,7 +174,7 @@ def repeatable(*lists: str) -> Callable[[Request], Awaitable[None]]:
     return check_repeats
 
 
-no_repeats: Final = repeatable()
+no_repeats: Final = allow_repeats()
 
 
 ClientDependency = Annotated[str, Depends(get_client)]

@@ -7,10 +7,11 @@ from typing import Final
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from app.alerts import queries, searching
+from app.alerts import searching
+from app.alerts.archive import Archive
 from app.errors import DATABASE_ERRORS
 from app.nights.ledger import Ledger
-from app.openapi.document import canonical
+from app.openapi.document import canonical_text
 from app.search import examples
 from app.search.search import parse_search
 from app.search.selection import HAS
@@ -35,7 +36,7 @@ async def get_docs() -> Response:
 @router.get("/docs/openapi.json")
 async def get_docs_document(request: Request) -> Response:
     """openapi.json as the page shows it: what its forms are filled with is in this archive."""
-    text = canonical(request.app.openapi())
+    text = canonical_text(request.app.openapi())
     own = {shown: _in_json(kept) for shown, kept in (await _own(request)).items()}
     # All at once: what is put in must not be replaced in its turn.
     text = re.sub("|".join(map(re.escape, own)), lambda found: own[found[0]], text)
@@ -49,7 +50,7 @@ def _in_json(text: str) -> str:
 
 async def _own(request: Request) -> dict[str, str]:
     """Example -> what to show instead. A job has none: the one who tries knows its name."""
-    archive: queries.Archive = request.app.state.archive
+    archive: Archive = request.app.state.archive
     ledger: Ledger = request.app.state.ledger
     found = {examples.JOB: ""}
     try:

@@ -8,7 +8,7 @@ from app.answers.lists import send_list
 from app.answers.options import ListOptions
 from app.openapi.described import PROBLEMS, list_responses
 from app.routes.dependencies import no_repeats
-from app.search.dictionary import DICTIONARY, TABLE
+from app.search.dictionary import DICTIONARY, FIELDS_TABLE
 from app.search.models import Dictionary
 
 router = APIRouter(
@@ -25,4 +25,4 @@ async def list_fields(request: Request, options: Annotated[ListOptions, Query()]
 
     In tables the operators are joined by commas.
     """
-    return send_list(request, options.format, TABLE, {"items": DICTIONARY})
+    return send_list(request, options.format, FIELDS_TABLE, {"items": DICTIONARY})

@@ -10,12 +10,13 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from app.alerts import queries
+from app.alerts.archive import Archive
 from app.answers.models import Model
 from app.errors import RETRY_AFTER_S, reason_of
-from app.openapi.described import problems
+from app.openapi.described import problem_responses
 from app.routes.dependencies import StoreDependency
 
-router = APIRouter(tags=["operation"], responses=problems(429, 500))
+router = APIRouter(tags=["operation"], responses=problem_responses(429, 500))
 
 
 class Health(Model):
@@ -52,8 +53,10 @@ async def get_health() -> Response:
 )
 async def get_readiness(request: Request, store: StoreDependency) -> Response:
     """200 when schema, database and object store are in order; else 503 and what is not."""
-    archive: queries.Archive = request.app.state.archive
-    answers = await asyncio.gather(queries.check(archive), store.ping(), return_exceptions=True)
+    archive: Archive = request.app.state.archive
+    answers = await asyncio.gather(
+        queries.check_archive(archive), store.ping(), return_exceptions=True
+    )
     database, bucket = (reason_of(a) if isinstance(a, Exception) else "ok" for a in answers)
     ready = database == bucket == "ok"
     request.app.state.schema_is_current = database == "ok"

@@ -9,7 +9,7 @@ from app import bounds
 from app.alerts.counting import COUNTED
 from app.mars import bulk
 from app.mars.form import FORM, GROUPS, SORTS, Entry
-from app.pages.html import render, slashed
+from app.pages.html import redirect_to_slash, render
 from app.pages.listing import SYMBOLS, meaning
 from app.routes.dependencies import SettingsDependency
 from app.search.filters import FILTERS
@@ -110,4 +110,4 @@ async def get_help(request: Request, settings: SettingsDependency) -> Response:
 @router.get("/help")
 async def get_help_without_slash(request: Request, settings: SettingsDependency) -> Response:
     """The original redirected."""
-    return slashed(request, settings.public_url)
+    return redirect_to_slash(request, settings.public_url)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy import Row
 
-from app.alerts.paging import seen_up_to
+from app.alerts.paging import check_as_of
 from app.answers.bodies import send_json
 from app.answers.formats import FORMATS
 from app.answers.stored import Piece, send_file
@@ -19,8 +19,8 @@ from app.match.jobs import new_id
 from app.match.models import Job
 from app.match.query import parse_match
 from app.match.targets import Target, Targets
-from app.match.uploads import targets_of
-from app.openapi.described import PROBLEMS, bytes_of, path
+from app.match.uploads import read_targets
+from app.openapi.described import PROBLEMS, bytes_responses, path_parameter
 from app.openapi.match import REFUSED_BODIES, match_body, match_parameters
 from app.routes.dependencies import (
     ClientDependency,
@@ -41,7 +41,7 @@ PART: Final = 20_000
 """Positions that are kept together: what a job holds in memory at a time."""
 JobPath = Annotated[
     str,
-    path("`id` of the answer to POST /api/v1/match/jobs", "^[A-Za-z0-9_-]{32}$", JOB),
+    path_parameter("`id` of the answer to POST /api/v1/match/jobs", "^[A-Za-z0-9_-]{32}$", JOB),
 ]
 
 
@@ -72,10 +72,10 @@ async def start_match_job(
     given = request.query_params.multi_items()
     query = parse_match(given, refused=("format",))
     await jobs.check_room(client)
-    as_of = seen_up_to(query.search.as_of, await matcher.newest_batch(query.search.as_of))
+    as_of = check_as_of(query.search.as_of, await matcher.newest_batch(query.search.as_of))
     job, targets, adding = new_id(), Targets(query.radius, MAX_POSITIONS, ""), False
     try:
-        read = targets_of(request, targets)
+        read = read_targets(request, targets)
         parts = await _keep(store, job, read)
         told: dict[str, Any] = {"parts": parts, "positions": targets.count, "as_of": as_of}
         told["parameters"] = [list(pair) for pair in given]
@@ -129,7 +129,7 @@ async def delete_job(job: JobPath, jobs: JobsDependency, store: StoreDependency)
 @router.get(
     "/jobs/{job}/matches.parquet",
     response_class=Response,
-    responses=bytes_of(FORMATS["parquet"].media_type),
+    responses=bytes_responses(FORMATS["parquet"].media_type),
     dependencies=ALONE,
 )
 async def get_job_result(

@@ -5,18 +5,19 @@ from typing import Final
 from fastapi import APIRouter, Request, Response
 
 from app.alerts import queries, searching
+from app.alerts.archive import Archive
 from app.alerts.matching import LEGACY
 from app.answers.bodies import send_json
 from app.answers.negotiation import wants_json
 from app.answers.stored import send_file
-from app.answers.streams import made
+from app.answers.streams import run_for_rows
 from app.errors import NotFound
 from app.mars import bulk, items
 from app.mars.form import read_form
-from app.mars.placing import placed
+from app.mars.placing import place_form
 from app.pages.front import front_page, latest_time
-from app.pages.html import render, slashed
-from app.problems import allowed
+from app.pages.html import redirect_to_slash, render
+from app.problems import allowed_methods
 from app.routes.alert_page import alert_page
 from app.routes.dependencies import (
     ArchiveDependency,
@@ -29,7 +30,7 @@ from app.routes.dependencies import (
 )
 from app.search.regions import Cone
 from app.search.search import Search
-from app.search.values import integer
+from app.search.values import read_integer
 from app.stamps.sending import piece_of
 
 CANDID_DIGITS: Final = 15
@@ -57,7 +58,7 @@ async def list_legacy_alerts(
     if not wants_json(request):
         return await front_page(request, archive, names, walks, client)
     form = read_form(request.query_params.multi_items())
-    listed = await walks.page(archive, client, form, await placed(form, names))
+    listed = await walks.page(archive, client, form, await place_form(form, names))
     body = {
         "has_next": listed.has_next,
         "has_prev": form.page > 1,
@@ -81,8 +82,10 @@ async def search_in_bulk(
 ) -> Response:
     """Every alert that each of many queries finds."""
     asked = await bulk.read_queries(request)
-    body = await bulk.answer(archive, fragments, names, asked)
-    return await made(body["total"], send_json, request, body, {"Cache-Control": "no-store"})
+    body = await bulk.answer_queries(archive, fragments, names, asked)
+    return await run_for_rows(
+        body["total"], send_json, request, body, {"Cache-Control": "no-store"}
+    )
 
 
 @router.options("/")
@@ -91,7 +94,7 @@ async def search_in_bulk(
 @router.options("/{number:digits}/cutout/{kind}/")
 async def tell_methods(request: Request) -> Response:
     """What can be done here."""
-    return Response(headers={"Allow": allowed(request)})
+    return Response(headers={"Allow": allowed_methods(request)})
 
 
 @router.get("/{number:digits}/")
@@ -120,7 +123,7 @@ async def get_cutout(
     """A cutout as the packet holds it: gzipped FITS."""
     if kind not in KINDS:
         raise NotFound(f"there is no such cutout; there are {', '.join(KINDS)}")
-    row = await queries.places(archive, *_key(number))
+    row = await queries.read_places(archive, *_key(number))
     name = items.cutout_names(row)[KINDS[kind]]
     return await send_file(request, store, piece_of(row, KINDS[kind]), name, "image/fits")
 
@@ -130,22 +133,24 @@ async def get_cutout(
 @router.get("/{number:digits}/cutout/{kind}")
 async def add_slash(request: Request, settings: SettingsDependency) -> Response:
     """Lead to the address that ends in a slash."""
-    return slashed(request, settings.public_url)
+    return redirect_to_slash(request, settings.public_url)
 
 
 def _key(number: str) -> tuple[int, str]:
     """The number and the column that it is one of. Raises NotFound for one beyond 64 bits."""
     try:
-        return integer(number), "candid" if len(number.lstrip("-")) >= CANDID_DIGITS else "lco_id"
+        return read_integer(number), "candid" if len(
+            number.lstrip("-")
+        ) >= CANDID_DIGITS else "lco_id"
     except ValueError:
         raise NotFound(f"there is no alert {number}") from None
 
 
-async def _alert(archive: queries.Archive, public_url: str, number: str) -> items.Alert:
+async def _alert(archive: Archive, public_url: str, number: str) -> items.Alert:
     """The alert with its history."""
-    row = await queries.legacy_alert(archive, *_key(number))
+    row = await queries.read_legacy_alert(archive, *_key(number))
     around = Search(Cone(row["ra"], row["dec"], NEARBY), limit=MAX_NEARBY)
     _, near = await searching.find_alerts(archive, around, LEGACY)
-    limits = await queries.limits(archive, row["object_id"])
+    limits = await queries.read_limits(archive, row["object_id"])
     alert, *nearby = items.legacy_items([row, *near], f"{public_url}/api/v1")
-    return items.with_history(alert, nearby, items.non_detections(limits))
+    return items.add_history(alert, nearby, items.non_detections(limits))

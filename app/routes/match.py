@@ -5,16 +5,16 @@ from typing import Final
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from app.alerts.paging import seen_up_to
+from app.alerts.paging import check_as_of
 from app.answers.bodies import VARY
 from app.answers.encoding import coding_of
 from app.answers.formats import FORMATS, JSON
-from app.answers.streams import Breakable, compressed
+from app.answers.streams import Breakable, compress_pieces
 from app.match.crossmatch import Piece
 from app.match.models import MatchList
-from app.match.tagged import as_json, as_json_lines, as_table
+from app.match.tagged import write_json, write_json_lines, write_table
 from app.match.targets import MAX_POSITIONS, Targets
-from app.match.uploads import targets_of
+from app.match.uploads import read_targets
 from app.openapi.described import PROBLEMS
 from app.openapi.match import match_body, match_parameters, match_responses
 from app.routes.dependencies import (
@@ -51,18 +51,18 @@ async def match_positions(
     """
     search, targets = query.search, Targets(query.radius, MAX_POSITIONS, _INSTEAD)
     asked = []
-    async for some in targets_of(request, targets):
+    async for some in read_targets(request, targets):
         asked += some
-    as_of = seen_up_to(search.as_of, await matcher.newest_batch(search.as_of))
+    as_of = check_as_of(search.as_of, await matcher.newest_batch(search.as_of))
     pieces = await _begun(matcher.pieces(asked, search, as_of))
     wanted = FORMATS[search.format]
     headers = {"Vary": VARY, "Cache-Control": "no-store", "X-As-Of": str(as_of)}
     headers["Content-Disposition"] = f'attachment; filename="matches.{wanted.suffix}"'
-    write = {JSON: as_json, "jsonl": as_json_lines}.get(search.format, as_table)
+    write = {JSON: write_json, "jsonl": write_json_lines}.get(search.format, write_table)
     body = write(pieces, search, as_of, f"{settings.public_url}/api/v1")
     if coding := None if wanted.squeezed else coding_of(request):
         headers["Content-Encoding"] = coding.name
-        body = compressed(body, coding)
+        body = compress_pieces(body, coding)
     return Breakable(body, headers=headers, media_type=wanted.media_type)
 
 

@@ -10,9 +10,9 @@ from app.alerts.models import Place
 from app.answers.bodies import send_json
 from app.names.catalogue import CREDIT
 from app.names.designations import Kind
-from app.names.resolver import place_of, read_name, resolve
+from app.names.resolver import read_name, resolve, resolve_reading
 from app.openapi.described import PROBLEMS
-from app.routes.dependencies import NamesDependency, SettingsDependency, no_repeats, only
+from app.routes.dependencies import NamesDependency, SettingsDependency, allow_only, no_repeats
 from app.search.values import MAX_TEXT
 
 router = APIRouter()
@@ -33,7 +33,7 @@ _NAME: Final = Query(
     response_description=f"The place. ({CREDIT}.)",
     tags=["names"],
     responses=PROBLEMS,
-    dependencies=[Depends(only("name")), Depends(no_repeats)],
+    dependencies=[Depends(allow_only("name")), Depends(no_repeats)],
 )
 async def resolve_name(
     request: Request, names: NamesDependency, name: Annotated[str, _NAME]
@@ -47,7 +47,7 @@ async def resolve_name(
     return send_json(request, place._asdict())
 
 
-@router.get("/search", include_in_schema=False, dependencies=[Depends(only("q"))])
+@router.get("/search", include_in_schema=False, dependencies=[Depends(allow_only("q"))])
 async def search_box(names: NamesDependency, settings: SettingsDependency, q: str = "") -> Response:
     """Lead on to the page of what was typed: an alert, an object, or a list of alerts."""
     return Response(
@@ -70,6 +70,6 @@ async def _page(names: NamesDependency, typed: str) -> str:
         return f"/{reading.text}/"
     if reading.kind is Kind.BODY:
         return "/?" + urlencode({"ssnamenr": reading.text})
-    place = await place_of(names, reading)
+    place = await resolve_reading(names, reading)
     cone = f"{round(place.ra, 7)},{round(place.dec, 7)},{place.radius:.6g}"
     return "/?" + urlencode({"cone": cone}, safe=",")

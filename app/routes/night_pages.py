@@ -9,7 +9,7 @@ from app.nights import days
 from app.nights.options import NightsShown
 from app.objects import finding
 from app.pages import nightplot
-from app.pages.html import PLOTTED, render, slashed
+from app.pages.html import PLOTTED, redirect_to_slash, render
 from app.routes.dependencies import (
     ArchiveDependency,
     LedgerDependency,
@@ -51,24 +51,24 @@ async def get_night_page(
     counts: NightCountsDependency,
 ) -> Response:
     """A night: what came of its packets, its alerts over time and on the sky."""
-    day = days.night_named(night)
+    day = days.read_night(night)
     packets = await ledger.one(archive, day)
-    counted = await counts.of(archive, day, await finding.settled(archive, None))
+    counted = await counts.of(archive, day, await finding.settle_as_of(archive, None))
     if packets is None and not counted.items:
         raise NotFound(f"no alert was exposed on {day}, and the ledger has no such night")
-    earlier, later = await days.beside(archive, day)
+    earlier, later = await days.read_neighbours(archive, day)
     return render(
         request,
         "night.html",
         policy=PLOTTED,
-        night=days.compact(day),
+        night=days.compact_date(day),
         day=day,
         ledger=packets,
         outcomes=days.OUTCOMES,
         earlier=earlier,
         later=later,
         counted=counted,
-        **nightplot.drawn(day, counted),
+        **nightplot.draw_night(day, counted),
     )
 
 
@@ -76,4 +76,4 @@ async def get_night_page(
 @router.get("/nights/{night}")
 async def add_nights_slash(request: Request, settings: SettingsDependency) -> Response:
     """Lead to the address that ends in a slash."""
-    return slashed(request, settings.public_url)
+    return redirect_to_slash(request, settings.public_url)

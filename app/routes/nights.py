@@ -52,9 +52,9 @@ async def list_nights(
     return send_list(
         request,
         options.format,
-        days.TABLE,
+        days.NIGHTS_TABLE,
         body,
-        rows=days.topic_rows(page.items),
+        rows=days.read_topics(page.items),
         headers=next_link(request, settings.public_url, "before", page.next),
     )
 
@@ -64,7 +64,7 @@ async def get_night(
     request: Request, night: NightPath, archive: ArchiveDependency, ledger: LedgerDependency
 ) -> Response:
     """What came of every packet of one night in UTC: YYYYMMDD, or YYYY-MM-DD as the list has it."""
-    day = days.night_named(night)
+    day = days.read_night(night)
     if (item := await ledger.one(archive, day)) is None:
         raise NotFound(f"the ledger has no night {night!r}")
     return send_json(request, item)
@@ -91,8 +91,8 @@ async def list_night_fields(
     alert: with `time__gte` and `time__lt` of that day, `filter` and `where=field:…` a search finds
     the same alerts. In the ledger it is the night of the topic's name.
     """
-    day = days.night_named(night)
-    as_of = await finding.settled(archive, options.as_of)
+    day = days.read_night(night)
+    as_of = await finding.settle_as_of(archive, options.as_of)
     counted = await counts.of(archive, day, as_of)
     if not counted.items and await ledger.one(archive, day) is None:
         raise NotFound(f"no alert was exposed on {day}, and the ledger has no night {night!r}")

@@ -12,7 +12,7 @@ from app.objects import finding
 from app.objects.lightcurve import light_curve
 from app.pages import curveplot, elsewhere
 from app.pages.html import PLOTTED, render
-from app.routes.alert_page import API, location
+from app.routes.alert_page import API, search_here
 from app.routes.dependencies import ArchiveDependency
 from app.search.sphere import separation_arcsec, sexagesimal
 
@@ -26,15 +26,15 @@ Alert = dict[str, Any]
 @router.get("/objects/{object_id:object}/")
 async def get_object_page(request: Request, object_id: str, archive: ArchiveDependency) -> Response:
     """What is known of an object; 404 for one without an alert."""
-    name = finding.name_of(object_id)
-    rows = await queries.one_object(archive, name)
+    name = finding.read_object_id(object_id)
+    rows = await queries.read_object(archive, name)
     alerts, newest = alert_items(rows, API), rows[0]["newest"]
-    summary = await finding.summary(archive, name, newest)
+    summary = await finding.read_summary(archive, name, newest)
     mean = summary["ra"], summary["dec"]
     for alert in alerts:
         alert["apart"] = separation_arcsec(mean, (alert["ra"], alert["dec"]))
-    _, here = await searching.find_alerts(archive, location(*mean, newest, 1000))
-    points = light_curve(await queries.histories(archive, name, newest))
+    _, here = await searching.find_alerts(archive, search_here(*mean, newest, 1000))
+    points = light_curve(await queries.read_histories(archive, name, newest))
     return render(
         request,
         "object.html",
@@ -47,7 +47,7 @@ async def get_object_page(request: Request, object_id: str, archive: ArchiveDepe
         summary=summary,
         near=_others(alert_items(here, API), name, mean),
         links=elsewhere.links(object_id, *mean),
-        **curveplot.drawn(points),
+        **curveplot.draw_curve(points),
     )
 
 

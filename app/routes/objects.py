@@ -12,13 +12,13 @@ from app.answers.formats import JSON
 from app.answers.lists import send_list
 from app.errors import BadParameter, BadParameters, NotFound
 from app.objects import finding
-from app.objects.lightcurve import light_curve, some_of_points
-from app.objects.lists import one_page, parse_objects, send_objects
+from app.objects.lightcurve import choose_fields, light_curve
+from app.objects.lists import parse_objects, read_page, send_objects
 from app.objects.models import ObjectList, ObjectWithFilters
 from app.objects.options import CurveOptions
 from app.objects.point_models import LightCurve
 from app.objects.points import table_of
-from app.objects.summaries import flat
+from app.objects.summaries import list_item
 from app.openapi.described import PROBLEMS, ObjectPath, list_responses
 from app.openapi.search import object_parameters, search_parameters
 from app.routes.alerts import list_alerts
@@ -27,9 +27,9 @@ from app.routes.dependencies import (
     FragmentsDependency,
     NamesDependency,
     SettingsDependency,
+    allow_only,
+    allow_repeats,
     no_repeats,
-    only,
-    repeatable,
 )
 from app.search.filters import FILTERS, Clause
 from app.search.options import AsOf
@@ -37,7 +37,7 @@ from app.search.search import Search, parse_search
 
 router = APIRouter(prefix="/api/v1/objects", tags=["objects"], responses=PROBLEMS)
 PARAMETERS: Final = object_parameters()
-KNOWN: Final = only(*(parameter["name"] for parameter in PARAMETERS))
+KNOWN: Final = allow_only(*(parameter["name"] for parameter in PARAMETERS))
 HEADERS: Final = ("Link", "X-As-Of", "X-Truncated", "X-Next-Cursor")
 OF_OBJECT: Final = [p for p in search_parameters() if p["name"] != "object_id"]
 
@@ -69,8 +69,8 @@ async def list_objects(
     """
     if search.format != JSON:
         return await send_objects(request, archive, search)
-    page = await one_page(archive, search)
-    objects_of = [flat(item, settings.public_url) for item in page.rows]
+    page = await read_page(archive, search)
+    objects_of = [list_item(item, settings.public_url) for item in page.rows]
     body = {
         "items": [{key: one[key] for key in search.fields} for one in objects_of],
         "next": page.next,
@@ -84,7 +84,7 @@ async def list_objects(
 
 async def _read_own_search(request: Request, object_id: ObjectPath) -> Search:
     """The search in the query string among one object's alerts."""
-    name, given = finding.name_of(object_id), request.query_params.multi_items()
+    name, given = finding.read_object_id(object_id), request.query_params.multi_items()
     if any(parameter == "object_id" for parameter, _ in given):
         raise BadParameters([BadParameter("object_id", "the address names the object")])
     # Not as a parameter: there a comma would make it a list of objects.
@@ -112,8 +112,8 @@ async def list_object_alerts(
     An object without an alert up to `as_of` is a 404; filters that match none of its alerts give
     an empty list.
     """
-    as_of = await finding.settled(archive, search.as_of)
-    await finding.summary(archive, finding.name_of(object_id), as_of)
+    as_of = await finding.settle_as_of(archive, search.as_of)
+    await finding.read_summary(archive, finding.read_object_id(object_id), as_of)
     return await list_alerts(request, search, archive, names, fragments)
 
 
@@ -121,7 +121,7 @@ async def list_object_alerts(
     "/{object_id:object}/lightcurve",
     response_model=LightCurve,
     responses=list_responses("The points", ("X-As-Of", "X-Truncated")),
-    dependencies=[Depends(repeatable("kind"))],
+    dependencies=[Depends(allow_repeats("kind"))],
 )
 async def get_light_curve(
     request: Request,
@@ -136,10 +136,10 @@ async def get_light_curve(
     at another place. Other formats than JSON hold one table with the columns of every kind, empty
     where a point's kind has none; JSON Lines hold the points as JSON does.
     """
-    name = finding.name_of(object_id)
-    as_of = await finding.settled(archive, options.as_of)
-    names = await finding.joined(archive, name, as_of) if options.merged else [name]
-    histories = await asyncio.gather(*(queries.histories(archive, n, as_of) for n in names))
+    name = finding.read_object_id(object_id)
+    as_of = await finding.settle_as_of(archive, options.as_of)
+    names = await finding.join_nearby(archive, name, as_of) if options.merged else [name]
+    histories = await asyncio.gather(*(queries.read_histories(archive, n, as_of) for n in names))
     rows = sorted((row for own in histories for row in own), key=lambda row: row["candid"])
     if not rows:
         raise NotFound(f"there is no object {name[:64]!r}")
@@ -147,7 +147,7 @@ async def get_light_curve(
     named = options.merged or "object_id" in fields
     curve = light_curve(rows, named=named)
     kept = [point for point in curve if not options.kind or point["kind"] in options.kind]
-    points = some_of_points(kept, fields)
+    points = choose_fields(kept, fields)
     body: dict[str, Any] = {
         "object_id": name,
         "points": points,
@@ -173,8 +173,8 @@ async def get_object(
     The mean is the direction of the sum of unit vectors. The brightest is the alert of the lowest
     `magpsf` among those brighter than the reference image; null if there is none.
     """
-    name = finding.name_of(object_id)
-    as_of = await finding.settled(archive, options.as_of)
-    item = await finding.summary(archive, name, as_of)
+    name = finding.read_object_id(object_id)
+    as_of = await finding.settle_as_of(archive, options.as_of)
+    item = await finding.read_summary(archive, name, as_of)
     more = {"filters": item["filters"], "as_of": as_of}
-    return send_json(request, flat(item, settings.public_url) | more)
+    return send_json(request, list_item(item, settings.public_url) | more)

@@ -10,7 +10,7 @@ ROUND: Final = ("ra", "l")
 """Fields that go from 0 to 360 degrees and on at 0."""
 
 
-def bent(clauses: Sequence[Clause], fields: Sequence[str] = ROUND) -> list[Clause]:
+def bend_arcs(clauses: Sequence[Clause], fields: Sequence[str] = ROUND) -> list[Clause]:
     """The clauses; of each field with one lower and one upper limit these as the arc they mean.
 
     One limit alone, and more than two, are read plainly.

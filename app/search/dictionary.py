@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from app.answers.tabular import AS_TEXT, Table
 from app.search.filters import FIELDS, Field
-from app.search.selection import ALERT_KEYS, COLUMNS, LINKS, SELECTABLE
+from app.search.selection import ALERT_COLUMNS, ALERT_KEYS, ALERT_LINKS, SELECTABLE
 from archive.columns import BOOLEAN, TEXT, Column, Kind
 
 _TYPES: Final[dict[Kind, str]] = {
@@ -36,7 +36,7 @@ COLUMNS_OF_FIELD: Final = tuple(
     for name, kind, ucd, meaning in _EXPLAINED
 )
 """What is told of a field."""
-TABLE: Final = Table("fields", "Every field that an alert of MARS has", COLUMNS_OF_FIELD)
+FIELDS_TABLE: Final = Table("fields", "Every field that an alert of MARS has", COLUMNS_OF_FIELD)
 
 
 def _line(name: str, column: Column | None, field: Field | None) -> dict[str, Any]:
@@ -59,10 +59,10 @@ def _line(name: str, column: Column | None, field: Field | None) -> dict[str, An
 
 
 _MADE: Final = ("mjd", "time")
-_LINKS: Final = f"addresses of the alert's parts; in tables as {', '.join(LINKS)}"
+_LINKS: Final = f"addresses of the alert's parts; in tables as {', '.join(ALERT_LINKS)}"
 
 DICTIONARY: Final[list[dict[str, Any]]] = [
-    _line(name, COLUMNS.get(name), FIELDS.get(name))
+    _line(name, ALERT_COLUMNS.get(name), FIELDS.get(name))
     for name in dict.fromkeys((*SELECTABLE, *FIELDS))
 ]
 """The fields of an answer in its order, then what else can be searched by."""

@@ -28,15 +28,15 @@ from app.search.examples import OF_FIELD, OF_FILTER
 from app.search.values import (
     Parse,
     Value,
-    angle,
-    band,
-    integer,
-    modified,
-    moment,
-    number,
-    plain_text,
-    single,
-    truth,
+    read_angle_within,
+    read_band,
+    read_integer,
+    read_mjd,
+    read_moment,
+    read_number,
+    read_single,
+    read_text,
+    read_truth,
 )
 from archive.columns import CANDIDATE, DERIVED, Column, Kind
 from archive.tables import alert
@@ -120,7 +120,7 @@ class Filter(NamedTuple):
     def read(self, text: str) -> "Clause":
         """The clause that a request's text asks for. Raises ValueError with what is wrong."""
         if self.operator == "isnull":
-            return Clause(self, truth(text))
+            return Clause(self, read_truth(text))
         if OPERATORS[self.operator].many or (self.operator == "" and self.field.name in _LISTS):
             parts = [part for part in text.split(",") if part.strip()]
             if not 1 <= len(parts) <= MAX_LIST:
@@ -154,12 +154,12 @@ _NARROW: Final = ("object_id", "candid", "ssnamenr")
 
 _KINDS: Final[dict[Kind, tuple[Parse, TypeEngine[Any], type, str, str]]] = {
     # A REAL column is compared with a double bound that was rounded to float32.
-    Kind.REAL: (single, Double(), float, "number", "0.5"),
-    Kind.DOUBLE: (number, Double(), float, "number", "0.5"),
-    Kind.INTEGER: (integer, BigInteger(), int, "integer", "1"),
-    Kind.BIGINT: (integer, BigInteger(), int, "integer", "1"),
-    Kind.TEXT: (plain_text, Text(), str, "string", "ZTF"),
-    Kind.BOOLEAN: (truth, Boolean(), bool, "boolean", "true"),
+    Kind.REAL: (read_single, Double(), float, "number", "0.5"),
+    Kind.DOUBLE: (read_number, Double(), float, "number", "0.5"),
+    Kind.INTEGER: (read_integer, BigInteger(), int, "integer", "1"),
+    Kind.BIGINT: (read_integer, BigInteger(), int, "integer", "1"),
+    Kind.TEXT: (read_text, Text(), str, "string", "ZTF"),
+    Kind.BOOLEAN: (read_truth, Boolean(), bool, "boolean", "true"),
 }
 _ROUND, _LATITUDE = (0.0, 360.0), (-90.0, 90.0)
 _ORDERED: Final = ("", "gt", "gte", "lt", "lte", "in", "isnull")
@@ -180,19 +180,19 @@ def _fields() -> dict[str, Field]:
         name="time",
         meaning="start of exposure, RFC 3339 or a date, UTC",
         unit="",
-        parse=moment,
+        parse=read_moment,
         kind="time",
         example=OF_FIELD["time"],
     )
     fields["mjd"] = jd._replace(
         name="mjd",
         meaning="start of exposure, modified Julian date, UTC",
-        parse=modified,
+        parse=read_mjd,
         example=OF_FIELD["mjd"],
     )
     for name, bounds in {"ra": _ROUND, "l": _ROUND, "dec": _LATITUDE, "b": _LATITUDE}.items():
-        fields[name] = fields[name]._replace(parse=angle(*bounds), bounds=bounds)
-    fields["filter"] = fields["filter"]._replace(parse=band, operators=_UNORDERED, kind="band")
+        fields[name] = fields[name]._replace(parse=read_angle_within(*bounds), bounds=bounds)
+    fields["filter"] = fields["filter"]._replace(parse=read_band, operators=_UNORDERED, kind="band")
     for name in ("candid", "objectidps1", "objectidps2", "objectidps3"):
         fields[name] = fields[name]._replace(kind="id")
     fields["objectidps"] = fields["objectidps1"]._replace(
@@ -205,7 +205,7 @@ def _fields() -> dict[str, Field]:
         ("batch", "batch that stored the alert"),
         ("lco_id", "small number for links"),
     ):
-        numbered = (integer, BigInteger(), int, _ORDERED, "integer", "1")
+        numbered = (read_integer, BigInteger(), int, _ORDERED, "integer", "1")
         fields[name] = Field(name, meaning, "", (name,), *numbered)
     return fields
 

@@ -9,12 +9,12 @@ from pydantic import (
 from pydantic.json_schema import SkipJsonSchema
 
 from app.answers.options import Options
-from app.search.values import integer
+from app.search.values import read_integer
 
 
 def _batch(given: str) -> int:
     """As in a search: pydantic's own reading knows more spellings of an integer."""
-    if (value := integer(given)) < 0:
+    if (value := read_integer(given)) < 0:
         raise ValueError("not a batch number")
     return value
 

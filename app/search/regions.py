@@ -11,7 +11,7 @@ from itertools import combinations, pairwise
 from typing import Final, NamedTuple
 
 from app.search.sphere import Vector, unit_vector
-from app.search.values import NUMBER, number, plain_text
+from app.search.values import NUMBER, read_number, read_text
 
 MAX_RADIUS: Final = 10.0
 MIN_RADIUS: Final = 1e-9
@@ -58,7 +58,7 @@ def parse_cone(text: str) -> Cone:
     if len(parts) != len(Cone._fields):
         raise ValueError("not ra,dec,radius")
     try:
-        ra, dec, radius = number(parts[0]), number(parts[1]), parse_radius(parts[2])
+        ra, dec, radius = read_number(parts[0]), read_number(parts[1]), parse_radius(parts[2])
     except ValueError as error:
         raise ValueError(f"{error} in ra,dec,radius") from None
     return cone_of(ra, dec, radius)
@@ -66,10 +66,10 @@ def parse_cone(text: str) -> Cone:
 
 def cone_of(ra: float, dec: float, radius: float) -> Cone:
     """The cone, if it is within bounds [deg]. Raises ValueError."""
-    return Cone(*_position(ra, dec), bounded(radius))
+    return Cone(*_position(ra, dec), check_radius(radius))
 
 
-def bounded(radius: float) -> float:
+def check_radius(radius: float) -> float:
     """A radius [deg] within its bounds. Raises ValueError."""
     if not MIN_RADIUS <= radius <= MAX_RADIUS:
         raise ValueError(f"the radius is not within {MIN_RADIUS:g} to {MAX_RADIUS:g} degrees")
@@ -79,7 +79,7 @@ def bounded(radius: float) -> float:
 def parse_radius(text: str) -> float:
     """Degrees, or a number that ends in `d`, `'` or `"`. Raises ValueError."""
     unit = _UNITS.get(text.strip()[-1:])
-    return number(text.strip()[:-1]) * unit if unit else number(text)
+    return read_number(text.strip()[:-1]) * unit if unit else read_number(text)
 
 
 def _position(ra: float, dec: float) -> _Point:
@@ -97,16 +97,16 @@ def parse_named(text: str) -> Named:
     """
     name, _, radius = text.rpartition(",")
     if not name.strip() or _is_number(name):
-        return Named(plain_text(text), None)
+        return Named(read_text(text), None)
     try:
-        return Named(plain_text(name), bounded(parse_radius(radius)))
+        return Named(read_text(name), check_radius(parse_radius(radius)))
     except ValueError as error:
         raise ValueError(f"{error}; it is name,radius, or a name without commas") from None
 
 
 def _is_number(text: str) -> bool:
     try:
-        number(text)
+        read_number(text)
     except ValueError:
         return False
     return True
@@ -125,7 +125,7 @@ def parse_polygon(text: str) -> Polygon:
     parts = text.split(",")
     if len(parts) % 2 or not 3 <= len(parts) // 2 <= MAX_VERTICES + 1:
         raise ValueError(f"not ra1,dec1,ra2,dec2,... of 3 to {MAX_VERTICES} vertices")
-    numbers = [number(part) for part in parts]
+    numbers = [read_number(part) for part in parts]
     ring = [_position(*pair) for pair in zip(numbers[::2], numbers[1::2], strict=True)]
     if ring[0] == ring[-1]:
         ring.pop()

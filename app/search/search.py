@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
-from app.answers.formats import FORMATS, JSON, format_named, negotiated
-from app.errors import BadParameter, BadParameters, unknown
-from app.search.arcs import bent
+from app.answers.formats import FORMATS, JSON, negotiate_format, read_format
+from app.errors import BadParameter, BadParameters, unknown_parameters
+from app.search.arcs import bend_arcs
 from app.search.cursor import Cursor, read_cursor
 from app.search.filters import FIELDS, FILTERS, Clause
 from app.search.regions import Cone, Named, Polygon, parse_cone, parse_named, parse_polygon
-from app.search.selection import default_fields, fields_named, flat
-from app.search.values import integer, plain_text
+from app.search.selection import default_fields, fields_named, flatten_links
+from app.search.values import read_integer, read_text
 from app.spelling import Unknown
 
 DEFAULT_LIMIT: Final = 100
@@ -81,7 +81,7 @@ def _parse_sort(text: str) -> Sort:
 
 
 def _parse_limit(text: str) -> int:
-    if not 1 <= (value := integer(text)) <= MAX_EXPORT:
+    if not 1 <= (value := read_integer(text)) <= MAX_EXPORT:
         raise ValueError(_LIMITS)
     return value
 
@@ -90,7 +90,7 @@ _LIMITS: Final = f"not within 1 to {MAX_LIMIT}, or {MAX_EXPORT} in any format bu
 
 
 def _parse_as_of(text: str) -> int:
-    if (value := integer(text)) < 0:
+    if (value := read_integer(text)) < 0:
         raise ValueError("not a batch number")
     return value
 
@@ -106,7 +106,7 @@ def _parse_where(text: str) -> Clause:
     if not colon or not value.strip():
         raise ValueError("not <field>__<operator>:<value>; an example is chipsf__lt:5")
     if (name := name.strip()) not in FILTERS:
-        raise Unknown(f"no filter {plain_text(name)!r}", name, FILTERS)
+        raise Unknown(f"no filter {read_text(name)!r}", name, FILTERS)
     try:
         return FILTERS[name].read(value)
     except ValueError as error:
@@ -122,14 +122,14 @@ _PARSE: Final[dict[str, Callable[[str], Any]]] = {
     "limit": _parse_limit,
     "as_of": _parse_as_of,
     "cursor": read_cursor,
-    "after": integer,
+    "after": read_integer,
     "count": _parse_count,
     "fields": fields_named,
-    "format": format_named,
+    "format": read_format,
 }
 
 
-def refused(name: str, error: ValueError) -> BadParameter:
+def explain_refusal(name: str, error: ValueError) -> BadParameter:
     """What was wrong with a parameter's value, and what would be right."""
     if isinstance(error, Unknown):
         return BadParameter(name, str(error), error.misspelt)
@@ -151,7 +151,7 @@ def parse_search(parameters: Iterable[tuple[str, str]], accept: str = "", *own: 
         for name in times
         if times[name] > 1 and name in _NAMES and name != "where"
     ]
-    errors += unknown(times, _NAMES)
+    errors += unknown_parameters(times, _NAMES)
     clauses = [*own]
     page: dict[str, Any] = {}
     for name, value in given:
@@ -163,12 +163,12 @@ def parse_search(parameters: Iterable[tuple[str, str]], accept: str = "", *own: 
             elif name in FILTERS:
                 clauses.append(FILTERS[name].read(value))
         except ValueError as error:
-            errors.append(refused(name, error))
+            errors.append(explain_refusal(name, error))
     if times["where"] > MAX_CLAUSES:
         errors.append(BadParameter("where", f"more than {MAX_CLAUSES} filters"))
     if errors:
         raise BadParameters(errors)
-    page.setdefault("format", negotiated(accept))
+    page.setdefault("format", negotiate_format(accept))
     return _settled(clauses, page)
 
 
@@ -178,7 +178,7 @@ def _settled(clauses: list[Clause], page: dict[str, Any]) -> Search:
     sort, wanted = page.get("sort", DEFAULT_SORT), page["format"]
     if cone and named:
         raise _bad("name", "a cone is given too; one of them is enough")
-    ordered = sorted(bent(clauses), key=lambda c: (c.filter.name, repr(c.value)))
+    ordered = sorted(bend_arcs(clauses), key=lambda c: (c.filter.name, repr(c.value)))
     if not _sortable(sort, bool(cone or polygon or named), ordered):
         raise _bad("sort", _UNSORTABLE)
     search = Search(
@@ -204,7 +204,7 @@ def _settled(clauses: list[Clause], page: dict[str, Any]) -> Search:
     return search if named else _continued(search)
 
 
-def at(search: Search, cone: Cone) -> Search:
+def put_at(search: Search, cone: Cone) -> Search:
     """A search by name, once the name is a place. Raises BadParameters for another's cursor."""
     return _continued(replace(search, cone=cone, named=None))
 
@@ -235,7 +235,7 @@ def _columns_of(wanted: str, fields: tuple[str, ...]) -> tuple[str, ...]:
     """The columns of an answer in a format; none for the JSON of whole alerts, which is kept."""
     as_table = not FORMATS[wanted].nested
     named = fields or (() if wanted == JSON else default_fields(as_table))
-    return flat(named) if as_table else named
+    return flatten_links(named) if as_table else named
 
 
 _UNSORTABLE: Final = (

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from app.search.values import plain_text
+from app.search.values import read_text
 from app.spelling import Unknown
 from archive.columns import CANDIDATE, COMPUTED, DERIVED, TEXT, Column
 from archive.tables import STAMPS
@@ -21,13 +21,13 @@ ON_REQUEST: Final = ("lco_id", "schemavsn", "publisher")
 SELECTABLE: Final = (*ALERT_KEYS, *ON_REQUEST)
 """What `fields` may name."""
 
-LINKS: Final = tuple(f"links_{part}" for part in ("self", "object", "avro", *STAMPS))
+ALERT_LINKS: Final = tuple(f"links_{part}" for part in ("self", "object", "avro", *STAMPS))
 """What `links` becomes in a table, where a cell holds one value."""
 
 _LINK_WORDS: Final = ("the alert", "its object", "original packet", *(f"{s} stamp" for s in STAMPS))
-COLUMNS: Final[dict[str, Column]] = {c.name: c for c in (*DERIVED, *CANDIDATE, *COMPUTED)} | {
+ALERT_COLUMNS: Final[dict[str, Column]] = {c.name: c for c in (*DERIVED, *CANDIDATE, *COMPUTED)} | {
     name: Column(name, TEXT, "", "meta.ref.url", f"address of {words}", since="")
-    for name, words in zip(LINKS, _LINK_WORDS, strict=True)
+    for name, words in zip(ALERT_LINKS, _LINK_WORDS, strict=True)
 }
 """What is known of each column of a table of alerts."""
 
@@ -36,7 +36,7 @@ HAS: Final = ("has_packet", *(f"has_{stamp}" for stamp in STAMPS))
 _NEEDS: Final[dict[str, tuple[str, ...]]] = {
     "mjd": ("jd",),
     "time": ("jd",),
-    **dict.fromkeys(("links", *LINKS), ("candid", "object_id", *HAS)),
+    **dict.fromkeys(("links", *ALERT_LINKS), ("candid", "object_id", *HAS)),
 }
 
 
@@ -45,7 +45,7 @@ def fields_named(text: str, known: Sequence[str] = SELECTABLE) -> tuple[str, ...
     names = tuple(name for part in text.split(",") if (name := part.strip()))
     for name in names:
         if name not in known:
-            raise Unknown(f"no field {plain_text(name)!r}", name, known)
+            raise Unknown(f"no field {read_text(name)!r}", name, known)
         if names.count(name) > 1:
             raise ValueError(f"{name} is named more than once")
     if not names:
@@ -58,9 +58,9 @@ def columns_of(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(n for name in names for n in _NEEDS.get(name, (name,))))
 
 
-def flat(names: Sequence[str]) -> tuple[str, ...]:
+def flatten_links(names: Sequence[str]) -> tuple[str, ...]:
     """The columns of a table: `links` taken apart."""
-    return tuple(n for name in names for n in (LINKS if name == "links" else (name,)))
+    return tuple(n for name in names for n in (ALERT_LINKS if name == "links" else (name,)))
 
 
 def default_fields(as_table: bool) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ _NUMBER: Final = re.compile(NUMBER)
 _INTEGER: Final = re.compile(r"[+-]?\d{1,19}", re.ASCII)
 
 
-def number(text: str) -> float:
+def read_number(text: str) -> float:
     """A finite decimal number; blanks around it and a plus sign are fine. Raises ValueError."""
     if not _NUMBER.fullmatch(bare := _stripped(text)):
         raise ValueError("not a number")
@@ -37,16 +37,16 @@ def number(text: str) -> float:
     return value
 
 
-def single(text: str) -> float:
+def read_single(text: str) -> float:
     """The float32 nearest to a number, widened: what a printed REAL was before it was printed."""
     try:
-        (value,) = struct.unpack("<f", struct.pack("<f", number(text)))
+        (value,) = struct.unpack("<f", struct.pack("<f", read_number(text)))
     except OverflowError:
         raise ValueError("beyond single precision") from None
     return float(value)
 
 
-def integer(text: str) -> int:
+def read_integer(text: str) -> int:
     """A 64-bit integer."""
     if not _INTEGER.fullmatch(bare := _stripped(text)):
         raise ValueError("not an integer")
@@ -56,7 +56,7 @@ def integer(text: str) -> int:
     return value
 
 
-def plain_text(text: str) -> str:
+def read_text(text: str) -> str:
     """A string that PostgreSQL can hold."""
     if len(text) > MAX_TEXT:
         raise ValueError(_TOO_LONG)
@@ -75,7 +75,7 @@ def _stripped(text: str) -> str:
     return bare
 
 
-def truth(text: str) -> bool:
+def read_truth(text: str) -> bool:
     """true or false."""
     try:
         return {"true": True, "false": False}[text.strip().lower()]
@@ -83,14 +83,14 @@ def truth(text: str) -> bool:
         raise ValueError("neither true nor false") from None
 
 
-def band(text: str) -> str:
+def read_band(text: str) -> str:
     """A filter of ZTF's camera."""
     if text.strip() not in FILTER_OF_FID.values():
         raise ValueError(f"{text.strip()[:9]!r} is none of {', '.join(FILTER_OF_FID.values())}")
     return text.strip()
 
 
-def moment(text: str) -> float:
+def read_moment(text: str) -> float:
     """Julian date of an RFC 3339 time or a date; without an offset it is UTC."""
     # In a query string the plus of an offset arrives as a blank.
     mended = re.sub(r"(:\d\d(?:\.\d+)?) (\d\d:\d\d)$", r"\1+\2", _stripped(text), flags=re.ASCII)
@@ -101,16 +101,16 @@ def moment(text: str) -> float:
         raise ValueError("neither an RFC 3339 time nor a date") from None
 
 
-def modified(text: str) -> float:
+def read_mjd(text: str) -> float:
     """Julian date of a modified Julian date."""
-    return number(text) + times.MJD_EPOCH_JD
+    return read_number(text) + times.MJD_EPOCH_JD
 
 
-def angle(low: float, high: float) -> Parse:
+def read_angle_within(low: float, high: float) -> Parse:
     """Degrees from `low` to `high`."""
 
     def read(text: str) -> float:
-        if not low <= (value := number(text)) <= high:
+        if not low <= (value := read_number(text)) <= high:
             raise ValueError(f"not within {low:g} to {high:g} degrees")
         return value
 

@@ -38,7 +38,7 @@ _CARD: Final = 80
 _BLOCK: Final = 2880
 
 
-class Place(NamedTuple):
+class PixelPlace(NamedTuple):
     """An alert's position on the sky [deg], and in which quadrant's image [pixels from 1]."""
 
     ra: float
@@ -59,7 +59,7 @@ class Centre(NamedTuple):
     """False: the packet does not tell, and the middle is assumed."""
 
 
-def centre(size: int, position: float | None, edge: int) -> Centre:
+def find_centre(size: int, position: float | None, edge: int) -> Centre:
     """The alert's place along an axis of `size` pixels, from its position in the quadrant."""
     if position is not None and 0 < position < edge + 1:
         middle = round(position)
@@ -69,7 +69,7 @@ def centre(size: int, position: float | None, edge: int) -> Centre:
     return Centre((size + 1) / 2, 0, False)
 
 
-def turned(place: Place) -> float | None:
+def turned(place: PixelPlace) -> float | None:
     """By how much north is turned from the first row, towards east [deg]; None: not known."""
     quadrant = place.pid % 10_000 // 100
     if place.xpos is None or not 0 < place.xpos < QUADRANT[0] + 1 or not 0 <= quadrant < 64:
@@ -85,7 +85,7 @@ def turned(place: Place) -> float | None:
     return math.degrees(math.atan(math.tan(math.asin(lean)) * math.sin(dec)))
 
 
-def with_wcs(image: bytes, place: Place) -> bytes:
+def with_wcs(image: bytes, place: PixelPlace) -> bytes:
     """A FITS image with WCS cards in its header, the data as they were.
 
     Raises NotFound where there is no image.
@@ -126,9 +126,9 @@ def _size(cards: str) -> tuple[int, int]:
     return sizes[0], sizes[1]
 
 
-def _wcs(width: int, height: int, place: Place) -> list[fits.Card]:
-    x = centre(width, place.xpos, QUADRANT[0])
-    y = centre(height, place.ypos, QUADRANT[1])
+def _wcs(width: int, height: int, place: PixelPlace) -> list[fits.Card]:
+    x = find_centre(width, place.xpos, QUADRANT[0])
+    y = find_centre(height, place.ypos, QUADRANT[1])
     angle = turned(place)
     sine = SCALE_DEG * math.sin(math.radians(angle or 0.0))
     cosine = SCALE_DEG * math.cos(math.radians(angle or 0.0))

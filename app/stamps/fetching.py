@@ -36,7 +36,7 @@ async def stamps_of(store: ObjectStore, row: Mapping[str, Any]) -> Stamps:
     }
 
 
-async def stamps_in_order(
+async def fetch_in_order(
     store: ObjectStore, rows: Iterable[Mapping[str, Any]]
 ) -> AsyncGenerator[tuple[Mapping[str, Any], Stamps], None]:
     """Each row with its stamps; while one is used the next AT_ONCE are on their way."""

@@ -56,7 +56,7 @@ _LIMITS: Final[dict[Limits, Callable[[Pixels], Any]]] = {
 }
 
 
-def expanded(stamp: bytes) -> bytes:
+def expand_fits(stamp: bytes) -> bytes:
     """The FITS bytes of a stamp that may be gzipped. Raises NotFound if they are none."""
     if not stamp.startswith(GZIP_MAGIC):
         return stamp
@@ -70,12 +70,12 @@ def expanded(stamp: bytes) -> bytes:
     return image
 
 
-def levels(stamp: bytes, look: Look) -> Levels:
+def find_levels(stamp: bytes, look: Look) -> Levels:
     """A stamp's pixels as indices into a palette, FITS's first row first.
 
     Raises NotFound where there is no image in it.
     """
-    pixels = _pixels(expanded(stamp))
+    pixels = _pixels(expand_fits(stamp))
     good = np.isfinite(pixels)
     drawn = np.full(pixels.shape, MISSING, dtype=np.uint8)
     if good.any():
@@ -115,14 +115,14 @@ def _instead(image: bytes) -> str:
     return "a FITS header without the pixels that belong to it"
 
 
-def scaled(drawn: Levels, factor: float) -> Image.Image:
+def scale_pixels(drawn: Levels, factor: float) -> Image.Image:
     """Levels as an image `factor` times as large, to the nearest pixel."""
     height, width = (max(1, round(side * factor)) for side in drawn.shape)
     picture = Image.fromarray(np.ascontiguousarray(drawn))
     return picture.resize((width, height), Image.Resampling.NEAREST)
 
 
-def png(picture: Image.Image, look: Look) -> bytes:
+def write_png(picture: Image.Image, look: Look) -> bytes:
     """An image of levels as PNG, in the colours asked for."""
     picture.putpalette(palette(look.cmap))
     out = io.BytesIO()
@@ -130,10 +130,10 @@ def png(picture: Image.Image, look: Look) -> bytes:
     return out.getvalue()
 
 
-def draw(stamp: bytes, look: Look) -> bytes:
+def draw_stamp(stamp: bytes, look: Look) -> bytes:
     """PNG of a stamp. FITS's first row is on top: so north is up and east left (astrometry.py).
 
     Raises NotFound where there is no image in it.
     """
-    drawn = levels(stamp, look)
-    return png(scaled(drawn, look.size / max(drawn.shape)), look)
+    drawn = find_levels(stamp, look)
+    return write_png(scale_pixels(drawn, look.size / max(drawn.shape)), look)

@@ -9,11 +9,11 @@ from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 from isal import igzip
 
-from app.answers.negotiation import accepts_gzip, not_modified
-from app.answers.stored import Piece, begun, headers_of, send_made
-from app.stamps.astrometry import WCS, Place, with_wcs
+from app.answers.negotiation import accepts_gzip, is_not_modified
+from app.answers.stored import Piece, await_first_chunk, headers_of, send_made
+from app.stamps.astrometry import WCS, PixelPlace, with_wcs
 from app.stamps.options import Look
-from app.stamps.pictures import GZIP_MAGIC, RENDERER, draw, expanded
+from app.stamps.pictures import GZIP_MAGIC, RENDERER, draw_stamp, expand_fits
 from archive.objects import ObjectStore
 from archive.tables import STAMPS
 
@@ -41,21 +41,27 @@ async def send_fits(request: Request, store: ObjectStore, piece: Piece, name: st
     gzipped = accepts_gzip(request)
     etag = f'"{piece.content}-fits{"-gzip" if gzipped else ""}"'
     headers = headers_of(etag, name) | {"Vary": "Accept-Encoding"}
-    if not_modified(request, etag):
+    if is_not_modified(request, etag):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     if gzipped:
         # A HEAD, too, must know whether the stored bytes are gzip.
         asked = len(GZIP_MAGIC) if request.scope.get("head") else length
-        first, body = await begun(store.stream(key, offset, asked))
+        first, body = await await_first_chunk(store.stream(key, offset, asked))
         if first.startswith(GZIP_MAGIC):
             headers |= {"Content-Encoding": "gzip", "Content-Length": str(length)}
         return StreamingResponse(body, headers=headers, media_type=FITS)
-    image = await asyncio.to_thread(expanded, await store.get(key, offset, length))
+    image = await asyncio.to_thread(expand_fits, await store.get(key, offset, length))
     return Response(image, headers=headers, media_type=FITS)
 
 
 async def send_with_wcs(
-    request: Request, store: ObjectStore, piece: Piece, place: Place, *, name: str, media_type: str
+    request: Request,
+    store: ObjectStore,
+    piece: Piece,
+    place: PixelPlace,
+    *,
+    name: str,
+    media_type: str,
 ) -> Response:
     """The FITS image with a WCS in its header, or that file gzipped, as the media type says."""
     key, offset, length = piece.place()
@@ -69,7 +75,7 @@ async def send_with_wcs(
         headers["Content-Encoding"] = "gzip"
 
     def made(stamp: bytes) -> bytes:
-        image = with_wcs(expanded(stamp), place)
+        image = with_wcs(expand_fits(stamp), place)
         return igzip.compress(image, _LEVEL, mtime=0) if gzipped else image
 
     async def make() -> bytes:
@@ -86,6 +92,6 @@ async def send_picture(
     headers = headers_of(f'"{piece.content}-png{RENDERER}-{look.tag}"', name, "inline")
 
     async def make() -> bytes:
-        return await asyncio.to_thread(draw, await store.get(key, offset, length), look)
+        return await asyncio.to_thread(draw_stamp, await store.get(key, offset, length), look)
 
     return await send_made(request, make, headers, "image/png")

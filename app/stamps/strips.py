@@ -7,10 +7,10 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from app.errors import NotFound
-from app.stamps.astrometry import QUADRANT, SIDE, centre
+from app.stamps.astrometry import QUADRANT, SIDE, find_centre
 from app.stamps.colormaps import INK, MISSING, PAPER
 from app.stamps.options import StripLook
-from app.stamps.pictures import Levels, levels, png, scaled
+from app.stamps.pictures import Levels, find_levels, scale_pixels, write_png
 from archive import times
 from archive.tables import STAMPS
 
@@ -49,7 +49,7 @@ def draw_strip(
                 pen.text((left + 4, top + 2), "none", fill=INK, font=font)
             else:
                 strip.paste(cell, (left, top))
-    return png(strip, look)
+    return write_png(strip, look)
 
 
 def _label(row: Mapping[str, Any]) -> str:
@@ -69,17 +69,17 @@ def _cell(stamp: bytes | None, row: Mapping[str, Any], look: StripLook) -> Image
     if stamp is None:
         return None
     try:
-        drawn = levels(stamp, look)
+        drawn = find_levels(stamp, look)
     except NotFound:
         return None
     square = _squared(drawn, row)
-    return scaled(square, look.size / len(square))
+    return scale_pixels(square, look.size / len(square))
 
 
 def _squared(drawn: Levels, row: Mapping[str, Any]) -> Levels:
     height, width = drawn.shape
-    left = centre(width, row["xpos"], QUADRANT[0]).lost
-    low = centre(height, row["ypos"], QUADRANT[1]).lost
+    left = find_centre(width, row["xpos"], QUADRANT[0]).lost
+    low = find_centre(height, row["ypos"], QUADRANT[1]).lost
     side = max(SIDE, left + width, low + height)
     square = np.full((side, side), MISSING, dtype=np.uint8)
     square[low : low + height, left : left + width] = drawn

@@ -45,7 +45,7 @@ class _Window(io.BytesIO):
         return data
 
 
-def manifest(rows: Sequence[Mapping[str, Any]]) -> str:
+def write_manifest(rows: Sequence[Mapping[str, Any]]) -> str:
     """What the zip file holds and what it does not: a line of CSV for each stamp of each alert."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -58,7 +58,7 @@ def manifest(rows: Sequence[Mapping[str, Any]]) -> str:
     return text.getvalue()
 
 
-async def zipped(
+async def zip_stamps(
     index: str, alerts: AsyncGenerator[tuple[Mapping[str, Any], Stamps], None]
 ) -> AsyncGenerator[bytes, None]:
     """The file, a piece for each alert; nothing is sent before the first alert's stamps are there.

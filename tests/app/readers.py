@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow.parquet
 from astropy.io.votable import parse_single_table
 
-from app.search.selection import COLUMNS
+from app.search.selection import ALERT_COLUMNS
 from archive.columns import REAL, TEXT, TIME, Column, Kind
 
 Rows = list[dict[str, Any]]
@@ -46,7 +46,7 @@ def plain(value: Any) -> Any:
     return value
 
 
-def stored(item: dict[str, Any], columns: Columns = COLUMNS) -> dict[str, Any]:
+def stored(item: dict[str, Any], columns: Columns = ALERT_COLUMNS) -> dict[str, Any]:
     """A JSON item's values as the archive holds them: singles widened, ids as integers."""
     values = {name: value for name, value in item.items() if name != "links"}
     for name, value in values.items():
@@ -57,7 +57,7 @@ def stored(item: dict[str, Any], columns: Columns = COLUMNS) -> dict[str, Any]:
     return values
 
 
-def expected(items: Rows, reader: str, columns: Columns = COLUMNS) -> Rows:
+def expected(items: Rows, reader: str, columns: Columns = ALERT_COLUMNS) -> Rows:
     """What a reader must read of JSON items.
 
     XML has no U+0001, TABLEDATA and pandas no empty string; astropy strips what a cell holds.
@@ -77,7 +77,7 @@ def _rows(frame: pd.DataFrame) -> Rows:
     return [{str(name): plain(value) for name, value in row.items()} for row in records]
 
 
-def by_pandas_csv(body: bytes, columns: Columns = COLUMNS) -> Rows:
+def by_pandas_csv(body: bytes, columns: Columns = ALERT_COLUMNS) -> Rows:
     names = body.split(b"\r\n", 1)[0].decode().split(",")
     types = {name: TYPES[columns[name].kind] for name in names}
     # Without float32 in between: pandas reads digits as double and rounds them once.
@@ -94,13 +94,13 @@ def by_pandas_csv(body: bytes, columns: Columns = COLUMNS) -> Rows:
     return _rows(frame)
 
 
-def by_pandas_jsonl(body: bytes, columns: Columns = COLUMNS) -> Rows:
+def by_pandas_jsonl(body: bytes, columns: Columns = ALERT_COLUMNS) -> Rows:
     """What pandas reads as lines, then as the JSON that it is: pandas guesses types."""
     assert len(pd.read_json(io.BytesIO(body), lines=True, dtype=False)) == body.count(b"\n")
     return [stored(json.loads(line), columns) for line in body.splitlines()]
 
 
-def by_astropy(body: bytes, columns: Columns = COLUMNS) -> Rows:
+def by_astropy(body: bytes, columns: Columns = ALERT_COLUMNS) -> Rows:
     table = parse_single_table(io.BytesIO(body), verify="exception")
     held = {f.name: table.array[f.name] for f in table.fields}
     rows = [dict(zip(held, cells, strict=True)) for cells in zip(*held.values(), strict=True)]
@@ -114,12 +114,12 @@ def by_astropy(body: bytes, columns: Columns = COLUMNS) -> Rows:
     ]
 
 
-def by_pyarrow(body: bytes, _: Columns = COLUMNS) -> Rows:
+def by_pyarrow(body: bytes, _: Columns = ALERT_COLUMNS) -> Rows:
     table = pyarrow.parquet.read_table(io.BytesIO(body))
     return [{name: plain(v) for name, v in row.items()} for row in table.to_pylist()]
 
 
-def by_pandas_parquet(body: bytes, _: Columns = COLUMNS) -> Rows:
+def by_pandas_parquet(body: bytes, _: Columns = ALERT_COLUMNS) -> Rows:
     frame = pd.read_parquet(io.BytesIO(body), dtype_backend="numpy_nullable")
     return _rows(frame)
 

@@ -14,7 +14,7 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from app.errors import NotFound
-from app.stamps.astrometry import QUADRANT, Centre, Place, centre, turned, with_wcs
+from app.stamps.astrometry import QUADRANT, Centre, PixelPlace, find_centre, turned, with_wcs
 from tests.app.stamps import Alert, Pixels, brightest, fits_of, pixels_of, real_alerts
 
 PID = 522193343315
@@ -29,8 +29,8 @@ def opened(image: bytes) -> fits.PrimaryHDU:
     return hdu
 
 
-def place_of(alert: Alert) -> Place:
-    return Place(*(alert.candidate[name] for name in Place._fields))
+def place_of(alert: Alert) -> PixelPlace:
+    return PixelPlace(*(alert.candidate[name] for name in PixelPlace._fields))
 
 
 @pytest.fixture(scope="module")
@@ -154,16 +154,16 @@ def test_north_is_turned_as_pairs_of_alerts_say(stamps: Found) -> None:
 @pytest.mark.parametrize(
     ("place", "expected"),
     [
-        (Place(0, 0, 100.0, 100.0, PID), 0.0),
-        (Place(0, 89.0, 100.0, 100.0, PID), None),
-        (Place(0, -89.0, 100.0, 100.0, PID), None),
-        (Place(0, 30.0, None, 100.0, PID), None),
-        (Place(0, 30.0, 1e30, 100.0, PID), None),
-        (Place(0, 30.0, 100.0, 100.0, 9999), None),
-        (Place(0, 30.0, 100.0, 100.0, -1), None),
+        (PixelPlace(0, 0, 100.0, 100.0, PID), 0.0),
+        (PixelPlace(0, 89.0, 100.0, 100.0, PID), None),
+        (PixelPlace(0, -89.0, 100.0, 100.0, PID), None),
+        (PixelPlace(0, 30.0, None, 100.0, PID), None),
+        (PixelPlace(0, 30.0, 1e30, 100.0, PID), None),
+        (PixelPlace(0, 30.0, 100.0, 100.0, 9999), None),
+        (PixelPlace(0, 30.0, 100.0, 100.0, -1), None),
     ],
 )
-def test_how_north_is_turned(place: Place, expected: float | None) -> None:
+def test_how_north_is_turned(place: PixelPlace, expected: float | None) -> None:
     assert turned(place) == expected
     header = opened(with_wcs(fits_of(np.ones((63, 63), dtype=np.float32)), place)).header
     assert ("north ASSUMED" in str(header["COMMENT"])) == (expected is None)
@@ -180,7 +180,7 @@ def test_the_turn_is_the_meridians() -> None:
         point = SkyCoord(-west * units.deg, 0 * units.deg, frame=frame).icrs
         above = SkyCoord(-west * units.deg, 0.01 * units.deg, frame=frame).icrs
         lean = -point.position_angle(above).wrap_at(180 * units.deg).deg
-        place = Place(point.ra.deg, point.dec.deg, xpos, 100.0, 10_000 + 100 * quadrant + 15)
+        place = PixelPlace(point.ra.deg, point.dec.deg, xpos, 100.0, 10_000 + 100 * quadrant + 15)
         assert turned(place) == pytest.approx(lean, abs=0.1)
 
 
@@ -220,13 +220,13 @@ def test_nothing_is_assumed_of_the_real_ones(stamps: Found) -> None:
     ],
 )
 def test_centre(size: int, position: float | None, edge: int, expected: Centre) -> None:
-    got = centre(size, position, edge)
+    got = find_centre(size, position, edge)
     assert got == pytest.approx(expected)
 
 
 def test_what_is_not_known_is_said() -> None:
     image = fits_of(np.zeros((63, 40), dtype=np.float32))
-    header = opened(with_wcs(image, Place(10.0, 20.0, None, None, PID))).header
+    header = opened(with_wcs(image, PixelPlace(10.0, 20.0, None, None, PID))).header
     assert "ASSUMED" in str(header["COMMENT"])
     assert (header["CRPIX1"], header["CRPIX2"]) == (20.5, 32.0)
 
@@ -234,7 +234,7 @@ def test_what_is_not_known_is_said() -> None:
 @pytest.mark.parametrize("position", [(0.0, 90.0), (359.999, -90.0), (180.0, 0.0)])
 def test_poles(position: tuple[float, float]) -> None:
     image = fits_of(np.zeros((63, 63), dtype=np.float32))
-    wcs = WCS(opened(with_wcs(image, Place(*position, 100.0, 100.0, PID))).header)
+    wcs = WCS(opened(with_wcs(image, PixelPlace(*position, 100.0, 100.0, PID))).header)
     assert wcs.all_world2pix(*position, 1) == pytest.approx([32, 32], abs=1e-6)
     if abs(position[1]) < 90:
         north_east = wcs.all_pix2world(31, 31, 1)
@@ -244,8 +244,8 @@ def test_poles(position: tuple[float, float]) -> None:
 
 def test_a_wcs_of_its_own_is_replaced() -> None:
     image = fits_of(np.ones((63, 63), dtype=np.float32))
-    once = with_wcs(image, Place(10.0, 20.0, 100.0, 100.0, PID))
-    header = opened(with_wcs(once, Place(11.0, 21.0, 100.0, 100.0, PID))).header
+    once = with_wcs(image, PixelPlace(10.0, 20.0, 100.0, 100.0, PID))
+    header = opened(with_wcs(once, PixelPlace(11.0, 21.0, 100.0, 100.0, PID))).header
     assert (header.count("CRVAL1"), header["CRVAL1"]) == (1, 11.0)
 
 
@@ -264,12 +264,12 @@ def test_a_wcs_of_its_own_is_replaced() -> None:
 )
 def test_hostile_images(image: bytes) -> None:
     with pytest.raises(NotFound):
-        with_wcs(image, Place(10.0, 20.0, 100.0, 100.0, PID))
+        with_wcs(image, PixelPlace(10.0, 20.0, 100.0, 100.0, PID))
 
 
 def test_pixels_of_reads_what_with_wcs_writes() -> None:
     pixels = np.arange(63 * 63, dtype=np.float32).reshape(63, 63)
     pixels[3, 4] = np.nan
-    made = with_wcs(fits_of(pixels), Place(10.0, 20.0, 100.0, 100.0, PID))
+    made = with_wcs(fits_of(pixels), PixelPlace(10.0, 20.0, 100.0, 100.0, PID))
     np.testing.assert_array_equal(opened(made).data, pixels)
     np.testing.assert_array_equal(pixels_of(made), pixels)

@@ -18,7 +18,7 @@ from app.mars.form import KNOWN
 from app.names.designations import interpret
 from app.search.filters import FILTERS
 from app.search.search import PAGE_PARAMETERS, parse_search
-from app.search.values import MAX_TEXT, moment, number
+from app.search.values import MAX_TEXT, read_moment, read_number
 from app.spelling import MAX_SUGGESTIONS
 from tests.app.addresses import Address, addresses
 from tests.app.conftest import Served
@@ -222,7 +222,11 @@ async def test_more_headers_than_may_be_are_refused(app: FastAPI, headers: Heade
     assert f"{MAX_HEADERS:,} bytes".encode() in answered.body
 
 
-READERS: Final = {number: "17.123456", moment: "2026-01-31T05:30:00Z", interpret: "10.68 41.27"}
+READERS: Final = {
+    read_number: "17.123456",
+    read_moment: "2026-01-31T05:30:00Z",
+    interpret: "10.68 41.27",
+}
 """What reads a value that a client wrote, and an ordinary one."""
 PIECES: Final = (
     "9",

@@ -6,7 +6,8 @@ import pytest
 from astropy import units
 from astropy.coordinates import SkyCoord
 
-from app.alerts import matching, queries, searching
+from app.alerts import matching, searching
+from app.alerts.archive import Archive
 from app.alerts.gate import Gate
 from app.search.search import DEFAULT_SORT, parse_search
 from archive.database import make_engine
@@ -56,7 +57,7 @@ async def test_the_plan_stays_when_the_statement_is_prepared(served: Served) -> 
     url = url_of("reader", database_of(served.settings)).replace("+asyncpg", "")
     connection = await asyncpg.connect(url)
     shape = matching.Shape(True, (), DEFAULT_SORT, "", False, 100)
-    statement = matching.matching(shape)
+    statement = matching.page_statement(shape)
     plans = []
     try:
         for ra, dec in ((0.0, 90.0), (150.0, 30.0), (359.9, 45.0)) * 10:
@@ -91,7 +92,7 @@ async def test_with_object_and_time(served: Served) -> None:
 
 async def test_one_round_trip_a_page(served: Served) -> None:
     engine = make_engine(served.settings, "test", 1)
-    archive = queries.Archive(engine, 4, 5, Gate(engine, 2))
+    archive = Archive(engine, 4, 5, Gate(engine, 2))
     try:
         newest, rows = await searching.find_alerts(archive, parse_search([("cone", "0,90,2")]))
     finally:

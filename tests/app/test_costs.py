@@ -6,7 +6,8 @@ from urllib.parse import parse_qsl
 import httpx
 import pytest
 
-from app.alerts import matching, queries, statements
+from app.alerts import matching, statements
+from app.alerts.archive import Archive
 from app.alerts.costs import Cost, cost_of, cost_of_all
 from app.mars.form import read_form
 from app.search.search import Search, parse_search
@@ -59,20 +60,20 @@ def test_to_count_costs_what_all_matches_cost() -> None:
 @pytest.fixture
 def short_glances(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
     """Only seven alerts are seen at a glance; tells for each whether that was enough."""
-    matching.glancing.cache_clear()
+    matching.glance_statement.cache_clear()
     monkeypatch.setattr(matching, "GLANCE", 7)
     enough: list[bool] = []
-    fetch = queries.Archive.fetch
+    fetch = Archive.fetch
 
-    async def told(self: queries.Archive, statement: statements.Statement, **values: object):  # type: ignore[no-untyped-def]
+    async def told(self: Archive, statement: statements.Statement, **values: object):  # type: ignore[no-untyped-def]
         rows = await fetch(self, statement, **values)
         if rows and "whole" in rows[0].keys():  # noqa: SIM118 - a record is no dict
             enough.append(bool(rows[0]["whole"]) or len(rows) > 2)
         return rows
 
-    monkeypatch.setattr(queries.Archive, "fetch", told)
+    monkeypatch.setattr(Archive, "fetch", told)
     yield enough
-    matching.glancing.cache_clear()
+    matching.glance_statement.cache_clear()
 
 
 async def _walked(client: httpx.AsyncClient, query: str) -> list[str]:

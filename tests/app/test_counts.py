@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from app.alerts import counting
 from app.alerts.models import AlertList
-from app.pages import totals
 from tests.app.conftest import Served
 from tests.app.test_totals import archive as analysed
 
@@ -51,7 +51,7 @@ async def test_not_without_being_asked(served: Served) -> None:
 async def test_many_are_estimated_unless_exact_is_asked(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(totals, "COUNTED", 50)
+    monkeypatch.setattr(counting, "COUNTED", 50)
     query = {"dec__gt": "0", "limit": 3}
     expected = len(await served.candids(query | {"limit": 1000}))
     exact = await served.alerts(query | {"count": "exact"})
@@ -65,10 +65,10 @@ async def test_many_are_estimated_unless_exact_is_asked(
 
 @pytest.mark.usefixtures("analysed")
 async def test_exact_has_its_time(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(totals, "EXACT_S", 1e-6)
-    monkeypatch.setattr(totals, "COUNTED", 50)
+    monkeypatch.setattr(counting, "EXACT_S", 1e-6)
+    monkeypatch.setattr(counting, "COUNTED", 50)
     about = await served.alerts({"dec__gt": "0", "limit": 3, "count": "exact"})
     assert about["count_kind"] == "estimate"
-    monkeypatch.setattr(totals, "COUNT_S", 1e-6)
+    monkeypatch.setattr(counting, "COUNT_S", 1e-6)
     bound = await served.alerts({"dec__gt": "0", "limit": 3, "count": "exact"})
     assert (bound["count"], bound["count_kind"]) == (4, "at least")

@@ -15,7 +15,7 @@ from PIL import Image
 
 from app.stamps.colormaps import FIRST, LAST, MISSING, palette
 from app.stamps.options import ColorMap, Limits, Look, Stretch
-from app.stamps.pictures import draw, levels
+from app.stamps.pictures import draw_stamp, find_levels
 from tests.app import sky
 from tests.app.conftest import Served
 from tests.app.stamps import Pixels, fits_of, pixels_of
@@ -180,7 +180,7 @@ def test_the_first_row_is_on_top_and_gaps_show(
     """FITS's first row is the northernmost of ZTF's stamps."""
     pixels = noise()
     pixels[0, 0], pixels[19, 29], pixels[19, 0] = 1000, np.nan, np.inf
-    shown = picture(draw(gzip.compress(fits_of(pixels)), Look(size=90, cmap=cmap)))
+    shown = picture(draw_stamp(gzip.compress(fits_of(pixels)), Look(size=90, cmap=cmap)))
     assert shown.size == (90, 60)
     brightest = tuple(palette(cmap)[3 * LAST : 3 * LAST + 3])
     assert shown.getpixel((0, 0)) == brightest
@@ -202,7 +202,7 @@ def test_no_level_looks_like_a_gap(cmap: ColorMap) -> None:
 )
 def test_brighter_is_never_darker(look: Look) -> None:
     pixels = noise()
-    drawn = levels(fits_of(pixels), look).ravel()[np.argsort(pixels.ravel())].astype(int)
+    drawn = find_levels(fits_of(pixels), look).ravel()[np.argsort(pixels.ravel())].astype(int)
     assert np.all(np.diff(drawn) >= 0)
     assert (drawn[0], drawn[-1]) == (FIRST, LAST)
 
@@ -212,14 +212,16 @@ def test_linear_between_the_extremes_is_plain_arithmetic() -> None:
     low, high = float(pixels.min()), float(pixels.max())
     expected = FIRST + np.rint((LAST - FIRST) * (pixels.astype(float) - low) / (high - low))
     look = Look(stretch=Stretch.LINEAR, limits=Limits.MINMAX)
-    np.testing.assert_array_equal(levels(fits_of(pixels), look), expected)
+    np.testing.assert_array_equal(find_levels(fits_of(pixels), look), expected)
 
 
 def test_stretches_differ_as_they_should() -> None:
     """A tenth of the way up: log lifts most, then asinh, sqrt, linear."""
     pixels = np.array([[0.0, 0.1, 1.0]], dtype=np.float32)
     drawn = {
-        stretch: int(levels(fits_of(pixels), Look(stretch=stretch, limits=Limits.MINMAX))[0, 1])
+        stretch: int(
+            find_levels(fits_of(pixels), Look(stretch=stretch, limits=Limits.MINMAX))[0, 1]
+        )
         for stretch in Stretch
     }
     by_level = sorted(drawn, key=lambda stretch: drawn[stretch])
@@ -241,9 +243,9 @@ def test_stretches_differ_as_they_should() -> None:
 def test_odd_pixels(pixels: Any) -> None:
     image = fits_of(np.asarray(pixels, dtype=np.float32))
     for stretch, limits in product(Stretch, Limits):
-        drawn = levels(image, Look(stretch=stretch, limits=limits))
+        drawn = find_levels(image, Look(stretch=stretch, limits=limits))
         assert np.all((drawn == MISSING) == ~np.isfinite(pixels))
-        assert max(picture(draw(image, Look(stretch=stretch, limits=limits))).size) == 189
+        assert max(picture(draw_stamp(image, Look(stretch=stretch, limits=limits))).size) == 189
 
 
 @pytest.mark.parametrize("cmap", list(ColorMap))

@@ -12,7 +12,7 @@ from PIL import Image
 
 from app.errors import NotFound
 from app.stamps.options import Look
-from app.stamps.pictures import MAX_FITS, draw, expanded
+from app.stamps.pictures import MAX_FITS, draw_stamp, expand_fits
 from tests.app import sky
 from tests.app.conftest import Served
 
@@ -141,9 +141,9 @@ async def test_withheld_and_missing(served: Served) -> None:
 )
 def test_hostile_stamps(stamp: bytes) -> None:
     with pytest.raises(NotFound):
-        draw(stamp, Look())
+        draw_stamp(stamp, Look())
 
 
 def test_expanding_is_bounded() -> None:
-    assert expanded(gzip.compress(bytes(MAX_FITS))) == bytes(MAX_FITS)
-    assert hashlib.sha1(expanded(b"SIMPLE")).digest() == hashlib.sha1(b"SIMPLE").digest()
+    assert expand_fits(gzip.compress(bytes(MAX_FITS))) == bytes(MAX_FITS)
+    assert hashlib.sha1(expand_fits(b"SIMPLE")).digest() == hashlib.sha1(b"SIMPLE").digest()

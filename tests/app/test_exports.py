@@ -13,7 +13,8 @@ import pyarrow.parquet
 import pytest
 from astropy.io.votable import parse_single_table
 
-from app.alerts import exports, queries, searching
+from app.alerts import exports, searching
+from app.alerts.archive import Archive
 from app.answers.formats import FORMATS
 from app.search.search import Search
 from tests.app import readers
@@ -90,12 +91,12 @@ async def test_head_reads_one_chunk(served: Served, monkeypatch: pytest.MonkeyPa
     asked = 0
     alerts = searching.find_alerts
 
-    async def counted(archive: queries.Archive, search: Search) -> Any:
+    async def counted(archive: Archive, search: Search) -> Any:
         nonlocal asked
         asked += 1
         return await alerts(archive, search)
 
-    monkeypatch.setattr(queries, "alerts", counted)
+    monkeypatch.setattr(searching, "find_alerts", counted)
     answer = await served.client.head(ALERTS, params={"format": "csv", "limit": 1000})
     assert answer.headers["content-type"].startswith("text/csv")
     assert (answer.content, asked) == (b"", 1)
@@ -109,7 +110,7 @@ class Killer:
         self._alerts = searching.find_alerts
         self._asked = 0
 
-    async def __call__(self, archive: queries.Archive, search: Search) -> Any:
+    async def __call__(self, archive: Archive, search: Search) -> Any:
         self._asked += 1
         if self._asked != 3:
             return await self._alerts(archive, search)
@@ -150,7 +151,7 @@ async def test_a_broken_answer_is_not_whole_and_can_be_gone_on_with(
     query: Query = {"format": name, "limit": 100_000, "fields": "candid,ssnamenr,magpsf"}
     whole = await served.client.get(ALERTS, params=query)
     with monkeypatch.context() as patched:
-        patched.setattr(queries, "alerts", Killer(served))
+        patched.setattr(searching, "find_alerts", Killer(served))
         got = await broken(served, query, {"Accept-Encoding": "identity"})
     if name == "parquet":
         with pytest.raises(pyarrow.ArrowInvalid):
@@ -179,14 +180,14 @@ async def test_a_broken_answer_is_not_whole_and_can_be_gone_on_with(
 async def test_a_broken_compressed_answer(
     served: Served, monkeypatch: pytest.MonkeyPatch, coding: str
 ) -> None:
-    monkeypatch.setattr(queries, "alerts", Killer(served))
+    monkeypatch.setattr(searching, "find_alerts", Killer(served))
     got = await broken(served, {"format": "csv", "limit": 5000}, {"Accept-Encoding": coding})
     assert got
 
 
 @pytest.mark.usefixtures("chunks")
 async def test_curl_notices(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queries, "alerts", Killer(served))
+    monkeypatch.setattr(searching, "find_alerts", Killer(served))
     url = f"{str(served.client.base_url).rstrip('/')}{ALERTS}?format=csv&limit=5000"
     run = await asyncio.to_thread(subprocess.run, ["curl", "-sf", url], capture_output=True)
     assert run.returncode == 18  # CURLE_PARTIAL_FILE
@@ -222,7 +223,7 @@ async def test_a_client_that_goes_away_ends_the_reading(
     asked, gone = 0, asyncio.Event()
     alerts = searching.find_alerts
 
-    async def held(archive: queries.Archive, search: Search) -> Any:
+    async def held(archive: Archive, search: Search) -> Any:
         nonlocal asked
         asked += 1
         if asked > 2:
@@ -232,7 +233,7 @@ async def test_a_client_that_goes_away_ends_the_reading(
                 await asyncio.sleep(0)
         return await alerts(archive, search)
 
-    monkeypatch.setattr(queries, "alerts", held)
+    monkeypatch.setattr(searching, "find_alerts", held)
     query: Query = {"format": "csv", "limit": 5000}
     before = await counted(served)
     async with served.client.stream("GET", ALERTS, params=query) as answer:

@@ -14,10 +14,10 @@ from astropy.io.votable import parse_single_table
 from astropy.io.votable.ucd import parse_ucd
 from astropy.units import Unit
 
-from app.alerts.items import utc, utcs
+from app.alerts.items import utc_text, utc_texts
 from app.answers.formats import FORMATS
-from app.answers.tabular import shortest, tokens
-from app.search.selection import ALERT_KEYS, COLUMNS, ON_REQUEST
+from app.answers.tabular import shortest_floats, tokens
+from app.search.selection import ALERT_COLUMNS, ALERT_KEYS, ON_REQUEST
 from archive.columns import REAL, TEXT, TIME, Column
 from tests import packets
 from tests.app import readers
@@ -100,9 +100,9 @@ def test_every_single_is_printed_as_the_json_prints_it() -> None:
     numbers = [*map(float, np.array(edges, np.float32)), *map(float, bits.view(np.float32)), None]
     column = Column("magpsf", REAL, "", "", "")
     for some in (numbers, [n for n in numbers if n is None or 1e-5 < abs(n) < 1e13]):
-        assert tokens(column, some) == orjson.dumps(shortest(some))[1:-1].decode()
+        assert tokens(column, some) == orjson.dumps(shortest_floats(some))[1:-1].decode()
     for number in numbers[: len(edges)]:
-        assert tokens(column, [number]) == orjson.dumps(shortest([number]))[1:-1].decode()
+        assert tokens(column, [number]) == orjson.dumps(shortest_floats([number]))[1:-1].decode()
 
 
 async def test_stilts_reads_a_votable(odd: Served, served: Served, tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ async def test_stilts_reads_a_votable(odd: Served, served: Served, tmp_path: Pat
                     assert (value or "", cell) == ("", ""), name
                 elif isinstance(value, bool):
                     assert cell == str(value).lower()
-                elif COLUMNS[name].kind in (TEXT, TIME):
+                elif ALERT_COLUMNS[name].kind in (TEXT, TIME):
                     assert cell == value.replace("\x01", "\ufffd"), name
                 else:
                     assert float(cell) == float(value), name
@@ -132,7 +132,7 @@ async def test_a_votable_says_what_its_columns_are(served: Served) -> None:
         *ON_REQUEST,
     ]
     for field in table.fields:
-        column = COLUMNS[field.name]
+        column = ALERT_COLUMNS[field.name]
         assert field.description == column.meaning
         assert field.unit == (column.unit or None)
         assert field.ucd == column.ucd
@@ -148,11 +148,11 @@ async def test_a_parquet_file_says_what_its_columns_are(served: Served) -> None:
     schema = file.schema_arrow
     assert schema.names == list(ALERT_KEYS[:-1])
     types = {field.name: str(field.type) for field in schema}
-    assert {types[c] for c in types if COLUMNS[c].kind is REAL} == {"float"}
+    assert {types[c] for c in types if ALERT_COLUMNS[c].kind is REAL} == {"float"}
     assert (types["candid"], types["isdiffpos"]) == ("int64", "bool")
     assert types["time"] == "timestamp[us, tz=UTC]"
     told = schema.field("magpsf").metadata
-    column = COLUMNS["magpsf"]
+    column = ALERT_COLUMNS["magpsf"]
     assert told[b"unit"] == b"mag"
     assert told[b"ucd"] == b"phot.mag"
     assert told[b"description"].decode() == column.meaning
@@ -272,5 +272,5 @@ async def test_refused(served: Served, query: dict[str, str], parameter: str, wo
 
 def test_times_written_at_once_are_those_written_alone() -> None:
     jds = [2440587.5, 2461369.0, *(2461368.5 + n / 9973 for n in range(9973))]
-    assert utcs(jds) == [utc(jd) for jd in jds]
-    assert utcs([]) == []
+    assert utc_texts(jds) == [utc_text(jd) for jd in jds]
+    assert utc_texts([]) == []

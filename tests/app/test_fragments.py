@@ -5,7 +5,8 @@ from typing import Any
 import orjson
 import pytest
 
-from app.alerts import fragments, queries, searching
+from app.alerts import fragments, searching
+from app.alerts.archive import Archive
 from app.alerts.fragments import Fragments
 from app.alerts.gate import Gate
 from app.alerts.items import alert_items
@@ -18,7 +19,7 @@ API = "http://example.org/api/v1"
 
 async def rows_of(served: Served, limit: int) -> Any:
     engine = make_engine(served.settings, "test")
-    archive = queries.Archive(engine, 5, 5, Gate(engine, 2))
+    archive = Archive(engine, 5, 5, Gate(engine, 2))
     _, rows = await searching.find_alerts(archive, parse_search([("limit", str(limit))]))
     await engine.dispose()
     return rows[:limit]

@@ -8,7 +8,7 @@ import pytest
 
 from app.main import create_app
 from app.openapi.document import describe
-from app.openapi.generators import prepare
+from app.openapi.generators import prepare_for_generators
 from app.settings import Settings
 
 DOCUMENT: Final = describe(create_app(Settings()))
@@ -144,7 +144,7 @@ def test_what_a_new_route_brings_is_prepared_too() -> None:
             }
         },
     }
-    prepare(document)
+    prepare_for_generators(document)
     operation = document["paths"]["/new"]["get"]
     assert operation["parameters"] == [
         {

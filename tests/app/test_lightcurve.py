@@ -257,7 +257,7 @@ def test_any_history_is_a_curve(own: Entry, lists: Any) -> None:
         LightCurvePoint.model_validate(point)
         assert all(math.isfinite(v) for v in point.values() if isinstance(v, float)), point
     assert [point["jd"] for point in curve] == sorted(point["jd"] for point in curve)
-    drawn = curveplot.drawn(curve)
+    drawn = curveplot.draw_curve(curve)
     strict(str(ENVIRONMENT.filters["json"](drawn["series"])))
     for mark in drawn["chart"].marks if drawn["chart"] else ():
         assert 0 <= mark.x <= curveplot.WIDTH

@@ -32,7 +32,7 @@ def test_a_filter_in_few_words(name: str, value: str, sentence: str) -> None:
 def test_known_parameters_are_kept_in_the_order_of_the_form() -> None:
     pairs = [("page", "2"), ("x", "1"), ("rb__gte", "0.5"), ("rb__gte", "0.9"), ("cone", " ")]
     pairs += [("sort_value", "rb"), ("objectId", "ZTF1"), ("format", "html")]
-    assert list(listing.known(pairs).items()) == [
+    assert list(listing.known_parameters(pairs).items()) == [
         ("objectId", "ZTF1"),
         ("rb__gte", "0.5"),
         ("sort_value", "rb"),
@@ -41,7 +41,7 @@ def test_known_parameters_are_kept_in_the_order_of_the_form() -> None:
 
 
 def test_the_first_of_a_repeated_parameter_counts_also_when_it_is_blank() -> None:
-    assert listing.known([("rb__gte", ""), ("rb__gte", "0.9")]) == {}
+    assert listing.known_parameters([("rb__gte", ""), ("rb__gte", "0.9")]) == {}
 
 
 def test_an_address_carries_every_character() -> None:
@@ -69,11 +69,11 @@ def test_headers_turn_the_order_round() -> None:
 
 
 def test_every_column_can_be_sorted_by() -> None:
-    assert {column.sort for column in listing.COLUMNS} <= SORTS.keys()
+    assert {column.sort for column in listing.LIST_COLUMNS} <= SORTS.keys()
 
 
 def test_the_first_twelve_columns_are_those_of_the_original() -> None:
-    titles = [column.title for column in listing.COLUMNS]
+    titles = [column.title for column in listing.LIST_COLUMNS]
     original = "id objectId time filter ra dec magpsf magap distnr Δmaglatest Δmagref rb"
     assert titles[:12] == original.split()
 
@@ -110,7 +110,7 @@ def test_cells_have_fixed_decimals_and_nothing_for_null() -> None:
         "drb": None,
         "isdiffpos": False,
     }
-    cells = [column.cell(row).text for column in listing.COLUMNS]
+    cells = [column.cell(row).text for column in listing.LIST_COLUMNS]
     assert cells[:7] == ["7", "ZTF1", "2018-07-19 00:00:00", "g", "0.50000", "-0.10000", "18.12"]
     assert cells[7:] == ["", "", "-0.00", "", "0.500", "", "−"]
 

@@ -33,9 +33,11 @@ class Listed(NamedTuple):
         return {column.name: column for column in self.table.columns}
 
 
-OBJECTS: Final = Table("objects", "", summaries.columns_of(summaries.KEYS[:-1], nested=False))
+OBJECTS: Final = Table(
+    "objects", "", summaries.columns_of(summaries.OBJECT_KEYS[:-1], nested=False)
+)
 LISTS: Final = {
-    "fields": Listed("/api/v1/fields", dictionary.TABLE),
+    "fields": Listed("/api/v1/fields", dictionary.FIELDS_TABLE),
     "objects": Listed("/api/v1/objects?cone=0,90,2&limit=1000", OBJECTS),
     "light curve": Listed(
         f"/api/v1/objects/{sky.OBJECT}/lightcurve", points.table_of([sky.OBJECT], (), named=False)

@@ -16,7 +16,7 @@ import pytest
 from astropy.coordinates import SkyCoord
 from astropy.io import votable
 
-from app.alerts import queries
+from app.alerts.archive import Archive
 from app.alerts.gate import Gate
 from app.match import crossmatch
 from app.match.crossmatch import Matcher
@@ -195,15 +195,15 @@ async def test_ten_thousand_take_one_statement_for_hundreds(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    fetch = queries.Archive.fetch
+    fetch = Archive.fetch
 
-    async def counted(self: queries.Archive, statement: Any, **values: Any) -> Any:
+    async def counted(self: Archive, statement: Any, **values: Any) -> Any:
         asked.append(statement.sql)
         return await fetch(self, statement, **values)
 
-    monkeypatch.setattr(queries.Archive, "fetch", counted)
+    monkeypatch.setattr(Archive, "fetch", counted)
     engine = make_engine(served.settings, "test", 1)
-    matcher = Matcher(queries.Archive(engine, 4, 5, Gate(engine, 1)))
+    matcher = Matcher(Archive(engine, 4, 5, Gate(engine, 1)))
     rng = np.random.default_rng(3)
     targets = [
         Target(n, str(n), Cone(float(ra), float(dec), 1e-4))
@@ -221,11 +221,11 @@ async def test_ten_thousand_take_one_statement_for_hundreds(
 
 def test_chunks_bound_rows_and_area() -> None:
     small = [Target(n, "", Cone(0, 0, 0.001)) for n in range(1000)]
-    sizes = [len(chunk) for chunk in crossmatch.chunks(small, 1000)]
+    sizes = [len(chunk) for chunk in crossmatch.split_in_chunks(small, 1000)]
     assert sum(sizes) == 1000
     assert max(sizes) * 1001 <= 50_000
     wide = [Target(n, "", Cone(0, 0, 9.0)) for n in range(5)] + small[:10]
-    assert [len(chunk) for chunk in crossmatch.chunks(wide, 10)] == [1, 1, 1, 1, 11]
+    assert [len(chunk) for chunk in crossmatch.split_in_chunks(wide, 10)] == [1, 1, 1, 1, 11]
 
 
 POSITION: dict[str, Any] = {"ra": 1.0, "dec": 2.0, "radius": 0.1}

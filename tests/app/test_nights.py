@@ -16,8 +16,8 @@ import pytest
 from astropy.io.votable import parse_single_table
 from astropy.io.votable.ucd import parse_ucd
 
+from app.alerts.archive import Archive
 from app.alerts.gate import Gate
-from app.alerts.queries import Archive
 from app.errors import TooDear
 from app.nights import days, fieldcounts
 from app.nights.fieldcounts import NightCounts
@@ -91,7 +91,7 @@ async def test_counts_are_those_of_the_raw_packets(everything: Everything) -> No
     for day, candidates in by_day.items():
         body = await fields_of(everything.client, day)
         expected = counted(candidates)
-        assert (body["night"], body["alerts"]) == (str(days.day_of(day)), len(candidates))
+        assert (body["night"], body["alerts"]) == (str(days.read_day(day)), len(candidates))
         assert body["exposures"] == sum(one["exposures"] for one in expected.values())
         keys = [(item["field"], item["filter"]) for item in body["items"]]
         assert keys == sorted(expected, key=lambda key: (key[0], "gri".index(key[1])))
@@ -361,7 +361,7 @@ async def test_what_is_wrong_is_said(
 
 @pytest.mark.parametrize("reader", READERS)
 async def test_readers_read_a_row_a_topic(ledger: httpx.AsyncClient, reader: str) -> None:
-    columns: readers.Columns = {column.name: column for column in days.COLUMNS}
+    columns: readers.Columns = {column.name: column for column in days.NIGHT_COLUMNS}
     items = (await body_of(ledger, "/api/v1/nights", limit=3))["items"]
     rows = [{"night": item["night"], **topic} for item in items for topic in item["topics"]]
     name, read = readers.READERS[reader]
@@ -373,7 +373,7 @@ async def test_readers_read_a_row_a_topic(ledger: httpx.AsyncClient, reader: str
 
 @pytest.mark.parametrize("reader", READERS)
 async def test_readers_read_the_counts(everything: Everything, reader: str) -> None:
-    columns: readers.Columns = {column.name: column for column in fieldcounts.COLUMNS}
+    columns: readers.Columns = {column.name: column for column in fieldcounts.FIELD_COUNT_COLUMNS}
     body = await fields_of(everything.client, "20181129")
     name, read = readers.READERS[reader]
     address = "/api/v1/nights/20181129/fields"
@@ -387,8 +387,8 @@ async def test_lines_stilts_and_ucds(
     everything: Everything, ledger: httpx.AsyncClient, tmp_path: Path
 ) -> None:
     for client, address, columns in (
-        (ledger, "/api/v1/nights", days.COLUMNS),
-        (everything.client, "/api/v1/nights/20181129/fields", fieldcounts.COLUMNS),
+        (ledger, "/api/v1/nights", days.NIGHT_COLUMNS),
+        (everything.client, "/api/v1/nights/20181129/fields", fieldcounts.FIELD_COUNT_COLUMNS),
     ):
         body = await body_of(client, address)
         lines = await client.get(address, params={"format": "jsonl"})

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from app.alerts.archive import Archive
 from app.alerts.gate import Gate
-from app.alerts.queries import Archive, stamps
+from app.alerts.queries import read_stamps
 from app.settings import Settings
 from app.stamps.options import MAX_STRIP, MAX_ZIP, StripLook
 from app.stamps.strips import draw_strip
-from app.stamps.zips import zipped
+from app.stamps.zips import zip_stamps
 from archive.database import make_engine
 from archive.objects import open_store
 from archive.tables import STAMPS
@@ -197,7 +198,7 @@ async def keys_of(settings: Settings) -> list[str]:
     try:
         return [
             row["key"]
-            for row in await stamps(Archive(engine, 5, 5, Gate(engine, 2)), sky.OBJECT, 10)
+            for row in await read_stamps(Archive(engine, 5, 5, Gate(engine, 2)), sky.OBJECT, 10)
         ]
     finally:
         await engine.dispose()
@@ -223,7 +224,7 @@ async def test_any_date_can_be_zipped(jd: float) -> None:
     async def alerts() -> AsyncGenerator[tuple[dict[str, float], dict[str, bytes]], None]:
         yield row, {"science": b"stamp"}
 
-    content = b"".join([chunk async for chunk in zipped("index", alerts())])
+    content = b"".join([chunk async for chunk in zip_stamps("index", alerts())])
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert archive.read("1_science.fits.gz") == b"stamp"
 

@@ -23,7 +23,9 @@ OBJECTS: Final = "/api/v1/objects"
 EVERYWHERE: Final = {"cone": "0,90,2"}
 CHUNK: Final = 10
 COLUMNS: Final = {
-    c.name: c for nested in (True, False) for c in summaries.columns_of(summaries.KEYS, nested)
+    c.name: c
+    for nested in (True, False)
+    for c in summaries.columns_of(summaries.OBJECT_KEYS, nested)
 }
 Query = dict[str, Any]
 
@@ -54,7 +56,7 @@ async def test_real_objects_by_real_readers(everything: Everything, reader: str)
     name, read = READERS[reader]
     several = [own for own in by_object(everything.packets.values()).values() if len(own) > 1]
     assert len(several) >= 20
-    fields = ",".join(summaries.KEYS)
+    fields = ",".join(summaries.OBJECT_KEYS)
 
     async def check(candidate: dict[str, Any]) -> None:
         query: Query = {"cone": f"{candidate['ra']!r},{candidate['dec']!r},1", "limit": 1000}
@@ -167,13 +169,13 @@ async def test_a_stream_sums_up_a_chunk_at_a_time(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
-    summaries_of = finding.summaries
+    summaries_of = finding.read_summaries
 
     async def counted(archive: Any, names: Any, as_of: int) -> Any:
         asked.append(len(names))
         return await summaries_of(archive, names, as_of)
 
-    monkeypatch.setattr(finding, "summaries", counted)
+    monkeypatch.setattr(finding, "read_summaries", counted)
     query = EVERYWHERE | {"format": "csv", "limit": "57"}
     await served.client.get(OBJECTS, params=query)
     assert asked == [10, 10, 5, 10, 10, 5, 7]
@@ -188,7 +190,7 @@ async def test_a_broken_stream_is_not_whole(
     served: Served, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     asked = 0
-    summaries_of = finding.summaries
+    summaries_of = finding.read_summaries
 
     async def failing(archive: Any, names: Any, as_of: int) -> Any:
         nonlocal asked
@@ -199,7 +201,7 @@ async def test_a_broken_stream_is_not_whole(
 
     query = EVERYWHERE | {"format": name, "limit": "1000"}
     whole = (await served.client.get(OBJECTS, params=query)).content
-    monkeypatch.setattr(finding, "summaries", failing)
+    monkeypatch.setattr(finding, "read_summaries", failing)
     got, broke_off = b"", False
     async with served.client.stream("GET", OBJECTS, params=query) as answer:
         assert answer.status_code == 200

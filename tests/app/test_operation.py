@@ -13,7 +13,7 @@ from app.answers.models import Problem
 from app.errors import DATABASE_ERRORS
 from app.main import create_app
 from app.nights.models import Night, NightList
-from app.openapi.document import canonical
+from app.openapi.document import canonical_text
 from app.routes.health import Readiness
 from app.settings import Settings
 from tests.app import sky
@@ -26,7 +26,7 @@ NOWHERE = "http://127.0.0.1:9"
 
 async def test_openapi_is_the_committed_one() -> None:
     committed = (ROOT / "openapi.json").read_text()
-    assert canonical(create_app(Settings()).openapi()) == committed, "run `make openapi`"
+    assert canonical_text(create_app(Settings()).openapi()) == committed, "run `make openapi`"
 
 
 async def test_openapi_document(served: Served) -> None:

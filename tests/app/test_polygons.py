@@ -95,7 +95,7 @@ async def test_the_plan_stays_when_the_statement_is_prepared(served: Served) -> 
     url = url_of("reader", database_of(served.settings)).replace("+asyncpg", "")
     connection = await asyncpg.connect(url)
     shape = matching.Shape(False, (), DEFAULT_SORT, "", False, 100, polygon=True)
-    statement = matching.matching(shape)
+    statement = matching.page_statement(shape)
     try:
         for centre in ((0.0, 89.9), (150.0, 30.0), (359.9, 45.0)) * 10:
             vertices = [x for vertex in ring(centre, "star", 1.2) for x in vertex]
@@ -177,4 +177,4 @@ def test_taken(polygon: str) -> None:
 def test_no_bound_of_q3c_is_asked_for_first_with_number_0(polygon: bool) -> None:
     """There q3c_poly_query_it may take the ranges of freed memory for those of its polygon."""
     shape = matching.Shape(not polygon, (), DEFAULT_SORT, "", False, 100, polygon=polygon)
-    assert "generate_series(98, 0, -2)" in matching.matching(shape).sql
+    assert "generate_series(98, 0, -2)" in matching.page_statement(shape).sql

@@ -15,6 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from app.alerts import queries, searching
+from app.alerts.archive import Archive
 from app.alerts.gate import Gate
 from app.alerts.paging import page_of
 from app.errors import DATABASE_ERRORS, BadParameters
@@ -33,7 +34,7 @@ from tests.conftest import new_place, url_of
 class Lagging(NamedTuple):
     """An archive read at a copy that holds one batch less than its primary."""
 
-    archive: queries.Archive
+    archive: Archive
     here: Settings
     primary: Settings
 
@@ -51,9 +52,7 @@ async def lagging(template: str) -> AsyncIterator[Lagging]:
             await take_in(primary, two, "ztf_20260131_programid1", 1, NIGHT)
             engines = [make_engine(one, "test", 2, ping=False) for one in (here, primary)]
             replica, first = engines
-            yield Lagging(
-                queries.Archive(replica, 4, 5, Gate(replica, 2), primary=first), here, primary
-            )
+            yield Lagging(Archive(replica, 4, 5, Gate(replica, 2), primary=first), here, primary)
             for engine in engines:
                 await engine.dispose()
 
@@ -67,10 +66,10 @@ async def test_what_the_primary_has_comes_from_the_primary(lagging: Lagging, cos
     newest, rows = await searching.find_alerts(archive, search)
     assert (page_of(search, newest, rows).as_of, len(rows)) == (2, 2)
     assert await searching.count_alerts(archive, search) == 2
-    assert await queries.stored(archive, 2) == 2
-    assert await finding.settled(archive, 2) == 2
-    assert (await finding.summary(archive, "ZTF26aaaaaaa", 2))["alerts"] == 2
-    assert len(await queries.histories(archive, "ZTF26aaaaaaa", 2)) == 2
+    assert await queries.count_stored(archive, 2) == 2
+    assert await finding.settle_as_of(archive, 2) == 2
+    assert (await finding.read_summary(archive, "ZTF26aaaaaaa", 2))["alerts"] == 2
+    assert len(await queries.read_histories(archive, "ZTF26aaaaaaa", 2)) == 2
     assert await Matcher(archive).newest_batch(2) == 2
     # What the replica has it still answers.
     assert await Matcher(archive).newest_batch(1) == 1
@@ -81,7 +80,7 @@ async def test_what_the_primary_has_not_is_refused(lagging: Lagging) -> None:
     with pytest.raises(BadParameters, match="batch 2 so far"):
         page_of(search, *await searching.find_alerts(lagging.archive, search))
     with pytest.raises(BadParameters, match="batch 2 so far"):
-        await finding.settled(lagging.archive, 3)
+        await finding.settle_as_of(lagging.archive, 3)
 
 
 async def test_the_ledger_never_adds_a_batch_twice(lagging: Lagging) -> None:
@@ -110,7 +109,7 @@ async def test_each_server_is_asked_once_how_far_it_is(
     archive = lagging.archive._replace(engine=engine)
     monkeypatch.setattr(asyncpg.Connection, "fetchval", counted)
     for _ in range(3):
-        await queries.histories(archive, "ZTF26aaaaaaa", 1)
+        await queries.read_histories(archive, "ZTF26aaaaaaa", 1)
     await engine.dispose()
     assert len(asked) == 1
 

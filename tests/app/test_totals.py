@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
+from app.alerts import counting
+from app.alerts.archive import Archive
 from app.alerts.gate import Gate
-from app.alerts.queries import Archive
 from app.errors import TooDear
 from app.mars.form import read_form
 from app.pages import totals
@@ -39,13 +40,15 @@ async def matching(served: Served, query: str) -> int:
 
 
 async def test_what_was_seen_to_its_end_is_counted(archive: Archive) -> None:
-    assert await totals.total(archive, search(rb__gte="0.5"), 1, False) == Total("1 alert")
-    assert await totals.total(archive, search(rb__gte="0.5"), 1234, False) == Total("1,234 alerts")
+    assert await totals.say_total(archive, search(rb__gte="0.5"), 1, False) == Total("1 alert")
+    assert await totals.say_total(archive, search(rb__gte="0.5"), 1234, False) == Total(
+        "1,234 alerts"
+    )
 
 
 async def test_the_whole_archive_by_its_ledger(served: Served, archive: Archive) -> None:
     count = await matching(served, "")
-    assert await totals.total(archive, search(), 100, True) == Total(f"{count} alerts")
+    assert await totals.say_total(archive, search(), 100, True) == Total(f"{count} alerts")
 
 
 @pytest.mark.parametrize(
@@ -62,15 +65,17 @@ async def test_few_are_counted(
 ) -> None:
     count = await matching(served, typed)
     assert count > 1
-    assert await totals.total(archive, search(**parameters), 1, True) == Total(f"{count} alerts")
+    assert await totals.say_total(archive, search(**parameters), 1, True) == Total(
+        f"{count} alerts"
+    )
 
 
 async def test_many_are_estimated(
     served: Served, archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(totals, "COUNTED", 50)
+    monkeypatch.setattr(counting, "COUNTED", 50)
     count = await matching(served, "dec__gt=0")
-    said = await totals.total(archive, search(dec__gt="0"), 1, True)
+    said = await totals.say_total(archive, search(dec__gt="0"), 1, True)
     assert said.note == "estimated, not counted"
     assert said.words.startswith("About ")
     assert abs(int(said.words.split()[1]) - count) < 0.2 * count
@@ -79,16 +84,16 @@ async def test_many_are_estimated(
 async def test_of_many_in_a_cone_only_a_bound_is_told(
     archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(totals, "COUNTED", 50)
-    said = await totals.total(archive, search(cone="150,30,2"), 1, True)
+    monkeypatch.setattr(counting, "COUNTED", 50)
+    said = await totals.say_total(archive, search(cone="150,30,2"), 1, True)
     assert said == Total("More than 50 alerts", "counted up to 50")
 
 
 async def test_what_takes_too_long_is_not_counted(
     archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(totals, "COUNT_S", 1e-6)
-    said = await totals.total(archive, search(dec__gt="0"), 100, True)
+    monkeypatch.setattr(counting, "COUNT_S", 1e-6)
+    said = await totals.say_total(archive, search(dec__gt="0"), 100, True)
     assert said == Total("More than 100 alerts", "to count them all would take too long")
 
 
@@ -100,6 +105,8 @@ async def test_blame_within_its_time() -> None:
             await asyncio.sleep(60)
         return name == "guilty"
 
-    assert await totals.blame(["innocent", "guilty"], any_without) == Blame(["guilty"], 2)
-    assert await totals.blame(["dear", "guilty"], any_without) == Blame(["guilty"], 1)
-    assert await totals.blame(["guilty", "endless", "guilty"], any_without) == Blame(["guilty"], 1)
+    assert await totals.find_blame(["innocent", "guilty"], any_without) == Blame(["guilty"], 2)
+    assert await totals.find_blame(["dear", "guilty"], any_without) == Blame(["guilty"], 1)
+    assert await totals.find_blame(["guilty", "endless", "guilty"], any_without) == Blame(
+        ["guilty"], 1
+    )

@@ -13,7 +13,7 @@ import pytest
 from lxml import html
 
 from app.mars.form import FORM
-from app.pages.listing import COLUMNS
+from app.pages.listing import LIST_COLUMNS
 from tests.app import sky
 from tests.app.conftest import database_of, fresh_archive, serving, take_in
 from tests.conftest import url_of
@@ -179,7 +179,7 @@ async def test_prev_and_next_end(served: Served) -> None:
 
 
 async def test_every_header_sorts(served: Served) -> None:
-    for column in COLUMNS:
+    for column in LIST_COLUMNS:
         for order in ("asc", "desc"):
             query = f"cone=150,30,1.5&sort_value={column.sort}&sort_order={order}"
             answer = (await served.client.get(f"/?{query}&format=json")).json()["results"]

@@ -133,7 +133,7 @@ async def test_every_asset_of_the_templates_is_kept_for_ever(served: Served) -> 
     names = {part.partition("')")[0] for part in source.split("asset('")[1:]}
     assert len(names) > 10
     for name in sorted(names):
-        address = assets.address(name)
+        address = assets.asset_address(name)
         assert address != f"/static/{name}", f"{name} is not there: run `make setup`"
         answer = await served.client.get(address)
         assert answer.status_code == 200
@@ -150,7 +150,7 @@ async def test_an_asset_under_another_hash_is_found_but_not_kept(served: Served)
 
 
 async def test_assets_are_compressed_for_those_who_take_it(served: Served) -> None:
-    address = assets.address("vendor/plotly.js")
+    address = assets.asset_address("vendor/plotly.js")
     plain = await served.client.get(address, headers={"Accept-Encoding": "identity"})
     async with served.client.stream("GET", address) as answer:
         assert answer.headers["content-encoding"] == "gzip"
@@ -168,7 +168,7 @@ async def test_nothing_else_can_be_asked_for(served: Served, path: str) -> None:
 
 
 async def test_files_of_js9_share_one_hash_so_that_they_find_one_another(served: Served) -> None:
-    folder = assets.address("vendor/js9/js9.css").removesuffix("js9.css")
+    folder = assets.asset_address("vendor/js9/js9.css").removesuffix("js9.css")
     for name in ("astroemw.wasm", "js9worker.js", "images/voyager/zoom_in.svg"):
         answer = await served.client.get(folder + name)
         assert answer.status_code == 200

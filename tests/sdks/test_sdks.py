@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from app.search.selection import COLUMNS
+from app.search.selection import ALERT_COLUMNS
 from archive.columns import REAL
 from tests.sdks.clients import (
     CLIENTS,
@@ -82,7 +82,11 @@ def plain(value: Any, instants: set[str], name: str = "") -> Any:
         return [plain(child, instants, name) for child in value]
     if isinstance(value, str) and name in instants:
         return datetime.fromisoformat(value)
-    if isinstance(value, int | float) and name in COLUMNS and COLUMNS[name].kind is REAL:
+    if (
+        isinstance(value, int | float)
+        and name in ALERT_COLUMNS
+        and ALERT_COLUMNS[name].kind is REAL
+    ):
         return float(np.float32(value))
     return value
 
