@@ -36,7 +36,7 @@ def app_settings(place: Place) -> Settings:
         # No test asks the real ones.
         sesame_url="",
         simbad_tap_url="",
-        # tests/app/test_jobs.py turns it on.
+        # tests/app/match/test_jobs.py turns it on.
         jobs_run=False,
     )
 

@@ -14,8 +14,8 @@ from app.search.examples import JOB, NIGHT
 from consumer.ingest import Batch, ingest
 from consumer.sorting import Raw
 from dev.simulator import simulate
-from tests.app.cds import serving_cds
 from tests.app.conftest import app_settings, serving
+from tests.app.names.cds import serving_cds
 from tests.conftest import new_place, opened
 from tests.schema.conftest import real_packets
 
