@@ -18,15 +18,12 @@ from app.bounds import Bounds
 from app.clients import networks_of
 from app.errors import DATABASE_ERRORS, reason_of
 from app.mars.items import legacy_items
-from app.mars.walks import Walks
 from app.match.crossmatch import Matcher
 from app.match.jobs import open_jobs
 from app.match.worker import JOB_PATIENCE_S, run_worker
 from app.metrics import Metrics
 from app.middleware import Surroundings
 from app.names.resolver import open_names
-from app.nights.fieldcounts import NightCounts
-from app.nights.ledger import Ledger
 from app.openapi.document import describe
 from app.problems import add_error_handlers
 from app.ratelimit import RateLimit
@@ -48,6 +45,7 @@ from app.routes import (
     objects,
     static,
 )
+from app.routes.resources import Resources
 from app.settings import Settings
 from archive import logs
 from archive.errors import SchemaOutdated
@@ -81,31 +79,25 @@ EXPOSED: Final = (
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """An app with these settings; without any, with those of the environment."""
-    settings = settings or Settings()
+    settings, metrics = settings or Settings(), Metrics()
     app = FastAPI(
         title="MARS",
         version="1",
         summary="Alerts of the Zwicky Transient Facility",
         description="Search the public alert archive; light curves, cutouts, original packets. "
         "A query parameter without a value is as good as absent.",
-        lifespan=_lifespan,
+        lifespan=lambda app: _lifespan(app, settings, metrics),
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.settings = settings
-    app.state.proxies = networks_of(settings.trusted_proxies)
-    app.state.schema_is_current = False
-    api = f"{settings.public_url}/api/v1"
-    app.state.fragments = Fragments(alert_items, api)
-    app.state.legacy_fragments, app.state.walks = Fragments(legacy_items, api), Walks()
-    app.state.night_counts, app.state.ledger = NightCounts(), Ledger()
     for routes in ROUTES:
         app.include_router(routes.router)
     add_error_handlers(app)
     app.add_middleware(RateLimit, settings=settings)
     app.add_middleware(Bounds)
-    app.add_middleware(Surroundings)
+    app.add_middleware(Surroundings, metrics=metrics)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
@@ -118,14 +110,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 @asynccontextmanager
-async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def _lifespan(app: FastAPI, settings: Settings, metrics: Metrics) -> AsyncIterator[None]:
     """Open the database and the store; an app without them starts all the same and says so."""
-    settings: Settings = app.state.settings
     logs.configure(settings.log_level)
+    api = f"{settings.public_url}/api/v1"
     async with open_archive(settings) as archive:
-        app.state.archive = archive
-        app.state.metrics = metrics = Metrics(archive.engine, archive.gate)
-        app.state.matcher = matcher = Matcher(archive)
+        metrics.watch(archive.engine, archive.gate)
+        matcher = Matcher(archive)
         patient = matcher.reading(archive.patient(JOB_PATIENCE_S))
         async with (
             open_store(settings) as store,
@@ -133,10 +124,20 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             open_jobs(settings) as made,
             run_worker(made, patient, store, settings, metrics.job_troubles),
         ):
-            app.state.store, app.state.names, app.state.jobs = store, resolver, made
+            app.state.resources = resources = Resources(
+                archive=archive,
+                store=store,
+                names=resolver,
+                matcher=matcher,
+                jobs=made,
+                metrics=metrics,
+                proxies=networks_of(settings.trusted_proxies),
+                fragments=Fragments(alert_items, api),
+                legacy_fragments=Fragments(legacy_items, api),
+            )
             try:
                 await check_archive(archive)
-                app.state.schema_is_current = True
+                resources.schema.is_current = True
             except (SchemaOutdated, *DATABASE_ERRORS) as error:
                 log.error("not ready", extra={"reason": reason_of(error), "error": repr(error)})
             _spare_the_collector()

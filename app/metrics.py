@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Metrics:
     """Requests by route, method and status, their time, and the database pool."""
 
-    def __init__(self, engine: AsyncEngine, gate: "Gate") -> None:
+    def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "mars_http_requests",
@@ -34,6 +34,9 @@ class Metrics:
             ("part",),
             registry=self.registry,
         )
+
+    def watch(self, engine: AsyncEngine, gate: "Gate") -> None:
+        """Tell of the pool and of the gate from now on."""
         in_use = Gauge(
             "mars_database_connections_in_use",
             "Connections of the pool that are with a request",

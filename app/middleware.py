@@ -31,8 +31,8 @@ _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 class Surroundings:
     """Wraps routes and error table, so that refused and failed requests are seen too."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app, self._metrics = app, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -67,7 +67,7 @@ class Surroundings:
             await response(scope, receive, answer)
         finally:
             seconds = time.perf_counter() - began
-            _count(scope, method, status, seconds)
+            _count(self._metrics, scope, method, status, seconds)
             told = {"method": method, "path": scope["path"], "status": status}
             log.info(
                 "request", extra=told | {"ms": round(seconds * 1e3, 2), "request_id": request_id}
@@ -79,13 +79,9 @@ def _request_id(scope: Scope) -> str:
     return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
 
-def _count(scope: Scope, method: str, status: int, seconds: float) -> None:
+def _count(metrics: Metrics, scope: Scope, method: str, status: int, seconds: float) -> None:
     """Count by the route's pattern: paths are without bound."""
-    metrics: Metrics | None = (
-        getattr(scope["app"].state, "metrics", None) if "app" in scope else None
-    )
-    if metrics is not None:
-        route = getattr(scope.get("route"), "path", "none")
-        known = method if method in _METHODS else "other"
-        metrics.requests.labels(known, route, status).inc()
-        metrics.seconds.labels(known, route).observe(seconds)
+    route = getattr(scope.get("route"), "path", "none")
+    known = method if method in _METHODS else "other"
+    metrics.requests.labels(known, route, status).inc()
+    metrics.seconds.labels(known, route).observe(seconds)

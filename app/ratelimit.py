@@ -7,10 +7,10 @@ process's; behind several workers a client has that many buckets.
 
 import math
 import time
-from collections import OrderedDict
 from http import HTTPStatus
 from typing import Final
 
+from cachetools import LRUCache
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -31,7 +31,7 @@ class RateLimit:
         self._interval = 1 / settings.rate_limit_per_s if settings.rate_limit_per_s else 0.0
         self._burst = settings.rate_limit_burst
         self._trusted = networks_of(settings.trusted_proxies)
-        self._due: OrderedDict[str, float] = OrderedDict()
+        self._due: LRUCache[str, float] = LRUCache(MAX_CLIENTS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         client = client_of(scope, self._trusted) if scope["type"] == "http" else ""
@@ -60,12 +60,10 @@ class RateLimit:
 
     def _take(self, client: str, now: float) -> tuple[int, float]:
         """Requests that are left, and the seconds to wait: 0 where this one may pass."""
-        due = max(self._due.pop(client, now), now)
+        due = max(self._due.get(client, now), now)
         ahead = due - now
         allowed = (self._burst - 1) * self._interval
         passes = ahead <= allowed
         self._due[client] = due + self._interval if passes else due
-        if len(self._due) > MAX_CLIENTS:
-            self._due.popitem(last=False)
         left = int((allowed - ahead) / self._interval + 1e-9) if passes else 0
         return left, 0.0 if passes else ahead - allowed

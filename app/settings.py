@@ -2,12 +2,15 @@
 
 import json
 from ipaddress import ip_interface, ip_network
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
 from archive.settings import ArchiveSettings
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
 
 
 class Settings(ArchiveSettings):
@@ -102,6 +105,12 @@ class Settings(ArchiveSettings):
     @classmethod
     def _networks(cls, given: list[str]) -> list[str]:
         return [_network(text.strip()) for text in given]
+
+
+def settings_of(request: "Request") -> Settings:
+    """The settings of the app that got a request."""
+    settings: Settings = request.app.state.settings
+    return settings
 
 
 def _network(text: str) -> str:

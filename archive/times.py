@@ -6,6 +6,9 @@ UTC days of 86,400 s.
 
 from datetime import UTC, date, datetime, timedelta
 
+import numpy as np
+from numpy.typing import NDArray
+
 UNIX_EPOCH_JD = 2440587.5
 MJD_EPOCH_JD = 2400000.5
 FIRST_JD, LAST_JD = MJD_EPOCH_JD, 2500000.0
@@ -13,6 +16,31 @@ FIRST_JD, LAST_JD = MJD_EPOCH_JD, 2500000.0
 YEAR_1_JD, YEAR_10000_JD = 1721425.5, 5373484.5
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECONDS_PER_DAY = 86_400_000_000
+_EPOCH_MICROSECONDS = 210_866_760_000_000_000
+_2_TO_21 = 2097152
+
+
+def microseconds_of(jd: float) -> int:
+    """UTC microseconds since 1970 of a Julian date, rounded once, to even.
+
+    As integers: the product of days and 86,400,000,000 has more digits than a double.
+    """
+    whole, parts = jd.as_integer_ratio()
+    count, rest = divmod(whole * MICROSECONDS_PER_DAY, parts)
+    return count + (2 * rest + (count & 1) > parts) - _EPOCH_MICROSECONDS
+
+
+def many_microseconds_of(jds: NDArray[np.float64]) -> NDArray[np.int64]:
+    """microseconds_of() of many at once, as int64."""
+    if not ((jds >= _2_TO_21) & (jds < 2 * _2_TO_21)).all():
+        return np.array([microseconds_of(jd) for jd in jds.tolist()], np.int64)
+    # In these years (1029 to 6771) a double's last bit is 2^-31 d, and 2^13 divides the
+    # microseconds of a day: in units of 2^-18 µs both are integers of 64 bits.
+    days = np.floor(jds)
+    fine = np.rint((jds - days) * 2.0**31).astype(np.int64) * (MICROSECONDS_PER_DAY >> 13)
+    even = (fine >> 18) & 1
+    rounded = (fine + (1 << 17) - 1 + even) >> 18
+    return rounded + days.astype(np.int64) * MICROSECONDS_PER_DAY - _EPOCH_MICROSECONDS
 
 
 def datetime_of(jd: float) -> datetime:
@@ -20,8 +48,7 @@ def datetime_of(jd: float) -> datetime:
 
     Raises OverflowError outside the years 1 to 9999.
     """
-    # The subtraction is exact near the present, so only the product rounds.
-    return _EPOCH + timedelta(microseconds=round((jd - UNIX_EPOCH_JD) * MICROSECONDS_PER_DAY))
+    return _EPOCH + timedelta(microseconds=microseconds_of(jd))
 
 
 def is_exposure(jd: float | None) -> bool:
@@ -42,7 +69,7 @@ def jd_of(moment: datetime) -> float:
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     microseconds = (aware - _EPOCH) // timedelta(microseconds=1)
     # One division of exact integers: Python rounds it correctly.
-    return (microseconds + 210_866_760_000_000_000) / MICROSECONDS_PER_DAY
+    return (microseconds + _EPOCH_MICROSECONDS) / MICROSECONDS_PER_DAY
 
 
 def mjd_of(jd: float) -> float:

@@ -19,6 +19,7 @@ from app.answers.formats import FORMATS
 from app.answers.streams import Export, run_for_rows, send_page, send_pages
 from app.answers.tabular import Table
 from app.search.search import MAX_LIMIT, Search
+from app.settings import settings_of
 
 CHUNK: Final = MAX_LIMIT
 """Alerts read at once: an export asks nothing of the database that a page could not."""
@@ -32,7 +33,7 @@ async def send_alerts(
 
     What JSON has in its body is said in headers; `said` are those that are known already.
     """
-    api = f"{request.app.state.settings.public_url}/api/v1"
+    api = f"{settings_of(request).public_url}/api/v1"
     export = Export(
         FORMATS[search.format],
         Table("alerts", _MEANING, alert_columns(search.fields)),

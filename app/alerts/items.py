@@ -41,8 +41,7 @@ def utc_texts(jds: Sequence[float]) -> list[str | None]:
     days = np.array(jds, dtype=np.float64)
     if not ((days >= times.YEAR_1_JD) & (days < times.YEAR_10000_JD)).all():
         return list(map(utc_text, jds))
-    since = (days - times.UNIX_EPOCH_JD) * times.MICROSECONDS_PER_DAY
-    moments = np.rint(since).astype("datetime64[us]")
+    moments = times.many_microseconds_of(days).astype("datetime64[us]")
     texts: list[str | None] = np.datetime_as_string(moments, timezone="UTC").tolist()
     return texts
 

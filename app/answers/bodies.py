@@ -9,6 +9,7 @@ from fastapi import Request, Response
 
 from app.answers.negotiation import send_bytes
 from app.answers.tabular import Ending, Format, Table, Values
+from app.settings import settings_of
 
 VARY: Final = "Accept, Accept-Encoding"
 
@@ -23,7 +24,7 @@ def send_json(
 
 def _kept(request: Request) -> str:
     """Clients may keep an answer for a moment."""
-    return f"public, max-age={request.app.state.settings.cache_max_age_s}"
+    return f"public, max-age={settings_of(request).cache_max_age_s}"
 
 
 def send_table(

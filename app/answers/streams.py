@@ -18,6 +18,7 @@ from app.answers.encoding import Coding, coding_of
 from app.answers.stored import without_body
 from app.answers.tabular import Ending, Format, Table, Values, Writer
 from app.errors import DATABASE_ERRORS
+from app.settings import settings_of
 from archive.errors import MarsError
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ class Export(NamedTuple):
 
 def send_page(request: Request, export: Export, page: Page, said: dict[str, str]) -> Response:
     """One page that is the whole answer."""
-    told = page_links(request, request.app.state.settings.public_url, page.next, page.prev) | said
+    told = page_links(request, settings_of(request).public_url, page.next, page.prev) | said
     ending, values = Ending(page.next, page.as_of), export.values(page.rows)
     return send_table(request, export.wanted, export.table, values, ending, headers=told)
 

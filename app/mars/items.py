@@ -5,6 +5,7 @@ values are widened to double as they are.
 """
 
 from collections.abc import Mapping, Sequence
+from email.utils import format_datetime
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final
@@ -37,17 +38,13 @@ _LCO_ID, _PUBLISHER, _BITS = (_AT[name] for name in LEGACY)
 _CANDID, _OBJECT, _JD, _ISDIFFPOS, _PACKET = (
     _AT[name] for name in ("candid", "object_id", "jd", "isdiffpos", "packet")
 )
-_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS: Final = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
 
 def http_date(jd: float) -> str | None:
     """UTC of a Julian date as RFC 1123 writes it, cut to the second; None where it is no date."""
     if not times.is_date(jd):
         return None
-    t = times.datetime_of(jd)
-    day, month = _DAYS[t.weekday()], _MONTHS[t.month - 1]
-    return f"{day}, {t.day:02} {month} {t.year:04} {t.hour:02}:{t.minute:02}:{t.second:02} GMT"
+    return format_datetime(times.datetime_of(jd), usegmt=True)
 
 
 @lru_cache(maxsize=4096)

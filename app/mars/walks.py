@@ -6,11 +6,11 @@ has come since, so nothing is repeated or lost. Any other page skips rows, once 
 """
 
 import time
-from collections import OrderedDict
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 import asyncpg
+from cachetools import LRUCache, TTLCache
 
 from app.alerts import searching
 from app.alerts.archive import Archive
@@ -33,8 +33,8 @@ _MAX_CANDID: Final = 2**63 - 1
 _MAX_PAGE: Final = 2**63 // PAGE_SIZE
 
 
-_Starts = OrderedDict[tuple[str, int], tuple[Cursor, float]]
-"""Where pages of a search begin, and since when that is known; by its digest and their number."""
+_Starts = TTLCache[tuple[str, int], Cursor]
+"""Where pages of a search begin; by its digest and their number."""
 
 
 class Listed(NamedTuple):
@@ -48,7 +48,7 @@ class Walks:
     """Where pages begin, by client, search and number."""
 
     def __init__(self) -> None:
-        self._clients: OrderedDict[str, _Starts] = OrderedDict()
+        self._clients: LRUCache[str, _Starts] = LRUCache(MOST_CLIENTS)
 
     async def page(self, archive: Archive, client: str, form: Form, search: Search) -> Listed:
         """The page that the form asks for, `search` being its search with every name resolved.
@@ -75,19 +75,17 @@ class Walks:
         return listed
 
     def _start(self, client: str, digest: str, page: int) -> Cursor | None:
-        own: _Starts = self._clients.get(client, OrderedDict())
-        start, since = own.get((digest, page), (None, 0.0))
-        return start if time.monotonic() - since < KEPT_S else None
+        own = self._clients.get(client)
+        return None if own is None else own.get((digest, page))
 
     def _remember(self, client: str, digest: str, page: int, start: Cursor) -> None:
-        own = self._clients.setdefault(client, OrderedDict())
-        self._clients.move_to_end(client)
-        own[digest, page] = start, time.monotonic()
-        own.move_to_end((digest, page))
-        if len(own) > MOST_OF_CLIENT:
-            own.popitem(last=False)
-        if len(self._clients) > MOST_CLIENTS:
-            self._clients.popitem(last=False)
+        if client not in self._clients:
+            self._clients[client] = TTLCache(MOST_OF_CLIENT, KEPT_S, timer=_now)
+        self._clients[client][digest, page] = start
+
+
+def _now() -> float:
+    return time.monotonic()
 
 
 def _after(search: Search, row: Any, step: int = 0) -> Cursor:

@@ -19,6 +19,7 @@ from app.objects.summaries import OBJECT_KEYS, columns_of, list_item
 from app.search.search import DEFAULT_LIMIT, MAX_LIMIT, Search, explain_refusal, parse_search
 from app.search.selection import fields_named
 from app.search.values import read_integer
+from app.settings import settings_of
 
 MAX_OBJECTS: Final = 100_000
 """Objects in an answer that is streamed: any but JSON."""
@@ -113,7 +114,7 @@ async def _summed_up(archive: Archive, page: Page) -> Page:
 
 async def send_objects(request: Request, archive: Archive, search: Search) -> Response:
     """The objects of a search that names another format than JSON."""
-    public_url, wanted = request.app.state.settings.public_url, FORMATS[search.format]
+    public_url, wanted = settings_of(request).public_url, FORMATS[search.format]
     columns = columns_of(search.fields, wanted.nested)
     export = Export(
         wanted,

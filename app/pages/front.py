@@ -17,6 +17,7 @@ from app.names.resolver import Names, Place
 from app.pages import listing, scripts, totals
 from app.pages.html import render
 from app.search.search import MAX_EXPORT
+from app.settings import settings_of
 
 STAMP_PIXELS: Final = 63
 """One for each of the stamp's own: enough for the height of a row, and the least bytes."""
@@ -123,7 +124,7 @@ def _page(
         total=total,
         blame=blame,
         **_around(asked, form, listed),
-        **_elsewhere(asked, request.app.state.settings.public_url),
+        **_elsewhere(asked, settings_of(request).public_url),
     )
 
 

@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from app.answers.negotiation import send_bytes
 from app.pages import assets
+from app.settings import settings_of
 
 _TEMPLATES: Final = Path(__file__).parents[1] / "templates"
 POLICY: Final[Mapping[str, str]] = {
@@ -122,7 +123,7 @@ def render(
     html = ENVIRONMENT.get_template(template).render(path=request.url.path, **context)
     sent = {
         "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
-        "Cache-Control": f"public, max-age={request.app.state.settings.cache_max_age_s}",
+        "Cache-Control": f"public, max-age={settings_of(request).cache_max_age_s}",
         "Vary": "Accept, Accept-Encoding",
         **(headers or {}),
     }

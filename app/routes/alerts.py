@@ -28,6 +28,7 @@ from app.routes.dependencies import (
     candid_of,
     no_parameters,
 )
+from app.settings import settings_of
 
 router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"], responses=PROBLEMS)
 ALONE: Final = [Depends(no_parameters)]
@@ -55,7 +56,7 @@ async def list_alerts(
     In other formats than JSON up to 1,000,000 alerts come as a stream; headers say what JSON has in
     its body, and where they cannot, the end of the body does.
     """
-    public_url: str = request.app.state.settings.public_url
+    public_url: str = settings_of(request).public_url
     search, place = await locate(search, names)
     search = await begin_after(archive, search)
     if search.format != JSON:

@@ -22,17 +22,17 @@ from app.match.query import MatchQuery, parse_match
 from app.names.resolver import Names
 from app.nights.fieldcounts import NightCounts
 from app.nights.ledger import Ledger
+from app.routes.resources import resources_of
 from app.search.search import Search, parse_search
 from app.search.values import read_integer
-from app.settings import Settings
+from app.settings import Settings, settings_of
 from app.spelling import MAX_NAME
 from archive.objects import ObjectStore
 
 
 async def get_settings(request: Request) -> Settings:
     """The settings that this app was made with."""
-    settings: Settings = request.app.state.settings
-    return settings
+    return settings_of(request)
 
 
 async def get_archive(request: Request) -> Archive:
@@ -40,11 +40,11 @@ async def get_archive(request: Request) -> Archive:
 
     The question is asked again until the answer is yes: a migration needs no restart.
     """
-    archive: Archive = request.app.state.archive
-    if not request.app.state.schema_is_current:
-        await check_archive(archive)
-        request.app.state.schema_is_current = True
-    return archive._replace(asker=_asker_of(request))
+    resources = resources_of(request)
+    if not resources.schema.is_current:
+        await check_archive(resources.archive)
+        resources.schema.is_current = True
+    return resources.archive._replace(asker=_asker_of(request))
 
 
 def _asker_of(request: Request) -> Asker:
@@ -54,49 +54,42 @@ def _asker_of(request: Request) -> Asker:
         while (await request.receive())["type"] != "http.disconnect":
             pass
 
-    return Asker(client_of(request.scope, request.app.state.proxies), gone)
+    return Asker(client_of(request.scope, resources_of(request).proxies), gone)
 
 
 async def get_store(request: Request) -> ObjectStore:
     """The object store."""
-    store: ObjectStore = request.app.state.store
-    return store
+    return resources_of(request).store
 
 
 async def get_fragments(request: Request) -> Fragments:
     """The JSON of alerts, as far as it is kept."""
-    fragments: Fragments = request.app.state.fragments
-    return fragments
+    return resources_of(request).fragments
 
 
 async def get_legacy_fragments(request: Request) -> Fragments:
     """The JSON of alerts in MARS's shape, as far as it is kept."""
-    fragments: Fragments = request.app.state.legacy_fragments
-    return fragments
+    return resources_of(request).legacy_fragments
 
 
 async def get_walks(request: Request) -> Walks:
     """Where the next pages of walked lists begin."""
-    walks: Walks = request.app.state.walks
-    return walks
+    return resources_of(request).walks
 
 
 async def get_night_counts(request: Request) -> NightCounts:
     """The nights that were counted last."""
-    counts: NightCounts = request.app.state.night_counts
-    return counts
+    return resources_of(request).night_counts
 
 
 async def get_ledger(request: Request) -> Ledger:
     """The ledger's sums, as far as they are known."""
-    ledger: Ledger = request.app.state.ledger
-    return ledger
+    return resources_of(request).ledger
 
 
 async def get_names(request: Request) -> Names:
     """The resolver of names."""
-    names: Names = request.app.state.names
-    return names
+    return resources_of(request).names
 
 
 async def read_search(request: Request) -> Search:
@@ -107,13 +100,12 @@ async def read_search(request: Request) -> Search:
 
 async def get_matcher(request: Request) -> Matcher:
     """What matches positions with the archive. Raises as get_archive does."""
-    matcher: Matcher = request.app.state.matcher
-    return matcher.reading(await get_archive(request))
+    return resources_of(request).matcher.reading(await get_archive(request))
 
 
 async def get_client(request: Request) -> str:
     """Who asks."""
-    return client_of(request.scope, request.app.state.proxies)
+    return client_of(request.scope, resources_of(request).proxies)
 
 
 async def count_match(
@@ -128,7 +120,7 @@ async def count_match(
 async def get_jobs(request: Request) -> Jobs:
     """The jobs. Raises NoJobs, or SchemaOutdated as get_archive does."""
     await get_archive(request)
-    jobs: Jobs | None = request.app.state.jobs
+    jobs = resources_of(request).jobs
     if jobs is None:
         raise NoJobs
     return jobs

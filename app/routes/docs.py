@@ -8,10 +8,9 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from app.alerts import searching
-from app.alerts.archive import Archive
 from app.errors import DATABASE_ERRORS
-from app.nights.ledger import Ledger
 from app.openapi.document import canonical_text
+from app.routes.resources import resources_of
 from app.search import examples
 from app.search.search import parse_search
 from app.search.selection import HAS
@@ -50,12 +49,11 @@ def _in_json(text: str) -> str:
 
 async def _own(request: Request) -> dict[str, str]:
     """Example -> what to show instead. A job has none: the one who tries knows its name."""
-    archive: Archive = request.app.state.archive
-    ledger: Ledger = request.app.state.ledger
+    resources = resources_of(request)
     found = {examples.JOB: ""}
     try:
-        _, rows = await searching.find_alerts(archive, _NEWEST)
-        nights = (await ledger.listed(archive, None, 1)).items
+        _, rows = await searching.find_alerts(resources.archive, _NEWEST)
+        nights = (await resources.ledger.listed(resources.archive, None, 1)).items
     except (MarsError, *DATABASE_ERRORS):
         return found  # The page describes the API all the same.
     whole = next((row for row in rows if all(row[name] for name in HAS)), None)

@@ -10,11 +10,11 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from app.alerts import queries
-from app.alerts.archive import Archive
 from app.answers.models import Model
 from app.errors import RETRY_AFTER_S, reason_of
 from app.openapi.described import problem_responses
 from app.routes.dependencies import StoreDependency
+from app.routes.resources import resources_of
 
 router = APIRouter(tags=["operation"], responses=problem_responses(429, 500))
 
@@ -53,13 +53,13 @@ async def get_health() -> Response:
 )
 async def get_readiness(request: Request, store: StoreDependency) -> Response:
     """200 when schema, database and object store are in order; else 503 and what is not."""
-    archive: Archive = request.app.state.archive
+    resources = resources_of(request)
     answers = await asyncio.gather(
-        queries.check_archive(archive), store.ping(), return_exceptions=True
+        queries.check_archive(resources.archive), store.ping(), return_exceptions=True
     )
     database, bucket = (reason_of(a) if isinstance(a, Exception) else "ok" for a in answers)
     ready = database == bucket == "ok"
-    request.app.state.schema_is_current = database == "ok"
+    resources.schema.is_current = database == "ok"
     body = {"status": "ready" if ready else "not ready", "database": database, "store": bucket}
     return _answer(HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, body)
 
@@ -71,7 +71,7 @@ async def get_readiness(request: Request, store: StoreDependency) -> Response:
 )
 async def get_metrics(request: Request) -> Response:
     """Counters and times for Prometheus."""
-    content = generate_latest(request.app.state.metrics.registry)
+    content = generate_latest(resources_of(request).metrics.registry)
     return Response(content, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 

@@ -56,7 +56,7 @@ async def filled_app(template: str) -> AsyncIterator[tuple[httpx.AsyncClient, st
     is_there = (DATA / "ztf" / "manifest.csv").is_file()
     async with new_place(template) as place, serving_cds() as cds:
         held = await (real_packets if is_there else _simulated_packets)(place)
-        # Each run sends some hundred jobs; how many a client may have is tests/app/match/test_jobs.py's.
+        # Each run sends some hundred jobs; tests/app/match/test_jobs.py tries a client's bound.
         more = {"jobs_run": True, "jobs_per_client": 100_000, **cds.settings}
         settings = app_settings(place).model_copy(update=more)
         async with serving(settings) as client:

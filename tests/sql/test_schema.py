@@ -52,7 +52,7 @@ async def test_a_half_migrated_database_is_refused() -> None:
 async def reflected(connection: AsyncConnection) -> MetaData:
     there = MetaData()
     for schema in (None, "app"):
-        # The queue's tables are not ours to describe; tests/app/match/test_jobs.py holds them to it.
+        # The queue's tables are not ours to describe.
         await connection.run_sync(
             there.reflect, schema=schema, only=lambda name, _: not name.startswith("pgqueuer")
         )

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -183,7 +184,8 @@ async def test_a_page_jumped_to_begins_where_it_began(monkeypatch: pytest.Monkey
             await take_in(settings, late, "ztf_20260131_programid1", 1000)
             newest = {"page": 3, "sort_value": "jd", "sort_order": "desc"}
             assert len((await page(client, **newest))["results"]) == 50
-            monkeypatch.setattr(walks, "KEPT_S", 0.0)
+            later = time.monotonic() + walks.KEPT_S
+            monkeypatch.setattr(walks, "_now", lambda: later)
             assert len((await page(client, **newest))["results"]) == 51
 
 

@@ -1,0 +1,53 @@
+"""What one app holds as long as it runs, for its routes."""
+
+from dataclasses import dataclass, field
+
+from fastapi import Request
+
+from app.alerts.archive import Archive
+from app.alerts.fragments import Fragments
+from app.clients import Networks
+from app.mars.walks import Walks
+from app.match.crossmatch import Matcher
+from app.match.jobs import Jobs
+from app.metrics import Metrics
+from app.names.resolver import Names
+from app.nights.fieldcounts import NightCounts
+from app.nights.ledger import Ledger
+from archive.objects import ObjectStore
+
+
+@dataclass(slots=True)
+class Schema:
+    """Whether the database's schema is known to be this program's."""
+
+    is_current: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """Connections, and what is kept between requests."""
+
+    archive: Archive
+    store: ObjectStore
+    names: Names
+    matcher: Matcher
+    jobs: Jobs | None
+    """None without a database to keep them in."""
+    metrics: Metrics
+    proxies: Networks
+    """Whose X-Forwarded-For is believed."""
+    fragments: Fragments
+    """The JSON of alerts, as far as it is kept."""
+    legacy_fragments: Fragments
+    """The same in the shape of the first MARS."""
+    walks: Walks = field(default_factory=Walks)
+    night_counts: NightCounts = field(default_factory=NightCounts)
+    ledger: Ledger = field(default_factory=Ledger)
+    schema: Schema = field(default_factory=Schema)
+
+
+def resources_of(request: Request) -> Resources:
+    """What the app that got a request holds."""
+    resources: Resources = request.app.state.resources
+    return resources
