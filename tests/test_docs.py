@@ -78,15 +78,39 @@ def test_readme_names_commands_that_exist() -> None:
     assert {link for link in links if not (ROOT / link).exists()} == set()
 
 
-@pytest.mark.parametrize("package", ["archive", "consumer", "app"])
-def test_architecture_names_every_module(package: str) -> None:
-    """In the package's own lines, and none that is not there."""
+def lines_of(package: str) -> str:
+    """What ARCHITECTURE.md lists of a package."""
     told = (ROOT / "ARCHITECTURE.md").read_text()
     own = re.search(rf"^{package}/ .*\n(?: +\S.*\n)*", told, re.M)
     assert own is not None
+    return own[0]
+
+
+@pytest.mark.parametrize("package", ["archive", "consumer", "app"])
+def test_architecture_names_every_module(package: str) -> None:
+    """In the package's own lines, and none that is not there."""
     modules = {path.name for path in (ROOT / package).glob("*.py")}
-    named = re.findall(r"\b\w+\.py\b", own[0])
-    assert sorted(named) == sorted(name for name in modules if not name.startswith("__"))
+    named = re.findall(r"\b\w+\.py\b", lines_of(package))
+    assert sorted(named) == sorted(name for name in modules if not name.startswith("__")) != []
+
+
+def test_architecture_names_every_room_of_the_app() -> None:
+    """Each of them says in its own words, too, what it is for."""
+    rooms = {path.parent.name: path for path in (ROOT / "app").glob("*/__init__.py")}
+    listed = set(re.findall(r"\b(\w+)/ ", lines_of("app"))) - {"app", "templates", "static"}
+    assert listed == rooms.keys() != set()
+    for room in rooms.values():
+        assert room.read_text().startswith('"""'), room
+
+
+def test_documents_name_files_that_are_there() -> None:
+    """Of the whole project: a file that moved takes its mentions with it."""
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
+        text = page.read_text()
+        for path in re.findall(
+            r"\b((?:app|archive|consumer|dev|tests|bench|faults)/[\w/]+\.py)\b", text
+        ):
+            assert (ROOT / path).exists(), f"{page.name}: {path}"
 
 
 def test_decisions_are_numbered_and_whole() -> None:
