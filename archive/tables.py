@@ -1,13 +1,14 @@
-"""The archive's tables as SQLAlchemy Core sees them; `sql/schema.sql` is the truth, with comments.
+"""The tables that all surveys share, as SQLAlchemy Core sees them, and how one of alerts is made.
+
+`sql/schema.sql` is the truth, with comments.
 
 A test compares the two name by name and type by type.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
-    ARRAY,
     REAL,
     BigInteger,
     Boolean,
@@ -27,7 +28,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from archive.columns import CANDIDATE, DERIVED, Kind
+from archive.columns import Column as AlertColumn
+from archive.columns import Kind
 
 metadata = MetaData()
 
@@ -39,89 +41,43 @@ SQL_TYPE: Final[dict[Kind, type[types.TypeEngine[Any]]]] = {
     Kind.TEXT: Text,
     Kind.BOOLEAN: Boolean,
 }
-FILTER_OF_FID: Final = {1: "g", 2: "r", 3: "i"}
-STAMPS: Final = ("science", "template", "difference")
 
 
-alert = Table(
-    "alert",
-    metadata,
-    Column("lco_id", BigInteger, nullable=False),
-    Column("batch", BigInteger, nullable=False),
-    *(
-        Column(c.name, SQL_TYPE[c.kind], primary_key=c.name == "candid", nullable=not c.required)
-        for c in CANDIDATE
-    ),
-    *(
-        Column(c.name, SQL_TYPE[c.kind], nullable=not c.required)
-        for c in DERIVED
-        if c.name != "filter"
-    ),
-    Column("filter", Text, Computed("", persisted=True)),
-    Column("sentinels", BigInteger, nullable=False),
-    Column("extra", JSONB),
-    Column("payload_hash", LargeBinary, nullable=False),
-    Column("received", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    Column("bundle", BigInteger),
-    Column("packet_offset", BigInteger),
-    Column("packet_length", Integer),
-    *(
-        column
-        for stamp in STAMPS
-        for column in (
-            Column(f"{stamp}_offset", BigInteger),
-            Column(f"{stamp}_length", Integer),
-        )
-    ),
-)
+def alert_table(
+    metadata: MetaData,
+    name: str,
+    *,
+    key: str,
+    sent: Sequence[AlertColumn],
+    derived: Sequence[AlertColumn],
+    stamps: Sequence[str],
+    generated: Collection[str] = (),
+) -> Table:
+    """A survey's table of alerts, `key` the column of their ids; the database makes `generated`."""
+    made = [c.name for c in derived if c.name in generated]
+    return Table(
+        name,
+        metadata,
+        Column("lco_id", BigInteger, nullable=False),
+        Column("batch", BigInteger, nullable=False),
+        *(
+            Column(c.name, SQL_TYPE[c.kind], primary_key=c.name == key, nullable=not c.required)
+            for c in (*sent, *derived)
+            if c.name not in made
+        ),
+        *(Column(name, Text, Computed("", persisted=True)) for name in made),
+        Column("sentinels", BigInteger, nullable=False),
+        Column("extra", JSONB),
+        Column("payload_hash", LargeBinary, nullable=False),
+        Column("received", DateTime(timezone=True), nullable=False, server_default=func.now()),
+        Column("bundle", BigInteger),
+        *(
+            Column(f"{part}_{what}", sql_type)
+            for part in ("packet", *stamps)
+            for what, sql_type in (("offset", BigInteger), ("length", Integer))
+        ),
+    )
 
-LIMIT: Final = {"jd": Double, "pid": BigInteger, "fid": Integer, "diffmaglim": REAL}
-DETECTION: Final = {
-    "candid": BigInteger,
-    "jd": Double,
-    "pid": BigInteger,
-    "fid": Integer,
-    "magpsf": REAL,
-    "sigmapsf": REAL,
-    "isdiffpos": Boolean,
-    "magnr": REAL,
-    "sigmagnr": REAL,
-    "distnr": REAL,
-    "rb": REAL,
-    "diffmaglim": REAL,
-}
-FORCED: Final = {
-    "jd": Double,
-    "pid": BigInteger,
-    "fid": Integer,
-    "forcediffimflux": REAL,
-    "forcediffimfluxunc": REAL,
-    "magzpsci": REAL,
-    "procstatus": Text,
-    "exptime": REAL,
-    "diffmaglim": REAL,
-    "magnr": REAL,
-    "sigmagnr": REAL,
-    "distnr": REAL,
-}
-HISTORIES: Final[dict[str, dict[str, type[types.TypeEngine[Any]]]]] = {
-    "limit": LIMIT,
-    "detection": DETECTION,
-    "forced": FORCED,
-}
-"""The lists of a packet's history: `history.<list>_<field>` is an array, one element an entry."""
-
-history = Table(
-    "history",
-    metadata,
-    Column("candid", BigInteger, primary_key=True),
-    Column("batch", BigInteger, nullable=False),
-    *(
-        Column(f"{kind}_{field}", ARRAY(sql_type))
-        for kind, fields in HISTORIES.items()
-        for field, sql_type in fields.items()
-    ),
-)
 
 bundle = Table(
     "bundle",

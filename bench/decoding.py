@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import fastavro
 
-from archive.packet import decode
+from archive.surveys.ztf.packet import decode
 from bench.measure import Figure
 
 

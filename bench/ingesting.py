@@ -15,7 +15,7 @@ import asyncpg
 import httpx
 from aiokafka import AIOKafkaProducer
 
-from archive.packet import decode
+from archive.surveys.ztf.packet import decode
 from bench.measure import Figure
 from dev.produce import create
 from dev.state import State
@@ -140,7 +140,7 @@ async def delay(state: State, messages: Sequence[bytes], per_s: float) -> list[f
     name = topic(0)
     await create(name, 1)
     connection = await asyncpg.connect(state.database_url("reader").replace("+asyncpg", ""))
-    candids = [decode(data).packets[0].candid for data in messages]
+    candids = [decode(data).packets[0].id for data in messages]
     newest = await connection.fetchval("SELECT batch FROM counter")
     sent: dict[int, float] = {}
     seen: dict[int, float] = {}

@@ -8,51 +8,73 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import BigInteger, Select, and_, func, literal, or_, select, union_all
-
-from archive.tables import (
-    alert,
-    bundle,
-    conflict,
-    counter,
-    history,
-    ledger,
-    position,
-    reject,
-    replayed,
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    Table,
+    and_,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
 )
 
-NUMBERED: Final = (alert, history, bundle, ledger, reject, conflict, replayed)
+from archive.survey import Survey
+from archive.tables import bundle, conflict, counter, ledger, position, reject, replayed
+
+Surveys = Sequence[Survey]
+_NUMBERED: Final = (bundle, ledger, reject, conflict, replayed)
 
 
 class Check(NamedTuple):
     """A statement whose every row is a fault, and the words for one, filled in by its columns."""
 
     text: str
-    statement: Callable[[int], Select[Any]]
+    statement: Callable[[Surveys, int], Select[Any]]
+    """Of all surveys, up to a batch."""
 
 
-def _above(_as_of: int) -> Select[Any]:
+def _numbered(surveys: Surveys) -> list[Table]:
+    """The tables of surveys."""
+    return [table for s in surveys for table in (s.alert, s.history) if table is not None]
+
+
+def _pairs(surveys: Surveys) -> list[tuple[ColumnElement[int], ColumnElement[int], Table, Table]]:
+    """Of surveys with histories: the ids in both tables, and the tables."""
+    return [
+        (s.alert.c[s.key], s.history.c[s.key], s.alert, s.history)
+        for s in surveys
+        if s.history is not None
+    ]
+
+
+def _above(surveys: Surveys, _as_of: int) -> Select[Any]:
     newest = select(counter.c.batch).scalar_subquery()
     rows = union_all(
         *(
             select(literal(table.name).label("name"), table.c.batch)
             .where(table.c.batch > newest)
             .group_by(table.c.batch)
-            for table in NUMBERED
+            for table in (*_numbered(surveys), *_NUMBERED)
         )
     ).subquery()
     return select(rows, newest.label("newest")).order_by(rows.c.name, rows.c.batch)
 
 
-def _numbers_above(_as_of: int) -> Select[Any]:
+def _numbers_above(surveys: Surveys, _as_of: int) -> Select[Any]:
     newest = select(counter.c.lco_id).scalar_subquery()
-    return select(alert.c.candid, alert.c.lco_id, newest.label("newest")).where(
-        alert.c.lco_id > newest
-    )
+    rows = union_all(
+        *(
+            select(s.alert.c[s.key].label("id"), s.alert.c.lco_id).where(s.alert.c.lco_id > newest)
+            for s in surveys
+        )
+    ).subquery()
+    return select(rows, newest.label("newest"))
 
 
-def _tallies(as_of: int) -> Select[Any]:
+def _tallies(surveys: Surveys, as_of: int) -> Select[Any]:
     """What the ledger says of each batch beside what is there."""
     normal, again = ledger.c.kind != "replay", ledger.c.kind == "replay"
     told = [
@@ -62,7 +84,11 @@ def _tallies(as_of: int) -> Select[Any]:
     ]
     there = [
         select(table.c.batch, literal(what), literal(0), literal(1))
-        for what, table in (("stored", alert), ("rejected", reject), ("replayed", replayed))
+        for what, table in (
+            *(("stored", s.alert) for s in surveys),
+            ("rejected", reject),
+            ("replayed", replayed),
+        )
     ]
     rows = union_all(*told, *there).subquery().c
     batch, what, by_ledger, held = rows
@@ -76,7 +102,7 @@ def _tallies(as_of: int) -> Select[Any]:
     )
 
 
-def _ledger_sums(_as_of: int) -> Select[Any]:
+def _ledger_sums(_surveys: Surveys, _as_of: int) -> Select[Any]:
     c = ledger.c
     parts = c.stored + c.duplicate + c.private + c.rejected
     return select(c.batch, c.source, c.partition, c.received, parts.label("sum")).where(
@@ -84,27 +110,43 @@ def _ledger_sums(_as_of: int) -> Select[Any]:
     )
 
 
-def _no_history(as_of: int) -> Select[Any]:
-    joined = alert.join(history, history.c.candid == alert.c.candid, isouter=True)
-    missing = and_(history.c.candid.is_(None), alert.c.batch <= as_of)
-    return select(alert.c.candid).select_from(joined).where(missing).order_by(alert.c.candid)
+def _no_history(surveys: Surveys, as_of: int) -> Select[Any]:
+    rows = union_all(
+        *(
+            select(ours.label("id"))
+            .select_from(alert.join(history, theirs == ours, isouter=True))
+            .where(theirs.is_(None), alert.c.batch <= as_of)
+            for ours, theirs, alert, history in _pairs(surveys)
+        )
+    ).subquery()
+    return select(rows).order_by(rows.c.id)
 
 
-def _no_alert(as_of: int) -> Select[Any]:
-    joined = history.join(alert, history.c.candid == alert.c.candid, isouter=True)
-    missing = and_(alert.c.candid.is_(None), history.c.batch <= as_of)
-    return select(history.c.candid).select_from(joined).where(missing).order_by(history.c.candid)
+def _no_alert(surveys: Surveys, as_of: int) -> Select[Any]:
+    rows = union_all(
+        *(
+            select(theirs.label("id"))
+            .select_from(history.join(alert, theirs == ours, isouter=True))
+            .where(ours.is_(None), history.c.batch <= as_of)
+            for ours, theirs, alert, history in _pairs(surveys)
+        )
+    ).subquery()
+    return select(rows).order_by(rows.c.id)
 
 
-def _two_batches(_as_of: int) -> Select[Any]:
-    return (
-        select(alert.c.candid, alert.c.batch, history.c.batch.label("other"))
-        .join(history, history.c.candid == alert.c.candid)
-        .where(alert.c.batch != history.c.batch)
-    )
+def _two_batches(surveys: Surveys, _as_of: int) -> Select[Any]:
+    rows = union_all(
+        *(
+            select(ours.label("id"), alert.c.batch, history.c.batch.label("other"))
+            .select_from(alert.join(history, theirs == ours))
+            .where(alert.c.batch != history.c.batch)
+            for ours, theirs, alert, history in _pairs(surveys)
+        )
+    ).subquery()
+    return select(rows)
 
 
-def _beyond(_as_of: int) -> Select[Any]:
+def _beyond(_surveys: Surveys, _as_of: int) -> Select[Any]:
     ends = (
         select(ledger.c.source, ledger.c.partition, func.max(ledger.c.to_position).label("end"))
         .where(ledger.c.kind == "stream")
@@ -120,27 +162,31 @@ def _beyond(_as_of: int) -> Select[Any]:
     )
 
 
-def _no_bundle(_as_of: int) -> Select[Any]:
+def _no_bundle(surveys: Surveys, _as_of: int) -> Select[Any]:
     rows = union_all(
         *(
             select(literal(table.name).label("name"), table.c.bundle, func.count().label("n"))
             .select_from(table.join(bundle, table.c.bundle == bundle.c.id, isouter=True))
             .where(table.c.bundle.is_not(None), bundle.c.id.is_(None))
             .group_by(table.c.bundle)
-            for table in (alert, reject, conflict)
+            for table in (*(s.alert for s in surveys), reject, conflict)
         )
     ).subquery()
     return select(rows).order_by(rows.c.name, rows.c.bundle)
 
 
-def _bytes_without_a_bundle(_as_of: int) -> Select[Any]:
-    c = alert.c
-    ranges = (c.packet_offset, c.science_offset, c.template_offset, c.difference_offset)
-    told = or_(*(column.is_not(None) for column in ranges))
-    return select(c.candid).where(c.bundle.is_(None), told).order_by(c.candid)
+def _bytes_without_a_bundle(surveys: Surveys, _as_of: int) -> Select[Any]:
+    rows = union_all(*(_unbundled(survey) for survey in surveys)).subquery()
+    return select(rows).order_by(rows.c.id)
 
 
-def _no_bytes(_as_of: int) -> Select[Any]:
+def _unbundled(survey: Survey) -> Select[Any]:
+    c = survey.alert.c
+    told = or_(*(c[f"{part}_offset"].is_not(None) for part in ("packet", *survey.stamps)))
+    return select(c[survey.key].label("id")).where(c.bundle.is_(None), told)
+
+
+def _no_bytes(_surveys: Surveys, _as_of: int) -> Select[Any]:
     """Of a reject all bytes are kept, if it had any."""
     c = reject.c
     lost = and_(c.bundle.is_(None), c.sha256 != hashlib.sha256(b"").digest())
@@ -149,23 +195,21 @@ def _no_bytes(_as_of: int) -> Select[Any]:
 
 CHECKS: Final[Sequence[Check]] = (
     Check("batch {batch} in {name} is above the counter, which is at {newest}", _above),
-    Check(
-        "alert {candid}: lco_id {lco_id} is above the counter, which is at {newest}", _numbers_above
-    ),
+    Check("alert {id}: lco_id {lco_id} is above the counter, which is at {newest}", _numbers_above),
     Check("batch {batch}: {told} {what} by the ledger, but there are {n}", _tallies),
     Check(
         "batch {batch}, {source}/{partition}: {received} received by the ledger, its parts add up "
         "to {sum}",
         _ledger_sums,
     ),
-    Check("alert {candid}: it has no history", _no_history),
-    Check("history {candid}: it has no alert", _no_alert),
-    Check("alert {candid}: it is of batch {batch}, its history of batch {other}", _two_batches),
+    Check("alert {id}: it has no history", _no_history),
+    Check("history {id}: it has no alert", _no_alert),
+    Check("alert {id}: it is of batch {batch}, its history of batch {other}", _two_batches),
     Check(
         "position {topic}/{partition}: it resumes at {next_offset}, but the ledger ends at {end}",
         _beyond,
     ),
     Check("bundle {bundle}: it has no row, but {n} rows of {name} point to it", _no_bundle),
-    Check("alert {candid}: it has byte ranges, but no bundle", _bytes_without_a_bundle),
+    Check("alert {id}: it has byte ranges, but no bundle", _bytes_without_a_bundle),
     Check("reject {source}/{partition}/{position}: its bytes are not kept", _no_bytes),
 )

@@ -7,13 +7,13 @@ wrong in every other way. Damaged bytes tell only of themselves, and never hold 
 import logging
 import re
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from archive.packet import Message
+from archive.survey import Message
 from archive.tables import held, position
 from consumer import metrics
 from consumer.positions import Partition
@@ -59,7 +59,7 @@ class Breaker:
         before = {(row.topic, row.partition): Run(row.reason, self._limit - 1) for row in rows}
         self._runs = before | {**self._runs}
 
-    async def admit(self, messages: Sequence[Raw], decoded: Sequence[Message]) -> Runs:
+    async def admit(self, messages: Sequence[Raw], decoded: Sequence[Message[Any]]) -> Runs:
         """Return the runs as they will be once these messages are written (see `settle`).
 
         Raises Held where one becomes as long as the limit and no operator has released it.

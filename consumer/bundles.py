@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
-from archive.packet import Packet
+from archive.survey import Packet
 from consumer.rows import Place
 from consumer.sorting import Raw
 
@@ -22,9 +22,12 @@ class Bundle(NamedTuple):
 
 
 def pack_packets(
-    messages: Sequence[Raw], packets: Iterable[tuple[int, Packet]], withheld: AbstractSet[int]
+    prefix: str,
+    messages: Sequence[Raw],
+    packets: Iterable[tuple[int, Packet]],
+    withheld: AbstractSet[int],
 ) -> tuple[Bundle | None, list[Place]]:
-    """The bundle of a batch, and where in it each packet lies.
+    """The bundle of a batch, under `prefix`, and where in it each packet lies.
 
     Of a withheld message, and of one whose block was compressed, the stamps are added on their own,
     so that each is one ranged GET all the same.
@@ -49,7 +52,7 @@ def pack_packets(
             for span in packet.stamps
         )
         places.append(Place(None if begin is None else (begin, len(data)), stamps))
-    return parts.bundle("ztf", messages), places
+    return parts.bundle(prefix, messages), places
 
 
 def pack_messages(

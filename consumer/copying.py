@@ -36,18 +36,18 @@ _WIRE: Final[dict[type[TypeEngine[Any]], tuple[int, str]]] = {
 _TEXT_OID: Final = 25
 
 
-def history_columns(histories: Histories) -> list[str]:
-    """The columns of what `copy_of` returns, in its order."""
-    return ["ordinal", "candid", *histories.columns]
+def history_columns(histories: Histories, key: str) -> list[str]:
+    """The columns of what `copy_of` returns, in its order; `key` is that of the ids."""
+    return ["ordinal", key, *histories.columns]
 
 
 def copy_of(histories: Histories) -> bytes:
-    """All rows of a batch as the body of a binary COPY: ordinal, candid, and each array."""
+    """All rows of a batch as the body of a binary COPY: ordinal, id, and each array."""
     cells = [_cells(joined) for joined in histories.columns.values()]
     fields = len(cells) + 2
     heads = (
-        struct.pack(">hiiiq", fields, 4, ordinal, 8, candid)
-        for ordinal, candid in enumerate(histories.candids)
+        struct.pack(">hiiiq", fields, 4, ordinal, 8, alert_id)
+        for ordinal, alert_id in enumerate(histories.ids)
     )
     rows = (b"".join(row) for row in zip(heads, *cells, strict=True))
     return b"".join((_SIGNATURE, *rows, _TRAILER))

@@ -10,21 +10,22 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from archive.database import may_be_a_value
 from archive.errors import StalePosition, reason_of
 from archive.objects import ObjectStore
-from archive.packet import Message, decode
+from archive.survey import Message, Survey
 from consumer import metrics
 from consumer.breaker import Breaker, Held
 from consumer.bundles import pack_messages, pack_packets
 from consumer.inserts import Overtaken, known_payloads, known_rejects, write
 from consumer.positions import Incarnation, Partition
-from consumer.rows import make_rows, private_entries, undated_entries
-from consumer.sorting import Raw, Sorted, damaged_keys, public_candids, sort, sort_replay
+from consumer.rows import Intake, make_rows
+from consumer.sorting import Raw, Sorted, damaged_keys, public_ids, sort, sort_replay
+from consumer.surveys.ztf import ZTF_INTAKE
 from consumer.writing import Kind, PutBundle, Writing, aside_rows, ledger_rows
 
 log = logging.getLogger(__name__)
@@ -34,10 +35,11 @@ OVERTAKEN_S: Final = 0.02
 
 
 class Archive(NamedTuple):
-    """Both halves of the archive."""
+    """Both halves of the archive, and whose alerts are taken in."""
 
     engine: AsyncEngine
     store: ObjectStore
+    intake: Intake = ZTF_INTAKE
 
 
 class Outcome(NamedTuple):
@@ -110,7 +112,7 @@ async def ingest(
     hold makes it raise: what cannot be stored is rejected.
     """
     began = time.monotonic()
-    decoded = await _decoded(batch.messages)
+    decoded = await _decoded(archive.intake.survey, batch.messages)
     metrics.STEP.labels("decode").observe(time.monotonic() - began)
     outcome = await _settled(_Work(archive, kind, after, breaker), batch, decoded)
     metrics.count_batch(kind, outcome.counts, time.monotonic() - began)
@@ -126,7 +128,7 @@ class _Work(NamedTuple):
     breaker: Breaker | None
 
 
-async def _settled(work: _Work, batch: Batch, decoded: Sequence[Message]) -> Outcome:
+async def _settled(work: _Work, batch: Batch, decoded: Sequence[Message[Any]]) -> Outcome:
     """Write the batch; where one of its messages prevents that, all the others, and reject it.
 
     What a message can be guilty of is an error that no waiting mends and that is not ours. To
@@ -159,7 +161,7 @@ async def _settled(work: _Work, batch: Batch, decoded: Sequence[Message]) -> Out
         pause = min(2 * pause, LONGEST_PAUSE_S)
 
 
-async def _halved(work: _Work, batch: Batch, decoded: Sequence[Message]) -> Outcome:
+async def _halved(work: _Work, batch: Batch, decoded: Sequence[Message[Any]]) -> Outcome:
     """Both halves, one after the other: positions move forward only."""
     middle = len(decoded) // 2
     first = await _settled(work, batch._replace(messages=batch.messages[:middle]), decoded[:middle])
@@ -171,7 +173,7 @@ async def _halved(work: _Work, batch: Batch, decoded: Sequence[Message]) -> Outc
     return Outcome(number, counts, first.rejects + rest.rejects)
 
 
-def _refused(raw: Raw, error: Exception) -> Message:
+def _refused(raw: Raw, error: Exception) -> Message[Any]:
     """What becomes of a message that decodes and cannot be stored."""
     reason = f"cannot be stored: {reason_of(getattr(error, 'orig', None) or error)}"
     place = {"source": raw.source, "partition": raw.partition, "position": raw.position}
@@ -180,7 +182,7 @@ def _refused(raw: Raw, error: Exception) -> Message:
     return Message([], reason, refused=True)
 
 
-async def _decoded(messages: Sequence[Raw]) -> list[Message]:
+async def _decoded(survey: Survey, messages: Sequence[Raw]) -> list[Message[Any]]:
     """Decode, giving way every two milliseconds: the batch before is being written meanwhile.
 
     Its transaction is ten short waits for the database, each of which would else last as long as
@@ -190,14 +192,14 @@ async def _decoded(messages: Sequence[Raw]) -> list[Message]:
     for n, message in enumerate(messages):
         if n % 8 == 7:
             await asyncio.sleep(0)
-        decoded.append(decode(message.data))
+        decoded.append(survey.read(message.data))
     return decoded
 
 
-async def _once(work: _Work, batch: Batch, decoded: Sequence[Message]) -> Outcome:
+async def _once(work: _Work, batch: Batch, decoded: Sequence[Message[Any]]) -> Outcome:
     archive, kind, after, breaker = work
     with metrics.STEP.labels("ask").time():
-        planned = await _sorted(archive.engine, kind, batch.messages, decoded)
+        planned = await _sorted(archive, kind, batch.messages, decoded)
     if not planned.tally:
         return Outcome(None, Counter(), [])
     writing = await _put(archive, kind, batch, planned)
@@ -208,8 +210,9 @@ async def _once(work: _Work, batch: Batch, decoded: Sequence[Message]) -> Outcom
         number = await write(archive.engine, writing)
     if breaker:
         breaker.settle(runs)
-    metrics.PRIVATE_ENTRIES.inc(sum(private_entries(packet) for _, packet in planned.new))
-    metrics.UNDATED_ENTRIES.inc(sum(undated_entries(packet) for _, packet in planned.new))
+    stored, intake = [packet for _, packet in planned.new], archive.intake
+    metrics.PRIVATE_ENTRIES.inc(sum(map(intake.private_entries, stored)))
+    metrics.UNDATED_ENTRIES.inc(sum(map(intake.undated_entries, stored)))
     counts = Counter(conflict=len(planned.conflicts))
     for tally in planned.tally.values():
         counts.update(tally)
@@ -226,8 +229,8 @@ async def _wait_for(before: asyncio.Task[Outcome]) -> None:
 
 async def _put(archive: Archive, kind: Kind, batch: Batch, work: Sorted) -> Writing:
     """Put what the batch keeps, and make the rows that point to it."""
-    messages = batch.messages
-    packets, places = pack_packets(messages, work.new, work.withheld)
+    messages, survey = batch.messages, archive.intake.survey
+    packets, places = pack_packets(survey.name, messages, work.new, work.withheld)
     rejected, reject_at = pack_messages("rejects", messages, [i for i, _ in work.damaged.values()])
     contrary = [i for i, _ in work.conflicts if i not in work.withheld]
     conflicting, conflict_at = pack_messages("conflicts", messages, dict.fromkeys(contrary))
@@ -236,8 +239,9 @@ async def _put(archive: Archive, kind: Kind, batch: Batch, work: Sorted) -> Writ
             if bundle is not None:
                 await archive.store.put(bundle.key, bundle.data)
     with metrics.STEP.labels("rows").time():
-        rows = make_rows([packet for _, packet in work.new], places)
+        rows = make_rows(archive.intake, [packet for _, packet in work.new], places)
     return Writing(
+        survey=survey,
         rows=rows,
         bundle=PutBundle.of(packets),
         ledger=ledger_rows(kind, messages, work.tally),
@@ -245,9 +249,7 @@ async def _put(archive: Archive, kind: Kind, batch: Batch, work: Sorted) -> Writ
             messages, reject_at, ((i, why, None) for i, why in work.damaged.values())
         ),
         reject_bundle=PutBundle.of(rejected),
-        conflicts=aside_rows(
-            messages, conflict_at, ((i, _OTHER, p.candid) for i, p in work.conflicts)
-        ),
+        conflicts=aside_rows(messages, conflict_at, ((i, _OTHER, p.id) for i, p in work.conflicts)),
         conflict_bundle=PutBundle.of(conflicting),
         incarnations=batch.incarnations,
         settled=work.settled,
@@ -258,12 +260,14 @@ _OTHER: Final = "the candid of an alert, and other content"
 
 
 async def _sorted(
-    engine: AsyncEngine, kind: Kind, messages: Sequence[Raw], decoded: Sequence[Message]
+    archive: Archive, kind: Kind, messages: Sequence[Raw], decoded: Sequence[Message[Any]]
 ) -> Sorted:
     keys = damaged_keys(messages, decoded)
-    async with engine.connect() as connection:
-        payloads = await known_payloads(connection, public_candids(decoded))
+    intake = archive.intake
+    async with archive.engine.connect() as connection:
+        ids = public_ids(intake, decoded)
+        payloads = await known_payloads(connection, intake.survey, ids)
         rejects = await known_rejects(connection, keys) if keys and kind != "replay" else set()
     if kind == "replay":
-        return sort_replay(messages, decoded, payloads)
-    return sort(messages, decoded, payloads, rejects)
+        return sort_replay(intake, messages, decoded, payloads)
+    return sort(intake, messages, decoded, payloads, rejects)

@@ -7,7 +7,8 @@ rows of the one before.
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from functools import cache
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
     ARRAY,
@@ -31,31 +32,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.schema import CreateTable
 
 from archive.errors import StalePosition
-from archive.tables import (
-    alert,
-    bundle,
-    conflict,
-    counter,
-    history,
-    ledger,
-    position,
-    reject,
-    replayed,
-)
+from archive.survey import Survey
+from archive.tables import bundle, conflict, counter, ledger, position, reject, replayed
 from consumer.copying import copy_of, history_columns
 from consumer.positions import Incarnation, Partition
-from consumer.rows import ALERT_COLUMNS, Rows
+from consumer.rows import Rows, alert_columns
 from consumer.writing import Aside, LedgerRow, PutBundle, Writing
 
 _ORDINAL: Final = "ordinal"
-_temporary = MetaData()
 
 
 def _incoming(table: Table, names: Sequence[str]) -> Table:
     """A temporary twin of `table` without constraints, emptied by each commit."""
     return Table(
         f"incoming_{table.name}",
-        _temporary,
+        MetaData(),
         Column(_ORDINAL, Integer),
         *(Column(name, table.c[name].type) for name in names),
         prefixes=["TEMPORARY"],
@@ -63,20 +54,35 @@ def _incoming(table: Table, names: Sequence[str]) -> Table:
     )
 
 
-_alerts: Final = _incoming(alert, ALERT_COLUMNS)
-_histories: Final = _incoming(history, [c.name for c in history.c if c.name != "batch"])
+class _Twins(NamedTuple):
+    """The temporary tables of a survey."""
+
+    alerts: Table
+    histories: Table | None
+
+
+@cache
+def _twins(survey: Survey) -> _Twins:
+    alerts = _incoming(survey.alert, alert_columns(survey))
+    if survey.history is None:
+        return _Twins(alerts, None)
+    names = [c.name for c in survey.history.c if c.name != "batch"]
+    return _Twins(alerts, _incoming(survey.history, names))
 
 
 class Overtaken(Exception):
-    """Another writer stored one of these candids since we asked: ask again."""
+    """Another writer stored one of these alerts since we asked: ask again."""
 
 
-async def known_payloads(connection: AsyncConnection, candids: Sequence[int]) -> dict[int, bytes]:
-    """candid -> payload hash of those that are stored already."""
-    wanted = select(alert.c.candid, alert.c.payload_hash).where(
-        alert.c.candid == any_(bindparam("candids", list(candids), ARRAY(BigInteger)))
+async def known_payloads(
+    connection: AsyncConnection, survey: Survey, ids: Sequence[int]
+) -> dict[int, bytes]:
+    """Id -> payload hash of the alerts that are stored already."""
+    key = survey.alert.c[survey.key]
+    wanted = select(key, survey.alert.c.payload_hash).where(
+        key == any_(bindparam("ids", list(ids), ARRAY(BigInteger)))
     )
-    return {row.candid: row.payload_hash for row in await connection.execute(wanted)}
+    return {row[0]: row.payload_hash for row in await connection.execute(wanted)}
 
 
 async def known_rejects(
@@ -100,7 +106,7 @@ async def write(engine: AsyncEngine, writing: Writing) -> int:
     """
     async with engine.begin() as connection:
         if writing.rows.alerts:
-            await _copy(connection, writing.rows)
+            await _copy(connection, writing.survey, writing.rows)
         # From here on the counter is locked, until the commit.
         batch, first_lco_id = await _take_numbers(connection, len(writing.rows.alerts))
         for row in writing.ledger:
@@ -118,23 +124,25 @@ async def write(engine: AsyncEngine, writing: Writing) -> int:
     return batch
 
 
-async def _copy(connection: AsyncConnection, rows: Rows) -> None:
-    for table in (_alerts, _histories):
+async def _copy(connection: AsyncConnection, survey: Survey, rows: Rows) -> None:
+    twins = _twins(survey)
+    for table in (t for t in twins if t is not None):
         # A Core statement first: it opens the transaction, without which COPY would be on its own.
         await connection.execute(CreateTable(table, if_not_exists=True))
     driver = (await connection.get_raw_connection()).driver_connection
     assert driver is not None
     await driver.copy_records_to_table(
-        _alerts.name,
+        twins.alerts.name,
         records=[(n, *row) for n, row in enumerate(rows.alerts)],
-        columns=[_ORDINAL, *ALERT_COLUMNS],
+        columns=[_ORDINAL, *alert_columns(survey)],
     )
-    await driver.copy_to_table(
-        _histories.name,
-        source=io.BytesIO(copy_of(rows.histories)),
-        format="binary",
-        columns=history_columns(rows.histories),
-    )
+    if twins.histories is not None:
+        await driver.copy_to_table(
+            twins.histories.name,
+            source=io.BytesIO(copy_of(rows.histories)),
+            format="binary",
+            columns=history_columns(rows.histories, survey.key),
+        )
 
 
 async def _take_numbers(connection: AsyncConnection, alerts: int) -> tuple[int, int]:
@@ -183,25 +191,29 @@ async def _insert_alerts(
     if not writing.rows.alerts:
         return
     bundle_id = await _insert_bundle(connection, writing.bundle, batch)
-    number = literal(batch, BigInteger)
+    survey, number = writing.survey, literal(batch, BigInteger)
+    alerts, histories = _twins(survey)
+    names = alert_columns(survey)
     chosen = select(
-        *(_alerts.c[name] for name in ALERT_COLUMNS),
+        *(alerts.c[name] for name in names),
         number,
-        literal(first_lco_id, BigInteger) + _alerts.c[_ORDINAL],
+        literal(first_lco_id, BigInteger) + alerts.c[_ORDINAL],
         literal(bundle_id, BigInteger),
-    ).order_by(_alerts.c[_ORDINAL])
+    ).order_by(alerts.c[_ORDINAL])
     stored = await connection.execute(
-        upsert(alert)
-        .from_select([*ALERT_COLUMNS, "batch", "lco_id", "bundle"], chosen)
-        .on_conflict_do_nothing(index_elements=[alert.c.candid])
+        upsert(survey.alert)
+        .from_select([*names, "batch", "lco_id", "bundle"], chosen)
+        .on_conflict_do_nothing(index_elements=[survey.alert.c[survey.key]])
     )
     if stored.rowcount != len(writing.rows.alerts):
         raise Overtaken
-    columns = [c for c in _histories.c if c.name != _ORDINAL]
+    if survey.history is None or histories is None:
+        return
+    columns = [c for c in histories.c if c.name != _ORDINAL]
     await connection.execute(
-        insert(history).from_select(
+        insert(survey.history).from_select(
             [*(c.name for c in columns), "batch"],
-            select(*columns, number).order_by(_histories.c[_ORDINAL]),
+            select(*columns, number).order_by(histories.c[_ORDINAL]),
         )
     )
 

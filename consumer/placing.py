@@ -4,12 +4,14 @@ import hashlib
 import zlib
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any
 
-from archive.packet import Message, Packet, decode
-from archive.tables import STAMPS
+from archive.survey import Message, Packet, Survey
 
-PARTS: Final = ("packet", *STAMPS)
+
+def parts_of(survey: Survey) -> tuple[str, ...]:
+    """What of a packet has a range of bytes."""
+    return "packet", *survey.stamps
 
 
 def damage_of(put: Any, size: int, data: bytes) -> str | None:
@@ -24,17 +26,14 @@ def damage_of(put: Any, size: int, data: bytes) -> str | None:
 
 
 def misplaced(
-    alerts: Sequence[Any], aside: Sequence[Any], data: bytes
+    survey: Survey | None, alerts: Sequence[Any], aside: Sequence[Any], data: bytes
 ) -> Iterator[tuple[str, str]]:
-    """Which row it is whose bytes are not its own, and what is wrong with them."""
-    read = lru_cache(maxsize=1)(decode)  # the records of one message are rows side by side
-    sound = []
-    for row in sorted(alerts, key=lambda row: row.packet_offset or 0):
-        faults = list(_wrong_alert(row, data, read))
-        yield from ((f"alert {row.candid}", fault) for fault in faults)
-        sound += [] if faults else [row]
-    for candid, stamp in _overlapping(sound):
-        yield f"alert {candid}", f"its {stamp} stamp lies where other bytes do"
+    """Which row it is whose bytes are not its own, and what is wrong with them.
+
+    Without a survey there are no alerts.
+    """
+    if survey is not None:
+        yield from _misplaced_alerts(survey, alerts, data)
     for row in aside:
         kept = _part(row, "packet", data)
         if kept is None or hashlib.sha256(kept).digest() != row.sha256:
@@ -42,16 +41,29 @@ def misplaced(
             yield place, "its bytes are others than those that came"
 
 
-def _wrong_alert(row: Any, data: bytes, read: Any) -> Iterator[str]:
+def _misplaced_alerts(
+    survey: Survey, alerts: Sequence[Any], data: bytes
+) -> Iterator[tuple[str, str]]:
+    read = lru_cache(maxsize=1)(survey.read)  # the records of one message are rows side by side
+    sound = []
+    for row in sorted(alerts, key=lambda row: row.packet_offset or 0):
+        faults = list(_wrong_alert(survey, row, data, read))
+        yield from ((f"alert {row.id}", fault) for fault in faults)
+        sound += [] if faults else [row]
+    for alert_id, stamp in _overlapping(survey, sound):
+        yield f"alert {alert_id}", f"its {stamp} stamp lies where other bytes do"
+
+
+def _wrong_alert(survey: Survey, row: Any, data: bytes, read: Any) -> Iterator[str]:
     packet = None
     if row.packet_offset is not None:
-        message: Message = read(_part(row, "packet", data) or b"")
-        mine = [p for p in message.packets if p.candid == row.candid]
+        message: Message[Any] = read(_part(row, "packet", data) or b"")
+        mine = [p for p in message.packets if p.id == row.id]
         packet = next((p for p in mine if p.payload_hash == row.payload_hash), None)
         if packet is None:
             yield "its bytes are another packet's"
             return
-    for n, stamp in enumerate(STAMPS):
+    for n, stamp in enumerate(survey.stamps):
         if getattr(row, f"{stamp}_offset") is not None and _part(row, stamp, data) is None:
             yield f"its {stamp} stamp lies beyond the end"
         elif packet is not None:
@@ -88,13 +100,13 @@ def _is_sound(stamp: bytes | None) -> bool:
     return unpacker.eof and not unpacker.unused_data
 
 
-def _overlapping(alerts: Sequence[Any]) -> Iterator[tuple[int, str]]:
+def _overlapping(survey: Survey, alerts: Sequence[Any]) -> Iterator[tuple[int, str]]:
     """Stamps of withheld packets that share bytes with something else in the bundle."""
     ranges = {
         (getattr(row, f"{part}_offset"), getattr(row, f"{part}_length")):
-            (row.packet_offset is None, row.candid, part)
+            (row.packet_offset is None, row.id, part)
         for row in alerts
-        for part in PARTS
+        for part in parts_of(survey)
         if getattr(row, f"{part}_offset") is not None
         and (part == "packet" or row.packet_offset is None)
     }  # fmt: skip
@@ -102,8 +114,8 @@ def _overlapping(alerts: Sequence[Any]) -> Iterator[tuple[int, str]]:
     before: tuple[bool, int, str] = (False, 0, "")
     for (offset, length), this in sorted(ranges.items()):
         if offset < end:
-            withheld, candid, part = this if this[0] else before
+            withheld, alert_id, part = this if this[0] else before
             if withheld:
-                yield candid, part
+                yield alert_id, part
         if offset + length > end:
             end, before = offset + length, this

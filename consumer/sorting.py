@@ -5,10 +5,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from archive.packet import Message, Packet
-from consumer.rows import PUBLIC, private_entries
+from archive.survey import Message, Packet
+from consumer.rows import Intake
 
 
 class Raw(NamedTuple):
@@ -36,9 +36,9 @@ class Sorted(NamedTuple):
     tally: dict[tuple[str, int], Counter[str]]
     """(source, partition) -> received, stored, duplicate, private, rejected."""
     new: list[tuple[int, Packet]]
-    """Public packets of unknown candid."""
+    """Public packets of unknown id."""
     conflicts: list[tuple[int, Packet]]
-    """Public packets with other content than the alert of the same candid."""
+    """Public packets with other content than the alert of the same id."""
     damaged: dict[tuple[str, bytes], tuple[int, str]]
     """Key of each unknown reject -> its message, and what is wrong."""
     withheld: set[int]
@@ -47,23 +47,27 @@ class Sorted(NamedTuple):
     """Keys of the rejects that a replay can read at last."""
 
 
-def public_candids(decoded: Sequence[Message]) -> list[int]:
-    """The candids to ask the archive for."""
-    return [p.candid for message in decoded for p in message.packets if _is_public(p)]
+def public_ids(intake: Intake, decoded: Sequence[Message[Any]]) -> list[int]:
+    """The ids of alerts to ask the archive for."""
+    is_public = intake.survey.is_public
+    return [p.id for message in decoded for p in message.packets if is_public(p)]
 
 
-def damaged_keys(messages: Sequence[Raw], decoded: Sequence[Message]) -> list[tuple[str, bytes]]:
+def damaged_keys(
+    messages: Sequence[Raw], decoded: Sequence[Message[Any]]
+) -> list[tuple[str, bytes]]:
     """The rejects to ask the archive for."""
     return [raw.key for raw, m in zip(messages, decoded, strict=True) if m.damage is not None]
 
 
 def sort(
+    intake: Intake,
     messages: Sequence[Raw],
-    decoded: Sequence[Message],
+    decoded: Sequence[Message[Any]],
     payloads: Mapping[int, bytes],
     rejects: AbstractSet[tuple[str, bytes]],
 ) -> Sorted:
-    """Sort a batch, given the payload hashes of its known candids and its known rejects.
+    """Sort a batch, given the payload hashes of its known ids and its known rejects.
 
     Of repeats within the batch the first wins.
     """
@@ -71,7 +75,7 @@ def sort(
     seen = dict(payloads)
     for i, (raw, message) in enumerate(zip(messages, decoded, strict=True)):
         tally = work.tally[raw.source, raw.partition]
-        tally.update(_outcomes(work, seen, i, message))
+        tally.update(_outcomes(intake, work, seen, i, message))
         if message.damage is not None:
             # The rest of its bytes could not be read, so nobody can call them public.
             work.withheld.add(i)
@@ -84,7 +88,10 @@ def sort(
 
 
 def sort_replay(
-    messages: Sequence[Raw], decoded: Sequence[Message], payloads: Mapping[int, bytes]
+    intake: Intake,
+    messages: Sequence[Raw],
+    decoded: Sequence[Message[Any]],
+    payloads: Mapping[int, bytes],
 ) -> Sorted:
     """The same for rejects that are tried again; those that are still damaged leave no trace.
 
@@ -96,23 +103,25 @@ def sort_replay(
     for i, (raw, message) in enumerate(zip(messages, decoded, strict=True)):
         if message.damage is None:
             tally = work.tally[raw.source, raw.partition]
-            tally.update(_outcomes(work, seen, i, message))
+            tally.update(_outcomes(intake, work, seen, i, message))
             tally["rejected"] -= 1
             tally["received"] += len(message.packets) - 1
             work.settled.append(raw.key)
     return work
 
 
-def _outcomes(work: Sorted, seen: dict[int, bytes], i: int, message: Message) -> Iterator[str]:
+def _outcomes(
+    intake: Intake, work: Sorted, seen: dict[int, bytes], i: int, message: Message[Any]
+) -> Iterator[str]:
     """The outcome of each packet of a message, put into its place in `work`."""
     for packet in message.packets:
-        if not _is_public(packet):
+        if not intake.survey.is_public(packet):
             work.withheld.add(i)
             yield "private"
             continue
-        if private_entries(packet):
+        if intake.private_entries(packet):
             work.withheld.add(i)
-        before = seen.setdefault(packet.candid, packet.payload_hash)
+        before = seen.setdefault(packet.id, packet.payload_hash)
         if before is packet.payload_hash:
             work.new.append((i, packet))
             yield "stored"
@@ -120,7 +129,3 @@ def _outcomes(work: Sorted, seen: dict[int, bytes], i: int, message: Message) ->
         if before != packet.payload_hash:
             work.conflicts.append((i, packet))
         yield "duplicate"
-
-
-def _is_public(packet: Packet) -> bool:
-    return bool(packet.candidate["programid"] == PUBLIC)

@@ -7,15 +7,17 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
-from sqlalchemy import Executable, Row, func, literal, select
+from sqlalchemy import Executable, Row, Select, func, literal, select
 from tqdm import tqdm
 
 from archive.database import is_passing
 from archive.errors import ObjectMissing, StoreUnavailable
-from archive.tables import alert, bundle, conflict, counter, reject
+from archive.survey import Survey
+from archive.surveys import SURVEYS
+from archive.tables import bundle, conflict, counter, reject
 from consumer.agreement import CHECKS
 from consumer.ingest import Archive
-from consumer.placing import PARTS, damage_of, misplaced
+from consumer.placing import damage_of, misplaced, parts_of
 
 log = logging.getLogger(__name__)
 
@@ -27,12 +29,8 @@ MOST_LISTED: Final = 100_000
 """Faults of one kind among the rows that are listed."""
 PAGE: Final = 100
 PROGRESS_S: Final = 60.0
-PREFIXES: Final = ("ztf/", "rejects/", "conflicts/")
-_COLUMNS: Final = (
-    alert.c.candid,
-    alert.c.payload_hash,
-    *(alert.c[f"{part}_{end}"] for part in PARTS for end in ("offset", "length")),
-)
+_ASIDE: Final = ("rejects", "conflicts")
+"""The prefixes of what is kept aside, of whichever survey."""
 T = TypeVar("T")
 Say = Callable[[str], object]
 Rows = Sequence[Row[Any]]
@@ -67,11 +65,13 @@ class Verdict(NamedTuple):
         return "\n".join(lines)
 
 
-async def verify(archive: Archive, say: Say = lambda _: None) -> Verdict:
+async def verify(
+    archive: Archive, say: Say = lambda _: None, surveys: Sequence[Survey] = SURVEYS
+) -> Verdict:
     """Look for every fault, and say each as it is found.
 
     The rows agree with each other (agreement.py); each bundle is there, as long as its row says,
-    and has its SHA-256; the range of each alert decodes to its candid and payload, its stamps are
+    and has its SHA-256; the range of each alert decodes to its id and payload, its stamps are
     those of its packet; the bytes of each reject and conflict have its SHA-256. One bundle at a
     time is in memory. A server that is away is waited for; then what it holds is unknown, not
     faulty. Raises what the database raises where it stays away.
@@ -79,10 +79,11 @@ async def verify(archive: Archive, say: Say = lambda _: None) -> Verdict:
     verdict = Verdict(Counter(), _Said(say, "fault"), _Said(say, "cannot say"), 0)
     ((as_of,),) = await _rows(archive, select(counter.c.batch))
     for check in CHECKS:
-        rows = await _rows(archive, check.statement(as_of).limit(MOST_LISTED))
+        rows = await _rows(archive, check.statement(surveys, as_of).limit(MOST_LISTED))
         verdict.faults.extend(check.text.format_map(row._mapping) for row in rows)
-    await _check_bundles(archive, as_of, verdict)
-    return verdict._replace(left=await _count_left(archive, verdict))
+    await _check_bundles(archive, surveys, as_of, verdict)
+    prefixes = (*(survey.name for survey in surveys), *_ASIDE)
+    return verdict._replace(left=await _count_left(archive, prefixes, verdict))
 
 
 class _Said(list[str]):
@@ -102,13 +103,15 @@ class _Said(list[str]):
             self.append(text)
 
 
-async def _check_bundles(archive: Archive, as_of: int, verdict: Verdict) -> None:
+async def _check_bundles(
+    archive: Archive, surveys: Sequence[Survey], as_of: int, verdict: Verdict
+) -> None:
     ours = bundle.c.batch <= as_of
     sums = select(func.count().label("n"), func.sum(bundle.c.size).label("size")).where(ours)
     (all_,) = await _rows(archive, sums)
     silent, seen, told = 0, 0, time.monotonic()
     with tqdm(total=int(all_.size or 0), unit="B", unit_scale=True, disable=None) as bar:
-        async for held in _bundles(archive, as_of):
+        async for held in _bundles(archive, surveys, as_of):
             # Once it was waited for in vain, the next is asked for without a wait.
             pauses = () if silent else PAUSES_S
             answered = await _check_bundle(archive, held, verdict, pauses)
@@ -127,16 +130,17 @@ class _Held(NamedTuple):
     """A bundle's row, and the rows that point to it."""
 
     put: Row[Any]
+    survey: Survey | None
+    """None where it holds what is kept aside."""
     alerts: Rows
     aside: Rows
     """Rejects and conflicts."""
 
 
-async def _bundles(archive: Archive, as_of: int) -> AsyncIterator[_Held]:
-    """Each bundle in its order."""
-    joined = select(bundle.c.id).join(alert, alert.c.bundle == bundle.c.id)
-    others = joined.where(alert.c.batch != bundle.c.batch).distinct()
-    elsewhere = {row.id for row in await _rows(archive, others)}
+async def _bundles(archive: Archive, surveys: Sequence[Survey], as_of: int) -> AsyncIterator[_Held]:
+    """Each bundle in its order; whose it is its key tells."""
+    elsewhere = {row.id for s in surveys for row in await _rows(archive, _of_other_batches(s))}
+    by_name = {survey.name: survey for survey in surveys}
     after = 0
     while True:
         ours = (bundle.c.id > after) & (bundle.c.batch <= as_of)
@@ -146,12 +150,28 @@ async def _bundles(archive: Archive, as_of: int) -> AsyncIterator[_Held]:
         after = page[-1].id
         aside = await _aside(archive, [put.id for put in page])
         for put in page:
-            mine = alert.c.bundle == put.id
-            if put.id not in elsewhere:
-                # There is an index on the batch, and none on the bundle.
-                mine &= alert.c.batch == put.batch
-            alerts = await _rows(archive, select(*_COLUMNS).where(mine))
-            yield _Held(put, alerts, aside[put.id])
+            survey = by_name.get(put.key.partition("/")[0])
+            alerts: Rows = []
+            if survey is not None:
+                wanted = _alerts_in(survey, put, of_its_batch=put.id not in elsewhere)
+                alerts = await _rows(archive, wanted)
+            yield _Held(put, survey, alerts, aside[put.id])
+
+
+def _of_other_batches(survey: Survey) -> Select[Any]:
+    """The bundles that hold alerts of another batch than their own."""
+    c = survey.alert.c
+    joined = select(bundle.c.id).join(survey.alert, c.bundle == bundle.c.id)
+    return joined.where(c.batch != bundle.c.batch).distinct()
+
+
+def _alerts_in(survey: Survey, put: Row[Any], of_its_batch: bool) -> Select[Any]:
+    """The alerts in a bundle: id, payload_hash, and the ranges of bytes."""
+    c = survey.alert.c
+    ranges = (c[f"{part}_{end}"] for part in parts_of(survey) for end in ("offset", "length"))
+    wanted = select(c[survey.key].label("id"), c.payload_hash, *ranges).where(c.bundle == put.id)
+    # There is an index on the batch, and none on the bundle.
+    return wanted.where(c.batch == put.batch) if of_its_batch else wanted
 
 
 async def _aside(archive: Archive, bundles: Sequence[int]) -> Mapping[int, Rows]:
@@ -169,7 +189,7 @@ async def _aside(archive: Archive, bundles: Sequence[int]) -> Mapping[int, Rows]
 
 async def _check_bundle(archive: Archive, held: _Held, verdict: Verdict, pauses: Pauses) -> bool:
     """Check a bundle and what is in it; False where the store does not give it."""
-    put, alerts, aside = held
+    put, survey, alerts, aside = held
     name, holds = f"bundle {put.id}, {put.key}", len(alerts) + len(aside)
     try:
         size, data = await _patiently(lambda: archive.store.get_whole(put.key, put.size), pauses)
@@ -181,7 +201,7 @@ async def _check_bundle(archive: Archive, held: _Held, verdict: Verdict, pauses:
         return False
     verdict.checked.update(["bundles", *(f"{row.kind}s" for row in aside)])
     verdict.checked["alerts"] += len(alerts)
-    wrong = list(misplaced(alerts, aside, data))
+    wrong = list(misplaced(survey, alerts, aside, data))
     damage = damage_of(put, size, data)
     if damage is None:
         verdict.faults.extend(f"{whose}: {what}" for whose, what in wrong)
@@ -191,12 +211,12 @@ async def _check_bundle(archive: Archive, held: _Held, verdict: Verdict, pauses:
     return True
 
 
-async def _count_left(archive: Archive, verdict: Verdict) -> int:
+async def _count_left(archive: Archive, prefixes: Sequence[str], verdict: Verdict) -> int:
     """How many objects no bundle speaks of."""
     left = 0
     try:
-        for prefix in PREFIXES:
-            async for page in archive.store.pages(prefix):
+        for prefix in prefixes:
+            async for page in archive.store.pages(f"{prefix}/"):
                 keys = {key for key, _ in page}
                 known = select(bundle.c.key).where(bundle.c.key.in_(keys))
                 left += len(keys) - len(await _rows(archive, known))

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Literal, NamedTuple
 
+from archive.survey import Survey
 from consumer.bundles import Bundle
 from consumer.positions import Incarnation, Partition
 from consumer.rows import Rows
@@ -60,6 +61,7 @@ class Aside(NamedTuple):
 class Writing(NamedTuple):
     """All that one batch writes."""
 
+    survey: Survey
     rows: Rows
     bundle: PutBundle | None
     ledger: Sequence[LedgerRow]

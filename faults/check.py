@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from archive.errors import StoreUnavailable
-from archive.tables import STAMPS, alert, bundle, conflict, ledger, position, reject
+from archive.surveys.ztf.tables import STAMPS, alert
+from archive.tables import bundle, conflict, ledger, position, reject
 from consumer.ingest import Archive
 from faults.feed import Expected, Place
 from tests.consumer.archives import contents, rows_of

@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from archive.packet import decode
+from archive.surveys.ztf.packet import decode
 from archive.tables import bundle
 from consumer.ingest import Archive, Batch, ingest
 from consumer.positions import Incarnation
@@ -68,7 +68,7 @@ def test_two_readers_agree_on_the_feed() -> None:
     kinds = set()
     for message in FEED.messages:
         told, (packets, damage, _) = FEED.expected[sha256(message).digest()], decode(message)
-        public = [p.candid for p in packets if p.candidate["programid"] == 1]
+        public = [p.id for p in packets if p.fields["programid"] == 1]
         assert list(told.public) == public
         assert (told.private, told.damaged) == (len(packets) - len(public), damage is not None)
         kinds.add((min(told.packets, 2), bool(told.private), told.damaged, told.withheld))

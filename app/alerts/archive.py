@@ -23,6 +23,7 @@ _AT_PRIMARY: Final = 5
 """Connections to the primary, beside replicas."""
 _LEAST_S: Final = 1.0
 """What a statement that has waited has at least: to begin it for less would be in vain."""
+_LET_GO_S: Final = 0.5
 PATIENCE_S: Final = 60.0
 """How long what has begun may wait for its next part, as its client cannot be told to come back."""
 
@@ -108,6 +109,24 @@ async def _connection(engine: AsyncEngine) -> AsyncIterator[tuple[Driver, dict[s
             # The server ended the connection just when the statement was sent.
             await connection.invalidate()
             raise asyncpg.InterfaceError(str(error)) from error
+        except (asyncio.CancelledError, TooDear):
+            if not await _has_let_go(raw.driver_connection):
+                await connection.invalidate()
+            raise
+
+
+async def _has_let_go(driver: Driver) -> bool:
+    """Whether a connection on which a statement was given up holds nothing any more.
+
+    asyncpg (0.32) sends Parse and Flush, and in its next step Bind and Sync. Given up in between, a
+    statement keeps its locks until the connection is used again, and no migration gets past them.
+    """
+    try:
+        async with asyncio.timeout(_LET_GO_S):
+            await driver.execute("SELECT 1")
+    except DATABASE_ERRORS:
+        return False
+    return True
 
 
 async def _has_come_to(as_of: int | None, driver: Driver, known: dict[str, Any]) -> bool:

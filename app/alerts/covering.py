@@ -19,7 +19,7 @@ from sqlalchemy import (
     true,
 )
 
-from archive.tables import alert
+from archive.surveys.ztf.tables import alert
 
 COVERED: Final = ("jd", "candid", "ra", "dec", "batch")
 """Columns of the index alert_sky: filters on them are applied before the row itself is fetched."""

@@ -17,7 +17,7 @@ from app.answers.tabular import AS_TEXT, Values, json_items, shortest_floats
 from app.search.selection import ALERT_COLUMNS, ALERT_KEYS, ALERT_LINKS, HAS
 from archive import times
 from archive.columns import TEXT, Column
-from archive.tables import STAMPS
+from archive.surveys.ztf.tables import STAMPS
 
 _SOURCE: Final = (*PLAIN, *REALS, "mjd", "time", "links")
 _IN_ORDER: Final = itemgetter(*(_SOURCE.index(name) for name in ALERT_KEYS))

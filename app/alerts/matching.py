@@ -26,8 +26,10 @@ from app.alerts.ordering import is_beyond, order_of
 from app.alerts.statements import Statement, compile_statement
 from app.search.filters import Filter
 from app.search.search import Sort
-from archive.columns import CANDIDATE, Kind
-from archive.tables import STAMPS, alert, counter
+from archive.columns import Kind
+from archive.surveys.ztf.columns import CANDIDATE
+from archive.surveys.ztf.tables import STAMPS, alert
+from archive.tables import counter
 
 # The columns of an alert's answer, REAL ones last: items.py prints those as float32.
 _FIRST: Final = (

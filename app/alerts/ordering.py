@@ -16,8 +16,8 @@ from sqlalchemy import (
 
 from app.search.filters import FIELDS
 from app.search.search import Sort
-from archive.columns import SENTINELS
-from archive.tables import alert
+from archive.surveys.ztf.columns import SENTINELS
+from archive.surveys.ztf.tables import alert
 
 EMPTY_TEXTS: Final = ("publisher", "rbversion", "drbversion")
 """Texts that MARS held as empty, not null, where the packet had none."""

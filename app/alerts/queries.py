@@ -27,7 +27,8 @@ from app.alerts.statements import Statement, compile_statement
 from app.errors import NotFound
 from archive import times
 from archive.database import check_schema
-from archive.tables import DETECTION, LIMIT, STAMPS, alert, bundle, counter, history, ledger
+from archive.surveys.ztf.tables import DETECTION, LIMIT, STAMPS, alert, history
+from archive.tables import bundle, counter, ledger
 
 _SEEN: Final = bindparam("as_of", type_=BigInteger())
 _STORED: Final = compile_statement(

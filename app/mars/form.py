@@ -23,7 +23,7 @@ from app.search.regions import MIN_RADIUS, Cone, Named
 from app.search.search import Search, Sort
 from app.search.values import read_number, read_text
 from archive import times
-from archive.columns import CANDIDATE, DERIVED, NONE, SENTINELS
+from archive.surveys.ztf.columns import CANDIDATE, DERIVED, NONE, SENTINELS
 
 PAGE_SIZE: Final = 100
 MAX_RADIUS: Final = 180.0

@@ -16,8 +16,8 @@ from app.alerts.matching import KEPT, LEGACY, PLAIN, REALS
 from app.alerts.ordering import EMPTY_TEXTS
 from app.objects.lightcurve import latest
 from archive import times
-from archive.columns import CANDIDATE, NONE, SENTINELS
-from archive.tables import FILTER_OF_FID
+from archive.surveys.ztf.columns import CANDIDATE, NONE, SENTINELS
+from archive.surveys.ztf.tables import FILTER_OF_FID
 
 Alert = dict[str, Any]
 

@@ -20,7 +20,7 @@ from app.mars.form import PAGE_SIZE, Form
 from app.mars.placing import advise_on_timeout
 from app.search.cursor import Cursor
 from app.search.search import Search
-from archive.tables import alert
+from archive.surveys.ztf.tables import alert
 
 MOST_OF_CLIENT: Final = 50
 """Pages remembered of one client: it needs one for each search through which it walks."""

@@ -39,7 +39,8 @@ from app.search.filters import Filter
 from app.search.regions import Cone
 from app.search.search import Search
 from app.search.selection import columns_of
-from archive.tables import alert, counter
+from archive.surveys.ztf.tables import alert
+from archive.tables import counter
 
 CHUNK: Final = 300
 """Most positions that one statement answers."""

@@ -14,7 +14,8 @@ from app.errors import NotFound
 from app.search.examples import NIGHT
 from archive import times
 from archive.columns import INTEGER, TEXT, Column
-from archive.tables import alert, ledger
+from archive.surveys.ztf.tables import alert
+from archive.tables import ledger
 
 Item = dict[str, Any]
 DEFAULT_LIMIT: Final = 100

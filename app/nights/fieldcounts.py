@@ -38,7 +38,7 @@ from app.errors import TooDear
 from app.nights.days import Item, begin_of, compact_date
 from app.search.sphere import direction_of
 from archive.columns import DOUBLE, INTEGER, REAL, TEXT, Column, Kind
-from archive.tables import FILTER_OF_FID, alert
+from archive.surveys.ztf.tables import FILTER_OF_FID, alert
 
 MOST: Final = 12
 """Nights kept, each of some 3 MB; the one unused for longest is forgotten first."""

@@ -38,7 +38,8 @@ from app.objects.summaries import Item, object_items
 from app.search.regions import Cone
 from app.search.search import MAX_LIMIT, Search, Sort
 from app.search.sphere import separation_arcsec
-from archive.tables import alert, counter
+from archive.surveys.ztf.tables import alert
+from archive.tables import counter
 
 BY_NAME: Final = Sort("object_id", descending=False)
 FEW_SUMMED: Final = 100

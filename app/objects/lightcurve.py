@@ -23,7 +23,7 @@ import asyncpg
 from app.alerts.items import utc_texts
 from app.answers.tabular import shortest_floats
 from archive import times
-from archive.tables import FILTER_OF_FID, HISTORIES
+from archive.surveys.ztf.tables import FILTER_OF_FID, HISTORIES
 
 Row = Mapping[str, Any] | asyncpg.Record
 Point = dict[str, Any]

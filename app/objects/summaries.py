@@ -12,7 +12,7 @@ from app.alerts.items import quote_object_id, utc_text
 from app.answers.tabular import shortest_floats
 from app.search.sphere import direction_of
 from archive.columns import Column, Kind
-from archive.tables import FILTER_OF_FID
+from archive.surveys.ztf.tables import FILTER_OF_FID
 
 Item = dict[str, Any]
 _ARCSEC: Final = 3600.0

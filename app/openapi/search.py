@@ -10,7 +10,7 @@ from app.search.filters import FILTERS, NAMED, OPERATORS, Filter
 from app.search.regions import MAX_ACROSS, MAX_VERTICES, RADIUS_FORM
 from app.search.search import COUNTS, DEFAULT_LIMIT, MAX_EXPORT, MAX_LIMIT
 from app.search.values import MOMENT, NUMBER
-from archive.tables import FILTER_OF_FID
+from archive.surveys.ztf.tables import FILTER_OF_FID
 
 Json = dict[str, Any]
 

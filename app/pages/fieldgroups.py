@@ -3,7 +3,7 @@
 from typing import Final, NamedTuple
 
 from app.alerts.models import Alert
-from archive.columns import CANDIDATE, DERIVED
+from archive.surveys.ztf.columns import CANDIDATE, DERIVED
 
 
 class Field(NamedTuple):

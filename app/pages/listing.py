@@ -14,7 +14,7 @@ from app.mars.form import FORM, GROUPS, Entry
 from app.pages.html import format_fixed
 from app.search.values import MAX_TEXT
 from archive import times
-from archive.tables import FILTER_OF_FID
+from archive.surveys.ztf.tables import FILTER_OF_FID
 
 Parameters = Mapping[str, str]
 """The known parameters of a request that are not blank, in the form's order."""

@@ -13,7 +13,8 @@ from app.pages.html import redirect_to_slash, render
 from app.pages.listing import SYMBOLS, meaning
 from app.routes.dependencies import SettingsDependency
 from app.search.filters import FILTERS
-from archive.columns import CANDIDATE, DERIVED, Column, Kind
+from archive.columns import Column, Kind
+from archive.surveys.ztf.columns import CANDIDATE, DERIVED
 
 router = APIRouter(include_in_schema=False)
 

@@ -38,8 +38,9 @@ from app.search.values import (
     read_text,
     read_truth,
 )
-from archive.columns import CANDIDATE, DERIVED, Column, Kind
-from archive.tables import alert
+from archive.columns import Column, Kind
+from archive.surveys.ztf.columns import CANDIDATE, DERIVED
+from archive.surveys.ztf.tables import alert
 
 MAX_LIST: Final = 1000
 

@@ -5,8 +5,9 @@ from typing import Final
 
 from app.search.values import read_text
 from app.spelling import Unknown
-from archive.columns import CANDIDATE, COMPUTED, DERIVED, TEXT, Column
-from archive.tables import STAMPS
+from archive.columns import COMPUTED, TEXT, Column
+from archive.surveys.ztf.columns import CANDIDATE, DERIVED
+from archive.surveys.ztf.tables import STAMPS
 
 _HEAD: Final = (
     *("candid", "object_id", "batch", "jd", "mjd", "time", "filter", "ra", "dec", "l", "b"),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from archive import times
-from archive.tables import FILTER_OF_FID
+from archive.surveys.ztf.tables import FILTER_OF_FID
 
 Value = float | int | str | bool
 Parse = Callable[[str], Value]

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any, Final
 
 from archive.objects import ObjectStore
-from archive.tables import STAMPS
+from archive.surveys.ztf.tables import STAMPS
 
 AT_ONCE: Final = 8
 

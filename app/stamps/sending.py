@@ -15,7 +15,7 @@ from app.stamps.astrometry import WCS, PixelPlace, with_wcs
 from app.stamps.options import Look
 from app.stamps.pictures import GZIP_MAGIC, RENDERER, draw_stamp, expand_fits
 from archive.objects import ObjectStore
-from archive.tables import STAMPS
+from archive.surveys.ztf.tables import STAMPS
 
 FITS: Final = "application/fits"
 GZIP: Final = "application/gzip"

@@ -12,7 +12,7 @@ from app.stamps.colormaps import INK, MISSING, PAPER
 from app.stamps.options import StripLook
 from app.stamps.pictures import Levels, find_levels, scale_pixels, write_png
 from archive import times
-from archive.tables import STAMPS
+from archive.surveys.ztf.tables import STAMPS
 
 STRIP: Final = "1"
 """Part of a strip's ETag, beside the renderer's: to be raised when its layout changes."""

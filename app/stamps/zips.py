@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from app.stamps.fetching import Stamps
 from archive import times
-from archive.tables import STAMPS
+from archive.surveys.ztf.tables import STAMPS
 
 ZIP: Final = "1"
 """Part of a file's ETag: to be raised when the same stamps give another file."""

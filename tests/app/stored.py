@@ -19,7 +19,8 @@ from sqlalchemy.dialects.postgresql import JSONB, dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from archive.tables import STAMPS, alert, bundle, counter, history
+from archive.surveys.ztf.tables import STAMPS, alert, history
+from archive.tables import bundle, counter
 
 Row = dict[str, Any]
 _DIALECT: Final = dialect()  # type: ignore[no-untyped-call]

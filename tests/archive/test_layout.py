@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from archive.columns import CANDIDATE
 from archive.errors import DamagedPacket, RefusedPacket
-from archive.layout import EARLIER, FORCED_ENTRY, MAX_SCHEMA, STAMP_FIELDS, layout_of
-from archive.packet import Packet, decode
+from archive.surveys.ztf.columns import CANDIDATE
+from archive.surveys.ztf.layout import EARLIER, FORCED_ENTRY, MAX_SCHEMA, STAMP_FIELDS, layout_of
+from archive.surveys.ztf.packet import Packet, decode
 from dev.simulator import schema
 from tests.mutations import container
 from tests.packets import Record, alert, detection, forced, limit
@@ -160,16 +160,16 @@ def test_another_spelling_of_a_type_reads_the_same(path: str, kind: Any) -> None
     before, after = read({}), read({path: kind})
     named = {"prv_candidates": "earlier", "fp_hists": "forced"}
     holder = path.partition(".")[0]
-    assert getattr(after, named.get(holder, "candidate")) == getattr(
-        before, named.get(holder, "candidate")
+    assert getattr(after, named.get(holder, "fields")) == getattr(
+        before, named.get(holder, "fields")
     )
-    assert (after.object_id, after.candid) == (before.object_id, before.candid)
+    assert (after.object_id, after.id) == (before.object_id, before.id)
 
 
 def test_integers_are_read_where_floats_are_stored() -> None:
     packet = read({"candidate.scorr": "long", "candidate.rb": "int"}, candidate={"scorr": 2**62})
-    assert packet.candidate["scorr"] == 2**62
-    assert type(packet.candidate["rb"]) is int
+    assert packet.fields["scorr"] == 2**62
+    assert type(packet.fields["rb"]) is int
 
 
 @pytest.mark.parametrize("value", [2**31, -(2**31) - 1])
@@ -178,7 +178,7 @@ def test_a_long_is_read_as_far_as_its_column_holds_it(path: str, value: int) -> 
     name = path.rpartition(".")[2]
     assert reason({path: "long"}, candidate={name: value}).startswith(f"{path} = {value} is not in")
     largest = 2**31 - 1 if value > 0 else -(2**31)
-    assert read({path: "long"}, candidate={name: largest}).candidate[name] == largest
+    assert read({path: "long"}, candidate={name: largest}).fields[name] == largest
 
 
 def test_a_long_in_a_history_is_read_as_far_as_its_column_holds_it() -> None:

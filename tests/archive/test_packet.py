@@ -11,19 +11,19 @@ import fastavro
 import numpy as np
 import pytest
 
-from archive import packet as packet_module
 from archive.errors import LONGEST_REASON, DamagedPacket
-from archive.layout import EARLIER, FORCED_ENTRY
-from archive.packet import MAX_EXTRA, Packet, decode, packets_of
-from archive.tables import STAMPS
+from archive.surveys.ztf import packet as packet_module
+from archive.surveys.ztf.layout import EARLIER, FORCED_ENTRY
+from archive.surveys.ztf.packet import MAX_EXTRA, Packet, decode, packets_of
+from archive.surveys.ztf.tables import STAMPS
 from dev.simulator import ocf, schema
 from tests.packets import alert, detection, forced, limit, packet
 
 
 def assert_same(ours: Packet, record: dict[str, Any], message: bytes) -> None:
     """A packet equals the record that fastavro reads, field by field."""
-    assert (ours.object_id, ours.candid) == (record["objectId"], record["candid"])
-    assert ours.candidate == record["candidate"]
+    assert (ours.object_id, ours.id) == (record["objectId"], record["candid"])
+    assert ours.fields == record["candidate"]
     assert ours.schemavsn == record.get("schemavsn")
     earlier = record["prv_candidates"] or []
     if earlier and "candid" not in earlier[0]:
@@ -77,7 +77,7 @@ def test_codecs_and_several_records(codec: Any, records: int) -> None:
     message = packet(codec=codec, records=records, **history())
     got = decode(message)
     assert got.damage is None
-    assert len({p.candid for p in got.packets}) == records
+    assert len({p.id for p in got.packets}) == records
     for ours, record in zip(got.packets, fastavro.reader(io.BytesIO(message)), strict=True):
         assert isinstance(record, dict)
         assert_same(ours, record, message if codec == "null" else ours.body)
@@ -178,7 +178,7 @@ def test_an_unknown_field_is_kept_as_json() -> None:
         "alert": {"alertId": "AP8="},
         "candidate": {"novelty": 0.5, "model": "v\ufffdx", "tags": ["a", "b"]},
     }
-    assert "novelty" not in got.packets[0].candidate
+    assert "novelty" not in got.packets[0].fields
 
 
 def test_a_type_that_fits_no_column_is_refused_by_name() -> None:
@@ -227,7 +227,7 @@ def test_values_of_the_alert_itself_are_refused_by_name(name: str) -> None:
 )
 def test_a_whole_turn_is_no_turn(ra: float, stored: float) -> None:
     (got,) = decode(packet(ra=ra)).packets
-    assert repr(got.candidate["ra"]) == repr(stored)
+    assert repr(got.fields["ra"]) == repr(stored)
 
 
 def test_every_value_of_every_number_is_kept_as_it_came() -> None:
@@ -237,7 +237,7 @@ def test_every_value_of_every_number_is_kept_as_it_came() -> None:
         history = [detection(jd=value, candid=1, magpsf=value), limit(jd=value, pid=1, fid=9)]
         got = decode(packet(magpsf=value, rb=value, scorr=value, prv_candidates=history))
         assert got.damage is None
-        assert repr(got.packets[0].candidate["rb"]) == repr(float(np.float32(value)))
+        assert repr(got.packets[0].fields["rb"]) == repr(float(np.float32(value)))
 
 
 def test_a_text_without_a_nul_is_kept_as_it_is() -> None:

@@ -4,7 +4,8 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from archive.tables import STAMPS, alert, bundle, history, ledger
+from archive.surveys.ztf.tables import STAMPS, alert, history
+from archive.tables import bundle, ledger
 from consumer.ingest import Archive
 
 # DATA: "the same rows" after a crash means all but these.

@@ -5,7 +5,8 @@ import os
 import signal
 from pathlib import Path
 
-from archive.tables import alert, bundle, ledger, reject
+from archive.surveys.ztf.tables import alert
+from archive.tables import bundle, ledger, reject
 from consumer.backfill import Account, backfill, summary, total_of
 from consumer.files import Remark
 from consumer.ingest import Archive

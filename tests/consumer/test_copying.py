@@ -7,12 +7,13 @@ import asyncpg
 import numpy as np
 from sqlalchemy import REAL
 
-from archive.packet import decode
-from archive.tables import HISTORIES
+from archive.surveys.ztf.packet import decode
+from archive.surveys.ztf.tables import HISTORIES
 from consumer.copying import copy_of, history_columns
 from consumer.ingest import Archive, Batch, ingest
 from consumer.rows import make_rows
 from consumer.sorting import Raw
+from consumer.surveys.ztf import ZTF_INTAKE
 from tests.archive.test_layout import written
 from tests.conftest import Place, url_of
 from tests.consumer.test_ingest import FIRST, NIGHT
@@ -57,12 +58,12 @@ async def test_what_is_copied_is_what_is_read(archive: Archive, place: Place) ->
     raws = [Raw("t", 0, n, "", NIGHT, data) for n, data in enumerate(MESSAGES)]
     await ingest(archive, "backfill", Batch(raws))
     packets = [p for m in MESSAGES for p in decode(m).packets]
-    made = make_rows(packets, [NOWHERE] * len(packets)).histories
+    made = make_rows(ZTF_INTAKE, packets, [NOWHERE] * len(packets)).histories
     connection = await asyncpg.connect(url_of("reader", place.database).replace("+asyncpg", ""))
     rows = await connection.fetch("SELECT * FROM history ORDER BY candid")
     told = await connection.fetchval("SELECT json_agg(history ORDER BY candid) FROM history")
     await connection.close()
-    assert [row["candid"] for row in rows] == [p.candid for p in packets]
+    assert [row["candid"] for row in rows] == [p.id for p in packets]
     names = {f"{kind}_{field}" for kind, fields in HISTORIES.items() for field in fields}
     assert made.columns.keys() == names
     for n, row in enumerate(rows):
@@ -82,6 +83,6 @@ async def test_what_is_copied_is_what_is_read(archive: Archive, place: Place) ->
 
 
 def test_no_packets_make_an_empty_copy() -> None:
-    empty = make_rows([], []).histories
-    assert history_columns(empty) == ["ordinal", "candid"]
+    empty = make_rows(ZTF_INTAKE, [], []).histories
+    assert history_columns(empty, "candid") == ["ordinal", "candid"]
     assert copy_of(empty)[-2:] == b"\xff\xff"

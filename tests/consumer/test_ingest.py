@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import random
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from archive.columns import SENTINELS
 from archive.errors import StalePosition, StoreUnavailable
 from archive.objects import ObjectStore
-from archive.packet import decode
-from archive.tables import alert, bundle, conflict, history, ledger, position, reject, replayed
+from archive.surveys.ztf import ZTF
+from archive.surveys.ztf.columns import SENTINELS
+from archive.surveys.ztf.packet import decode
+from archive.surveys.ztf.tables import alert, history
+from archive.tables import bundle, conflict, ledger, position, reject, replayed
 from consumer import ingest as ingest_module
 from consumer.ingest import Archive, Batch, ingest, ingest_each
 from consumer.inserts import write
@@ -193,15 +196,12 @@ async def test_sound_packets_before_the_damage_are_stored(archive: Archive) -> N
     assert await sums(archive) == summed(received=2, stored=1, rejected=1)
 
 
-async def test_replay_settles_what_can_be_read_now(
-    archive: Archive, place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_replay_settles_what_can_be_read_now(archive: Archive, place: Place) -> None:
     """A decoder that reads too little is what an old version was to a new schema."""
     good, bad = packet(candid=FIRST), packet(candid=FIRST + 1)[:-1]
-    with monkeypatch.context() as old:
-        refusal = decode(b"x" * 3_000_000)
-        old.setattr(ingest_module, "decode", lambda data: refusal)
-        await take(archive, good, bad)
+    refusal = decode(b"x" * 3_000_000)
+    old = replace(archive.intake, survey=replace(ZTF, read=lambda _: refusal))
+    await take(archive._replace(intake=old), good, bad)
     assert await sums(archive) == summed(received=2, rejected=2)
     totals = await replay(archive, place.settings("writer"))
     assert (totals["tried"], totals["stored"], totals["rejected"]) == (2, 1, -1)

@@ -7,7 +7,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from archive.tables import alert, bundle, conflict, history, position, reject
+from archive.surveys.ztf.tables import alert, history
+from archive.tables import bundle, conflict, position, reject
 from consumer import metrics
 from consumer.breaker import Breaker, Held, release
 from consumer.ingest import Archive, Batch, Outcome, ingest

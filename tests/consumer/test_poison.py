@@ -8,13 +8,16 @@ import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import select
 
-from archive.columns import CANDIDATE, Kind
-from archive.packet import decode, packets_of
-from archive.tables import alert, history, reject
+from archive.columns import Kind
+from archive.surveys.ztf.columns import CANDIDATE
+from archive.surveys.ztf.packet import decode, packets_of
+from archive.surveys.ztf.tables import alert, history
+from archive.tables import reject
 from consumer.copying import copy_of
 from consumer.ingest import Archive, Batch, ingest
 from consumer.rows import make_rows
 from consumer.sorting import Raw
+from consumer.surveys.ztf import ZTF_INTAKE
 from tests.consumer.archives import rows_of, summed, sums
 from tests.consumer.test_ingest import FIRST, NIGHT
 from tests.consumer.test_rows import NOWHERE
@@ -91,7 +94,7 @@ def test_what_fits_no_column_is_refused_by_name(name: str, messages: dict[str, b
 @pytest.mark.parametrize("name", sorted(STORED))
 def test_what_is_bearable_becomes_a_row(name: str, messages: dict[str, bytes]) -> None:
     packets = list(packets_of(messages[name]))
-    rows = make_rows(packets, [NOWHERE])
+    rows = make_rows(ZTF_INTAKE, packets, [NOWHERE])
     assert (len(packets), len(rows.alerts)) == (1, 1)
     assert copy_of(rows.histories)
 
@@ -112,7 +115,7 @@ async def test_all_in_one_batch_between_two_sound_packets(
     wrong = [
         name
         for name, is_right in STORED.items()
-        if not is_right(rows[decode(messages[name]).packets[0].candid])
+        if not is_right(rows[decode(messages[name]).packets[0].id])
     ]
     assert wrong == []
     assert {names[r.position - 1]: r.reason for r in await rows_of(archive, reject)} == REFUSED

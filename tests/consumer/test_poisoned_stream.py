@@ -8,7 +8,7 @@ import httpx
 import orjson
 import pytest
 
-from archive.packet import decode
+from archive.surveys.ztf.packet import decode
 from archive.tables import position, reject
 from consumer.ingest import Archive
 from consumer.verify import verify
@@ -78,7 +78,7 @@ async def test_every_poison_between_two_sound_packets(
         around = [sound(n), sound(n + 1)] + [messages[2 * n + 1]] * (file.stem in STORED)
         for message in around:
             (alert,) = decode(message).packets
-            answer = await client.get(f"/api/v1/alerts/{alert.candid}")
+            answer = await client.get(f"/api/v1/alerts/{alert.id}")
             assert answer.status_code == 200, file.stem
             strict(answer.content)
 
@@ -97,7 +97,7 @@ async def test_a_thousand_changed_schemas_hold_nothing_up(
     assert totals["stored"] > MUTANTS // 4
     for n in (0, 1, MUTANTS // EACH, 100_000):
         (alert,) = decode(sound(n)).packets
-        assert (await client.get(f"/api/v1/alerts/{alert.candid}")).status_code == 200
+        assert (await client.get(f"/api/v1/alerts/{alert.id}")).status_code == 200
     page = await client.get("/api/v1/alerts", params={"limit": 1000})
     assert page.status_code == 200
     strict(page.content)

@@ -9,15 +9,15 @@ import pytest
 from astropy import units
 from astropy.coordinates import SkyCoord
 
-from archive.packet import decode
+from archive.surveys.ztf import ZTF
+from archive.surveys.ztf.packet import decode
 from consumer.rows import (
-    ALERT_COLUMNS,
     Joined,
     Place,
+    alert_columns,
     make_rows,
-    private_entries,
-    undated_entries,
 )
+from consumer.surveys.ztf import ZTF_INTAKE, private_entries, undated_entries
 from tests.archive.test_layout import written
 from tests.packets import detection, forced, limit, packet
 
@@ -34,9 +34,9 @@ def entries(joined: Joined, n: int) -> list[Any]:
 def rows(*messages: bytes) -> list[dict[str, Any]]:
     """Alert and history of each packet as one dict."""
     packets = [p for m in messages for p in decode(m).packets]
-    made = make_rows(packets, [NOWHERE] * len(packets))
+    made = make_rows(ZTF_INTAKE, packets, [NOWHERE] * len(packets))
     return [
-        dict(zip(ALERT_COLUMNS, a, strict=True))
+        dict(zip(alert_columns(ZTF), a, strict=True))
         | {name: entries(joined, n) for name, joined in made.histories.columns.items()}
         for n, a in enumerate(made.alerts)
     ]

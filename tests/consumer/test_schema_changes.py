@@ -3,12 +3,14 @@
 import re
 
 from archive.errors import DamagedPacket, RefusedPacket
-from archive.packet import Packet, decode, packets_of
-from archive.tables import alert, history, reject
+from archive.surveys.ztf.packet import PUBLIC, Packet, decode, packets_of
+from archive.surveys.ztf.tables import alert, history
+from archive.tables import reject
 from consumer.copying import copy_of
 from consumer.ingest import Archive, Batch, ingest
-from consumer.rows import PUBLIC, make_rows
+from consumer.rows import make_rows
 from consumer.sorting import Raw
+from consumer.surveys.ztf import ZTF_INTAKE
 from tests.consumer.archives import rows_of, sums
 from tests.consumer.test_ingest import NIGHT
 from tests.consumer.test_rows import NOWHERE
@@ -39,8 +41,8 @@ def test_a_thousand_changed_schemas_are_read_or_refused_by_the_fields_name() -> 
         told = reason is None or any(names(field, str(reason)) for field in fields)
         assert told, (seed, fields, reason)
     assert len(read) == MUTATIONS - refused
-    rows = make_rows(read, [NOWHERE] * len(read))
-    assert len(rows.alerts) == len(rows.histories.candids) == len(read)
+    rows = make_rows(ZTF_INTAKE, read, [NOWHERE] * len(read))
+    assert len(rows.alerts) == len(rows.histories.ids) == len(read)
     assert copy_of(rows.histories)
     # It is no test where all are refused, or none.
     assert min(len(read), refused) > MUTATIONS / 4
@@ -50,10 +52,10 @@ async def test_what_is_read_of_changed_schemas_is_stored_in_one_batch(archive: A
     messages = [mutated(seed) for seed in range(MUTATIONS, MUTATIONS + INSERTED)]
     told = [decode(message) for message in messages]
     read = [packet for message in told for packet in message.packets]
-    public = [packet for packet in read if packet.candidate["programid"] == PUBLIC]
+    public = [packet for packet in read if packet.fields["programid"] == PUBLIC]
     raws = [Raw("changed", 0, n, "", NIGHT, data) for n, data in enumerate(messages)]
     await ingest(archive, "stream", Batch(raws))
-    assert {row.candid for row in await rows_of(archive, alert)} == {p.candid for p in public}
+    assert {row.candid for row in await rows_of(archive, alert)} == {p.id for p in public}
     assert len(await rows_of(archive, history)) == len(public) > INSERTED / 4
     kept = {row.position: row.reason for row in await rows_of(archive, reject)}
     assert kept == {n: message.damage for n, message in enumerate(told) if message.damage}

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -12,9 +13,9 @@ import pytest
 
 from archive.database import make_engine
 from archive.objects import ObjectStore, open_store
-from archive.packet import decode
+from archive.surveys.ztf import ZTF
+from archive.surveys.ztf.packet import decode
 from archive.tables import bundle
-from consumer import ingest as ingest_module
 from consumer import verify as verify_module
 from consumer.ingest import Archive, Batch, ingest
 from consumer.replay import replay
@@ -63,14 +64,12 @@ async def store(template: str) -> AsyncIterator[tuple[Place, ObjectStore]]:
     async with new_place(template) as place, open_store(place.settings("writer")) as objects:
         engine = make_engine(place.settings("writer"), "test")
         archive = Archive(engine, objects)
-        with pytest.MonkeyPatch.context() as old:
-            old.setattr(
-                ingest_module, "decode", lambda data: refusal if data == LATE else decode(data)
-            )
-            begin = 0
-            for messages in BATCHES:
-                await ingest(archive, "stream", Batch(raws(messages, begin), {(TOPIC, 0): ONCE}))
-                begin += len(messages)
+        survey = replace(ZTF, read=lambda data: refusal if data == LATE else decode(data))
+        old = archive._replace(intake=replace(archive.intake, survey=survey))
+        begin = 0
+        for messages in BATCHES:
+            await ingest(old, "stream", Batch(raws(messages, begin), {(TOPIC, 0): ONCE}))
+            begin += len(messages)
         await replay(archive, place.settings("writer"))
         await engine.dispose()
         yield place, objects

@@ -12,8 +12,9 @@ from astropy import units
 from astropy.coordinates import SkyCoord
 from sqlalchemy import func, select, text
 
-from archive.columns import SENTINELS
-from archive.tables import alert, bundle, counter, history, ledger
+from archive.surveys.ztf.columns import SENTINELS
+from archive.surveys.ztf.tables import alert, history
+from archive.tables import bundle, counter, ledger
 from consumer.ingest import Archive
 from dev.simulator.bulk import fill
 from dev.simulator.bulk.drawing import normal, uniform, whole

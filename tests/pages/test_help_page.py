@@ -14,7 +14,7 @@ from playwright.async_api import Browser, Page, expect
 
 from app.mars.form import FORM
 from app.search.filters import FILTERS
-from archive.columns import CANDIDATE, DERIVED
+from archive.surveys.ztf.columns import CANDIDATE, DERIVED
 from tests.pages.conftest import Served, becomes, opened_page, serious_findings, width_beyond
 
 HTML: Final = {"Accept": "text/html"}

@@ -9,11 +9,12 @@ from sqlalchemy.dialects.postgresql import dialect
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import schema as app_tables
-from archive.columns import CANDIDATE, DERIVED, SENTINELS
 from archive.database import SQL, check_schema, make_engine, migrations
 from archive.errors import SchemaOutdated
 from archive.migrate import migrate
-from archive.tables import alert, metadata
+from archive.surveys.ztf.columns import CANDIDATE, DERIVED, SENTINELS
+from archive.surveys.ztf.tables import alert
+from archive.tables import metadata
 from tests.conftest import Place, new_place, url_of
 
 

@@ -21,9 +21,10 @@ from tqdm import tqdm
 
 from archive.database import check_schema, make_engine
 from archive.objects import ObjectStore, open_store
-from archive.packet import decode
 from archive.settings import ArchiveSettings
-from archive.tables import STAMPS, alert, bundle, counter, history, ledger
+from archive.surveys.ztf.packet import decode
+from archive.surveys.ztf.tables import STAMPS, alert, history
+from archive.tables import bundle, counter, ledger
 from dev.simulator import simulate
 from dev.simulator.bulk.copying import SIGNATURE, TRAILER, Column, copy_of
 from dev.simulator.bulk.history import chosen, history_columns

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from archive.columns import CANDIDATE, SENTINELS
+from archive.surveys.ztf.columns import CANDIDATE, SENTINELS
 from dev.simulator import schema
 from dev.simulator.bulk.copying import Column
 from dev.simulator.bulk.drawing import digits, mixed, normal, uniform, whole

@@ -12,8 +12,8 @@ from app.objects.point_models import LightCurvePoint
 from app.pages import curveplot
 from app.pages.html import ENVIRONMENT
 from archive import times
-from archive.tables import HISTORIES
-from archive.tables import alert as alert_table
+from archive.surveys.ztf.tables import HISTORIES
+from archive.surveys.ztf.tables import alert as alert_table
 from tests.app.nights.visits import strict
 from tests.app.stored import VALUES
 

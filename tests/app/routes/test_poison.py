@@ -9,7 +9,7 @@ import fastavro
 import httpx
 import pytest
 
-from archive.packet import decode
+from archive.surveys.ztf.packet import decode
 from tests.app.conftest import app_settings, serving, take_in
 from tests.app.nights.visits import Visit, faults, named, routes, strict, visits
 from tests.conftest import new_place

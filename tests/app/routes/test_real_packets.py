@@ -11,7 +11,7 @@ from astropy import units
 from astropy.coordinates import SkyCoord
 
 from app.alerts.costs import SMALL_DEG
-from archive.tables import STAMPS
+from archive.surveys.ztf.tables import STAMPS
 from tests.app.answers.readers import READERS, stored
 from tests.real_archive import AT_ONCE, Everything, Public, for_each
 

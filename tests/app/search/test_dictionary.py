@@ -8,7 +8,7 @@ import fastavro
 
 from app.search.models import Dictionary
 from app.search.selection import ALERT_KEYS, SELECTABLE
-from archive.columns import CANDIDATE, DERIVED
+from archive.surveys.ztf.columns import CANDIDATE, DERIVED
 from tests.app.conftest import Served
 
 

@@ -21,7 +21,7 @@ from app.stamps.strips import draw_strip
 from app.stamps.zips import zip_stamps
 from archive.database import make_engine
 from archive.objects import open_store
-from archive.tables import STAMPS
+from archive.surveys.ztf.tables import STAMPS
 from tests import packets
 from tests.app import sky
 from tests.app.conftest import Served, fresh_archive, serving, take_in

@@ -13,10 +13,12 @@ from typing import Final, NamedTuple
 import orjson
 
 from archive.avro import Array, Path, Record, Type, branches, read_schema, word
-from archive.columns import CANDIDATE, Kind
+from archive.columns import Kind
 from archive.decoder import Read, compile_reader
 from archive.errors import DamagedPacket, RefusedPacket
-from archive.tables import DETECTION, FORCED, LIMIT, SQL_TYPE, STAMPS
+from archive.surveys.ztf.columns import CANDIDATE
+from archive.surveys.ztf.tables import DETECTION, FORCED, LIMIT, STAMPS
+from archive.tables import SQL_TYPE
 
 MAX_SCHEMA: Final = 256_000
 

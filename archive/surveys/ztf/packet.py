@@ -10,11 +10,22 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from archive.binary import Span
-from archive.columns import CANDIDATE, DERIVED, LONGEST, Kind
+from archive.columns import LONGEST, Kind
 from archive.container import Block, blocks
 from archive.errors import DamagedPacket, RefusedPacket, reason_of
-from archive.layout import EARLIER, FORCED_ENTRY, PICKED, STAMP_FIELDS, Layout, layout_of
+from archive.survey import Message
+from archive.surveys.ztf.columns import CANDIDATE, DERIVED
+from archive.surveys.ztf.layout import (
+    EARLIER,
+    FORCED_ENTRY,
+    PICKED,
+    STAMP_FIELDS,
+    Layout,
+    layout_of,
+)
 
+PUBLIC: Final = 1
+"""The programid of what is public."""
 MAX_EXTRA: Final = 1_000_000
 USUAL_SIGNS: Final = frozenset({"t", "f", None})
 INTEGER_BOUNDS: Final = (-(2**31), 2**31 - 1)
@@ -32,8 +43,9 @@ class Packet(NamedTuple):
     """One record of a message."""
 
     object_id: str
-    candid: int
-    candidate: dict[str, Any]
+    id: int
+    """ZTF's candid."""
+    fields: dict[str, Any]
     """Candidate fields under ZTF's names, values as sent; what the schema lacks is missing."""
     schemavsn: str | None
     publisher: str | None
@@ -51,17 +63,7 @@ class Packet(NamedTuple):
     """SHA-256 of the record as encoded, without header and sync marker, which differ at random."""
 
 
-class Message(NamedTuple):
-    """What was in one message: sound packets, and what was wrong with the rest, if anything."""
-
-    packets: list[Packet]
-    damage: str | None
-    """Printable, and of some hundred characters at most."""
-    refused: bool = False
-    """The damage is no damage of the bytes: a RefusedPacket."""
-
-
-def decode(data: bytes) -> Message:
+def decode(data: bytes) -> Message[Packet]:
     """Read a message. Never raises for what is in `data`: damage is told in the answer.
 
     Of every packet in the answer rows can be made, and inserted.
@@ -115,8 +117,8 @@ def _packet(layout: Layout, record: dict[str, Any], body: bytes, payload_hash: b
         forced, earlier = [*map(_FORCED_OF_EARLIER, earlier), *forced], []
     packet = Packet(
         object_id=record["objectId"],
-        candid=record["candid"],
-        candidate=candidate,
+        id=record["candid"],
+        fields=candidate,
         schemavsn=record.get("schemavsn"),
         publisher=record.get("publisher"),
         earlier=earlier,
@@ -174,16 +176,16 @@ def _check_widths(layout: Layout, record: dict[str, Any]) -> None:
 
 def _check(packet: Packet) -> None:
     """Raise RefusedPacket where a row could not be made of the packet, or would mislead."""
-    candidate = packet.candidate
+    candidate = packet.fields
     for name in _REQUIRED:
         if candidate[name] is None:
             raise RefusedPacket(f"candidate.{name} is missing")
-    for name, value in (("objectId", packet.object_id), ("candid", packet.candid)):
+    for name, value in (("objectId", packet.object_id), ("candid", packet.id)):
         if value in ("", None):
             raise RefusedPacket(f"{name} is missing")
-    if packet.candid != candidate["candid"]:
+    if packet.id != candidate["candid"]:
         raise RefusedPacket(
-            f"candid and candidate.candid disagree: {packet.candid}, {candidate['candid']}"
+            f"candid and candidate.candid disagree: {packet.id}, {candidate['candid']}"
         )
     # NaN compares false, so it fails these as well.
     for name, low, high in (("jd", 2400000.5, 2500000.0), ("ra", 0.0, 360.0), ("dec", -90.0, 90.0)):
@@ -193,7 +195,7 @@ def _check(packet: Packet) -> None:
 
 def _check_texts(packet: Packet) -> None:
     """Raise RefusedPacket where PostgreSQL, or an index of it, could not hold a text."""
-    candidate = packet.candidate
+    candidate = packet.fields
     texts = [
         ("objectId", packet.object_id, _LONGEST["object_id"]),
         ("schemavsn", packet.schemavsn, _LONGEST["schemavsn"]),
@@ -207,3 +209,8 @@ def _check_texts(packet: Packet) -> None:
             raise RefusedPacket(f"{field} holds a NUL character")
         if text and len(text) > longest:
             raise RefusedPacket(f"{field} has {len(text)} characters, more than {longest}")
+
+
+def is_public(packet: Packet) -> bool:
+    """Whether the alert itself is public; rows of its history may still be private."""
+    return bool(packet.fields["programid"] == PUBLIC)

@@ -1,0 +1,1 @@
+"""How the packets of each survey become rows."""
