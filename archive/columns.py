@@ -39,6 +39,8 @@ class Column(NamedTuple):
     """First version of ZTF's schema that has it, among the packets seen; "" for what we compute."""
     longest: int = LONGEST
     """Characters of a text at most. An index of PostgreSQL holds 2,704 bytes, up to four each."""
+    as_text: bool = False
+    """An integer that passes 2^53, which JavaScript and many JSON readers cannot hold."""
 
 
 INTEGER, BIGINT, REAL, DOUBLE, TEXT, BOOLEAN, TIME = Kind

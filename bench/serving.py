@@ -12,8 +12,8 @@ import asyncpg
 from app.alerts.matching import Shape, page_statement
 from app.alerts.queries import HISTORIES_OF, ONE_ALERT
 from app.alerts.statements import Statement
-from app.search.filters import FILTERS
 from app.search.search import DEFAULT_SORT
+from app.search.vocabulary import FILTERS, ZTF
 from archive.objects import ObjectStore, open_store
 from archive.settings import ArchiveSettings
 from bench.measure import Ask, Figure, ask, compare, p50_figure
@@ -170,7 +170,7 @@ async def _pages(s: Served) -> dict[str, tuple[Ask, Ask, str]]:
 def _statement(*filters: str, cone: bool = False) -> Statement:
     """A page of 100, newest first."""
     wanted = tuple(FILTERS[name] for name in filters)
-    return page_statement(Shape(cone, wanted, DEFAULT_SORT, "", False, 100))
+    return page_statement(Shape(ZTF, 100, DEFAULT_SORT, cone=cone, filters=wanted))
 
 
 async def downloads(s: Served, clients: int, count: int) -> list[Figure]:

@@ -10,7 +10,7 @@ from itertools import combinations
 from typing import Final
 
 from app.search.regions import MAX_RADIUS
-from app.search.search import MAX_LIMIT, SORTED_ANYWHERE, Search
+from app.search.search import MAX_LIMIT, Search
 from app.search.sphere import separation_arcsec
 
 SMALL_DEG: Final = 0.5
@@ -38,7 +38,7 @@ def cost_of(search: Search, skip: int = 0) -> Cost:
     wide = search.cone is not None and search.cone.radius > MAX_RADIUS
     gathered = (search.cone is not None and not wide) or search.polygon is not None
     gathered |= any(clause.filter.narrow for clause in search.clauses)
-    unordered = search.sort.column not in SORTED_ANYWHERE
+    unordered = search.sort.column not in search.vocabulary.sorted_anywhere
     if gathered or unordered or search.limit > MAX_LIMIT or skip > FEW_ROWS:
         return Cost.MUCH
     bounds = all(clause.filter.field.columns == (search.sort.column,) for clause in search.clauses)
@@ -67,7 +67,7 @@ def _is_held(search: Search) -> bool:
     return is_small(search) or any(
         clause.filter.narrow
         and (
-            clause.filter.field.name == "candid"
+            clause.filter.field.name == search.vocabulary.survey.key
             or not isinstance(clause.value, list)
             or len(clause.value) <= FEW_OBJECTS
         )

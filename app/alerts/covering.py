@@ -19,10 +19,8 @@ from sqlalchemy import (
     true,
 )
 
-from archive.surveys.ztf.tables import alert
+from archive.survey import Survey
 
-COVERED: Final = ("jd", "candid", "ra", "dec", "batch")
-"""Columns of the index alert_sky: filters on them are applied before the row itself is fetched."""
 _RA: Final[BindParameter[float]] = bindparam("ra", type_=Double())
 _DEC: Final[BindParameter[float]] = bindparam("dec", type_=Double())
 _RADIUS: Final[BindParameter[float]] = bindparam("radius", type_=Double())
@@ -40,6 +38,11 @@ class Circle(NamedTuple):
     def separation(self, columns: Any) -> ColumnElement[float]:
         """sin²(d/2) of the distance d from the centre: grows with it, exact also for small ones."""
         return func.q3c_sindist(columns.ra, columns.dec, self.ra, self.dec, type_=Double())
+
+
+def covered_columns(survey: Survey) -> tuple[str, ...]:
+    """Columns of the index alert_sky: filters on them are applied before the row is fetched."""
+    return "jd", survey.key, "ra", "dec", "batch"
 
 
 ASKED: Final = Circle(_RA, _DEC, _RADIUS)
@@ -122,27 +125,29 @@ def _pixel_ranges(bound_of: Bound) -> CTE:
 
 
 def select_in_region(
+    survey: Survey,
     clauses: Sequence[ColumnElement[bool]],
     circle: Circle | None,
     polygon: bool = False,
     separated: bool = False,
 ) -> Select[Any]:
-    """candid and jd of the alerts in a circle, a polygon or both, from the index alert_sky alone.
+    """Id and jd of the alerts in a circle, a polygon or both, from the index alert_sky alone.
 
     Where there are both the circle leads there: it is what people draw around one thing.
     `separated` adds Circle.separation as `apart`.
     """
     covering = _pixel_ranges(_of_circle(circle) if circle else _of_polygon)
+    alert = survey.alert
     pixel = func.q3c_ang2ipix(alert.c.ra, alert.c.dec)
     near = (
-        select(*(alert.c[name] for name in COVERED))
+        select(*(alert.c[name] for name in covered_columns(survey)))
         .where(pixel >= covering.c.low, pixel < covering.c.high, *clauses)
         .offset(literal_column("0"))
         .lateral("near")
     )
     apart = [circle.separation(near.c).label("apart")] if circle and separated else []
     return (
-        select(near.c.candid, near.c.jd, *apart)
+        select(near.c[survey.key], near.c.jd, *apart)
         .select_from(covering.join(near, true()))
         .where(*exact_tests(near.c, circle, polygon))
     )

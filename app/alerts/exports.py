@@ -19,11 +19,15 @@ from app.answers.formats import FORMATS
 from app.answers.streams import Export, run_for_rows, send_page, send_pages
 from app.answers.tabular import Table
 from app.search.search import MAX_LIMIT, Search
+from app.search.vocabulary import Vocabulary
 from app.settings import settings_of
 
 CHUNK: Final = MAX_LIMIT
 """Alerts read at once: an export asks nothing of the database that a page could not."""
-_MEANING: Final = "Alerts of the Zwicky Transient Facility, as the MARS archive holds them"
+
+
+def _meaning_of(vocabulary: Vocabulary) -> str:
+    return f"Alerts of the {vocabulary.wording.title}, as the MARS archive holds them"
 
 
 async def send_alerts(
@@ -33,11 +37,11 @@ async def send_alerts(
 
     What JSON has in its body is said in headers; `said` are those that are known already.
     """
-    api = f"{settings_of(request).public_url}/api/v1"
+    api, vocabulary = f"{settings_of(request).public_url}/api/v1", search.vocabulary
     export = Export(
         FORMATS[search.format],
-        Table("alerts", _MEANING, alert_columns(search.fields)),
-        lambda rows: alert_values(search.fields, rows, api),
+        Table("alerts", _meaning_of(vocabulary), alert_columns(search.fields, vocabulary)),
+        lambda rows: alert_values(search.fields, rows, api, vocabulary),
     )
     pages = read_pages(archive, search)
     first = await anext(pages)

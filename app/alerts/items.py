@@ -4,25 +4,50 @@ Nothing is validated row by row here: the shapes are models.py's, and tests hold
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import asyncpg
 import numpy as np
 
-from app.alerts.matching import KEPT, PLAIN, REALS
-from app.answers.tabular import AS_TEXT, Values, json_items, shortest_floats
-from app.search.selection import ALERT_COLUMNS, ALERT_KEYS, ALERT_LINKS, HAS
+from app.alerts.matching import answered
+from app.answers.tabular import Values, json_items, shortest_floats
+from app.search.vocabulary import ZTF, Vocabulary
 from archive import times
 from archive.columns import TEXT, Column
-from archive.surveys.ztf.tables import STAMPS
 
-_SOURCE: Final = (*PLAIN, *REALS, "mjd", "time", "links")
-_IN_ORDER: Final = itemgetter(*(_SOURCE.index(name) for name in ALERT_KEYS))
-_TEXTS: Final = tuple(i for i, name in enumerate(PLAIN) if name in AS_TEXT)
-_CANDID, _OBJECT, _JD = (PLAIN.index(name) for name in ("candid", "object_id", "jd"))
+
+class _Layout(NamedTuple):
+    """Where the values of a whole alert stand in its row, and in which order they are answered."""
+
+    plain: int
+    kept: int
+    reals: int
+    texts: tuple[int, ...]
+    """Which of the plain ones are answered as text."""
+    own: int
+    object_id: int
+    jd: int
+    in_order: Callable[[Sequence[Any]], tuple[Any, ...]]
+
+
+@cache
+def _layout_of(vocabulary: Vocabulary) -> _Layout:
+    plain, kept, reals, *_ = answered(vocabulary)
+    source = (*plain, *reals, "mjd", "time", "links")
+    columns, at = vocabulary.columns, plain.index
+    return _Layout(
+        len(plain),
+        len(kept),
+        len(reals),
+        tuple(i for i, name in enumerate(plain) if columns[name].as_text),
+        at(vocabulary.survey.key),
+        at("object_id"),
+        at("jd"),
+        itemgetter(*(source.index(name) for name in vocabulary.keys)),
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -46,25 +71,28 @@ def utc_texts(jds: Sequence[float]) -> list[str | None]:
     return texts
 
 
-def alert_items(rows: Sequence[asyncpg.Record], api: str) -> list[dict[str, Any]]:
-    """Alerts as API.md shapes them, from rows whose last columns are matching.ANSWERED.
+def alert_items(
+    rows: Sequence[asyncpg.Record], api: str, vocabulary: Vocabulary = ZTF
+) -> list[dict[str, Any]]:
+    """Alerts as API.md shapes them, from rows whose last columns are those of matching.answered.
 
     `api` is the address of the typed API, with which links begin.
     """
-    plain, reals = len(PLAIN), len(REALS)
+    plain, kept, reals, texts, own, object_id, jd_at, in_order = _layout_of(vocabulary)
+    keys, stamps = vocabulary.keys, vocabulary.survey.stamps
     numbers = shortest_floats([value for row in rows for value in tuple(row)[-reals:]])
     moments = utc_texts([row["jd"] for row in rows])
     items = []
     for n, row in enumerate(rows):
-        values = list(row)[-(plain + len(KEPT) + reals) :]
-        has = values[plain : plain + len(KEPT)]
-        jd, links = values[_JD], _links(api, values[_CANDID], values[_OBJECT], *has)
-        for i in _TEXTS:
+        values = list(row)[-(plain + kept + reals) :]
+        has = values[plain : plain + kept]
+        jd, links = values[jd_at], _links(api, stamps, values[own], values[object_id], *has)
+        for i in texts:
             if values[i] is not None:
                 values[i] = str(values[i])
         values[plain:] = numbers[n * reals : (n + 1) * reals]
         values += (times.mjd_of(jd), moments[n], links)
-        items.append(dict(zip(ALERT_KEYS, _IN_ORDER(values), strict=True)))
+        items.append(dict(zip(keys, in_order(values), strict=True)))
     return items
 
 
@@ -75,17 +103,17 @@ def quote_object_id(object_id: str) -> str:
 
 
 def _links(
-    api: str, candid: int, object_id: str, packet: bool, *stamps: bool
+    api: str, names: Sequence[str], alert_id: int, object_id: str, packet: bool, *stamps: bool
 ) -> dict[str, str | None]:
     """Where an alert's parts are; null for what its packet does not hold or must not show."""
-    own = f"{api}/alerts/{candid}"
+    own = f"{api}/alerts/{alert_id}"
     return {
         "self": own,
         "object": f"{api}/objects/{quote_object_id(object_id)}",
         "avro": f"{own}/avro" if packet else None,
         **{
             stamp: f"{own}/cutouts/{stamp}.fits" if held else None
-            for stamp, held in zip(STAMPS, stamps, strict=True)
+            for stamp, held in zip(names, stamps, strict=True)
         },
     }
 
@@ -94,41 +122,47 @@ Held = Mapping[str, Sequence[Any]]
 """What rows hold, column by column."""
 
 
-def _links_of(held: Held, api: str) -> list[dict[str, str | None]]:
-    parts = (held[name] for name in ("candid", "object_id", *HAS))
-    return [_links(api, *row) for row in zip(*parts, strict=True)]
+def _links_of(held: Held, api: str, vocabulary: Vocabulary) -> list[dict[str, str | None]]:
+    names = (vocabulary.survey.key, "object_id", *vocabulary.held)
+    parts = (held[name] for name in names)
+    return [_links(api, vocabulary.survey.stamps, *row) for row in zip(*parts, strict=True)]
 
 
-def _link(part: str) -> Callable[[Held, str], Sequence[Any]]:
-    return lambda held, api: [links[part] for links in _links_of(held, api)]
+def _made(name: str, held: Held, api: str, vocabulary: Vocabulary) -> Sequence[Any]:
+    """A column of an answer; some of them no column of the archive holds."""
+    if name == "mjd":
+        return list(map(times.mjd_of, held["jd"]))
+    if name == "time":
+        return list(map(utc_text, held["jd"]))
+    if name == "links":
+        return _links_of(held, api, vocabulary)
+    if name in vocabulary.links:
+        part = name.removeprefix("links_")
+        return [links[part] for links in _links_of(held, api, vocabulary)]
+    return held[name]
 
 
-_MADE: Final[dict[str, Callable[[Held, str], Sequence[Any]]]] = {
-    "mjd": lambda held, api: list(map(times.mjd_of, held["jd"])),
-    "time": lambda held, api: list(map(utc_text, held["jd"])),
-    "links": _links_of,
-    **{name: _link(name.removeprefix("links_")) for name in ALERT_LINKS},
-}
-"""Columns of an answer that no column of the archive holds."""
-
-
-def alert_values(names: Sequence[str], rows: Sequence[asyncpg.Record], api: str) -> Values:
+def alert_values(
+    names: Sequence[str], rows: Sequence[asyncpg.Record], api: str, vocabulary: Vocabulary = ZTF
+) -> Values:
     """The chosen columns of alerts, from rows that hold selection.columns_of(names)."""
     if not rows:
         return [()] * len(names)
     # All at once: a record takes 0.1 us to find one value by its name.
     held = dict(zip(rows[0].keys(), zip(*rows, strict=True), strict=True))
-    return [_MADE[name](held, api) if name in _MADE else held[name] for name in names]
+    return [_made(name, held, api, vocabulary) for name in names]
 
 
-def alert_columns(names: Sequence[str]) -> tuple[Column, ...]:
+def alert_columns(names: Sequence[str], vocabulary: Vocabulary = ZTF) -> tuple[Column, ...]:
     """What is known of the chosen columns; `links` is an object, which only JSON can hold."""
     links = Column("links", TEXT, "", "meta.ref.url", "addresses of the alert's parts")
-    return tuple(links if name == "links" else ALERT_COLUMNS[name] for name in names)
+    known = vocabulary.columns
+    return tuple(links if name == "links" else known[name] for name in names)
 
 
 def chosen_items(
-    names: Sequence[str], rows: Sequence[asyncpg.Record], api: str
+    names: Sequence[str], rows: Sequence[asyncpg.Record], api: str, vocabulary: Vocabulary = ZTF
 ) -> list[dict[str, Any]]:
     """Alerts with the chosen keys only; with all of them what alert_items makes."""
-    return json_items(alert_columns(names), alert_values(names, rows, api))
+    columns = alert_columns(names, vocabulary)
+    return json_items(columns, alert_values(names, rows, api, vocabulary))

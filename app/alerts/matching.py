@@ -5,7 +5,8 @@ on the driver's own connection: Core costs 0.4 ms an execution and 1 ms for 100 
 driver, a third of what a page takes (measured on asyncpg 0.32, SQLAlchemy 2.1).
 """
 
-from functools import lru_cache
+from collections.abc import Mapping
+from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
@@ -21,68 +22,65 @@ from sqlalchemy import (
     true,
 )
 
-from app.alerts.covering import ASKED, COVERED, exact_tests, select_in_region
+from app.alerts.covering import ASKED, covered_columns, exact_tests, select_in_region
 from app.alerts.ordering import is_beyond, order_of
 from app.alerts.statements import Statement, compile_statement
 from app.search.filters import Filter
 from app.search.search import Sort
+from app.search.vocabulary import Vocabulary
 from archive.columns import Kind
-from archive.surveys.ztf.columns import CANDIDATE
-from archive.surveys.ztf.tables import STAMPS, alert
 from archive.tables import counter
 
-# The columns of an alert's answer, REAL ones last: items.py prints those as float32.
-_FIRST: Final = (
-    "candid",
-    "object_id",
-    "batch",
-    "jd",
-    "filter",
-    "ra",
-    "dec",
-    "l",
-    "b",
-    "isdiffpos",
-    "deltamaglatest",
-    "deltamagref",
-)
-REALS: Final = tuple(c.name for c in CANDIDATE if c.kind is Kind.REAL)
-PLAIN: Final = (
-    *_FIRST,
-    *(c.name for c in CANDIDATE if c.kind is not Kind.REAL and c.name not in _FIRST),
-)
-KEPT: Final = ("packet", *STAMPS)
-"""Parts of a packet whose bytes may be there: after PLAIN come booleans, one for each."""
-ANSWERED: Final = (
-    *(alert.c[name] for name in PLAIN),
-    *(alert.c[f"{part}_offset"].is_not(None).label(f"has_{part}") for part in KEPT),
-    *(alert.c[name] for name in REALS),
-)
-READ: Final[dict[str, ColumnElement[Any]]] = {
-    c.name: c for c in (*alert.c, *ANSWERED[len(PLAIN) : len(PLAIN) + len(KEPT)])
-}
 LEGACY: Final = ("lco_id", "publisher", "sentinels")
-"""What MARS's answers, and its orders, need beside ANSWERED; it stands before that."""
+"""What MARS's answers, and its orders, need beside an alert's columns; it stands before them."""
+
+
+class Answered(NamedTuple):
+    """The columns of an alert's answer: `plain`, whether the bytes of `kept` are there, `reals`."""
+
+    plain: tuple[str, ...]
+    kept: tuple[str, ...]
+    """Parts of a packet; their columns are booleans."""
+    reals: tuple[str, ...]
+    """REAL ones come last: items.py prints those as float32."""
+    columns: tuple[ColumnElement[Any], ...]
+    by_name: Mapping[str, ColumnElement[Any]]
+    """Everything that can be read of an alert."""
+
+
+@cache
+def answered(vocabulary: Vocabulary) -> Answered:
+    """What whole alerts of a survey are made from."""
+    survey = vocabulary.survey
+    columns = survey.columns
+    names = [n for n in vocabulary.keys if n in survey.alert.c]
+    reals = tuple(n for n in names if columns[n].kind is Kind.REAL)
+    plain = tuple(n for n in names if n not in reals)
+    kept = ("packet", *survey.stamps)
+    has = tuple(survey.alert.c[f"{p}_offset"].is_not(None).label(f"has_{p}") for p in kept)
+    read = (*(survey.alert.c[n] for n in plain), *has, *(survey.alert.c[n] for n in reals))
+    return Answered(plain, kept, reals, read, {c.name: c for c in (*survey.alert.c, *has)})
 
 
 class Shape(NamedTuple):
     """What decides the text of a search's statement; values are its parameters."""
 
-    cone: bool
-    filters: tuple[Filter, ...]
-    sort: Sort
-    after: str
-    """Where the page begins: "" at the start, "value" after a value, "null" among the nulls."""
-    as_of: bool
+    vocabulary: Vocabulary
     limit: int
+    sort: Sort
+    cone: bool = False
+    filters: tuple[Filter, ...] = ()
+    after: str = ""
+    """Where the page begins: "" at the start, "value" after a value, "null" among the nulls."""
+    as_of: bool = False
     wide: bool = False
     """Whether the cone holds so much of the sky that it is no way to its alerts."""
     skip: bool = False
     """Whether `skip` rows are left out at the start."""
     more: tuple[str, ...] = ()
-    """Columns in front of ANSWERED."""
+    """Columns in front of those of a whole alert."""
     columns: tuple[str, ...] = ()
-    """What to read in place of ANSWERED, by name."""
+    """What to read in place of a whole alert, by name."""
     polygon: bool = False
     back: bool = False
     """Whether the page is the one before, its rows in reverse."""
@@ -93,12 +91,13 @@ _SKIP: Final[BindParameter[int]] = bindparam("skip", type_=BigInteger())
 
 def _columns(shape: Shape) -> tuple[ColumnElement[Any], ...]:
     """What is answered, behind what else is asked for and the sort column if it is not there."""
+    whole, survey = answered(shape.vocabulary), shape.vocabulary.survey
     if shape.columns:
-        names = (shape.sort.column, "candid", *shape.columns)
-        return tuple(READ[name] for name in dict.fromkeys(names))
-    answered = {*shape.more, *PLAIN, *REALS}
-    first = (shape.sort.column,) if shape.sort.column not in answered else ()
-    return (*(alert.c[name] for name in (*first, *shape.more)), *ANSWERED)
+        names = (shape.sort.column, survey.key, *shape.columns)
+        return tuple(whole.by_name[name] for name in dict.fromkeys(names))
+    there = {*shape.more, *whole.plain, *whole.reals}
+    first = (shape.sort.column,) if shape.sort.column not in there else ()
+    return (*(survey.alert.c[name] for name in (*first, *shape.more)), *whole.columns)
 
 
 def _page(shape: Shape) -> Select[Any]:
@@ -107,36 +106,41 @@ def _page(shape: Shape) -> Select[Any]:
     The first two pick candid and jd into a materialized CTE, put them in order and fetch each row
     by its key until the page is full, so no estimate turns the plan into a walk of the time index.
     """
-    region = shape.cone or shape.polygon
+    survey, region = shape.vocabulary.survey, shape.cone or shape.polygon
+    alert = survey.alert
     circle = ASKED if shape.cone else None
     inside = exact_tests(alert.c, circle, shape.polygon)
     named = [(wanted, f"value{n}") for n, wanted in enumerate(shape.filters)]
     batch = [alert.c.batch <= bindparam("as_of", type_=BigInteger())] if shape.as_of else []
     narrow = [pair for pair in named if pair[0].narrow]
     if not narrow and (shape.wide or not region):
-        return _walked([*batch, *(wanted.sql(key) for wanted, key in named), *inside], shape)
-    covered = [pair for pair in named if set(pair[0].field.columns) <= set(COVERED)]
+        return _walked(
+            [*batch, *(wanted.sql(alert.c, key) for wanted, key in named), *inside], shape
+        )
+    covered = [pair for pair in named if set(pair[0].field.columns) <= set(covered_columns(survey))]
     early = narrow or covered
-    clauses = [*batch, *(wanted.sql(key) for wanted, key in early)]
+    clauses = [*batch, *(wanted.sql(alert.c, key) for wanted, key in early)]
     if narrow:
-        picked = select(alert.c.candid, alert.c.jd).where(*clauses, *inside)
+        picked = select(alert.c[survey.key], alert.c.jd).where(*clauses, *inside)
     else:
-        picked = select_in_region(clauses, circle, shape.polygon)
-    late = [wanted.sql(key) for wanted, key in named if (wanted, key) not in early]
+        picked = select_in_region(survey, clauses, circle, shape.polygon)
+    late = [wanted.sql(alert.c, key) for wanted, key in named if (wanted, key) not in early]
     return _fetched(picked.cte("picked").prefix_with("MATERIALIZED"), late, shape)
 
 
 def _walked(where: list[ColumnElement[bool]], shape: Shape) -> Select[Any]:
     """The rows of the whole table that pass; those to skip are skipped as keys, by the index."""
-    order = order_of(alert.c, shape.sort, shape.back)
+    survey = shape.vocabulary.survey
+    alert, key = survey.alert, survey.key
+    order = order_of(shape.vocabulary, alert.c, shape.sort, shape.back)
     if shape.after:
-        where.append(is_beyond(alert.c, shape.sort, shape.after, shape.back))
+        where.append(is_beyond(shape.vocabulary, alert.c, shape.sort, shape.after, shape.back))
     if not shape.skip:
         return select(*_columns(shape)).where(*where).order_by(*order)
     kept: ColumnElement[int] = literal_column(str(shape.limit + 1))
-    found = select(alert.c.candid).where(*where).order_by(*order).offset(_SKIP).limit(kept)
+    found = select(alert.c[key]).where(*where).order_by(*order).offset(_SKIP).limit(kept)
     keys = found.subquery("keys")
-    rows = alert.join(keys, alert.c.candid == keys.c.candid)
+    rows = alert.join(keys, alert.c[key] == keys.c[key])
     return select(*_columns(shape)).select_from(rows).order_by(*order)
 
 
@@ -150,17 +154,18 @@ def _glanced(shape: Shape) -> tuple[Select[Any], ColumnElement[bool]]:
     Bounds on the sort column are part of the walk. Its keys are read from the index, materialized:
     with a rare filter beside them the planner would leave the index and scan the table.
     """
+    alert, key = shape.vocabulary.survey.alert, shape.vocabulary.survey.key
     named = [(wanted, f"value{n}") for n, wanted in enumerate(shape.filters)]
     bounds = [pair for pair in named if pair[0].field.columns == (shape.sort.column,)]
-    walk = [wanted.sql(key) for wanted, key in bounds]
+    walk = [wanted.sql(alert.c, value) for wanted, value in bounds]
     if shape.after:
-        walk.append(is_beyond(alert.c, shape.sort, shape.after, shape.back))
-    late = [wanted.sql(key) for wanted, key in named if (wanted, key) not in bounds]
+        walk.append(is_beyond(shape.vocabulary, alert.c, shape.sort, shape.after, shape.back))
+    late = [wanted.sql(alert.c, value) for wanted, value in named if (wanted, value) not in bounds]
     late += [alert.c.batch <= bindparam("as_of", type_=BigInteger())] if shape.as_of else []
     late += exact_tests(alert.c, ASKED if shape.cone else None, polygon=False)
-    names = dict.fromkeys(("candid", "jd", shape.sort.column))
+    names = dict.fromkeys((key, "jd", shape.sort.column))
     some = select(*(alert.c[name] for name in names)).where(*walk)
-    some = some.order_by(*order_of(alert.c, shape.sort, shape.back))
+    some = some.order_by(*order_of(shape.vocabulary, alert.c, shape.sort, shape.back))
     keys = some.limit(literal_column(str(GLANCE))).cte("keys").prefix_with("MATERIALIZED")
     seen = select(func.count()).select_from(keys).scalar_subquery()
     return _fetched(keys, late, shape), seen < literal_column(str(GLANCE))
@@ -168,21 +173,24 @@ def _glanced(shape: Shape) -> tuple[Select[Any], ColumnElement[bool]]:
 
 def _fetched(picked: CTE, late: list[ColumnElement[bool]], shape: Shape) -> Select[Any]:
     """The rows of picked candids, those that pass the late filters, in order."""
+    alert, key = shape.vocabulary.survey.alert, shape.vocabulary.survey.key
     by_key = shape.sort.column in picked.c
     ordered = select(picked)
     if by_key:
         if shape.after:
-            ordered = ordered.where(is_beyond(picked.c, shape.sort, shape.after, shape.back))
-        ordered = ordered.order_by(*order_of(picked.c, shape.sort, shape.back))
+            ordered = ordered.where(
+                is_beyond(shape.vocabulary, picked.c, shape.sort, shape.after, shape.back)
+            )
+        ordered = ordered.order_by(*order_of(shape.vocabulary, picked.c, shape.sort, shape.back))
     by_index = shape.skip and by_key and not late
     if by_index:
         ordered = ordered.offset(_SKIP)
     keys = ordered.subquery("ordered")
-    where = [alert.c.candid == keys.c.candid, *late]
+    where = [alert.c[key] == keys.c[key], *late]
     if shape.after and not by_key:
-        where.append(is_beyond(alert.c, shape.sort, shape.after, shape.back))
+        where.append(is_beyond(shape.vocabulary, alert.c, shape.sort, shape.after, shape.back))
     row = select(*_columns(shape)).where(*where).limit(literal_column("1")).lateral("row")
-    order = order_of(keys.c if by_key else row.c, shape.sort, shape.back)
+    order = order_of(shape.vocabulary, keys.c if by_key else row.c, shape.sort, shape.back)
     rows = select(row).select_from(keys.join(row, true())).order_by(*order)
     return rows.offset(_SKIP) if shape.skip and not by_index else rows
 
@@ -206,7 +214,7 @@ def _newest_beside(rows: Select[Any], shape: Shape, *more: ColumnElement[Any]) -
     page_or_none = (
         select(counter.c.batch.label("newest"), *more, *page.c)
         .select_from(counter.join(page, true(), isouter=True))
-        .order_by(*order_of(page.c, shape.sort, shape.back))
+        .order_by(*order_of(shape.vocabulary, page.c, shape.sort, shape.back))
     )
     return compile_statement(page_or_none)
 

@@ -14,25 +14,27 @@ from sqlalchemy import (
     tuple_,
 )
 
-from app.search.filters import FIELDS
 from app.search.search import Sort
+from app.search.vocabulary import Vocabulary
 from archive.surveys.ztf.columns import SENTINELS
-from archive.surveys.ztf.tables import alert
 
 EMPTY_TEXTS: Final = ("publisher", "rbversion", "drbversion")
 """Texts that MARS held as empty, not null, where the packet had none."""
 SENTINEL_BITS: Final = {c.name: (bit, c.sentinel) for bit, c in enumerate(SENTINELS)}
 
 
-def order_of(columns: Any, sort: Sort, back: bool = False) -> list[ColumnElement[Any]]:
-    """The sort column, then candid; `back` is the same from the end on."""
-    keys: list[ColumnElement[Any]] = [columns.candid]
-    if sort.column != "candid":
+def order_of(
+    vocabulary: Vocabulary, columns: Any, sort: Sort, back: bool = False
+) -> list[ColumnElement[Any]]:
+    """The sort column, then the id; `back` is the same from the end on."""
+    key = vocabulary.survey.key
+    keys: list[ColumnElement[Any]] = [columns[key]]
+    if sort.column != key:
         keys.insert(0, _as_mars(columns, sort.column) if sort.as_mars else columns[sort.column])
     turned: list[ColumnElement[Any]] = [
         key.desc() if sort.descending is not back else key.asc() for key in keys
     ]
-    if alert.c[sort.column].nullable:
+    if _is_nullable(vocabulary, sort):
         # Only here: on a column that cannot be null the words would keep its index from use.
         first = (sort.as_mars and sort.descending) is not back
         turned[0] = turned[0].nulls_first() if first else turned[0].nulls_last()
@@ -51,16 +53,23 @@ def _as_mars(columns: Any, name: str) -> ColumnElement[Any]:
     return case((held, literal_column(repr(sentinel))), else_=column)
 
 
-def is_beyond(columns: Any, sort: Sort, after: str, back: bool = False) -> ColumnElement[bool]:
+def is_beyond(
+    vocabulary: Vocabulary, columns: Any, sort: Sort, after: str, back: bool = False
+) -> ColumnElement[bool]:
     """Rows that come after the cursor's, or before it; nulls are last."""
-    candid = bindparam("after_candid", type_=BigInteger())
-    value = bindparam("after", type_=FIELDS[sort.column].bound)
+    last_id = bindparam("after_id", type_=BigInteger())
+    value = bindparam("after", type_=vocabulary.fields[sort.column].bound)
+    own: ColumnElement[Any] = columns[vocabulary.survey.key]
     key: ColumnElement[Any] = columns[sort.column]
     falling = sort.descending is not back
     if after == "null":
-        nearer = columns.candid < candid if falling else columns.candid > candid
+        nearer = own < last_id if falling else own > last_id
         beside = and_(key.is_(None), nearer)
         return or_(beside, key.is_not(None)) if back else beside
-    row, last = tuple_(key, columns.candid), tuple_(value, candid)
+    row, last = tuple_(key, own), tuple_(value, last_id)
     past: ColumnElement[bool] = row < last if falling else row > last
-    return past | key.is_(None) if alert.c[sort.column].nullable and not back else past
+    return past | key.is_(None) if _is_nullable(vocabulary, sort) and not back else past
+
+
+def _is_nullable(vocabulary: Vocabulary, sort: Sort) -> bool:
+    return bool(vocabulary.survey.alert.c[sort.column].nullable)

@@ -10,7 +10,7 @@ from app.alerts import searching
 from app.alerts.archive import Archive
 from app.errors import BadParameter, BadParameters
 from app.search.cursor import Cursor
-from app.search.filters import FILTERS, Clause
+from app.search.filters import Clause
 from app.search.search import Search
 
 
@@ -51,8 +51,10 @@ def page_of(search: Search, newest: int, rows: Sequence[asyncpg.Record]) -> Page
     if back:
         kept = kept[::-1]
 
+    key = search.vocabulary.survey.key
+
     def edge(row: asyncpg.Record, leads_back: bool) -> Cursor:
-        return Cursor(search.digest, as_of, row[search.sort.column], row["candid"], leads_back)
+        return Cursor(search.digest, as_of, row[search.sort.column], row[key], leads_back)
 
     # The row of a cursor lies on the other side of its page, so something is there too.
     following = edge(kept[-1], False) if kept and (more or back) else None
@@ -67,9 +69,11 @@ async def begin_after(archive: Archive, search: Search) -> Search:
     """
     if search.after is None:
         return search
-    itself = (Clause(FILTERS["candid"], search.after),)
+    vocabulary = search.vocabulary
+    key = vocabulary.survey.key
+    itself = (Clause(vocabulary.filters[key], search.after),)
     anywhere = replace(search, cone=None, polygon=None, clauses=itself)
-    asked = replace(anywhere, fields=("candid", "batch"), limit=1)
+    asked = replace(anywhere, fields=(key, "batch"), limit=1)
     _, rows = await searching.find_alerts(archive, asked)
     if not rows:
         raise BadParameters([BadParameter("after", f"there is no alert {search.after}")])

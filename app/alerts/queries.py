@@ -22,14 +22,16 @@ from sqlalchemy import (
 )
 
 from app.alerts.archive import Archive
-from app.alerts.matching import ANSWERED, KEPT, LEGACY
+from app.alerts.matching import LEGACY, answered
 from app.alerts.statements import Statement, compile_statement
 from app.errors import NotFound
+from app.search.vocabulary import ZTF
 from archive import times
 from archive.database import check_schema
 from archive.surveys.ztf.tables import DETECTION, LIMIT, STAMPS, alert, history
 from archive.tables import bundle, counter, ledger
 
+_WHOLE: Final = answered(ZTF)
 _SEEN: Final = bindparam("as_of", type_=BigInteger())
 _STORED: Final = compile_statement(
     select(func.sum(ledger.c.stored)).where((ledger.c.batch <= _SEEN) | _SEEN.is_(None))
@@ -63,14 +65,14 @@ def _by_either(columns: Sequence[ColumnElement[Any]], rows: FromClause) -> dict[
     }
 
 
-ONE_ALERT: Final = _by_either([_NEWEST.label("newest"), alert.c.lco_id, *ANSWERED], alert)
-_LEGACY_ALERT: Final = _by_either([*(alert.c[name] for name in LEGACY), *ANSWERED], alert)
+ONE_ALERT: Final = _by_either([_NEWEST.label("newest"), alert.c.lco_id, *_WHOLE.columns], alert)
+_LEGACY_ALERT: Final = _by_either([*(alert.c[name] for name in LEGACY), *_WHOLE.columns], alert)
 _PLACES: Final = _by_either(
     [
         *(alert.c[name] for name in ("candid", "pid", "isdiffpos", "payload_hash")),
         *(alert.c[name] for name in ("ra", "dec", "xpos", "ypos")),
         bundle.c.key,
-        *(alert.c[f"{part}_{what}"] for part in KEPT for what in ("offset", "length")),
+        *(alert.c[f"{part}_{what}"] for part in _WHOLE.kept for what in ("offset", "length")),
     ],
     alert.outerjoin(bundle, alert.c.bundle == bundle.c.id),
 )
@@ -110,7 +112,7 @@ _LIMITS_OF: Final = compile_statement(
 
 
 async def read_alert(archive: Archive, number: int, key: str = "candid") -> asyncpg.Record:
-    """The newest batch, lco_id and ANSWERED of one alert, by candid or lco_id. Raises NotFound."""
+    """The newest batch, lco_id and the whole of one alert, by candid or lco_id. Raises NotFound."""
     return _one(await archive.fetch(ONE_ALERT[key], number=number), number)
 
 
@@ -121,14 +123,14 @@ def _one(rows: list[asyncpg.Record], number: int) -> asyncpg.Record:
 
 
 OBJECT: Final = compile_statement(
-    select(_NEWEST.label("newest"), *ANSWERED)
+    select(_NEWEST.label("newest"), *_WHOLE.columns)
     .where(alert.c.object_id == bindparam("object_id", type_=Text()))
     .order_by(alert.c.jd.desc(), alert.c.candid.desc())
 )
 
 
 async def read_object(archive: Archive, object_id: str) -> list[asyncpg.Record]:
-    """The newest batch, and ANSWERED of an object's alerts, newest first. Raises NotFound."""
+    """The newest batch, and an object's whole alerts, newest first. Raises NotFound."""
     rows = await archive.fetch(OBJECT, object_id=object_id)
     if not rows:
         raise NotFound(f"there is no object {object_id[:64]!r}")
@@ -144,7 +146,7 @@ async def read_places(archive: Archive, number: int, key: str = "candid") -> asy
 
 
 async def read_legacy_alert(archive: Archive, number: int, key: str) -> asyncpg.Record:
-    """The columns LEGACY and ANSWERED of one alert, by candid or lco_id. Raises NotFound."""
+    """The columns LEGACY and the whole of one alert, by candid or lco_id. Raises NotFound."""
     return _one(await archive.fetch(_LEGACY_ALERT[key], number=number), number)
 
 

@@ -25,24 +25,25 @@ def _asked(
     """What decides a search's statement, and the values of its parameters."""
     cursor = search.cursor
     shape = Shape(
-        search.cone is not None,
-        tuple(clause.filter for clause in search.clauses),
-        search.sort,
-        "" if cursor is None else "null" if cursor.value is None else "value",
-        search.as_of is not None,
-        search.limit,
-        search.cone is not None and search.cone.radius > MAX_RADIUS,
-        skip > 0,
-        more,
-        columns_of(search.fields),
-        search.polygon is not None,
-        cursor is not None and cursor.back,
+        vocabulary=search.vocabulary,
+        limit=search.limit,
+        sort=search.sort,
+        cone=search.cone is not None,
+        filters=tuple(clause.filter for clause in search.clauses),
+        after="" if cursor is None else "null" if cursor.value is None else "value",
+        as_of=search.as_of is not None,
+        wide=search.cone is not None and search.cone.radius > MAX_RADIUS,
+        skip=skip > 0,
+        more=more,
+        columns=columns_of(search.fields, search.vocabulary),
+        polygon=search.polygon is not None,
+        back=cursor is not None and cursor.back,
     )
     values: dict[str, Any] = {f"value{n}": clause.value for n, clause in enumerate(search.clauses)}
     values |= search.cone._asdict() if search.cone else {}
     values |= search.polygon._asdict() if search.polygon else {}
     if cursor is not None:
-        values |= {"after": cursor.value, "after_candid": cursor.candid}
+        values |= {"after": cursor.value, "after_id": cursor.id}
     return shape, values | {"as_of": search.as_of, "skip": skip}
 
 
@@ -51,20 +52,21 @@ async def find_alerts(
 ) -> tuple[int, list[asyncpg.Record]]:
     """The newest batch, and the page with one row more where there is one.
 
-    `more` are columns in front of matching.ANSWERED; `skip` rows are left out at the start.
+    `more` are columns in front of those of a whole alert; `skip` rows are left out at the start.
     """
     shape, values = _asked(search, more, skip)
     cost = cost_of(search, skip)
     if cost is Cost.OPEN and not archive.costly:
         rows = await archive.fetch(glance_statement(shape), **values)
         if rows[0]["whole"] or len(rows) > search.limit:
-            return _newest_and_page(rows)
+            return _newest_and_page(rows, search.vocabulary.survey.key)
     statement = page_statement(shape)._replace(costly=cost is not Cost.LITTLE)
-    return _newest_and_page(await archive.fetch(statement, **values))
+    rows = await archive.fetch(statement, **values)
+    return _newest_and_page(rows, search.vocabulary.survey.key)
 
 
-def _newest_and_page(rows: list[asyncpg.Record]) -> tuple[int, list[asyncpg.Record]]:
-    return rows[0]["newest"], [row for row in rows if row["candid"] is not None]
+def _newest_and_page(rows: list[asyncpg.Record], key: str) -> tuple[int, list[asyncpg.Record]]:
+    return rows[0]["newest"], [row for row in rows if row[key] is not None]
 
 
 async def count_alerts(archive: Archive, search: Search, most: int = 2**62) -> int:

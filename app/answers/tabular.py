@@ -22,14 +22,6 @@ from archive.columns import REAL, TEXT, TIME, Column
 Values = Sequence[Sequence[Any]]
 """The rows of a piece as columns of equal length, in the order of the table's columns."""
 
-AS_TEXT: Final = frozenset(
-    {
-        *("candid", "from_candid", "brightest_candid"),
-        *("objectidps1", "objectidps2", "objectidps3"),
-    }
-)
-"""Integers that pass 2^53, which JavaScript and many JSON readers cannot hold."""
-
 
 class Table(NamedTuple):
     """What a table is called, what it holds, its columns."""
@@ -112,7 +104,7 @@ def json_items(columns: Sequence[Column], values: Values) -> list[dict[str, Any]
 def _json_values(column: Column, values: Sequence[Any]) -> Sequence[Any]:
     if column.kind is REAL:
         return shortest_floats(values)
-    if column.name in AS_TEXT:
+    if column.as_text:
         return [None if value is None else str(value) for value in values]
     return values
 
@@ -152,7 +144,7 @@ def _json_tokens(column: Column, values: Sequence[Any]) -> Sequence[str]:
     if column.kind in (TEXT, TIME):
         return [orjson.dumps(value).decode() for value in values]
     printed = tokens(column, values).split(",")
-    if column.name not in AS_TEXT:
+    if not column.as_text:
         return printed
     return [one if one == "null" else f'"{one}"' for one in printed]
 

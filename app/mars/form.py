@@ -18,10 +18,11 @@ from sqlalchemy import BigInteger, Double
 
 from app.errors import BadForm, BadParameter
 from app.search.arcs import bend_arcs
-from app.search.filters import FILTERS, Clause, Filter
+from app.search.filters import Clause, Filter
 from app.search.regions import MIN_RADIUS, Cone, Named
 from app.search.search import Search, Sort
 from app.search.values import read_number, read_text
+from app.search.vocabulary import FILTERS
 from archive import times
 from archive.surveys.ztf.columns import CANDIDATE, DERIVED, NONE, SENTINELS
 

@@ -12,9 +12,10 @@ from typing import Any, Final
 
 import asyncpg
 
-from app.alerts.matching import KEPT, LEGACY, PLAIN, REALS
+from app.alerts.matching import LEGACY, answered
 from app.alerts.ordering import EMPTY_TEXTS
 from app.objects.lightcurve import latest
+from app.search.vocabulary import ZTF
 from archive import times
 from archive.surveys.ztf.columns import CANDIDATE, NONE, SENTINELS
 from archive.surveys.ztf.tables import FILTER_OF_FID
@@ -29,7 +30,8 @@ CANDIDATE_KEYS: Final = tuple(
 )
 """The keys of `candidate`; MARS sorted the keys of all its objects."""
 
-_SOURCE: Final = (*LEGACY, *PLAIN, *KEPT, *REALS, "wall_time")
+_WHOLE: Final = answered(ZTF)
+_SOURCE: Final = (*LEGACY, *_WHOLE.plain, *_WHOLE.kept, *_WHOLE.reals, "wall_time")
 _AT: Final = {name: n for n, name in enumerate(_SOURCE)}
 _IN_ORDER: Final = itemgetter(*(_AT[name] for name in CANDIDATE_KEYS))
 _EMPTY_TEXTS: Final = tuple(_AT[name] for name in EMPTY_TEXTS)
@@ -51,11 +53,11 @@ def http_date(jd: float) -> str | None:
 def _sentinels(bits: int) -> tuple[tuple[int, Any], ...]:
     """Where the sentinels of a row stand, and how the packet wrote each."""
     held = [c for bit, c in enumerate(SENTINELS) if bits >> bit & 1]
-    return tuple((_AT[c.name], float(NONE) if c.name in REALS else c.sentinel) for c in held)
+    return tuple((_AT[c.name], float(NONE) if c.name in _WHOLE.reals else c.sentinel) for c in held)
 
 
 def legacy_items(rows: Sequence[asyncpg.Record], api: str) -> list[Alert]:
-    """Alerts as MARS shaped them, from rows that end in matching.LEGACY and matching.ANSWERED.
+    """Alerts as MARS shaped them, from rows that end in matching.LEGACY and whole alerts.
 
     `api` is the address of the typed API: the original packet is there.
     """

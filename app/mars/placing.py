@@ -10,8 +10,9 @@ from app.errors import BadForm, BadParameters, Busy, TooDear
 from app.mars.form import Form
 from app.names.places import cone_at
 from app.names.resolver import Names, Place, resolve
-from app.search.filters import FIELDS, Clause, Filter
+from app.search.filters import Clause, Filter
 from app.search.search import Search
+from app.search.vocabulary import FIELDS
 
 _NARROWING: Final = ("cone", "objectcone", "objectId", "candid")
 

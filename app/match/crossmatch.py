@@ -31,7 +31,7 @@ from sqlalchemy import (
 from app.alerts.archive import Archive
 from app.alerts.costs import SMALL_DEG
 from app.alerts.covering import Circle, select_in_region
-from app.alerts.matching import ANSWERED, READ
+from app.alerts.matching import answered
 from app.alerts.statements import Statement, compile_statement
 from app.errors import TooMany
 from app.match.targets import Target
@@ -39,7 +39,8 @@ from app.search.filters import Filter
 from app.search.regions import Cone
 from app.search.search import Search
 from app.search.selection import columns_of
-from archive.surveys.ztf.tables import alert
+from app.search.vocabulary import Vocabulary
+from archive.survey import Survey
 from archive.tables import counter
 
 CHUNK: Final = 300
@@ -74,19 +75,21 @@ class Piece(NamedTuple):
 
 
 _NEWEST: Final = compile_statement(select(counter.c.batch))
-_CANDIDS: Final = bindparam("candids", type_=ARRAY(BigInteger()))
+_IDS: Final = bindparam("ids", type_=ARRAY(BigInteger()))
 
 
 @lru_cache(maxsize=128)
-def _rows_of(columns: tuple[str, ...]) -> Statement:
-    """Alerts by candid: these columns, or matching.ANSWERED without any."""
-    read = [READ[name] for name in dict.fromkeys(("candid", *columns))] if columns else ANSWERED
-    return compile_statement(select(*read).where(alert.c.candid == any_(_CANDIDS)))
+def _rows_of(vocabulary: Vocabulary, columns: tuple[str, ...]) -> Statement:
+    """Alerts by id: these columns, or whole ones without any."""
+    whole, survey = answered(vocabulary), vocabulary.survey
+    names = dict.fromkeys((survey.key, *columns))
+    read = [whole.by_name[name] for name in names] if columns else whole.columns
+    return compile_statement(select(*read).where(survey.alert.c[survey.key] == any_(_IDS)))
 
 
 @lru_cache(maxsize=128)
-def _picking(filters: tuple[Filter, ...]) -> Statement:
-    """Number of the position (from 1), candid and sin²(d/2) of the nearest alerts of each."""
+def _picking(survey: Survey, filters: tuple[Filter, ...]) -> Statement:
+    """Number of the position (from 1), id and sin²(d/2) of the nearest alerts of each."""
     arrays: list[Any] = [bindparam(name, type_=ARRAY(Double())) for name in Cone._fields]
     columns: list[Any] = [column(name, Double()) for name in Cone._fields]
     place = (
@@ -97,19 +100,19 @@ def _picking(filters: tuple[Filter, ...]) -> Statement:
     # Named as text: as columns of `place` they would be joined again in every inner SELECT.
     circle = Circle(*(literal_column(f"place.{name}", Double()) for name in Cone._fields))
     clauses = [
-        alert.c.batch <= bindparam("as_of", type_=BigInteger()),
-        *(wanted.sql(f"value{n}") for n, wanted in enumerate(filters)),
+        survey.alert.c.batch <= bindparam("as_of", type_=BigInteger()),
+        *(wanted.sql(survey.alert.c, f"value{n}") for n, wanted in enumerate(filters)),
     ]
-    near = select_in_region(clauses, circle, separated=True)
+    near = select_in_region(survey, clauses, circle, separated=True)
     nearest = (
-        near.order_by(literal_column("apart"), literal_column("candid"))
+        near.order_by(literal_column("apart"), literal_column(survey.key))
         .limit(bindparam("most", type_=BigInteger()))
         .lateral("nearest")
     )
     return compile_statement(
-        select(place.c.n, nearest.c.candid, nearest.c.apart)
+        select(place.c.n, nearest.c[survey.key], nearest.c.apart)
         .select_from(place.join(nearest, true()))
-        .order_by(place.c.n, nearest.c.apart, nearest.c.candid)
+        .order_by(place.c.n, nearest.c.apart, nearest.c[survey.key])
     )
 
 
@@ -150,12 +153,13 @@ class Matcher:
         Raises TooDear, or one of DATABASE_ERRORS.
         """
         archive, begun = self._archive, self._archive.patient()
+        vocabulary = search.vocabulary
+        statement = _rows_of(vocabulary, columns_of(search.fields, vocabulary))
         for chunk in split_in_chunks(targets, search.limit):
             for found in _gathered(await _pick(archive, chunk, search, as_of)):
-                candids = [candid for one in found for candid, _ in one.matches]
-                statement = _rows_of(columns_of(search.fields))
-                rows = await archive.fetch(statement, candids=candids) if candids else []
-                yield Piece(found, {row["candid"]: row for row in rows})
+                ids = [alert_id for one in found for alert_id, _ in one.matches]
+                rows = await archive.fetch(statement, ids=ids) if ids else []
+                yield Piece(found, {row[vocabulary.survey.key]: row for row in rows})
             archive = begun
 
 
@@ -163,7 +167,9 @@ async def _pick(
     archive: Archive, chunk: Sequence[Target], search: Search, as_of: int
 ) -> list[Found]:
     """The nearest alerts of each position of a chunk."""
-    statement = _picking(tuple(clause.filter for clause in search.clauses))
+    statement = _picking(
+        search.vocabulary.survey, tuple(clause.filter for clause in search.clauses)
+    )
     values = {f"value{n}": clause.value for n, clause in enumerate(search.clauses)}
     cones = [target.cone for target in chunk]
     places = {name: [getattr(cone, name) for cone in cones] for name in Cone._fields}

@@ -38,6 +38,7 @@ from app.objects.summaries import Item, object_items
 from app.search.regions import Cone
 from app.search.search import MAX_LIMIT, Search, Sort
 from app.search.sphere import separation_arcsec
+from archive.surveys.ztf import ZTF
 from archive.surveys.ztf.tables import alert
 from archive.tables import counter
 
@@ -84,7 +85,7 @@ def _named(cone: bool, batch: Sequence[ColumnElement[bool]]) -> FromClause:
 
 def _around(batch: Sequence[ColumnElement[bool]]) -> FromClause:
     """object_id and candid of the alerts in a cone; each row is fetched by its key."""
-    picked = select_in_region(batch, ASKED).cte("picked").prefix_with("MATERIALIZED")
+    picked = select_in_region(ZTF, batch, ASKED).cte("picked").prefix_with("MATERIALIZED")
     row = select(alert.c.object_id, alert.c.candid).where(alert.c.candid == picked.c.candid)
     one = row.limit(literal_column("1")).lateral("row")
     return select(one).select_from(picked.join(one, true())).subquery("around")

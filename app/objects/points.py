@@ -63,7 +63,7 @@ _OWN: Final = (
     Column("mag_err", DOUBLE, "mag", "stat.error;phot.mag", "1-sigma error of mag"),
     Column("limit_mag", DOUBLE, "mag", "phot.mag;stat.max", "5-sigma limit where |snr| <= 3"),
     Column("procstatus", TEXT, "", "meta.code.status", "0 clean, 56 warning, 55 and 61 no flux"),
-    Column("from_candid", BIGINT, "", "meta.id", "the alert that carried the value"),
+    Column("from_candid", BIGINT, "", "meta.id", "the alert that carried the value", as_text=True),
 )
 _KNOWN: Final = {c.name: c for c in (*(ALERT_COLUMNS[name] for name in _ALERTS), *_OWN)}
 _ORDER: Final = dict.fromkeys(

@@ -29,7 +29,14 @@ TIMES: Final = (
     _required("last_time", Kind.TIME, "", "time.end", "last exposure, RFC 3339, UTC"),
 )
 BRIGHTEST: Final = (
-    Column("brightest_candid", Kind.BIGINT, "", "meta.id", "brightest alert above the reference"),
+    Column(
+        "brightest_candid",
+        Kind.BIGINT,
+        "",
+        "meta.id",
+        "brightest alert above the reference",
+        as_text=True,
+    ),
     Column("brightest_magpsf", Kind.REAL, "mag", "phot.mag;stat.min", "its magpsf"),
 )
 OBJECT_COLUMNS: Final = (

@@ -6,10 +6,11 @@ from app.alerts.counting import EXACT_S
 from app.answers.formats import FORMATS
 from app.objects.lists import MAX_OBJECTS
 from app.search.examples import OF_FIELD
-from app.search.filters import FILTERS, NAMED, OPERATORS, Filter
+from app.search.filters import OPERATORS, Filter
 from app.search.regions import MAX_ACROSS, MAX_VERTICES, RADIUS_FORM
 from app.search.search import COUNTS, DEFAULT_LIMIT, MAX_EXPORT, MAX_LIMIT
 from app.search.values import MOMENT, NUMBER
+from app.search.vocabulary import FILTERS, NAMED
 from archive.surveys.ztf.tables import FILTER_OF_FID
 
 Json = dict[str, Any]

@@ -12,7 +12,7 @@ from app.mars.form import FORM, GROUPS, SORTS, Entry
 from app.pages.html import redirect_to_slash, render
 from app.pages.listing import SYMBOLS, meaning
 from app.routes.dependencies import SettingsDependency
-from app.search.filters import FILTERS
+from app.search.vocabulary import FILTERS
 from archive.columns import Column, Kind
 from archive.surveys.ztf.columns import CANDIDATE, DERIVED
 

@@ -31,9 +31,10 @@ from app.routes.dependencies import (
     allow_repeats,
     no_repeats,
 )
-from app.search.filters import FILTERS, Clause
+from app.search.filters import Clause
 from app.search.options import AsOf
 from app.search.search import Search, parse_search
+from app.search.vocabulary import FILTERS
 
 router = APIRouter(prefix="/api/v1/objects", tags=["objects"], responses=PROBLEMS)
 PARAMETERS: Final = object_parameters()

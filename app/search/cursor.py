@@ -25,7 +25,8 @@ class Cursor(NamedTuple):
     digest: str
     as_of: int
     value: Value | None
-    candid: int
+    id: int
+    """The alert's: its candid, for ZTF."""
     back: bool = False
     """Whether the page ends before this row, instead of beginning behind it."""
 
@@ -57,7 +58,7 @@ def read_cursor(token: str) -> Cursor:
 
 
 def _sound(cursor: Cursor) -> bool:
-    integers = (cursor.as_of, cursor.candid)
+    integers = (cursor.as_of, cursor.id)
     if not all(type(i) is int and -_INT64 <= i < _INT64 for i in integers) or cursor.as_of < 0:
         return False
     # What PostgreSQL's text cannot hold: a NUL, and surrogates, which cannot be encoded.

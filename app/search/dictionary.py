@@ -2,9 +2,10 @@
 
 from typing import Any, Final
 
-from app.answers.tabular import AS_TEXT, Table
-from app.search.filters import FIELDS, Field
+from app.answers.tabular import Table
+from app.search.filters import Field
 from app.search.selection import ALERT_COLUMNS, ALERT_KEYS, ALERT_LINKS, SELECTABLE
+from app.search.vocabulary import FIELDS
 from archive.columns import BOOLEAN, TEXT, Column, Kind
 
 _TYPES: Final[dict[Kind, str]] = {
@@ -41,7 +42,7 @@ FIELDS_TABLE: Final = Table("fields", "Every field that an alert of MARS has", C
 
 def _line(name: str, column: Column | None, field: Field | None) -> dict[str, Any]:
     """One field; `objectidps` is only searched by, `links` only answered."""
-    as_text = name in AS_TEXT or (field is not None and field.kind == "id")
+    as_text = (column is not None and column.as_text) or (field is not None and field.kind == "id")
     kind = _TYPES[column.kind] if column else "object"
     return {
         "name": name,

@@ -1,10 +1,10 @@
 """The vocabulary: every filter is a field and an operator, and both are one line here.
 
-A filter's name is `<field>` (equality) or `<field>__<operator>`. FILTERS holds them all; from it
-come the clauses of a search, the parameters in openapi.json and the nearest known name in an error.
+A filter's name is `<field>` (equality) or `<field>__<operator>`. From them come the clauses of a
+search, the parameters in openapi.json and the nearest known name in an error.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
@@ -24,12 +24,11 @@ from sqlalchemy import (
 from sqlalchemy.sql.elements import Grouping
 from sqlalchemy.types import TypeEngine
 
-from app.search.examples import OF_FIELD, OF_FILTER
 from app.search.values import (
     Parse,
     Value,
     read_angle_within,
-    read_band,
+    read_band_of,
     read_integer,
     read_mjd,
     read_moment,
@@ -38,9 +37,8 @@ from app.search.values import (
     read_text,
     read_truth,
 )
+from app.surveys.wording import Wording
 from archive.columns import Column, Kind
-from archive.surveys.ztf.columns import CANDIDATE, DERIVED
-from archive.surveys.ztf.tables import alert
 
 MAX_LIST: Final = 1000
 
@@ -53,10 +51,10 @@ class Operator(NamedTuple):
     many: bool = False
 
 
-def _within(circle: ColumnElement[Any]) -> ColumnElement[bool]:
+def _within(table: Any, circle: ColumnElement[Any]) -> ColumnElement[bool]:
     # Without parentheses PostgreSQL takes the subscript for part of the parameter's type.
     ra, dec, edge = (Grouping(circle)[literal_column(str(n))] for n in (1, 2, 3))
-    near: ColumnElement[bool] = func.q3c_sindist(alert.c.ra, alert.c.dec, ra, dec) < edge
+    near: ColumnElement[bool] = func.q3c_sindist(table.ra, table.dec, ra, dec) < edge
     return near
 
 
@@ -71,7 +69,9 @@ OPERATORS: Final[dict[str, Operator]] = {
     # Of [upper, lower]: 0 below the first threshold, 2 from the second on.
     "outside": Operator("outside", lambda c, value: func.width_bucket(c, value) != 1, many=True),
     # Of [ra, dec, sin²(radius / 2)], as the cone's exact test: for a cone beside the first.
-    "within": Operator("closer than a radius to", lambda _, circle: _within(circle), many=True),
+    "within": Operator(
+        "closer than a radius to", lambda column, circle: _within(column.table.c, circle), many=True
+    ),
     "bits": Operator("with a bit of", lambda column, value: column.bitwise_and(value) != 0),
 }
 _UNORDERED: Final = ("", "in", "isnull")
@@ -94,6 +94,12 @@ class Field(NamedTuple):
     example: str
     bounds: tuple[float, float] | None = None
     """The least and the greatest value that a search may name."""
+    listed: bool = False
+    """A field of ids: its equality takes a list too."""
+    narrow: bool = False
+    """Its equality leaves so few rows that they can be sorted by anything."""
+    shown: tuple[tuple[str, str], ...] = ()
+    """Operators that have an example of their own, and it."""
 
 
 class Filter(NamedTuple):
@@ -111,27 +117,27 @@ class Filter(NamedTuple):
         """A value that makes sense."""
         if self.operator == "isnull":
             return "true"
-        return OF_FILTER.get(self.name, self.field.example)
+        return dict(self.field.shown).get(self.operator, self.field.example)
 
     @property
     def narrow(self) -> bool:
         """Whether an index leads from this filter to its few rows."""
-        return self.field.name in _NARROW and self.operator in ("", "in")
+        return self.field.narrow and self.operator in ("", "in")
 
     def read(self, text: str) -> "Clause":
         """The clause that a request's text asks for. Raises ValueError with what is wrong."""
         if self.operator == "isnull":
             return Clause(self, read_truth(text))
-        if OPERATORS[self.operator].many or (self.operator == "" and self.field.name in _LISTS):
+        if OPERATORS[self.operator].many or (self.operator == "" and self.field.listed):
             parts = [part for part in text.split(",") if part.strip()]
             if not 1 <= len(parts) <= MAX_LIST:
                 raise ValueError(f"not a list of 1 to {MAX_LIST} values")
             return Clause(Filter(self.field, "in"), [self.field.parse(part) for part in parts])
         return Clause(self, self.field.parse(text))
 
-    def sql(self, key: str) -> ColumnElement[bool]:
-        """The clause, its value left open as the parameter `key`."""
-        columns = [alert.c[name] for name in self.field.columns]
+    def sql(self, table: Any, key: str) -> ColumnElement[bool]:
+        """The clause on the columns of a table, its value left open as the parameter `key`."""
+        columns = [table[name] for name in self.field.columns]
         if self.operator == "isnull":
             # A field of several columns is null when none of them has a value.
             missing = and_(*(column.is_(None) for column in columns))
@@ -148,11 +154,6 @@ class Clause(NamedTuple):
     value: Value | list[Value]
 
 
-_LISTS: Final = ("object_id", "candid", "objectidps")
-"""Fields of ids: their equality takes a list too."""
-_NARROW: Final = ("object_id", "candid", "ssnamenr")
-"""Fields whose equality leaves so few rows that they can be sorted by anything."""
-
 _KINDS: Final[dict[Kind, tuple[Parse, TypeEngine[Any], type, str, str]]] = {
     # A REAL column is compared with a double bound that was rounded to float32.
     Kind.REAL: (read_single, Double(), float, "number", "0.5"),
@@ -166,16 +167,42 @@ _ROUND, _LATITUDE = (0.0, 360.0), (-90.0, 90.0)
 _ORDERED: Final = ("", "gt", "gte", "lt", "lte", "in", "isnull")
 
 
-def _field(column: Column) -> Field:
+def _field(column: Column, wording: Wording) -> Field:
+    name = column.name
     parse, bound, held, kind, example = _KINDS[column.kind]
     operators = _UNORDERED if column.kind is Kind.BOOLEAN else _ORDERED
-    described = (column.name, column.meaning, column.unit, (column.name,))
-    shown = OF_FIELD.get(column.name, example)
-    return Field(*described, parse, bound, held, operators, kind, shown)
+    own = name in ("object_id", wording.survey.key)
+    field = Field(
+        name,
+        column.meaning,
+        column.unit,
+        (name,),
+        parse,
+        bound,
+        held,
+        operators,
+        "id" if column.as_text else kind,
+        example,
+        listed=own,
+        narrow=own or name in wording.narrow,
+    )
+    if name in _BOUNDS:
+        return field._replace(parse=read_angle_within(*_BOUNDS[name]), bounds=_BOUNDS[name])
+    if name == "filter":
+        parse = read_band_of(wording.survey.bands)
+        return field._replace(parse=parse, operators=_UNORDERED, kind="band")
+    return field
 
 
-def _fields() -> dict[str, Field]:
-    fields = {c.name: _field(c) for c in (*DERIVED, *CANDIDATE)}
+_BOUNDS: Final = {"ra": _ROUND, "l": _ROUND, "dec": _LATITUDE, "b": _LATITUDE}
+_BATCH: Final = Column("batch", Kind.BIGINT, "", "", "batch that stored the alert")
+_LCO_ID: Final = Column("lco_id", Kind.BIGINT, "", "", "small number for links")
+
+
+def make_fields(wording: Wording) -> dict[str, Field]:
+    """What alerts of a survey can be searched by, by name."""
+    survey = wording.survey
+    fields = {c.name: _field(c, wording) for c in (*survey.derived, *survey.sent)}
     jd = fields["jd"]
     fields["time"] = jd._replace(
         name="time",
@@ -183,46 +210,27 @@ def _fields() -> dict[str, Field]:
         unit="",
         parse=read_moment,
         kind="time",
-        example=OF_FIELD["time"],
     )
     fields["mjd"] = jd._replace(
-        name="mjd",
-        meaning="start of exposure, modified Julian date, UTC",
-        parse=read_mjd,
-        example=OF_FIELD["mjd"],
+        name="mjd", meaning="start of exposure, modified Julian date, UTC", parse=read_mjd
     )
-    for name, bounds in {"ra": _ROUND, "l": _ROUND, "dec": _LATITUDE, "b": _LATITUDE}.items():
-        fields[name] = fields[name]._replace(parse=read_angle_within(*bounds), bounds=bounds)
-    fields["filter"] = fields["filter"]._replace(parse=read_band, operators=_UNORDERED, kind="band")
-    for name in ("candid", "objectidps1", "objectidps2", "objectidps3"):
-        fields[name] = fields[name]._replace(kind="id")
-    fields["objectidps"] = fields["objectidps1"]._replace(
-        name="objectidps",
-        meaning="id of any of the three closest Pan-STARRS1 sources",
-        columns=("objectidps1", "objectidps2", "objectidps3"),
-        operators=_UNORDERED,
-    )
-    for name, meaning in (
-        ("batch", "batch that stored the alert"),
-        ("lco_id", "small number for links"),
-    ):
-        numbered = (read_integer, BigInteger(), int, _ORDERED, "integer", "1")
-        fields[name] = Field(name, meaning, "", (name,), *numbered)
-    return fields
+    for name, (meaning, columns) in wording.joint.items():
+        first = fields[columns[0]]
+        fields[name] = first._replace(
+            name=name, meaning=meaning, columns=columns, operators=_UNORDERED, listed=True
+        )
+    fields |= {c.name: _field(c, wording) for c in (_BATCH, _LCO_ID)}
+    return {name: _with_examples(field, wording) for name, field in fields.items()}
 
 
-FIELDS: Final[dict[str, Field]] = _fields()
-FILTERS: Final[dict[str, Filter]] = {
-    (f := Filter(field, operator)).name: f
-    for field in FIELDS.values()
-    for operator in field.operators
-}
+def _with_examples(field: Field, wording: Wording) -> Field:
+    names = {f"{field.name}__{operator}": operator for operator in field.operators}
+    shown = ((names[n], text) for n, text in wording.filter_examples.items() if n in names)
+    example = wording.examples.get(field.name, field.example)
+    return field._replace(example=example, shown=tuple(shown))
 
-NAMED: Final[tuple[str, ...]] = tuple(
-    """object_id candid objectidps filter ra__gt ra__lt dec__gt dec__lt l__gt l__lt b__gt b__lt
-    time__gt time__gte time__lt time__lte jd__gt jd__gte jd__lt jd__lte mjd__gt mjd__gte mjd__lt
-    mjd__lte magpsf__gte magpsf__lte sigmapsf__lte magap__gte magap__lte distnr__gte distnr__lte
-    deltamaglatest__gte deltamaglatest__lte deltamagref__gte deltamagref__lte rb__gte drb__gte
-    classtar__gte classtar__lte fwhm__lte nbad__lte elong__lte isdiffpos ssnamenr""".split()
-)
-"""What openapi.json lists by name, as MARS's form did; all others go through `where`."""
+
+def make_filters(fields: Mapping[str, Field]) -> dict[str, Filter]:
+    """Every filter of these fields, by name."""
+    filters = (Filter(f, operator) for f in fields.values() for operator in f.operators)
+    return {one.name: one for one in filters}

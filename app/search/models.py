@@ -6,7 +6,6 @@ from typing import Annotated, Any, Final
 from pydantic import Field, create_model
 
 from app.answers.models import Model
-from app.answers.tabular import AS_TEXT
 from app.search.dictionary import COLUMNS_OF_FIELD
 from archive.columns import Column, Kind
 
@@ -33,7 +32,7 @@ _TYPES: Final[dict[Kind, Any]] = {
 
 def field_of(column: Column) -> tuple[Any, Any]:
     """A column as pydantic has it: its type, and what is told of it."""
-    kind = str if column.name in AS_TEXT else _TYPES[column.kind]
+    kind = str if column.as_text else _TYPES[column.kind]
     unit = f" [{column.unit}]" if column.unit else ""
     missing = "" if column.sentinel is None else "; null where ZTF has none"
     described = Field(description=f"{column.meaning}{unit}{missing}")

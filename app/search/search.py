@@ -8,16 +8,18 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 from app.answers.formats import FORMATS, JSON, negotiate_format, read_format
 from app.errors import BadParameter, BadParameters, unknown_parameters
 from app.search.arcs import bend_arcs
 from app.search.cursor import Cursor, read_cursor
-from app.search.filters import FIELDS, FILTERS, Clause
+from app.search.filters import Clause
 from app.search.regions import Cone, Named, Polygon, parse_cone, parse_named, parse_polygon
 from app.search.selection import default_fields, fields_named, flatten_links
 from app.search.values import read_integer, read_text
+from app.search.vocabulary import ZTF, Vocabulary
 from app.spelling import Unknown
 
 DEFAULT_LIMIT: Final = 100
@@ -26,14 +28,11 @@ MAX_EXPORT: Final = 1_000_000
 """Alerts in an answer that is streamed: any but JSON."""
 MAX_CLAUSES: Final = 64
 COUNTS: Final = ("exact", "estimate")
-SORTED_ANYWHERE: Final = ("jd", "candid", "object_id", "lco_id")
-"""Columns with an index: by these the whole archive can be sorted."""
 SORT_WINDOW_D: Final = 7.0
 PAGE_PARAMETERS: Final = (
     *("cone", "polygon", "name", "where", "sort", "limit", "cursor", "after", "as_of", "count"),
     *("fields", "format"),
 )
-_NAMES: Final = dict.fromkeys((*PAGE_PARAMETERS, *FILTERS))
 
 
 class Sort(NamedTuple):
@@ -52,6 +51,7 @@ DEFAULT_SORT: Final = Sort()
 class Search:
     """A validated search."""
 
+    vocabulary: Vocabulary = field(default=ZTF, compare=False, kw_only=True)
     cone: Cone | None = None
     polygon: Polygon | None = None
     named: Named | None = None
@@ -72,11 +72,12 @@ class Search:
     """A hash of all that decides which alerts match and in which order."""
 
 
-def _parse_sort(text: str) -> Sort:
+def _parse_sort(text: str, vocabulary: Vocabulary) -> Sort:
     name, descending = text.strip().removeprefix("-"), text.strip().startswith("-")
     column = {"time": "jd", "mjd": "jd"}.get(name, name)
-    if column not in FIELDS or len(FIELDS[column].columns) != 1:
-        raise Unknown("no field of this name", name, FIELDS)
+    fields = vocabulary.fields
+    if column not in fields or len(fields[column].columns) != 1:
+        raise Unknown("no field of this name", name, fields)
     return Sort(column, descending)
 
 
@@ -101,16 +102,17 @@ def _parse_count(text: str) -> str:
     return kind
 
 
-def _parse_where(text: str) -> Clause:
+def _parse_where(text: str, vocabulary: Vocabulary) -> Clause:
     name, colon, value = text.partition(":")
     if not colon or not value.strip():
         raise ValueError("not <field>__<operator>:<value>; an example is chipsf__lt:5")
-    if (name := name.strip()) not in FILTERS:
-        raise Unknown(f"no filter {read_text(name)!r}", name, FILTERS)
+    filters = vocabulary.filters
+    if (name := name.strip()) not in filters:
+        raise Unknown(f"no filter {read_text(name)!r}", name, filters)
     try:
-        return FILTERS[name].read(value)
+        return filters[name].read(value)
     except ValueError as error:
-        shown = f"{name}:{FILTERS[name].example}"
+        shown = f"{name}:{filters[name].example}"
         raise ValueError(f"{name}: {error}; an example is {shown}") from None
 
 
@@ -118,82 +120,98 @@ _PARSE: Final[dict[str, Callable[[str], Any]]] = {
     "cone": parse_cone,
     "polygon": parse_polygon,
     "name": parse_named,
-    "sort": _parse_sort,
     "limit": _parse_limit,
     "as_of": _parse_as_of,
     "cursor": read_cursor,
     "after": read_integer,
     "count": _parse_count,
-    "fields": fields_named,
     "format": read_format,
 }
 
 
-def explain_refusal(name: str, error: ValueError) -> BadParameter:
+@cache
+def _names_of(vocabulary: Vocabulary) -> dict[str, None]:
+    """Every parameter of a search."""
+    return dict.fromkeys((*PAGE_PARAMETERS, *vocabulary.filters))
+
+
+def explain_refusal(name: str, error: ValueError, vocabulary: Vocabulary = ZTF) -> BadParameter:
     """What was wrong with a parameter's value, and what would be right."""
     if isinstance(error, Unknown):
         return BadParameter(name, str(error), error.misspelt)
-    shown = f"; an example is {FILTERS[name].example}" if name in FILTERS else ""
+    known = vocabulary.filters.get(name)
+    shown = f"; an example is {known.example}" if known else ""
     return BadParameter(name, f"{error}{shown}")
 
 
-def parse_search(parameters: Iterable[tuple[str, str]], accept: str = "", *own: Clause) -> Search:
+def parse_search(
+    parameters: Iterable[tuple[str, str]],
+    accept: str = "",
+    *own: Clause,
+    vocabulary: Vocabulary = ZTF,
+) -> Search:
     """The search that a query string asks for, in the format that it or Accept names.
 
     `own` are the clauses of its address.
 
     Raises BadParameters with every error in it.
     """
+    filters, names = vocabulary.filters, _names_of(vocabulary)
     given = [(name, value) for name, value in parameters if value.strip()]
     times = Counter(name for name, _ in given)
     errors = [
         BadParameter(name, "given more than once")
         for name in times
-        if times[name] > 1 and name in _NAMES and name != "where"
+        if times[name] > 1 and name in names and name != "where"
     ]
-    errors += unknown_parameters(times, _NAMES)
+    errors += unknown_parameters(times, names)
     clauses = [*own]
     page: dict[str, Any] = {}
     for name, value in given:
         try:
             if name in _PARSE:
                 page[name] = _PARSE[name](value)
+            elif name == "sort":
+                page[name] = _parse_sort(value, vocabulary)
+            elif name == "fields":
+                page[name] = fields_named(value, vocabulary.selectable)
             elif name == "where":
-                clauses.append(_parse_where(value))
-            elif name in FILTERS:
-                clauses.append(FILTERS[name].read(value))
+                clauses.append(_parse_where(value, vocabulary))
+            elif name in filters:
+                clauses.append(filters[name].read(value))
         except ValueError as error:
-            errors.append(explain_refusal(name, error))
+            errors.append(explain_refusal(name, error, vocabulary))
     if times["where"] > MAX_CLAUSES:
         errors.append(BadParameter("where", f"more than {MAX_CLAUSES} filters"))
     if errors:
         raise BadParameters(errors)
     page.setdefault("format", negotiate_format(accept))
-    return _settled(clauses, page)
+    return _settled(clauses, page, vocabulary)
 
 
-def _settled(clauses: list[Clause], page: dict[str, Any]) -> Search:
+def _settled(clauses: list[Clause], page: dict[str, Any], vocabulary: Vocabulary) -> Search:
     """Put a search together and check what concerns more than one of its parts."""
     cone, polygon, named = (page.get(name) for name in ("cone", "polygon", "name"))
     sort, wanted = page.get("sort", DEFAULT_SORT), page["format"]
     if cone and named:
         raise _bad("name", "a cone is given too; one of them is enough")
     ordered = sorted(bend_arcs(clauses), key=lambda c: (c.filter.name, repr(c.value)))
-    if not _sortable(sort, bool(cone or polygon or named), ordered):
-        raise _bad("sort", _UNSORTABLE)
+    if not _sortable(sort, bool(cone or polygon or named), ordered, vocabulary):
+        raise _bad("sort", _unsortable(vocabulary))
     search = Search(
-        cone,
-        polygon,
-        named,
-        tuple(ordered),
-        sort,
-        page.get("limit", DEFAULT_LIMIT),
-        page.get("as_of"),
-        page.get("cursor"),
-        wanted,
-        _columns_of(wanted, page.get("fields", ())),
-        page.get("after"),
-        page.get("count", ""),
+        vocabulary=vocabulary,
+        cone=cone,
+        polygon=polygon,
+        named=named,
+        clauses=tuple(ordered),
+        sort=sort,
+        limit=page.get("limit", DEFAULT_LIMIT),
+        as_of=page.get("as_of"),
+        cursor=page.get("cursor"),
+        format=wanted,
+        fields=_columns_of(wanted, page.get("fields", ()), vocabulary),
+        after=page.get("after"),
+        count=page.get("count", ""),
     )
     if wanted == JSON and search.limit > MAX_LIMIT:
         raise _bad("limit", _LIMITS)
@@ -214,13 +232,15 @@ def _continued(search: Search) -> Search:
     sort, cursor = search.sort, search.cursor
     named = [(clause.filter.name, clause.value) for clause in search.clauses]
     # Nothing of a process: a cursor must outlive it, and another process must take it.
-    deciding = (search.cone, search.polygon, named, sort)
+    deciding: tuple[Any, ...] = (search.cone, search.polygon, named, sort)
+    if search.vocabulary is not ZTF:
+        deciding = (search.vocabulary.survey.name, *deciding)
     digest = hashlib.sha256(repr(deciding).encode()).hexdigest()[:16]
     if cursor is None:
         return replace(search, digest=digest)
     if cursor.digest != digest:
         raise _bad("cursor", "it belongs to another search")
-    if not isinstance(cursor.value, FIELDS[sort.column].held | None):
+    if not isinstance(cursor.value, search.vocabulary.fields[sort.column].held | None):
         raise _bad("cursor", "not a cursor of this API")
     if search.as_of not in (None, cursor.as_of):
         raise _bad("as_of", "the cursor belongs to another batch")
@@ -231,22 +251,24 @@ def _bad(parameter: str, reason: str) -> BadParameters:
     return BadParameters([BadParameter(parameter, reason)])
 
 
-def _columns_of(wanted: str, fields: tuple[str, ...]) -> tuple[str, ...]:
+def _columns_of(wanted: str, fields: tuple[str, ...], vocabulary: Vocabulary) -> tuple[str, ...]:
     """The columns of an answer in a format; none for the JSON of whole alerts, which is kept."""
     as_table = not FORMATS[wanted].nested
-    named = fields or (() if wanted == JSON else default_fields(as_table))
-    return flatten_links(named) if as_table else named
+    named = fields or (() if wanted == JSON else default_fields(as_table, vocabulary))
+    return flatten_links(named, vocabulary) if as_table else named
 
 
-_UNSORTABLE: Final = (
-    "by this field only together with a cone, a polygon, a name, an object, a list of candids or "
-    f"a time range of at most {SORT_WINDOW_D:g} days; anywhere by {', '.join(SORTED_ANYWHERE)}"
-)
+def _unsortable(vocabulary: Vocabulary) -> str:
+    return (
+        "by this field only together with a cone, a polygon, a name, an object, a list of candids "
+        f"or a time range of at most {SORT_WINDOW_D:g} days; anywhere by "
+        f"{', '.join(vocabulary.sorted_anywhere)}"
+    )
 
 
-def _sortable(sort: Sort, region: bool, clauses: list[Clause]) -> bool:
+def _sortable(sort: Sort, region: bool, clauses: list[Clause], vocabulary: Vocabulary) -> bool:
     """Whether few enough rows are left to be sorted by a column without an index."""
-    if sort.column in SORTED_ANYWHERE or region or any(c.filter.narrow for c in clauses):
+    if sort.column in vocabulary.sorted_anywhere or region or any(c.filter.narrow for c in clauses):
         return True
     window = {"g": float("-inf"), "l": float("inf")}
     for (searched, operator), value in clauses:

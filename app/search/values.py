@@ -3,12 +3,11 @@
 import math
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 from archive import times
-from archive.surveys.ztf.tables import FILTER_OF_FID
 
 Value = float | int | str | bool
 Parse = Callable[[str], Value]
@@ -83,11 +82,15 @@ def read_truth(text: str) -> bool:
         raise ValueError("neither true nor false") from None
 
 
-def read_band(text: str) -> str:
-    """A filter of ZTF's camera."""
-    if text.strip() not in FILTER_OF_FID.values():
-        raise ValueError(f"{text.strip()[:9]!r} is none of {', '.join(FILTER_OF_FID.values())}")
-    return text.strip()
+def read_band_of(bands: Sequence[str]) -> Parse:
+    """A filter of the survey's camera."""
+
+    def read(text: str) -> str:
+        if text.strip() not in bands:
+            raise ValueError(f"{text.strip()[:9]!r} is none of {', '.join(bands)}")
+        return text.strip()
+
+    return read
 
 
 def read_moment(text: str) -> float:

@@ -16,9 +16,9 @@ from app.errors import BadParameters
 from app.main import create_app
 from app.mars.form import KNOWN
 from app.names.designations import interpret
-from app.search.filters import FILTERS
 from app.search.search import PAGE_PARAMETERS, parse_search
 from app.search.values import MAX_TEXT, read_moment, read_number
+from app.search.vocabulary import FILTERS
 from app.spelling import MAX_SUGGESTIONS
 from tests.app.addresses import Address, addresses
 from tests.app.conftest import Served

@@ -13,7 +13,7 @@ from lxml import html
 from playwright.async_api import Browser, Page, expect
 
 from app.mars.form import FORM
-from app.search.filters import FILTERS
+from app.search.vocabulary import FILTERS
 from archive.surveys.ztf.columns import CANDIDATE, DERIVED
 from tests.pages.conftest import Served, becomes, opened_page, serious_findings, width_beyond
 

@@ -10,6 +10,7 @@ from app.alerts import matching, searching
 from app.alerts.archive import Archive
 from app.alerts.gate import Gate
 from app.search.search import DEFAULT_SORT, parse_search
+from app.search.vocabulary import ZTF
 from archive.database import make_engine
 from tests.app import sky
 from tests.app.conftest import Served, database_of
@@ -56,7 +57,7 @@ async def test_the_plan_stays_when_the_statement_is_prepared(served: Served) -> 
     """Ten times on one connection: PostgreSQL may turn to a generic plan at the sixth."""
     url = url_of("reader", database_of(served.settings)).replace("+asyncpg", "")
     connection = await asyncpg.connect(url)
-    shape = matching.Shape(True, (), DEFAULT_SORT, "", False, 100)
+    shape = matching.Shape(ZTF, 100, DEFAULT_SORT, cone=True)
     statement = matching.page_statement(shape)
     plans = []
     try:

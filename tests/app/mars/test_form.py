@@ -8,9 +8,9 @@ import pytest
 
 from app.errors import BadForm
 from app.mars.form import FORM, GROUPS, SORTS, SORTS_OFFERED, WITHOUT_SOURCE, Form, read_form
-from app.search.filters import FILTERS
 from app.search.regions import Cone, Named
 from app.search.search import Sort
+from app.search.vocabulary import FILTERS
 from archive.times import jd_of
 
 NAMES = """objectId candid objectidps filter cone objectcone ra__gt ra__lt dec__gt dec__lt l__gt

@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 import pytest
 
-from app.search.filters import FILTERS
 from app.search.regions import parse_cone, parse_polygon
 from app.search.search import MAX_CLAUSES
+from app.search.vocabulary import FILTERS
 from tests.app import sky
 from tests.app.conftest import NIGHT, Served
 

@@ -4,8 +4,8 @@ from urllib.parse import quote
 
 import pytest
 
-from app.search.filters import FILTERS, NAMED
 from app.search.search import PAGE_PARAMETERS
+from app.search.vocabulary import FILTERS, NAMED
 from tests.app.conftest import Served
 
 HOSTILE = [

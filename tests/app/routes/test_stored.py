@@ -16,8 +16,8 @@ import pytest
 from app.answers.formats import FORMATS
 from app.mars.form import SORTS
 from app.objects.point_models import LightCurve
-from app.search.filters import FIELDS
 from app.search.selection import ALERT_KEYS, ON_REQUEST
+from app.search.vocabulary import FIELDS
 from tests.app.conftest import app_settings, serving
 from tests.app.nights.visits import (
     HTML,

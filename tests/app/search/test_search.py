@@ -6,16 +6,18 @@ import pytest
 from sqlalchemy.dialects import postgresql
 
 from app.errors import BadParameters
-from app.search.filters import FIELDS, FILTERS, NAMED, Filter
+from app.search.filters import Filter
 from app.search.regions import Cone
 from app.search.search import Search, Sort, parse_search
+from app.search.vocabulary import FIELDS, FILTERS, NAMED
+from archive.surveys.ztf import ZTF
 
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
 def where(wanted: Filter) -> str:
     """The clause as SQL, its parameter as a question mark."""
-    compiled = str(wanted.sql("v").compile(dialect=_DIALECT))
+    compiled = str(wanted.sql(ZTF.alert.c, "v").compile(dialect=_DIALECT))
     return re.sub(r"%\(v\)s(::[A-Z ]+(\[\])?)?", "?", compiled)
 
 

@@ -1,0 +1,1 @@
+"""What the app knows of each survey beside its columns. It knows nothing of searches."""
