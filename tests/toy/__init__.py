@@ -1,0 +1,1 @@
+"""A third survey that nothing outside this folder knows: ten columns, packets of its own."""
