@@ -90,6 +90,21 @@ class NotFound(RequestError):
     status = HTTPStatus.NOT_FOUND
 
 
+def no_alert(named: int | str) -> NotFound:
+    """That there is no alert of a number, or of what was given for one."""
+    return NotFound(f"there is no alert {_shown(named)}")
+
+
+def no_object(named: str) -> NotFound:
+    """That there is no object of this name."""
+    return NotFound(f"there is no object {named[:64]!r}")
+
+
+def _shown(named: int | str) -> str:
+    text = str(named)
+    return text[:64] if text.lstrip("-").isdecimal() else repr(text[:64])
+
+
 class UnknownName(NotFound):
     """Nobody who was asked knows this name; `suggestions` are known ones that are near."""
 

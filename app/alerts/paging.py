@@ -8,7 +8,8 @@ import asyncpg
 
 from app.alerts import searching
 from app.alerts.archive import Archive
-from app.errors import BadParameter, BadParameters
+from app.alerts.as_of import check_as_of
+from app.errors import BadParameter, BadParameters, no_alert
 from app.search.cursor import Cursor
 from app.search.filters import Clause
 from app.search.search import Search
@@ -33,14 +34,6 @@ class Page(NamedTuple):
     def prev(self) -> str | None:
         """The cursor of the page before as a client gets it."""
         return None if self.before is None else self.before.token()
-
-
-def check_as_of(asked: int | None, newest: int) -> int:
-    """The batch up to which an answer sees the archive. Raises BadParameters for the future."""
-    if asked is not None and asked > newest:
-        reason = f"the archive has come to batch {newest} so far"
-        raise BadParameters([BadParameter("as_of", reason)])
-    return newest if asked is None else asked
 
 
 def page_of(search: Search, newest: int, rows: Sequence[asyncpg.Record]) -> Page:
@@ -76,6 +69,6 @@ async def begin_after(archive: Archive, search: Search) -> Search:
     asked = replace(anywhere, fields=(key, "batch"), limit=1)
     _, rows = await searching.find_alerts(archive, asked)
     if not rows:
-        raise BadParameters([BadParameter("after", f"there is no alert {search.after}")])
+        raise BadParameters([BadParameter("after", str(no_alert(search.after)))])
     value, batch = rows[0][search.sort.column], rows[0]["batch"]
     return replace(search, cursor=Cursor(search.digest, batch, value, search.after))

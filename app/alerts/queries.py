@@ -24,7 +24,7 @@ from sqlalchemy import (
 from app.alerts.archive import Archive
 from app.alerts.matching import LEGACY, answered
 from app.alerts.statements import Statement, compile_statement
-from app.errors import NotFound
+from app.errors import no_alert, no_object
 from app.search.vocabulary import ZTF
 from archive import times
 from archive.database import check_schema
@@ -118,7 +118,7 @@ async def read_alert(archive: Archive, number: int, key: str = "candid") -> asyn
 
 def _one(rows: list[asyncpg.Record], number: int) -> asyncpg.Record:
     if not rows:
-        raise NotFound(f"there is no alert {number}")
+        raise no_alert(number)
     return rows[0]
 
 
@@ -133,7 +133,7 @@ async def read_object(archive: Archive, object_id: str) -> list[asyncpg.Record]:
     """The newest batch, and an object's whole alerts, newest first. Raises NotFound."""
     rows = await archive.fetch(OBJECT, object_id=object_id)
     if not rows:
-        raise NotFound(f"there is no object {object_id[:64]!r}")
+        raise no_object(object_id)
     return rows
 
 
@@ -162,7 +162,7 @@ async def read_stamps(archive: Archive, object_id: str, limit: int) -> list[dict
     """
     rows = await archive.fetch(_STAMPS_OF, object_id=object_id, limit=limit)
     if not rows:
-        raise NotFound(f"there is no object {object_id[:64]!r}")
+        raise no_object(object_id)
     return [dict(row) for row in reversed(rows)]
 
 

@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 
 from app.alerts.archive import Archive
+from app.alerts.as_of import settle_as_of
 from app.alerts.costs import SMALL_DEG
 from app.alerts.covering import Circle, select_in_region
 from app.alerts.matching import answered
@@ -41,7 +42,6 @@ from app.search.search import Search
 from app.search.selection import columns_of
 from app.search.vocabulary import Vocabulary
 from archive.survey import Survey
-from archive.tables import counter
 
 CHUNK: Final = 300
 """Most positions that one statement answers."""
@@ -74,7 +74,6 @@ class Piece(NamedTuple):
     rows: Mapping[int, asyncpg.Record]
 
 
-_NEWEST: Final = compile_statement(select(counter.c.batch))
 _IDS: Final = bindparam("ids", type_=ARRAY(BigInteger()))
 
 
@@ -140,10 +139,9 @@ class Matcher:
             if not self._clients[client]:
                 del self._clients[client]
 
-    async def newest_batch(self, as_of: int | None) -> int:
-        """The number of the newest batch, at a server that has come to the one asked for."""
-        newest: int = (await self._archive.fetch(_NEWEST, as_of=as_of))[0][0]
-        return newest
+    async def settle_as_of(self, asked: int | None) -> int:
+        """As of which batch a match sees the archive (alerts.as_of.settle_as_of)."""
+        return await settle_as_of(self._archive, asked)
 
     async def pieces(
         self, targets: Iterable[Target], search: Search, as_of: int

@@ -32,12 +32,13 @@ from app.alerts.archive import Archive
 from app.alerts.costs import Cost, cost_of_all
 from app.alerts.covering import ASKED, exact_tests, select_in_region, unit_vector_of
 from app.alerts.statements import Statement, compile_statement
-from app.errors import BadParameter, BadParameters, NotFound
+from app.errors import NotFound, no_object
 from app.names.designations import body_of
 from app.objects.summaries import Item, object_items
 from app.search.regions import Cone
 from app.search.search import MAX_LIMIT, Search, Sort
 from app.search.sphere import separation_arcsec
+from app.surveys.ztf import SAME_OBJECT_ARCSEC
 from archive.surveys.ztf import ZTF
 from archive.surveys.ztf.tables import alert
 from archive.tables import counter
@@ -45,13 +46,10 @@ from archive.tables import counter
 BY_NAME: Final = Sort("object_id", descending=False)
 FEW_SUMMED: Final = 100
 """Objects whose alerts are looked at without waiting: a page of them."""
-JOINED_ARCSEC: Final = 1.5
-"""ZTF gives an alert the name of an object this near, so two names this near should be one."""
-_REACH_DEG: Final = 3 * JOINED_ARCSEC / 3600
-"""No alert of an object with its mean within JOINED_ARCSEC is farther: they span 3 arcsec."""
+_REACH_DEG: Final = 3 * SAME_OBJECT_ARCSEC / 3600
+"""No alert of an object with its mean within SAME_OBJECT_ARCSEC is farther: they span 3 arcsec."""
 
 _AS_OF: Final = bindparam("as_of", type_=BigInteger())
-_NEWEST: Final = compile_statement(select(counter.c.batch))
 
 
 def read_object_id(text: str) -> str:
@@ -59,15 +57,6 @@ def read_object_id(text: str) -> str:
     if "\0" in text:
         raise NotFound("there is no such object: no name holds a NUL character")
     return text
-
-
-async def settle_as_of(archive: Archive, as_of: int | None) -> int:
-    """The batch that is meant: the newest without any. Raises BadParameters for one to come."""
-    newest = int((await archive.fetch(_NEWEST, as_of=as_of))[0][0])
-    if as_of is not None and as_of > newest:
-        reason = f"the archive has come to batch {newest} so far"
-        raise BadParameters([BadParameter("as_of", reason)])
-    return newest if as_of is None else as_of
 
 
 # -------------------------------------------------------------------------------------------------
@@ -149,7 +138,7 @@ async def join_nearby(archive: Archive, object_id: str, as_of: int) -> list[str]
     names = {
         other["object_id"]
         for other in near
-        if separation_arcsec(place, (other["ra"], other["dec"])) < JOINED_ARCSEC
+        if separation_arcsec(place, (other["ra"], other["dec"])) < SAME_OBJECT_ARCSEC
     }
     return sorted(names | {object_id})
 
@@ -235,5 +224,5 @@ async def read_summary(archive: Archive, object_id: str, as_of: int) -> Item:
     """The same of one object. Raises NotFound for one without an alert up to that batch."""
     found = await read_summaries(archive, [object_id], as_of)
     if not found:
-        raise NotFound(f"there is no object {object_id[:64]!r}")
+        raise no_object(object_id)
     return found[0]

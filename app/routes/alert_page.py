@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from app.alerts import queries, searching
 from app.alerts.archive import Archive
 from app.alerts.items import alert_items
-from app.errors import NotFound
+from app.errors import NotFound, no_alert
 from app.objects.lightcurve import Point, light_curve
 from app.pages import curveplot, elsewhere, fieldgroups
 from app.pages.html import PLOTTED, POLICY, render
@@ -17,12 +17,12 @@ from app.routes.dependencies import ArchiveDependency
 from app.search.search import parse_search
 from app.search.sphere import separation_arcsec, sexagesimal
 from app.search.values import read_integer
+from app.surveys.ztf import SAME_OBJECT_ARCSEC
 from archive.surveys.ztf.tables import STAMPS
 
 router = APIRouter(include_in_schema=False)
 
 API: Final = "/api/v1"
-AT_THIS_LOCATION_ARCSEC: Final = 1.5
 OTHERS: Final = 100
 _FRAMED: Final = {**POLICY, "frame-src": "'none'", "frame-ancestors": "'self'"}
 JS9_POLICY: Final = _FRAMED | {
@@ -47,7 +47,7 @@ SKY_POLICY: Final = _FRAMED | {
 
 def search_here(ra: float, dec: float, as_of: int, limit: int) -> Any:
     """The search for alerts within 1.5 arcsec of a position, newest first."""
-    cone = f'{ra!r},{dec!r},{AT_THIS_LOCATION_ARCSEC}"'
+    cone = f'{ra!r},{dec!r},{SAME_OBJECT_ARCSEC}"'
     return parse_search([("cone", cone), ("limit", str(limit)), ("as_of", str(as_of))])
 
 
@@ -116,6 +116,6 @@ async def _alert(archive: Archive, text: str) -> Mapping[str, Any]:
     try:
         number = read_integer(text)
     except ValueError:
-        raise NotFound(f"there is no alert {text[:64]!r}") from None
+        raise no_alert(text) from None
     (alert,) = alert_items([await queries.read_alert(archive, number)], API)
     return alert

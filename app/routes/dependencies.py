@@ -14,7 +14,7 @@ from app.alerts.fragments import Fragments
 from app.alerts.gate import Asker
 from app.alerts.queries import check_archive
 from app.clients import client_of
-from app.errors import BadParameter, BadParameters, NoJobs, NotFound, unknown_parameters
+from app.errors import BadParameter, BadParameters, NoJobs, no_alert, unknown_parameters
 from app.mars.walks import Walks
 from app.match.crossmatch import Matcher
 from app.match.jobs import Jobs
@@ -137,7 +137,7 @@ def candid_of(text: str) -> int:
     try:
         return read_integer(text)
     except ValueError:
-        raise NotFound(f"there is no alert {text[:64]!r}") from None
+        raise no_alert(text) from None
 
 
 def allow_only(*known: str) -> Callable[[Request], Awaitable[None]]:

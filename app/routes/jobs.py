@@ -9,7 +9,6 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy import Row
 
-from app.alerts.paging import check_as_of
 from app.answers.bodies import send_json
 from app.answers.formats import FORMATS
 from app.answers.stored import Piece, send_file
@@ -72,7 +71,7 @@ async def start_match_job(
     given = request.query_params.multi_items()
     query = parse_match(given, refused=("format",))
     await jobs.check_room(client)
-    as_of = check_as_of(query.search.as_of, await matcher.newest_batch(query.search.as_of))
+    as_of = await matcher.settle_as_of(query.search.as_of)
     job, targets, adding = new_id(), Targets(query.radius, MAX_POSITIONS, ""), False
     try:
         read = read_targets(request, targets)

@@ -11,7 +11,7 @@ from app.answers.bodies import send_json
 from app.answers.negotiation import wants_json
 from app.answers.stored import send_file
 from app.answers.streams import run_for_rows
-from app.errors import NotFound
+from app.errors import NotFound, no_alert
 from app.mars import bulk, items
 from app.mars.form import read_form
 from app.mars.placing import place_form
@@ -32,10 +32,10 @@ from app.search.regions import Cone
 from app.search.search import Search
 from app.search.values import read_integer
 from app.stamps.sending import piece_of
+from app.surveys.ztf import SAME_OBJECT_ARCSEC
 
 CANDID_DIGITS: Final = 15
 """An id so long is a candid; a shorter one is an lco_id."""
-NEARBY: Final = 1.5 / 3600
 MAX_NEARBY: Final = 10_000
 KINDS: Final = {"Science": "science", "Template": "template", "Difference": "difference"}
 NEGOTIATED: Final = {"Vary": "Accept, Accept-Encoding"}
@@ -143,13 +143,13 @@ def _key(number: str) -> tuple[int, str]:
             number.lstrip("-")
         ) >= CANDID_DIGITS else "lco_id"
     except ValueError:
-        raise NotFound(f"there is no alert {number}") from None
+        raise no_alert(number) from None
 
 
 async def _alert(archive: Archive, public_url: str, number: str) -> items.Alert:
     """The alert with its history."""
     row = await queries.read_legacy_alert(archive, *_key(number))
-    around = Search(Cone(row["ra"], row["dec"], NEARBY), limit=MAX_NEARBY)
+    around = Search(Cone(row["ra"], row["dec"], SAME_OBJECT_ARCSEC / 3600), limit=MAX_NEARBY)
     _, near = await searching.find_alerts(archive, around, LEGACY)
     limits = await queries.read_limits(archive, row["object_id"])
     alert, *nearby = items.legacy_items([row, *near], f"{public_url}/api/v1")

@@ -5,7 +5,6 @@ from typing import Final
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from app.alerts.paging import check_as_of
 from app.answers.bodies import VARY
 from app.answers.encoding import coding_of
 from app.answers.formats import FORMATS, JSON
@@ -53,7 +52,7 @@ async def match_positions(
     asked = []
     async for some in read_targets(request, targets):
         asked += some
-    as_of = check_as_of(search.as_of, await matcher.newest_batch(search.as_of))
+    as_of = await matcher.settle_as_of(search.as_of)
     pieces = await _begun(matcher.pieces(asked, search, as_of))
     wanted = FORMATS[search.format]
     headers = {"Vary": VARY, "Cache-Control": "no-store", "X-As-Of": str(as_of)}

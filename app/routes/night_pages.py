@@ -4,10 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from app.alerts.as_of import settle_as_of
 from app.errors import NotFound
 from app.nights import days
 from app.nights.options import NightsShown
-from app.objects import finding
 from app.pages import nightplot
 from app.pages.html import PLOTTED, redirect_to_slash, render
 from app.routes.dependencies import (
@@ -53,7 +53,7 @@ async def get_night_page(
     """A night: what came of its packets, its alerts over time and on the sky."""
     day = days.read_night(night)
     packets = await ledger.one(archive, day)
-    counted = await counts.of(archive, day, await finding.settle_as_of(archive, None))
+    counted = await counts.of(archive, day, await settle_as_of(archive, None))
     if packets is None and not counted.items:
         raise NotFound(f"no alert was exposed on {day}, and the ledger has no such night")
     earlier, later = await days.read_neighbours(archive, day)

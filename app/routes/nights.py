@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from app.alerts.as_of import settle_as_of
 from app.answers.bodies import next_link, send_json
 from app.answers.lists import send_list
 from app.errors import NotFound
@@ -11,7 +12,6 @@ from app.nights import days
 from app.nights.fieldcounts import table_of
 from app.nights.models import FieldCountList, Night, NightList
 from app.nights.options import CountsOptions, NightsOptions
-from app.objects import finding
 from app.openapi.described import PROBLEMS, NightPath, list_responses
 from app.routes.dependencies import (
     ArchiveDependency,
@@ -92,7 +92,7 @@ async def list_night_fields(
     the same alerts. In the ledger it is the night of the topic's name.
     """
     day = days.read_night(night)
-    as_of = await finding.settle_as_of(archive, options.as_of)
+    as_of = await settle_as_of(archive, options.as_of)
     counted = await counts.of(archive, day, as_of)
     if not counted.items and await ledger.one(archive, day) is None:
         raise NotFound(f"no alert was exposed on {day}, and the ledger has no night {night!r}")

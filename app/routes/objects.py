@@ -6,11 +6,12 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app.alerts import queries
+from app.alerts.as_of import settle_as_of
 from app.alerts.models import AlertList
 from app.answers.bodies import VARY, page_links, send_json
 from app.answers.formats import JSON
 from app.answers.lists import send_list
-from app.errors import BadParameter, BadParameters, NotFound
+from app.errors import BadParameter, BadParameters, no_object
 from app.objects import finding
 from app.objects.lightcurve import choose_fields, light_curve
 from app.objects.lists import parse_objects, read_page, send_objects
@@ -113,7 +114,7 @@ async def list_object_alerts(
     An object without an alert up to `as_of` is a 404; filters that match none of its alerts give
     an empty list.
     """
-    as_of = await finding.settle_as_of(archive, search.as_of)
+    as_of = await settle_as_of(archive, search.as_of)
     await finding.read_summary(archive, finding.read_object_id(object_id), as_of)
     return await list_alerts(request, search, archive, names, fragments)
 
@@ -138,12 +139,12 @@ async def get_light_curve(
     where a point's kind has none; JSON Lines hold the points as JSON does.
     """
     name = finding.read_object_id(object_id)
-    as_of = await finding.settle_as_of(archive, options.as_of)
+    as_of = await settle_as_of(archive, options.as_of)
     names = await finding.join_nearby(archive, name, as_of) if options.merged else [name]
     histories = await asyncio.gather(*(queries.read_histories(archive, n, as_of) for n in names))
     rows = sorted((row for own in histories for row in own), key=lambda row: row["candid"])
     if not rows:
-        raise NotFound(f"there is no object {name[:64]!r}")
+        raise no_object(name)
     fields = options.chosen
     named = options.merged or "object_id" in fields
     curve = light_curve(rows, named=named)
@@ -175,7 +176,7 @@ async def get_object(
     `magpsf` among those brighter than the reference image; null if there is none.
     """
     name = finding.read_object_id(object_id)
-    as_of = await finding.settle_as_of(archive, options.as_of)
+    as_of = await settle_as_of(archive, options.as_of)
     item = await finding.read_summary(archive, name, as_of)
     more = {"filters": item["filters"], "as_of": as_of}
     return send_json(request, list_item(item, settings.public_url) | more)

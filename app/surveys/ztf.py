@@ -5,6 +5,9 @@ from typing import Final
 from app.surveys.wording import Wording
 from archive.surveys.ztf import ZTF
 
+SAME_OBJECT_ARCSEC: Final = 1.5
+"""ZTF gives an alert the name of an object this near, so what is nearer is one thing."""
+
 _EXAMPLES: Final = {
     "jd": "2458316.5",
     "mjd": "58316",

@@ -16,6 +16,7 @@ from sqlalchemy.engine import make_url
 
 from app.alerts import queries, searching
 from app.alerts.archive import Archive
+from app.alerts.as_of import settle_as_of
 from app.alerts.gate import Gate
 from app.alerts.paging import page_of
 from app.errors import DATABASE_ERRORS, BadParameters
@@ -67,12 +68,12 @@ async def test_what_the_primary_has_comes_from_the_primary(lagging: Lagging, cos
     assert (page_of(search, newest, rows).as_of, len(rows)) == (2, 2)
     assert await searching.count_alerts(archive, search) == 2
     assert await queries.count_stored(archive, 2) == 2
-    assert await finding.settle_as_of(archive, 2) == 2
+    assert await settle_as_of(archive, 2) == 2
     assert (await finding.read_summary(archive, "ZTF26aaaaaaa", 2))["alerts"] == 2
     assert len(await queries.read_histories(archive, "ZTF26aaaaaaa", 2)) == 2
-    assert await Matcher(archive).newest_batch(2) == 2
+    assert await Matcher(archive).settle_as_of(2) == 2
     # What the replica has it still answers.
-    assert await Matcher(archive).newest_batch(1) == 1
+    assert await Matcher(archive).settle_as_of(1) == 1
 
 
 async def test_what_the_primary_has_not_is_refused(lagging: Lagging) -> None:
@@ -80,7 +81,7 @@ async def test_what_the_primary_has_not_is_refused(lagging: Lagging) -> None:
     with pytest.raises(BadParameters, match="batch 2 so far"):
         page_of(search, *await searching.find_alerts(lagging.archive, search))
     with pytest.raises(BadParameters, match="batch 2 so far"):
-        await finding.settle_as_of(lagging.archive, 3)
+        await settle_as_of(lagging.archive, 3)
 
 
 async def test_the_ledger_never_adds_a_batch_twice(lagging: Lagging) -> None:
