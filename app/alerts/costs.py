@@ -66,10 +66,6 @@ def _is_held(search: Search) -> bool:
     """Whether an index leads to all that match, and they are few."""
     return is_small(search) or any(
         clause.filter.narrow
-        and (
-            clause.filter.field.name == "candid"
-            or not isinstance(clause.value, list)
-            or len(clause.value) <= FEW_OBJECTS
-        )
+        and (clause.filter.field.name == "candid" or len(clause.values) <= FEW_OBJECTS)
         for clause in search.clauses
     )

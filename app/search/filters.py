@@ -25,6 +25,7 @@ from sqlalchemy.sql.elements import Grouping
 from sqlalchemy.types import TypeEngine
 
 from app.search.examples import OF_FIELD, OF_FILTER
+from app.search.solarsystem import spell_body
 from app.search.values import (
     Parse,
     Value,
@@ -35,7 +36,7 @@ from app.search.values import (
     read_moment,
     read_number,
     read_single,
-    read_text,
+    read_stored,
     read_truth,
 )
 from archive.columns import CANDIDATE, DERIVED, Column, Kind
@@ -94,6 +95,17 @@ class Field(NamedTuple):
     bounds: tuple[float, float] | None = None
     """The least and the greatest value that a search may name."""
 
+    def read_equals(self, text: str) -> list[Value]:
+        """What a stored value may equal: of a text it as it is, without blanks, as ZTF spells it.
+
+        Raises ValueError.
+        """
+        value = self.parse(text)
+        if self.kind != "string":
+            return [value]
+        proper = spell_body(text) if self.name == _BODY else None
+        return list(dict.fromkeys((text, value, proper or value)))
+
 
 class Filter(NamedTuple):
     """One name of the vocabulary."""
@@ -125,8 +137,21 @@ class Filter(NamedTuple):
             parts = [part for part in text.split(",") if part.strip()]
             if not 1 <= len(parts) <= MAX_LIST:
                 raise ValueError(f"not a list of 1 to {MAX_LIST} values")
-            return Clause(Filter(self.field, "in"), [self.field.parse(part) for part in parts])
-        return Clause(self, self.field.parse(text))
+            values = [value for part in parts for value in self.field.read_equals(part)]
+            return Clause(self.any_of, values)
+        return self.read_one(text)
+
+    def read_one(self, text: str) -> "Clause":
+        """The clause for a text that is no list, commas or not. Raises ValueError."""
+        if self.operator:
+            return Clause(self, self.field.parse(text))
+        values = self.field.read_equals(text)
+        return Clause(self, values[0]) if len(values) == 1 else Clause(self.any_of, values)
+
+    @property
+    def any_of(self) -> "Filter":
+        """The filter of the same field that takes a list."""
+        return Filter(self.field, "in")
 
     def sql(self, key: str) -> ColumnElement[bool]:
         """The clause, its value left open as the parameter `key`."""
@@ -146,10 +171,16 @@ class Clause(NamedTuple):
     filter: Filter
     value: Value | list[Value]
 
+    @property
+    def values(self) -> list[Value]:
+        """The value, or each of a list."""
+        return self.value if isinstance(self.value, list) else [self.value]
+
 
 _LISTS: Final = ("object_id", "candid", "objectidps")
 """Fields of ids: their equality takes a list too."""
-_NARROW: Final = ("object_id", "candid", "ssnamenr")
+_BODY: Final = "ssnamenr"
+_NARROW: Final = ("object_id", "candid", _BODY)
 """Fields whose equality leaves so few rows that they can be sorted by anything."""
 
 _KINDS: Final[dict[Kind, tuple[Parse, TypeEngine[Any], type, str, str]]] = {
@@ -158,7 +189,7 @@ _KINDS: Final[dict[Kind, tuple[Parse, TypeEngine[Any], type, str, str]]] = {
     Kind.DOUBLE: (read_number, Double(), float, "number", "0.5"),
     Kind.INTEGER: (read_integer, BigInteger(), int, "integer", "1"),
     Kind.BIGINT: (read_integer, BigInteger(), int, "integer", "1"),
-    Kind.TEXT: (read_text, Text(), str, "string", "ZTF"),
+    Kind.TEXT: (read_stored, Text(), str, "string", "ZTF"),
     Kind.BOOLEAN: (read_truth, Boolean(), bool, "boolean", "true"),
 }
 _ROUND, _LATITUDE = (0.0, 360.0), (-90.0, 90.0)
