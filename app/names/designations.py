@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from app.names.coordinates import read_position
+from app.names.links import find_in_link
 from app.search.regions import MAX_RADIUS, MIN_RADIUS, parse_cone
 from app.search.solarsystem import body_of
 from app.search.values import read_integer, read_number, read_text
@@ -28,6 +29,7 @@ _UNITS: Final = {
 _RADIUS: Final = re.compile(
     r"[\s,;]*\br\s*=\s*(?P<value>[^\s=]*?)\s*(?P<unit>[^\W\d]+|[°'\"′″]+)?\Z", re.IGNORECASE
 )
+_QUOTES: Final = ('""', "''", "``", "“”", "‘’")
 _OBJECT: Final = re.compile(r"ztf(\d{2}[a-z]{4,12})", re.ASCII | re.IGNORECASE)
 
 
@@ -59,9 +61,10 @@ class Reading(NamedTuple):
 
 def interpret(text: str) -> Reading:
     """Read what a person typed. Asks nobody. Raises ValueError with what is wrong."""
-    given = read_text(" ".join(text.split()))
+    given = _unwrap(read_text(" ".join(text.split())))
     if not given:
         raise ValueError("it is empty")
+    given = find_in_link(given) or given
     if given.count(",") == 2 and "=" not in given and re.match(r"[\s\d.+-]+,", given):
         cone = parse_cone(given)
         return Reading(Kind.POSITION, given, *cone)
@@ -71,6 +74,12 @@ def interpret(text: str) -> Reading:
         return Reading(Kind.POSITION, bare, position.ra, position.dec, radius or shown)
     kind, proper = _designation(bare)
     return Reading(kind, proper, radius=radius)
+
+
+def _unwrap(text: str) -> str:
+    """The text without quotes around it and a comma at its end, which come with what is pasted."""
+    text = text.rstrip(" ,;")
+    return text[1:-1].strip(" ,;") if text[:1] + text[-1:] in _QUOTES else text
 
 
 def _split_radius(text: str) -> tuple[str, float | None]:
