@@ -71,7 +71,7 @@ def read_stored(text: str) -> str:
     if len(text) > MAX_TEXT:
         raise ValueError(_TOO_LONG)
     if _UNSTORABLE.search(text):
-        raise ValueError("holds a NUL or a lone surrogate, which no stored text does")
+        raise ValueError("holds a NUL or a lone surrogate, which cannot be stored")
     return text.strip()
 
 

@@ -1,15 +1,19 @@
 """Readers of positions: the same rows however the body is cut, and errors that say where."""
 
+import csv
+import io
 import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.errors import BadBody, BadParameters
 from app.match.bodytext import MAX_ROW
-from app.match.tablebody import MAX_DEPTH
 from app.match.targets import MAX_TOLD, Targets
 from app.match.uploads import READERS, VOTABLE
+from app.match.votablebody import MAX_DEPTH
 
 ROWS = [("a", 10.5, -20.25, '2"'), ("Ätna, 2", 0.0, 90.0, "0.001"), ("c", 359.9, 1e-7, "1'")]
 JSON_LIST = json.dumps(
@@ -44,12 +48,35 @@ CSV = (
     'id,RA, dec ,mag,radius\r\na,10.5,-20.25,17,"2"""\r\n# no row\n\n'
     '"Ätna, 2",0.0,90.0,,0.001\nc,359.9,1e-7,1,1\''
 )
+
+
+def parted_by(separator: str) -> str:
+    """The CSV with another separator, but within quotes."""
+    return CSV.replace(", 2", "\0").replace(",", separator).replace("\0", ", 2")
+
+
+BESIDE = """<RESOURCE type="meta" utype="adhoc:service"><PARAM name="ra" value="1"/><TABLE>
+<FIELD name="ra"/><FIELD name="x"/><DATA><TABLEDATA><TR><TD>1</TD><TD>2</TD></TR></TABLEDATA></DATA>
+</TABLE></RESOURCE>"""
+NO_DATA = '<TABLE><FIELD name="ra" unit="h"/><FIELD name="dec"/></TABLE>'
+NO_ROWS = '<TABLE><FIELD name="x"/><DATA><TABLEDATA/></DATA></TABLE>'
 GOOD = {
     "json": ("application/json", '{"positions": ' + JSON_LIST + "}\n"),
     "list": ("application/json", JSON_LIST),
     "bom": ("application/json", "\ufeff" + JSON_LIST),
+    "boms": ("application/json", "\ufeff\ufeff" + JSON_LIST),
     "csv": ("text/csv", CSV),
+    "csv of semicolons": ("text/csv", parted_by(";")),
+    "csv of tabs": ("text/csv", parted_by("\t")),
+    "csv of bars": ("text/csv", parted_by("|")),
+    "csv with two boms": ("text/csv", "\ufeff\ufeff" + CSV),
+    "csv with a blank before quotes": ("text/csv", CSV.replace("a,10.5,", '"a", "10.5", ')),
+    "csv with lines in a cell": ("text/csv", CSV.replace("17", '"17\n# or\r\n""18"""')),
+    "csv of names": ("text/csv", CSV.replace("id,RA, dec ", "Name,_RAJ2000 [deg], _DEJ2000 (deg)")),
     "votable": (VOTABLE, TABLE),
+    "votable after no rows": (VOTABLE, TABLE.replace("<TABLE>", f"{NO_DATA}{NO_ROWS}<TABLE>")),
+    "votable after services": (VOTABLE, TABLE.replace("<RESOURCE>", f"{BESIDE}<RESOURCE>")),
+    "votable of names": (VOTABLE, TABLE.replace('"id"', '"Name"').replace('"ra"', '"RA_ICRS"')),
     "prefixed": (VOTABLE, TABLE.replace("<T", "<v:T").replace("</T", "</v:T")),
 }
 
@@ -80,6 +107,97 @@ def test_columns_by_ucd_and_units_of_the_radius() -> None:
     assert read(VOTABLE, votable(UCDS, cells).encode(), 5) == [(0, "x", 1.0, 2.0, 3 * (1 / 3600))]
 
 
+NAMES = [
+    *("ra,dec", "RA,DE", "Ra,Declination", "right_ascension,declination", "RAJ2000,DEJ2000"),
+    *("_RAJ2000,_DEJ2000", "RA_ICRS,DE_ICRS", "_RA.icrs,_DE.icrs", "ra_deg,dec_deg", "RAdeg,DEdeg"),
+    *("ra [deg],dec [deg]", "RA (degrees),DEC (degrees)", "ra[°],dec[°]", "RA (J2000),Dec (J2000)"),
+]
+
+
+@pytest.mark.parametrize("names", NAMES)
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_columns_by_the_names_that_people_give(names: str, separator: str) -> None:
+    for id_name in ("id", "name", "Source_ID", "designation", "objectId", "candid"):
+        body = f"mag,{names},{id_name},radius [arcsec]\n17,1.5,2.5,x,2\n".replace(",", separator)
+        assert read("text/csv", body.encode(), 7) == [(0, "x", 1.5, 2.5, 2 / 3600)]
+
+
+@pytest.mark.parametrize(
+    ("names", "cells"),
+    [
+        ("ra,dec,ra_deg,dec_deg", "0:06:00,2:30:00,1.5,2.5"),
+        ("RAJ2000,DEJ2000,_RAJ2000,_DEJ2000", "0 06 00,2 30 00,1.5,2.5"),
+        ("_RAJ2000,_DEJ2000,ra,dec", "9,9,1.5,2.5"),
+        ("RA_ICRS,RAJ2000,DEJ2000", "9,1.5,2.5"),
+        ("name,id,ra,dec", "9,0,1.5,2.5"),
+    ],
+)
+def test_of_several_columns_the_best_pair_is_read(names: str, cells: str) -> None:
+    assert read("text/csv", f"{names}\n{cells}".encode(), 7, radius=1) == [(0, "0", 1.5, 2.5, 1)]
+
+
+IDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
+
+
+@given(
+    st.lists(
+        st.tuples(IDS | IDS.map("#{}".format), st.floats(0, 359), st.floats(-90, 90)), min_size=1
+    ),
+    st.sampled_from([",", ";", "\t"]),
+    st.integers(1, 50),
+    st.booleans(),
+)
+def test_what_csv_writes(
+    rows: list[tuple[str, float, float]], separator: str, cut: int, mark: bool
+) -> None:
+    """No row is lost, whatever its id holds, and each keeps it, but for blanks at its ends."""
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=separator)
+    writer.writerows([("id", "ra", "dec"), *rows])
+    body = ("\ufeff" * mark + text.getvalue()).encode()
+    expected = [(n, t.strip() or str(n), a % 360, d, 1) for n, (t, a, d) in enumerate(rows)]
+    assert read("text/csv", body, cut, radius=1) == expected
+
+
+def test_comments_are_no_rows() -> None:
+    body = b'# a\n#b,c\nid,ra,dec\n#1,10,20\n# or, so, they say\n# 5" north\n#2,10\n"#3",30,40'
+    assert [row[1] for row in read("text/csv", body, 3, radius=1)] == ["#1", "#3"]
+
+
+SYSTEMS = [
+    ('<COOSYS ID="s" system="ICRS"/>', None),
+    ('<COOSYS ID="s" system="ICRS" epoch="2015.5"/>', None),
+    ('<COOSYS ID="s" system="eq_FK5" equinox="J2000"/>', None),
+    ('<COOSYS ID="s" equinox="2000.0"/>', None),
+    ('<COOSYS ID="s" system="ICRS"/><COOSYS ID="other" system="galactic"/>', None),
+    ('<COOSYS ID="other" system="galactic"/><COOSYS system="ICRS"/>', None),
+    ('<TIMESYS ID="s" timescale="UTC"/>', None),
+    ('<COOSYS ID="s" system="galactic"/><COOSYS ID="other" system="ICRS"/>', "galactic"),
+    ('<COOSYS system="galactic"/>', "galactic"),
+    ('<COOSYS ID="s" system="eq_FK4" equinox="B1950"/>', "eq_FK4 B1950"),
+    ('<COOSYS ID="s" system="eq_FK5" equinox="J1975"/>', "eq_FK5 J1975"),
+    ('<COOSYS ID="s" equinox="B1950"/>', "B1950"),
+    ('<COOSYS ID="s" system="ecl_FK5"/>', "ecl_FK5"),
+]
+
+
+@pytest.mark.parametrize(("systems", "refused"), SYSTEMS)
+@pytest.mark.parametrize(
+    "within", ["{}<RESOURCE>", "<DEFINITIONS>{}</DEFINITIONS><RESOURCE>", "<RESOURCE>{}"]
+)
+def test_positions_that_are_not_in_icrs_are_refused(
+    systems: str, refused: str | None, within: str
+) -> None:
+    fields = '<FIELD name="ra" ref="s"/><FIELD name="dec" ref="s"/>'
+    table = votable(fields, "<TR><TD>1</TD><TD>2</TD></TR>")
+    body = table.replace("<RESOURCE>", within.format(systems)).encode()
+    if refused is None:
+        assert read(VOTABLE, body, 9, radius=1) == [(0, "0", 1.0, 2.0, 1)]
+    else:
+        with pytest.raises(BadBody, match=rf"ra .* is in the frame '{refused}', not in ICRS"):
+            read(VOTABLE, body, 9, radius=1)
+
+
 def test_ids_and_radii_may_be_missing() -> None:
     body = b'[{"ra": 1, "dec": 2}, {"ra": 360, "dec": "3", "id": 7, "radius": 0.5}]'
     expected = [(0, "0", 1.0, 2.0, 0.25), (1, "7", 0.0, 3.0, 0.5)]
@@ -106,11 +224,22 @@ BAD = [
     ("application/json", "[" + "[" * 100_000, "not an object"),
     ("application/json", b'[{"id": "\xff"}]', "not UTF-8"),
     ("text/csv", "", "no names of columns"),
-    ("text/csv", "ra,radius\n1,2\n", "line 1: there is no column dec"),
+    ("text/csv", "ra,radius\n1,2\n", "line 1: there is no column dec, .* commas, are 'ra', 'rad"),
+    (
+        "text/csv",
+        "# a\nx;ra_h;dec\n",
+        "line 2: there is no column ra, .* semi.* 'x', 'ra_h', 'dec'",
+    ),
+    ("text/csv", "l\tb\n", "no column ra and no column dec, .* tabs, are 'l', 'b'"),
+    ("text/csv", "ra [h],dec\n", "line 1: ra is in 'h', not in deg"),
+    ("text/csv", ",".join(f"c{n}" for n in range(30)), "'c19' and 10 more"),
+    ("text/csv", "ra,dec,radius (rad)\n", "radius is in 'rad', not in deg"),
     ("text/csv", "1.5,2.5\n", "no column ra and no column dec"),
     ("text/csv", "ra,dec,ra\n", "line 1: there are several columns ra"),
     ("text/csv", "ra,dec\n1,2\n1,2,3\n", "line 3 has 3 values, the line of names 2"),
-    ("text/csv", 'ra,dec\n1,2\n"1,2\n', "line 3 is not CSV"),
+    ("text/csv", 'ra,dec\n1,2\n"1,2\n', "line 3 is not CSV: a quoted cell has no end"),
+    ("text/csv", 'ra,dec\n1,2\n"1,2\n' + "3,4\n" * 200, "line 3: a quoted cell begins here"),
+    ("text/csv", 'ra,dec\n"1"x,2', "line 2 is not CSV: ',' expected"),
     ("text/csv", "ra,dec\n" + "1" * (MAX_ROW + 1), "line 2 is longer"),
     ("text/csv", b"ra,dec\n\xff\xfe", "not UTF-8"),
     (VOTABLE, "", "not XML"),
@@ -133,7 +262,15 @@ BAD = [
         f'{HEAD}{FIELDS}<DATA><FITS><STREAM href="file:///etc/passwd"/></FITS></DATA>',
         "FITS is not taken",
     ),
-    (VOTABLE, votable('<FIELD name="ra"/>', ""), "no column dec"),
+    (VOTABLE, votable('<FIELD name="ra"/>', ""), "no column dec, .* the columns are 'ra'"),
+    (VOTABLE, votable('<FIELD name="x" ucd="pos.eq.ra;meta.main"/>', ""), "no column dec"),
+    (VOTABLE, f"<VOTABLE>{BESIDE}</VOTABLE>", "no table"),
+    (VOTABLE, f"<VOTABLE>{NO_DATA}</VOTABLE>", "no table"),
+    (
+        VOTABLE,
+        votable(UCDS.replace("RAJ2000", "RAB1950"), "<TR><TD>x</TD></TR>"),
+        "ra .column 'RAB1950'. is in the frame 'B1950'",
+    ),
     (VOTABLE, votable(FIELDS, "<TR><TD>1</TD></TR>"), "1 TD for 4 FIELD"),
     (VOTABLE, votable(FIELDS, "<TR>" + "<TD/>" * 2000 + "</TR>"), "more than 1000 columns"),
     (VOTABLE, votable(FIELDS, f"<TR><TD>{'1' * 5000}</TD></TR>"), "a cell is longer"),
@@ -179,9 +316,9 @@ BAD_ROWS: list[tuple[dict[str, Any], str]] = [
     ({"ra": 1, "dec": 1, "radius": "1 parsec"}, "radius is not a number"),
     ({"ra": 1, "dec": 1, "radius": {}}, "radius is not a number"),
     ({"ra": 1, "dec": 1, "id": "x" * 201}, "the id longer than 200"),
-    ({"ra": 1, "dec": 1, "id": "a\0b"}, "the id holds characters"),
+    ({"ra": 1, "dec": 1, "id": "a\0b"}, "the id holds a NUL or a lone surrogate"),
     ({"ra": 1, "dec": 1, "id": ["a"]}, "the id is neither"),
-    ({"ra": 1, "dec": 1, "id": "\ud800"}, "the id holds characters"),
+    ({"ra": 1, "dec": 1, "id": "\ud800"}, "the id holds a NUL or a lone surrogate"),
 ]
 
 
