@@ -47,11 +47,10 @@ _J_NAME_WITHOUT_POINTS: Final = re.compile(
     r"(?:2MASS[IW]?\s?J?|J)\s?(\d\d)(\d\d)(\d\d)(\d{1,2})([+-])(\d\d)(\d\d)(\d\d)(\d?)",
     re.ASCII | re.IGNORECASE,
 )
-_EQUINOX: Final = r"(?:[_\s]?\(?(?:J?2000(?:\.0)?|ICRS)\)?)?\s?[:=]?\s?"
-_RA_LABEL: Final = re.compile(rf"(?:RA|R\.A\.|α){_EQUINOX}", re.IGNORECASE)
-_DEC_LABEL: Final = re.compile(
-    rf"(?<=[\s,;&])(?:DEC|DECL|DE|δ)(?![a-z])\.?{_EQUINOX}", re.IGNORECASE
-)
+_FRAME: Final = re.compile(r"\s?\(?\b(?:J2000(?:\.0)?|ICRS|FK5)\b\)?", re.IGNORECASE)
+_LABELLED: Final = r"(?:_?(?:J2000|ICRS))?(?![a-z])\.?\s?[:=]?\s?"
+_RA_LABEL: Final = re.compile(rf"(?:RA|R\.A\.|α){_LABELLED}", re.IGNORECASE)
+_DEC_LABEL: Final = re.compile(rf"(?<=[\s,;&])(?:DECL?|DE|δ){_LABELLED}", re.IGNORECASE)
 _PLAINER: Final = str.maketrans("−–—′’ʹ″”ʺºʰᵈᵐˢ", "---'''\"\"\"°hdms")
 _POINT_BEHIND_UNIT: Final = re.compile(r"([hdms°'\"])(\.\d+)", re.ASCII | re.IGNORECASE)
 _BRACKETS: Final = ("()", "[]")
@@ -88,7 +87,8 @@ def read_position(text: str) -> Position | None:
 
 
 def _bare(plain: str) -> str:
-    """The two angles alone: without brackets around them, without RA= and DEC= before them."""
+    """The two angles alone: without their frame, brackets around them, RA= and DEC= before them."""
+    plain = _FRAME.sub("", plain).strip(" ,;")
     if plain[:1] + plain[-1:] in _BRACKETS:
         plain = plain[1:-1].strip()
     if label := _RA_LABEL.match(plain):

@@ -19,7 +19,7 @@ def find_in_link(text: str) -> str | None:
     if not (address := _ADDRESS.fullmatch(text)):
         return None
     plain = unquote(text).lower()
-    found = {*_OBJECT.findall(plain)} or {*_CANDID.findall(plain)}
+    found: set[str] = {*_OBJECT.findall(plain)} or {*_CANDID.findall(plain)}
     if len(found) == 1:
         return found.pop()
     if not address["scheme"]:
