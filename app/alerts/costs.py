@@ -66,6 +66,10 @@ def _is_held(search: Search) -> bool:
     """Whether an index leads to all that match, and they are few."""
     return is_small(search) or any(
         clause.filter.narrow
-        and (clause.filter.field.name == "candid" or len(clause.values) <= FEW_OBJECTS)
+        and (
+            clause.filter.field.name == "candid"
+            # A name given with blanks around it is looked for with and without them.
+            or len({str(value).strip() for value in clause.values}) <= FEW_OBJECTS
+        )
         for clause in search.clauses
     )

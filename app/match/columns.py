@@ -9,12 +9,13 @@ from app.match.bodytext import Row
 
 MAX_SHOWN: Final = 20
 """Names of columns that an error lists."""
+_AXES: Final = ("ra", "dec")
 _RA, _DEC = "(?:ra|rightascension)", "(?:dec|de|declination)"
 _BY_UCD: Final = ""
 _FAMILIES: Final = (
     # Degrees that say so come before a plain `ra`, which may be sexagesimal beside them. VizieR
     # computes what begins with _, always in degrees.
-    *("{}deg", "{}", _BY_UCD, "_{}j2000", "_{}icrs", "_{}"),
+    *("{}deg", "{}", "_{}j2000", "_{}icrs", _BY_UCD, "_{}"),
     *("{}icrs", "{}icrsdeg", "{}j2000", "{}j2000deg"),
 )
 """How RA and Dec are called, the best first; {} is the axis."""
@@ -83,11 +84,11 @@ def find_columns(headers: Sequence[Header], where: str, apart: str = "") -> Colu
     both = ranked["ra"].keys() & ranked["dec"].keys()
     chosen: dict[str, list[int]] = {}
     for meaning, by_rank in ranked.items():
-        if meaning in ("ra", "dec") and both:
+        if meaning in _AXES and both:
             chosen[meaning] = by_rank[min(both)]
         elif by_rank:
             chosen[meaning] = by_rank[min(by_rank)]
-    if lacking := [meaning for meaning in ("ra", "dec") if meaning not in chosen]:
+    if lacking := [axis for axis in _AXES if axis not in chosen]:
         seen = _list_names(header.name for header in headers)
         raise BadBody(
             f"{where}: there is no column {' and no column '.join(lacking)}, ICRS in degrees; the "
@@ -100,23 +101,30 @@ def find_columns(headers: Sequence[Header], where: str, apart: str = "") -> Colu
 
 
 def _rank(meaning: str, headers: Sequence[Header]) -> dict[int, list[int]]:
-    """The places of columns that may have this meaning, by how well their names fit."""
+    """The places of columns that may have this meaning, by how well they fit."""
     ranked: dict[int, list[int]] = {}
+    forms = _NAMED[meaning]
     for place, header in enumerate(headers):
         name = _SQUEEZED.sub("", header.name.strip().lower())
-        for rank, form in enumerate(_NAMED[meaning]):
-            told_by_ucd = header.ucd.lower() in _UCDS.get(meaning, ())
+        told_by_ucd = header.ucd.lower() in _UCDS.get(meaning, ())
+        # Any in degrees is better than any that is sexagesimal.
+        worse = len(forms) if meaning in _AXES and not _is_in_degrees(header) else 0
+        for rank, form in enumerate(forms):
             if told_by_ucd if form == _BY_UCD else re.fullmatch(form, name):
-                ranked.setdefault(rank, []).append(place)
+                ranked.setdefault(rank + worse, []).append(place)
     return ranked
+
+
+def _is_in_degrees(header: Header) -> bool:
+    return _UNITS.get(header.unit.lower()) == ""
 
 
 def _check_units(headers: Sequence[Header], places: Mapping[str, int], where: str) -> str:
     """What is written behind a radius. Raises BadBody for units that are not read."""
-    for meaning in ("ra", "dec"):
-        unit = headers[places[meaning]].unit
-        if _UNITS.get(unit.lower()) != "":
-            raise BadBody(f"{where}: {meaning} is in {unit[:64]!r}, not in deg")
+    for axis in _AXES:
+        if not _is_in_degrees(headers[places[axis]]):
+            unit = headers[places[axis]].unit
+            raise BadBody(f"{where}: {axis} is in {unit[:64]!r}, not in deg")
     if "radius" not in places:
         return ""
     name, unit, _ = headers[places["radius"]]

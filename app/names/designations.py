@@ -79,7 +79,11 @@ def interpret(text: str) -> Reading:
 def _unwrap(text: str) -> str:
     """The text without quotes around it and a comma at its end, which come with what is pasted."""
     text = text.rstrip(" ,;")
-    return text[1:-1].strip(" ,;") if text[:1] + text[-1:] in _QUOTES else text
+    inside = text[1:-1]
+    # "M31" r=2" is no quotation as a whole.
+    if text[:1] + text[-1:] in _QUOTES and text[0] not in inside and text[-1] not in inside:
+        return inside.strip(" ,;")
+    return text
 
 
 def _split_radius(text: str) -> tuple[str, float | None]:
@@ -95,7 +99,7 @@ def _split_radius(text: str) -> tuple[str, float | None]:
         raise ValueError("the unit of r= is none of d, ' and \"")
     if not MIN_RADIUS <= radius <= MAX_RADIUS:
         raise ValueError(f"the radius is not within {MIN_RADIUS:g} to {MAX_RADIUS:g} degrees")
-    if not (bare := text[: match.start()].strip()):
+    if not (bare := _unwrap(text[: match.start()].strip())):
         raise ValueError("nothing stands before r=")
     return bare, radius
 

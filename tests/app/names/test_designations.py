@@ -166,7 +166,13 @@ def test_designations(text: str, kind: Kind, proper: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "radius_arcsec"),
-    [("m31 r=2'", 120), ("m31 r = 1.5", 5400), ('ZTF18abcdxyz r=10"', 10), ("m31;r=3arcsec", 3)],
+    [
+        ("m31 r=2'", 120),
+        ('"m31" r=2"', 2),
+        ("m31 r = 1.5", 5400),
+        ('ZTF18abcdxyz r=10"', 10),
+        ("m31;r=3arcsec", 3),
+    ],
 )
 def test_a_radius_of_ones_own(text: str, radius_arcsec: float) -> None:
     reading = interpret(text)
@@ -203,6 +209,7 @@ def test_a_radius_of_ones_own(text: str, radius_arcsec: float) -> None:
         ("m31 r=x", "not a number"),
         ("m31 r=5 parsec", "unit"),
         ("r=5", "nothing stands before"),
+        ('"" r=5', "nothing stands before"),
         ("9" * 19, "64 bits"),
         ("9" * 30, "too large for a candid"),
         ("x" * 201, "longer than 200"),
