@@ -68,8 +68,8 @@ def _is_held(search: Search) -> bool:
         clause.filter.narrow
         and (
             clause.filter.field.name == search.vocabulary.survey.key
-            or not isinstance(clause.value, list)
-            or len(clause.value) <= FEW_OBJECTS
+            # A name given with blanks around it is looked for with and without them.
+            or len({str(value).strip() for value in clause.values}) <= FEW_OBJECTS
         )
         for clause in search.clauses
     )

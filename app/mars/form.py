@@ -241,8 +241,8 @@ def read_form(parameters: Iterable[tuple[str, str]]) -> Form:
 def _clause(name: str, text: str) -> Clause:
     wanted = FORM[name].filter
     assert wanted is not None
-    value = wanted.field.parse(text)
-    return WITHOUT_SOURCE if name == "objectidps" and value == NONE else Clause(wanted, value)
+    clause = wanted.read_one(text)
+    return WITHOUT_SOURCE if name == "objectidps" and clause.value == NONE else clause
 
 
 _UNSORTABLE: Final = "no column of this name; it can be any field of the candidate, or id"

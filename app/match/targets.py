@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from app.errors import BadParameter, BadParameters
 from app.match.bodytext import Row
 from app.search.regions import Cone, cone_of, parse_radius
-from app.search.values import read_number, read_text
+from app.search.values import read_number, read_stored
 
 MAX_POSITIONS: Final = 10_000
 MAX_TOLD: Final = 100
@@ -75,7 +75,7 @@ def _id(value: Any, index: int) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError("the id is neither a text nor a number")
     try:
-        return read_text(str(value))
+        return read_stored(str(value))
     except ValueError as error:
         raise ValueError(f"the id {error}") from None
 

@@ -12,9 +12,10 @@ from fastapi import Request
 
 from app.errors import UnknownMedia
 from app.match.bodytext import Row
+from app.match.csvbody import CsvReader
 from app.match.jsonbody import JsonReader
-from app.match.tablebody import CsvReader, VotableReader
 from app.match.targets import Target, Targets
+from app.match.votablebody import VotableReader
 
 VOTABLE: Final = "application/x-votable+xml"
 

@@ -8,14 +8,17 @@ from typing import Final, NamedTuple
 
 import httpx
 
-from app.alerts import queries
+from app.alerts import queries, searching
 from app.alerts.archive import Archive
 from app.errors import BadParameter, BadParameters, NotFound, ResolversSilent, UnknownName
 from app.names import catalogue
 from app.names.cache import Answer, Found, NameCache
 from app.names.designations import FORMS, Kind, Reading, interpret
 from app.names.remotes import Failed, Remote, sesame, simbad
+from app.search.search import Search
+from app.search.solarsystem import body_of
 from app.search.sphere import mean_position
+from app.search.vocabulary import FILTERS
 from app.settings import Settings
 from archive.database import make_engine
 
@@ -178,8 +181,30 @@ async def _archived(names: Names, reading: Reading) -> Place:
     await queries.check_archive(names.archive)
     positions = await queries.read_positions(names.archive, by, key)
     if not positions:
-        raise NotFound(f"the archive has no alert with {by} {reading.text}")
+        raise _no_alert(by, reading.text)
     return Place(reading.text, *mean_position(positions), ARCHIVE_ARCSEC / 3600, "MARS")
+
+
+def _no_alert(by: str, text: str) -> NotFound:
+    """There is none; a small number may have been meant as a minor planet's."""
+    body = body_of(text) if by == "lco_id" else None
+    hint = f"; those of the solar-system body {body} are found by ssnamenr={body}" if body else ""
+    return NotFound(f"the archive has no alert with {by} {text}{hint}")
+
+
+async def tell_number(names: Names, number: str) -> Kind:
+    """What a small number names: an alert, by its lco_id, or else a body that has alerts.
+
+    Raises NotFound where it is neither.
+    """
+    await queries.check_archive(names.archive)
+    if await queries.read_positions(names.archive, "lco_id", int(number)):
+        return Kind.LCO_ID
+    of_body = Search(clauses=(FILTERS["ssnamenr"].read(number),), limit=1)
+    _, rows = await searching.find_alerts(names.archive, of_body)
+    if not rows:
+        raise _no_alert("lco_id", number)
+    return Kind.BODY
 
 
 async def _named(names: Names, name: str) -> Place:

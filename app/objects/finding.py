@@ -33,7 +33,6 @@ from app.alerts.costs import Cost, cost_of_all
 from app.alerts.covering import ASKED, exact_tests, select_in_region, unit_vector_of
 from app.alerts.statements import Statement, compile_statement
 from app.errors import NotFound, no_object
-from app.names.designations import body_of
 from app.objects.summaries import Item, object_items
 from app.search.regions import Cone
 from app.search.search import MAX_LIMIT, Search, Sort
@@ -110,13 +109,13 @@ async def list_names(archive: Archive, search: Search) -> tuple[int, list[asyncp
 
     Of the search count cone, the body that its only clause names, limit, cursor and as_of.
     """
-    body = str(search.clauses[0].value) if search.clauses else None
+    bodies = [named for clause in search.clauses for named in clause.values]
     cursor = search.cursor
     side = "" if cursor is None else "before" if cursor.back else "after"
-    shape = (search.cone is not None, body is not None, side)
+    shape = (search.cone is not None, bool(bodies), side)
     values: dict[str, Any] = search.cone._asdict() if search.cone else {}
     values |= {"as_of": search.as_of, "after": cursor.value if cursor else None}
-    values["names"] = [] if body is None else [body, body_of(body) or body]
+    values["names"] = bodies
     statement = _listing(*shape, search.as_of is not None, search.limit)
     statement = statement._replace(costly=cost_of_all(search) is not Cost.LITTLE)
     rows = await archive.fetch(statement, **values)

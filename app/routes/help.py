@@ -39,7 +39,7 @@ _CONDITIONS: Final = {
 _MEANINGS: Final = {
     "cone": "all in degrees; the radius up to 180",
     "objectcone": "a name that the search box knows, and a radius in degrees",
-    "ssnamenr": "the nearest known solar-system body, by the name that ZTF gives it",
+    "ssnamenr": "the nearest known solar-system body, by number, designation or name",
 }
 
 
@@ -77,7 +77,10 @@ COLUMNS_EXPLAINED: Final = (
 # What the search box takes, and where it leads.
 _BOX: Final = (
     ("ZTF21abiuvdk", "the object and its light curve"),
-    ("1707409520815015012", "the alert with this candid; a short number is an lco_id"),
+    (
+        "1707409520815015012",
+        "the alert with this candid; a short number is an lco_id, else a minor planet's",
+    ),
     ("10.6847 41.2691", "alerts within 2″ of a position in degrees"),
     ("00:42:44.3 +41:16:09", "the same, sexagesimal"),
     ("J004244.3+411609", "the same, as a name"),

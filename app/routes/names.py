@@ -10,7 +10,7 @@ from app.alerts.models import Place
 from app.answers.bodies import send_json
 from app.names.catalogue import CREDIT
 from app.names.designations import Kind
-from app.names.resolver import read_name, resolve, resolve_reading
+from app.names.resolver import read_name, resolve, resolve_reading, tell_number
 from app.openapi.described import PROBLEMS
 from app.routes.dependencies import NamesDependency, SettingsDependency, allow_only, no_repeats
 from app.search.values import MAX_TEXT
@@ -66,9 +66,11 @@ async def _page(names: NamesDependency, typed: str) -> str:
     reading = read_name("q", typed)
     if reading.kind is Kind.OBJECT:
         return f"/objects/{quote(reading.text)}/"
-    if reading.kind in (Kind.CANDID, Kind.LCO_ID):
+    number = reading.kind is Kind.LCO_ID
+    kind = await tell_number(names, reading.text) if number else reading.kind
+    if kind in (Kind.CANDID, Kind.LCO_ID):
         return f"/{reading.text}/"
-    if reading.kind is Kind.BODY:
+    if kind is Kind.BODY:
         return "/?" + urlencode({"ssnamenr": reading.text})
     place = await resolve_reading(names, reading)
     cone = f"{round(place.ra, 7)},{round(place.dec, 7)},{place.radius:.6g}"

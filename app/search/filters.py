@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.elements import Grouping
 from sqlalchemy.types import TypeEngine
 
+from app.search.solarsystem import spell_body
 from app.search.values import (
     Parse,
     Value,
@@ -34,7 +35,7 @@ from app.search.values import (
     read_moment,
     read_number,
     read_single,
-    read_text,
+    read_stored,
     read_truth,
 )
 from app.surveys.wording import Wording
@@ -98,8 +99,21 @@ class Field(NamedTuple):
     """A field of ids: its equality takes a list too."""
     narrow: bool = False
     """Its equality leaves so few rows that they can be sorted by anything."""
+    spell: Callable[[str], str | None] | None = None
+    """A name as people write it -> as the survey does."""
     shown: tuple[tuple[str, str], ...] = ()
     """Operators that have an example of their own, and it."""
+
+    def read_equals(self, text: str) -> list[Value]:
+        """What a stored value may equal: of a text it as it is, without blanks, as ZTF spells it.
+
+        Raises ValueError.
+        """
+        value = self.parse(text)
+        if self.kind != "string":
+            return [value]
+        proper = self.spell(text) if self.spell else None
+        return list(dict.fromkeys((text, value, proper or value)))
 
 
 class Filter(NamedTuple):
@@ -132,8 +146,21 @@ class Filter(NamedTuple):
             parts = [part for part in text.split(",") if part.strip()]
             if not 1 <= len(parts) <= MAX_LIST:
                 raise ValueError(f"not a list of 1 to {MAX_LIST} values")
-            return Clause(Filter(self.field, "in"), [self.field.parse(part) for part in parts])
-        return Clause(self, self.field.parse(text))
+            values = [value for part in parts for value in self.field.read_equals(part)]
+            return Clause(self.any_of, values)
+        return self.read_one(text)
+
+    def read_one(self, text: str) -> "Clause":
+        """The clause for a text that is no list, commas or not. Raises ValueError."""
+        if self.operator:
+            return Clause(self, self.field.parse(text))
+        values = self.field.read_equals(text)
+        return Clause(self, values[0]) if len(values) == 1 else Clause(self.any_of, values)
+
+    @property
+    def any_of(self) -> "Filter":
+        """The filter of the same field that takes a list."""
+        return Filter(self.field, "in")
 
     def sql(self, table: Any, key: str) -> ColumnElement[bool]:
         """The clause on the columns of a table, its value left open as the parameter `key`."""
@@ -153,6 +180,11 @@ class Clause(NamedTuple):
     filter: Filter
     value: Value | list[Value]
 
+    @property
+    def values(self) -> list[Value]:
+        """The value, or each of a list."""
+        return self.value if isinstance(self.value, list) else [self.value]
+
 
 _KINDS: Final[dict[Kind, tuple[Parse, TypeEngine[Any], type, str, str]]] = {
     # A REAL column is compared with a double bound that was rounded to float32.
@@ -160,7 +192,7 @@ _KINDS: Final[dict[Kind, tuple[Parse, TypeEngine[Any], type, str, str]]] = {
     Kind.DOUBLE: (read_number, Double(), float, "number", "0.5"),
     Kind.INTEGER: (read_integer, BigInteger(), int, "integer", "1"),
     Kind.BIGINT: (read_integer, BigInteger(), int, "integer", "1"),
-    Kind.TEXT: (read_text, Text(), str, "string", "ZTF"),
+    Kind.TEXT: (read_stored, Text(), str, "string", "ZTF"),
     Kind.BOOLEAN: (read_truth, Boolean(), bool, "boolean", "true"),
 }
 _ROUND, _LATITUDE = (0.0, 360.0), (-90.0, 90.0)
@@ -184,7 +216,8 @@ def _field(column: Column, wording: Wording) -> Field:
         "id" if column.as_text else kind,
         example,
         listed=own,
-        narrow=own or name in wording.narrow,
+        narrow=own or name == wording.body,
+        spell=spell_body if name == wording.body else None,
     )
     if name in _BOUNDS:
         return field._replace(parse=read_angle_within(*_BOUNDS[name]), bounds=_BOUNDS[name])

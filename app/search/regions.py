@@ -6,7 +6,8 @@ its answers are right for simple polygons up to some 23 degrees across, and for 
 """
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from itertools import combinations, pairwise
 from typing import Final, NamedTuple
 
@@ -26,6 +27,8 @@ _SLIVER: Final = 1e-9
 _UNITS: Final = {"d": 1.0, "°": 1.0, "'": 1 / 60, '"': 1 / 3600}
 RADIUS_FORM: Final = f"{NUMBER} *[d'\"]?"
 """How a radius is written, as a regular expression for openapi.json."""
+_RA: Final = re.compile(r"[\s(\[]*(?:RA\b|α|[+-]?[\d.])", re.IGNORECASE)
+"""How coordinates begin, whatever their form."""
 _Point = tuple[float, float]
 
 
@@ -96,7 +99,7 @@ def parse_named(text: str) -> Named:
     Raises ValueError.
     """
     name, _, radius = text.rpartition(",")
-    if not name.strip() or _is_number(name):
+    if not name.strip() or not radius.strip() or _is_position(name, radius):
         return Named(read_text(text), None)
     try:
         return Named(read_text(name), check_radius(parse_radius(radius)))
@@ -104,9 +107,17 @@ def parse_named(text: str) -> Named:
         raise ValueError(f"{error}; it is name,radius, or a name without commas") from None
 
 
-def _is_number(text: str) -> bool:
+def _is_position(ra: str, dec: str) -> bool:
+    """Whether the comma of `(10.68, 41.27)` parts these, and not a name and a radius."""
+    if _can_be_read(read_number, ra):
+        return True
+    angles = _RA.match(ra) is not None and any(c.isdigit() for c in dec)
+    return angles and not _can_be_read(parse_radius, dec)
+
+
+def _can_be_read(read: Callable[[str], float], text: str) -> bool:
     try:
-        read_number(text)
+        read(text)
     except ValueError:
         return False
     return True

@@ -24,6 +24,7 @@ MOMENT: Final = (
 """A moment as openapi.json has it; `moment` reads more, and knows which months have 31 days."""
 _NUMBER: Final = re.compile(NUMBER)
 _INTEGER: Final = re.compile(r"[+-]?\d{1,19}", re.ASCII)
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 
 def read_number(text: str) -> float:
@@ -56,11 +57,20 @@ def read_integer(text: str) -> int:
 
 
 def read_text(text: str) -> str:
-    """A string that PostgreSQL can hold."""
+    """A name or an id: a string that can be printed."""
     if len(text) > MAX_TEXT:
         raise ValueError(_TOO_LONG)
-    if "\0" in text or not text.isprintable():
+    if not text.isprintable():
         raise ValueError("holds characters that cannot be printed")
+    return text.strip()
+
+
+def read_stored(text: str) -> str:
+    """Any string that PostgreSQL can hold, without the blanks around it."""
+    if len(text) > MAX_TEXT:
+        raise ValueError(_TOO_LONG)
+    if _UNSTORABLE.search(text):
+        raise ValueError("holds a NUL or a lone surrogate, which cannot be stored")
     return text.strip()
 
 

@@ -19,8 +19,8 @@ class Wording:
     """Filter -> value, where a lower and an upper bound want different ones."""
     joint: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
     """Field -> its meaning, and the columns of ids any of which it may match."""
-    narrow: frozenset[str] = frozenset()
-    """Fields, beside an alert's id and its object's, whose equality leaves few rows."""
+    body: str = ""
+    """The field, with an index, that names a body of the solar system."""
     first: tuple[str, ...] = ()
     """Keys of an alert that come behind those that every survey has."""
     on_request: tuple[str, ...] = ("lco_id",)

@@ -77,7 +77,7 @@ ZTF_WORDING: Final = Wording(
             ("objectidps1", "objectidps2", "objectidps3"),
         )
     },
-    narrow=frozenset({"ssnamenr"}),
+    body="ssnamenr",
     first=("isdiffpos", "deltamaglatest", "deltamagref"),
     on_request=("lco_id", "schemavsn", "publisher"),
     named=tuple(_NAMED),

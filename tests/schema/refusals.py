@@ -18,6 +18,7 @@ class Refusal(NamedTuple):
 ANY: Final = r".*"
 REFUSALS: Final = (
     Refusal(ANY, r".*holds characters that cannot be printed", "no pattern names those characters"),
+    Refusal(ANY, r".*holds a NUL or a lone surrogate", "no pattern names those characters"),
     Refusal(ANY, r".*the (radius|ra|dec) is not within", "a bound on a number inside a text"),
     Refusal(ANY, r"(?:ra|dec) is not within", "a bound on a number inside a text"),
     Refusal("polygon", r"a value longer than", "a bound on a number inside a text"),

@@ -17,7 +17,8 @@ LITTLE = [
     *("", "cone=10,20,0.5", "cone=10,20,10%22&sort=rb", "object_id=ZTF18abcdxyz&sort=magpsf"),
     *("candid=1,2,3&magpsf__lt=5", "ssnamenr=433", "jd__gt=2460000&jd__lt=2460001", "sort=lco_id"),
     *("sort=-candid&candid__lt=5", "polygon=10,20,10.4,20,10.2,20.4&rb__gte=0.9"),
-    "cone=10,20,5&object_id=ZTF18abcdxyz",
+    *("cone=10,20,5&object_id=ZTF18abcdxyz", "ssnamenr__in=(433),2010 CG48"),
+    "object_id=" + ", ".join(f"ZTF18aaaa{n:03}" for n in range(20)),
 ]
 OPEN = [
     *("magpsf__lt=5", "where=chipsf__gt:50", "jd__lt=2460000&rb__gte=0.9", "as_of=3"),

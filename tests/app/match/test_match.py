@@ -18,6 +18,7 @@ from astropy.io import votable
 
 from app.alerts.archive import Archive
 from app.alerts.gate import Gate
+from app.answers.formats import FORMATS
 from app.match import crossmatch
 from app.match.crossmatch import Matcher
 from app.match.models import MatchList
@@ -377,3 +378,28 @@ async def test_what_breaks_in_mid_stream_never_looks_whole(
     calls = 3
     answer = await ask(served.client, [POSITION])
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+
+
+@pytest.mark.parametrize("name", ["csv", "votable"])
+async def test_our_own_tables_are_read_back(served: Served, name: str) -> None:
+    table = await served.client.get("/api/v1/alerts", params={"format": name, "limit": 200})
+    kind = {"Content-Type": table.headers["content-type"]}
+    query = {"radius": '0.1"', "fields": "candid", "limit": "1000"}
+    answer = await served.client.post(MATCH, content=table.content, headers=kind, params=query)
+    assert answer.status_code == 200, answer.text
+    found = answer.json()["items"]
+    assert len(found) == 200
+    assert all(one["id"] in {m["candid"] for m in one["matches"]} for one in found)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+async def test_an_id_comes_back_whatever_it_holds(served: Served, name: str) -> None:
+    hard = 'a,"b"\r\n#\t\x01 é\u2028'
+    position = {"id": hard, "ra": 100.0, "dec": -20.0, "radius": '1"'}
+    answer = await ask(served.client, [position], format=name, fields="candid")
+    assert answer.status_code == 200, answer.text
+    if name == "json":
+        assert answer.json()["items"][0]["id"] == hard.strip()
+    if name == "csv":
+        rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
+        assert {row["id"] for row in rows} == {hard.strip()}

@@ -7,9 +7,9 @@ import pytest
 
 from app.errors import BadBody, BadParameters
 from app.match.bodytext import MAX_ROW
-from app.match.tablebody import MAX_DEPTH
 from app.match.targets import MAX_TOLD, Targets
 from app.match.uploads import READERS, VOTABLE
+from app.match.votablebody import MAX_DEPTH
 
 ROWS = [("a", 10.5, -20.25, '2"'), ("Ätna, 2", 0.0, 90.0, "0.001"), ("c", 359.9, 1e-7, "1'")]
 JSON_LIST = json.dumps(
@@ -44,12 +44,35 @@ CSV = (
     'id,RA, dec ,mag,radius\r\na,10.5,-20.25,17,"2"""\r\n# no row\n\n'
     '"Ätna, 2",0.0,90.0,,0.001\nc,359.9,1e-7,1,1\''
 )
+
+
+def parted_by(separator: str) -> str:
+    """The CSV with another separator, but within quotes."""
+    return CSV.replace(", 2", "\0").replace(",", separator).replace("\0", ", 2")
+
+
+BESIDE = """<RESOURCE type="meta" utype="adhoc:service"><PARAM name="ra" value="1"/><TABLE>
+<FIELD name="ra"/><FIELD name="x"/><DATA><TABLEDATA><TR><TD>1</TD><TD>2</TD></TR></TABLEDATA></DATA>
+</TABLE></RESOURCE>"""
+NO_DATA = '<TABLE><FIELD name="ra" unit="h"/><FIELD name="dec"/></TABLE>'
+NO_ROWS = '<TABLE><FIELD name="x"/><DATA><TABLEDATA/></DATA></TABLE>'
 GOOD = {
     "json": ("application/json", '{"positions": ' + JSON_LIST + "}\n"),
     "list": ("application/json", JSON_LIST),
     "bom": ("application/json", "\ufeff" + JSON_LIST),
+    "boms": ("application/json", "\ufeff\ufeff" + JSON_LIST),
     "csv": ("text/csv", CSV),
+    "csv of semicolons": ("text/csv", parted_by(";")),
+    "csv of tabs": ("text/csv", parted_by("\t")),
+    "csv of bars": ("text/csv", parted_by("|")),
+    "csv with two boms": ("text/csv", "\ufeff\ufeff" + CSV),
+    "csv with a blank before quotes": ("text/csv", CSV.replace("a,10.5,", '"a", "10.5", ')),
+    "csv with lines in a cell": ("text/csv", CSV.replace("17", '"17\n# or\r\n""18"""')),
+    "csv of names": ("text/csv", CSV.replace("id,RA, dec ", "Name,_RAJ2000 [deg], _DEJ2000 (deg)")),
     "votable": (VOTABLE, TABLE),
+    "votable after no rows": (VOTABLE, TABLE.replace("<TABLE>", f"{NO_DATA}{NO_ROWS}<TABLE>")),
+    "votable after services": (VOTABLE, TABLE.replace("<RESOURCE>", f"{BESIDE}<RESOURCE>")),
+    "votable of names": (VOTABLE, TABLE.replace('"id"', '"Name"').replace('"ra"', '"RA_ICRS"')),
     "prefixed": (VOTABLE, TABLE.replace("<T", "<v:T").replace("</T", "</v:T")),
 }
 
@@ -106,11 +129,22 @@ BAD = [
     ("application/json", "[" + "[" * 100_000, "not an object"),
     ("application/json", b'[{"id": "\xff"}]', "not UTF-8"),
     ("text/csv", "", "no names of columns"),
-    ("text/csv", "ra,radius\n1,2\n", "line 1: there is no column dec"),
+    ("text/csv", "ra,radius\n1,2\n", "line 1: there is no column dec, .* commas, are 'ra', 'rad"),
+    (
+        "text/csv",
+        "# a\nx;ra_h;dec\n",
+        "line 2: there is no column ra, .* semi.* 'x', 'ra_h', 'dec'",
+    ),
+    ("text/csv", "l\tb\n", "no column ra and no column dec, .* tabs, are 'l', 'b'"),
+    ("text/csv", "ra [h],dec\n", "line 1: ra is in 'h', not in deg"),
+    ("text/csv", ",".join(f"c{n}" for n in range(30)), "'c19' and 10 more"),
+    ("text/csv", "ra,dec,radius (rad)\n", "radius is in 'rad', not in deg"),
     ("text/csv", "1.5,2.5\n", "no column ra and no column dec"),
     ("text/csv", "ra,dec,ra\n", "line 1: there are several columns ra"),
     ("text/csv", "ra,dec\n1,2\n1,2,3\n", "line 3 has 3 values, the line of names 2"),
-    ("text/csv", 'ra,dec\n1,2\n"1,2\n', "line 3 is not CSV"),
+    ("text/csv", 'ra,dec\n1,2\n"1,2\n', "line 3 is not CSV: a quoted cell has no end"),
+    ("text/csv", 'ra,dec\n1,2\n"1,2\n' + "3,4\n" * 200, "line 3: a quoted cell begins here"),
+    ("text/csv", 'ra,dec\n"1"x,2', "line 2 is not CSV: ',' expected"),
     ("text/csv", "ra,dec\n" + "1" * (MAX_ROW + 1), "line 2 is longer"),
     ("text/csv", b"ra,dec\n\xff\xfe", "not UTF-8"),
     (VOTABLE, "", "not XML"),
@@ -133,7 +167,15 @@ BAD = [
         f'{HEAD}{FIELDS}<DATA><FITS><STREAM href="file:///etc/passwd"/></FITS></DATA>',
         "FITS is not taken",
     ),
-    (VOTABLE, votable('<FIELD name="ra"/>', ""), "no column dec"),
+    (VOTABLE, votable('<FIELD name="ra"/>', ""), "no column dec, .* the columns are 'ra'"),
+    (VOTABLE, votable('<FIELD name="x" ucd="pos.eq.ra;meta.main"/>', ""), "no column dec"),
+    (VOTABLE, f"<VOTABLE>{BESIDE}</VOTABLE>", "no table"),
+    (VOTABLE, f"<VOTABLE>{NO_DATA}</VOTABLE>", "no table"),
+    (
+        VOTABLE,
+        votable(UCDS.replace("RAJ2000", "RAB1950"), "<TR><TD>x</TD></TR>"),
+        "ra .column 'RAB1950'. is in the frame 'B1950'",
+    ),
     (VOTABLE, votable(FIELDS, "<TR><TD>1</TD></TR>"), "1 TD for 4 FIELD"),
     (VOTABLE, votable(FIELDS, "<TR>" + "<TD/>" * 2000 + "</TR>"), "more than 1000 columns"),
     (VOTABLE, votable(FIELDS, f"<TR><TD>{'1' * 5000}</TD></TR>"), "a cell is longer"),
@@ -179,9 +221,9 @@ BAD_ROWS: list[tuple[dict[str, Any], str]] = [
     ({"ra": 1, "dec": 1, "radius": "1 parsec"}, "radius is not a number"),
     ({"ra": 1, "dec": 1, "radius": {}}, "radius is not a number"),
     ({"ra": 1, "dec": 1, "id": "x" * 201}, "the id longer than 200"),
-    ({"ra": 1, "dec": 1, "id": "a\0b"}, "the id holds characters"),
+    ({"ra": 1, "dec": 1, "id": "a\0b"}, "the id holds a NUL or a lone surrogate"),
     ({"ra": 1, "dec": 1, "id": ["a"]}, "the id is neither"),
-    ({"ra": 1, "dec": 1, "id": "\ud800"}, "the id holds characters"),
+    ({"ra": 1, "dec": 1, "id": "\ud800"}, "the id holds a NUL or a lone surrogate"),
 ]
 
 

@@ -5,6 +5,9 @@ import time
 from contextlib import suppress
 
 import pytest
+from astropy.coordinates import SkyCoord
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from app.names.coordinates import read_position
 from app.names.designations import Kind, interpret
@@ -45,6 +48,40 @@ ARCSEC = 1 / 3600
         ("10.684583,41.269167,0.1", *M31, 360),
         ('10.684583, 41.269167, 5"', *M31, 5),
         ('10.68 41.27 r=5"', 10.68, 41.27, 5),
+        ("05 35.3 -05 23.5", 83.825, -5.391667, 90),
+        ("05 35.3-05 23.5", 83.825, -5.391667, 90),
+        ("05:35.3, -05:23.5", 83.825, -5.391667, 90),
+        ("05h35.3m -05d23.5m", 83.825, -5.391667, 90),
+        ("05h 30d", 75.0, 30.0, 54000),
+        ("RA=10.684583 DEC=+41.269167", *M31, 2),
+        ("ra: 00:42:44.3, dec: +41:16:09", *M31, 2),
+        ("RA 00 42 44.3 Dec. +41 16 09", *M31, 2),
+        ("RA(J2000) = 00h42m44.3s; Decl(J2000) = +41d16m09s", *M31, 2),
+        ("ra=10.684583&dec=41.269167", *M31, 2),
+        ("ra=10.684583deg dec=41.269167deg", *M31, 2),
+        ("α=00:42:44.3 δ=+41:16:09", *M31, 2),
+        ('RA=10.684583 DEC=+41.269167 r=5"', *M31, 5),
+        ("RAJ2000=00:42:44.3 DECJ2000=+41:16:09", *M31, 2),
+        ("RA = 00:42:44.3 (J2000), DEC = +41:16:09 (J2000)", *M31, 2),
+        ("10.684583 +41.269167 J2000", *M31, 2),
+        ("ICRS 00:42:44.3 +41:16:09", *M31, 2),
+        ("(193.8, 2.9)", 193.8, 2.9, 360),
+        ("[193.8; 2.9]", 193.8, 2.9, 360),
+        ("193.8deg 2.9deg", 193.8, 2.9, 360),
+        ("193.8 deg, -2.9 degrees", 193.8, -2.9, 360),
+        ("193.8°+2.9°", 193.8, 2.9, 360),
+        ("10.684583;41.269167", *M31, 2),
+        ("00:42:44.3 ; +41:16:09", *M31, 2),
+        ("00ʰ42ᵐ44ˢ.3 +41°16′09″", *M31, 2),
+        ("00ʰ 42ᵐ 44.3ˢ, +41º 16ʹ 09ʺ.0", *M31, 2),
+        ("24:00:00 +10:00:00", 0.0, 10.0, 15),
+        ("24h00m00s -10d00m00s", 0.0, -10.0, 15),
+        ("2MASS J06495091-0737408", 102.462125, -7.628, 2),
+        ("2MASS 06495091-0737408", 102.462125, -7.628, 2),
+        ("J06495091-0737408", 102.462125, -7.628, 2),
+        ("2MASSW J0649509-073741", 102.462083, -7.628056, 2),
+        ("10.684583,+41.269167,", *M31, 2),
+        ('"10.684583 +41.269167"', *M31, 2),
         ("10.68 41.27 r=0.1", 10.68, 41.27, 360),
         ("10.68 41.27, R = 2'", 10.68, 41.27, 120),
         ("10.68 41.27 r=2 arcmin", 10.68, 41.27, 120),
@@ -64,6 +101,20 @@ def test_positions(text: str, ra: float, dec: float, radius_arcsec: float) -> No
     [
         ("ZTF18abcdxyz", Kind.OBJECT, "ZTF18abcdxyz"),
         (" ztf18ABCDXYZ ", Kind.OBJECT, "ZTF18abcdxyz"),
+        ('"ZTF18abcdxyz"', Kind.OBJECT, "ZTF18abcdxyz"),
+        ("“ZTF18abcdxyz”,", Kind.OBJECT, "ZTF18abcdxyz"),
+        ("ZTF18abcdxyz,", Kind.OBJECT, "ZTF18abcdxyz"),
+        ("'1612255840315010001';", Kind.CANDID, "1612255840315010001"),
+        ("https://alerce.online/object/ZTF18abcdxyz", Kind.OBJECT, "ZTF18abcdxyz"),
+        ("https://lasair-ztf.lsst.ac.uk/objects/ZTF18abcdxyz/", Kind.OBJECT, "ZTF18abcdxyz"),
+        ("https://fink-portal.org/ZTF18abcdxyz", Kind.OBJECT, "ZTF18abcdxyz"),
+        ("https://antares.noirlab.edu/loci?query=%22ztf18abcdxyz%22", Kind.OBJECT, "ZTF18abcdxyz"),
+        ("http://127.0.0.1:8000/objects/ZTF18abcdxyz/?a=1#b", Kind.OBJECT, "ZTF18abcdxyz"),
+        ("fink-portal.org/ZTF18abcdxyz", Kind.OBJECT, "ZTF18abcdxyz"),
+        ("/objects/ZTF18abcdxyz/", Kind.OBJECT, "ZTF18abcdxyz"),
+        ("https://x.org/1612255840315010001/", Kind.CANDID, "1612255840315010001"),
+        ("https://x.org/?candid=1612255840315010001&a=2", Kind.CANDID, "1612255840315010001"),
+        ("<https://x.org/ZTF18abcdxyz>", Kind.NAME, "<https://x.org/ZTF18abcdxyz>"),
         ("433", Kind.LCO_ID, "433"),
         ("007", Kind.LCO_ID, "7"),
         ("123456789012345", Kind.CANDID, "123456789012345"),
@@ -83,6 +134,10 @@ def test_positions(text: str, ra: float, dec: float, radius_arcsec: float) -> No
         ("c/2020 f3 (NEOWISE)", Kind.BODY, "C/2020F3"),
         ("67P", Kind.BODY, "67P"),
         ("67P/Churyumov-Gerasimenko", Kind.BODY, "67P"),
+        # More of them: tests/app/search/test_solarsystem.py.
+        ("73P-BB", Kind.BODY, "73P-BB"),
+        ("P/2010 WK (LINEAR)", Kind.BODY, "P/2010WK"),
+        ("1 Ceres (A801 AA)", Kind.BODY, "1"),
         # Stars and supernovae are none.
         ("51 Peg", Kind.NAME, "51 Peg"),
         ("61 Cygni", Kind.NAME, "61 Cygni"),
@@ -99,6 +154,7 @@ def test_positions(text: str, ra: float, dec: float, radius_arcsec: float) -> No
         ("PSR J0534+2200", Kind.NAME, "PSR J0534+2200"),
         ("  Andromeda   Galaxy ", Kind.NAME, "Andromeda Galaxy"),
         ("ZTF18", Kind.NAME, "ZTF18"),
+        ("10.684583 +41.269167 B1950", Kind.NAME, "10.684583 +41.269167 B1950"),
         ("Barnard's star", Kind.NAME, "Barnard's star"),
         ("٤٣٣", Kind.NAME, "٤٣٣"),
     ],
@@ -110,7 +166,13 @@ def test_designations(text: str, kind: Kind, proper: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "radius_arcsec"),
-    [("m31 r=2'", 120), ("m31 r = 1.5", 5400), ('ZTF18abcdxyz r=10"', 10), ("m31;r=3arcsec", 3)],
+    [
+        ("m31 r=2'", 120),
+        ('"m31" r=2"', 2),
+        ("m31 r = 1.5", 5400),
+        ('ZTF18abcdxyz r=10"', 10),
+        ("m31;r=3arcsec", 3),
+    ],
 )
 def test_a_radius_of_ones_own(text: str, radius_arcsec: float) -> None:
     reading = interpret(text)
@@ -127,7 +189,13 @@ def test_a_radius_of_ones_own(text: str, radius_arcsec: float) -> None:
         ("-10 41", "ra is not within 0 to 360"),
         ("10 91", "dec is not within"),
         ("10 -90.1", "dec is not within"),
-        ("24:00:00 +10:00:00", "0 to 24 hours"),
+        ("24:00:01 +10:00:00", "0 to 24 hours"),
+        ("RA=400 DEC=41", "ra is not within 0 to 360"),
+        ("(10, 91)", "dec is not within"),
+        ("2MASS J06495091-0787408", "less than 60"),
+        ('"",', "empty"),
+        ("https://alerce.online/", "no object id and no candid"),
+        ("https://x.org/?a=ZTF18abcdxyz&b=ZTF18abcdxyy", "several object ids"),
         ("00:61:00 +10:00:00", "less than 60"),
         ("00:10:00 +10:00:60.0", "less than 60"),
         ("J256000.0+000000", "less than 60"),
@@ -141,6 +209,7 @@ def test_a_radius_of_ones_own(text: str, radius_arcsec: float) -> None:
         ("m31 r=x", "not a number"),
         ("m31 r=5 parsec", "unit"),
         ("r=5", "nothing stands before"),
+        ('"" r=5', "nothing stands before"),
         ("9" * 19, "64 bits"),
         ("9" * 30, "too large for a candid"),
         ("x" * 201, "longer than 200"),
@@ -153,7 +222,30 @@ def test_what_cannot_be_meant(text: str, told: str) -> None:
         interpret(text)
 
 
-@pytest.mark.parametrize("piece", ["1 ", "1:", "r=", "00h", "(", "9"])
+WORST = ["1 ", "1:", "r=", "00h", "(", "9", "a.", "a/", "ra=", "ra ", "d.1", "1d ", ",;", "de "]
+
+
+@given(
+    st.floats(0, 360, exclude_max=True),
+    st.floats(-90, 90),
+    st.sampled_from(["hmsdms", "dms", "decimal"]),
+    st.sampled_from([{}, {"sep": ":"}, {"sep": " "}, {"format": "unicode"}]),
+    st.integers(0, 6),
+)
+@settings(max_examples=200, deadline=None)
+def test_what_astropy_prints(
+    ra: float, dec: float, style: str, form: dict[str, str], precision: int
+) -> None:
+    """Also where it rounds up to 24:00:00; degrees need their unit to be told from hours."""
+    assume(style == "hmsdms" or "sep" not in form)
+    printed = SkyCoord(ra, dec, unit="deg").to_string(style, precision=precision, **form)
+    position = read_position(printed)
+    assert position is not None, printed
+    read, meant = SkyCoord(position.ra, position.dec, unit="deg"), SkyCoord(ra, dec, unit="deg")
+    assert read.separation(meant).deg <= position.step * 1.01, printed
+
+
+@pytest.mark.parametrize("piece", WORST)
 def test_a_long_text_costs_no_more_than_its_length(piece: str) -> None:
     """No form backtracks: each is tried on the worst text of its kind."""
 

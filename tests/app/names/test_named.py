@@ -24,6 +24,11 @@ from tests.app.names.cds import SKY, serving_cds
         # Coordinates are two numbers; a third is the radius.
         ("10.68, 41.27", Named("10.68, 41.27", None)),
         ("10.68,41.27,2", Named("10.68,41.27", 2.0)),
+        ("(10.68, 41.27)", Named("(10.68, 41.27)", None)),
+        ("RA=10.68, DEC=41.27", Named("RA=10.68, DEC=41.27", None)),
+        ("00:42:44.3, +41:16:09", Named("00:42:44.3, +41:16:09", None)),
+        ("00:42:44.3, +41:16:09, 2'", Named("00:42:44.3, +41:16:09", 2 / 60)),
+        ("ZTF18abcdxyz,", Named("ZTF18abcdxyz,", None)),
     ],
 )
 def test_read(text: str, named: Named) -> None:
