@@ -38,7 +38,7 @@ class Column(NamedTuple):
     required: bool = False
     """A packet without it is no alert."""
     since: str = "1.7"
-    """First version of ZTF's schema that has it, among the packets seen; "" for what we compute."""
+    """First version of ZTF's schema, from 1.7 on, that has it; "" for what we compute."""
     longest: int = LONGEST
     """Characters of a text at most. An index of PostgreSQL holds 2,704 bytes, up to four each."""
 
@@ -131,23 +131,23 @@ CANDIDATE: Final[tuple[Column, ...]] = (
     Column("jdendref", DOUBLE, "d", "time.end", "latest exposure in the reference image, Julian date", since="1.8"),
     Column("nframesref", INTEGER, "", "meta.number;obs", "exposures in the reference image", since="1.8"),
     Column("rbversion", TEXT, "", "meta.version", "version of the rb classifier", since="2.0"),
-    Column("dsnrms", REAL, "", "stat.snr", "D / stddev(D) at the position, D the difference image", since="3.1"),
-    Column("ssnrms", REAL, "", "stat.snr", "S / stddev(S) at the position, S the difference image convolved with its PSF", since="3.1"),
-    Column("dsdiff", REAL, "", "stat.snr;arith.diff", "dsnrms - ssnrms", since="3.1"),
-    Column("magzpsci", REAL, "mag", "phot.mag;arith.zp", "magnitude zero point of the science image", since="3.1"),
-    Column("magzpsciunc", REAL, "mag", "stat.error;phot.mag", "error of magzpsci", since="3.1"),
-    Column("magzpscirms", REAL, "mag", "stat.stdev;phot.mag", "scatter about the photometric calibrators", since="3.1"),
-    Column("nmatches", INTEGER, "", "meta.number", "Pan-STARRS1 calibrators used", since="3.1"),
-    Column("clrcoeff", REAL, "", "phot.color;stat.fit.param", "colour coefficient of the calibration", since="3.1"),
-    Column("clrcounc", REAL, "", "stat.error;phot.color", "error of clrcoeff", since="3.1"),
-    Column("zpclrcov", REAL, "mag2", "stat.covariance", "covariance of magzpsci and clrcoeff", since="3.1"),
-    Column("zpmed", REAL, "mag", "phot.mag;arith.zp;stat.median", "zero point, median over the calibrators", since="3.1"),
-    Column("clrmed", REAL, "mag", "phot.color;stat.median", "median colour of the calibrators (g-r for g and r, r-i for i)", since="3.1"),
-    Column("clrrms", REAL, "mag", "stat.stdev;phot.color", "scatter of the calibrators' colour", since="3.1"),
-    Column("neargaia", REAL, "arcsec", "pos.angDistance", "distance to the closest Gaia DR1 source, within 90 arcsec", NONE, since="3.1"),
-    Column("neargaiabright", REAL, "arcsec", "pos.angDistance", "distance to the closest Gaia DR1 source brighter than 14", NONE, since="3.1"),
-    Column("maggaia", REAL, "mag", "phot.mag;em.opt", "G of the closest Gaia DR1 source", NONE, since="3.1"),
-    Column("maggaiabright", REAL, "mag", "phot.mag;em.opt", "G of the closest Gaia DR1 source brighter than 14", NONE, since="3.1"),
+    Column("dsnrms", REAL, "", "stat.snr", "D / stddev(D) at the position, D the difference image", since="3.0"),
+    Column("ssnrms", REAL, "", "stat.snr", "S / stddev(S) at the position, S the difference image convolved with its PSF", since="3.0"),
+    Column("dsdiff", REAL, "", "stat.snr;arith.diff", "dsnrms - ssnrms", since="3.0"),
+    Column("magzpsci", REAL, "mag", "phot.mag;arith.zp", "magnitude zero point of the science image", since="3.0"),
+    Column("magzpsciunc", REAL, "mag", "stat.error;phot.mag", "error of magzpsci", since="3.0"),
+    Column("magzpscirms", REAL, "mag", "stat.stdev;phot.mag", "scatter about the photometric calibrators", since="3.0"),
+    Column("nmatches", INTEGER, "", "meta.number", "Pan-STARRS1 calibrators used", since="3.0"),
+    Column("clrcoeff", REAL, "", "phot.color;stat.fit.param", "colour coefficient of the calibration", since="3.0"),
+    Column("clrcounc", REAL, "", "stat.error;phot.color", "error of clrcoeff", since="3.0"),
+    Column("zpclrcov", REAL, "mag2", "stat.covariance", "covariance of magzpsci and clrcoeff", since="3.0"),
+    Column("zpmed", REAL, "mag", "phot.mag;arith.zp;stat.median", "zero point, median over the calibrators", since="3.0"),
+    Column("clrmed", REAL, "mag", "phot.color;stat.median", "median colour of the calibrators (g-r for g and r, r-i for i)", since="3.0"),
+    Column("clrrms", REAL, "mag", "stat.stdev;phot.color", "scatter of the calibrators' colour", since="3.0"),
+    Column("neargaia", REAL, "arcsec", "pos.angDistance", "distance to the closest Gaia DR1 source, within 90 arcsec", NONE, since="3.0"),
+    Column("neargaiabright", REAL, "arcsec", "pos.angDistance", "distance to the closest Gaia DR1 source brighter than 14", NONE, since="3.0"),
+    Column("maggaia", REAL, "mag", "phot.mag;em.opt", "G of the closest Gaia DR1 source", NONE, since="3.0"),
+    Column("maggaiabright", REAL, "mag", "phot.mag;em.opt", "G of the closest Gaia DR1 source brighter than 14", NONE, since="3.0"),
     Column("exptime", REAL, "s", "time.duration;obs.exposure", "exposure time", since="3.1"),
     Column("drb", REAL, "", "stat.probability", "real (1) or bogus (0), deep learning", since="3.3"),
     Column("drbversion", TEXT, "", "meta.version", "version of the drb classifier", since="3.3"),
