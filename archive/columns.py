@@ -41,9 +41,13 @@ class Column(NamedTuple):
     """First version of ZTF's schema, from 1.7 on, that has it; "" for what we compute."""
     longest: int = LONGEST
     """Characters of a text at most. An index of PostgreSQL holds 2,704 bytes, up to four each."""
+    is_ascii: bool = False
+    """A text of ASCII alone, by what it is; a packet may still hold another."""
 
 
 INTEGER, BIGINT, REAL, DOUBLE, TEXT, BOOLEAN, TIME = Kind
+CITATION: Final = "2019PASP..131a8001P"
+"""Bibcode of the paper on ZTF's alerts."""
 NONE: Final = -999
 
 # fmt: off
@@ -52,7 +56,7 @@ CANDIDATE: Final[tuple[Column, ...]] = (
     Column("fid", INTEGER, "", "meta.id;instr.filter", "filter: 1 g, 2 r, 3 i", required=True),
     Column("pid", BIGINT, "", "meta.id;obs.image", "processing id of the science image", required=True),
     Column("diffmaglim", REAL, "mag", "phot.mag;stat.max", "expected 5-sigma limit of the difference image"),
-    Column("pdiffimfilename", TEXT, "", "meta.id;meta.file", "file of the positive difference image"),
+    Column("pdiffimfilename", TEXT, "", "meta.id;meta.file", "file of the positive difference image", is_ascii=True),
     Column("programpi", TEXT, "", "meta.note", "principal investigator of the programme"),
     Column("programid", INTEGER, "", "meta.id;obs.proposal", "programme: 1 public; nothing else is stored", required=True),
     Column("candid", BIGINT, "", "meta.id;meta.main", "candidate id, unique to the alert", required=True),
@@ -130,7 +134,7 @@ CANDIDATE: Final[tuple[Column, ...]] = (
     Column("jdstartref", DOUBLE, "d", "time.start", "earliest exposure in the reference image, Julian date", since="1.8"),
     Column("jdendref", DOUBLE, "d", "time.end", "latest exposure in the reference image, Julian date", since="1.8"),
     Column("nframesref", INTEGER, "", "meta.number;obs", "exposures in the reference image", since="1.8"),
-    Column("rbversion", TEXT, "", "meta.version", "version of the rb classifier", since="2.0"),
+    Column("rbversion", TEXT, "", "meta.version", "version of the rb classifier", since="2.0", is_ascii=True),
     Column("dsnrms", REAL, "", "stat.snr", "D / stddev(D) at the position, D the difference image", since="3.0"),
     Column("ssnrms", REAL, "", "stat.snr", "S / stddev(S) at the position, S the difference image convolved with its PSF", since="3.0"),
     Column("dsdiff", REAL, "", "stat.snr;arith.diff", "dsnrms - ssnrms", since="3.0"),
@@ -150,17 +154,17 @@ CANDIDATE: Final[tuple[Column, ...]] = (
     Column("maggaiabright", REAL, "mag", "phot.mag;em.opt", "G of the closest Gaia DR1 source brighter than 14", NONE, since="3.0"),
     Column("exptime", REAL, "s", "time.duration;obs.exposure", "exposure time", since="3.1"),
     Column("drb", REAL, "", "stat.probability", "real (1) or bogus (0), deep learning", since="3.3"),
-    Column("drbversion", TEXT, "", "meta.version", "version of the drb classifier", since="3.3"),
+    Column("drbversion", TEXT, "", "meta.version", "version of the drb classifier", since="3.3", is_ascii=True),
 )
 
 DERIVED: Final[tuple[Column, ...]] = (
-    Column("object_id", TEXT, "", "meta.id;src", "ZTF's name of the object (objectId)", required=True, longest=64),
-    Column("filter", TEXT, "", "meta.id;instr.filter", "band of the exposure: g, r or i", since=""),
+    Column("object_id", TEXT, "", "meta.id;src", "ZTF's name of the object (objectId)", required=True, longest=64, is_ascii=True),
+    Column("filter", TEXT, "", "meta.id;instr.filter", "band of the exposure: g, r or i", since="", is_ascii=True),
     Column("l", DOUBLE, "deg", "pos.galactic.lon", "galactic longitude", since=""),
     Column("b", DOUBLE, "deg", "pos.galactic.lat", "galactic latitude", since=""),
     Column("deltamaglatest", DOUBLE, "mag", "phot.mag;arith.diff", "magpsf minus that of the newest earlier detection of the packet, same filter and sign", since=""),
     Column("deltamagref", DOUBLE, "mag", "phot.mag;arith.diff", "magnr - magpsf where distnr < 2", since=""),
-    Column("schemavsn", TEXT, "", "meta.version", "version of the packet's schema", since="2.0"),
+    Column("schemavsn", TEXT, "", "meta.version", "version of the packet's schema", since="2.0", is_ascii=True),
     Column("publisher", TEXT, "", "meta.curation", "who sent the packet", since="2.0"),
 )
 COMPUTED: Final[tuple[Column, ...]] = (

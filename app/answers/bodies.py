@@ -8,7 +8,7 @@ import orjson
 from fastapi import Request, Response
 
 from app.answers.negotiation import send_bytes
-from app.answers.tabular import Ending, Format, Table, Values
+from app.answers.tabular import Ending, Format, Origin, Table, Values
 from app.settings import settings_of
 
 VARY: Final = "Accept, Accept-Encoding"
@@ -38,9 +38,16 @@ def send_table(
 ) -> Response:
     """A table whose rows are all in hand, in any format but JSON."""
     assert wanted.writer is not None
-    writer = wanted.writer(table, ending.as_of)
+    writer = wanted.writer(table, origin_of(request, ending.as_of))
     content = writer.begin() + writer.rows(values) + writer.end(ending)
     return send_file(request, wanted, table, content, ending, headers=headers)
+
+
+def origin_of(request: Request, as_of: int | None) -> Origin:
+    """Where the table comes from that answers a request."""
+    service = settings_of(request).public_url
+    query = f"?{request.url.query}" if request.url.query else ""
+    return Origin(service, f"{_public_address(request, service)}{query}", as_of)
 
 
 def send_file(
@@ -77,7 +84,7 @@ def page_links(
     """The RFC 8288 header that leads to the pages next to this one, by their cursors."""
     led = ("cursor", "after")
     kept = [(k, v) for k, v in request.query_params.multi_items() if k not in led and v.strip()]
-    address = f"{public_url}{quote(request.url.path)}"
+    address = _public_address(request, public_url)
     links = [
         f'<{address}?{urlencode([*kept, ("cursor", token)])}>; rel="{relation}"'
         for relation, token in (("next", following), ("prev", preceding))
@@ -94,7 +101,12 @@ def next_link(
         return {}
     kept = [(k, v) for k, v in request.query_params.multi_items() if k != parameter and v.strip()]
     query = urlencode([*kept, (parameter, following)])
-    return {"Link": f'<{public_url}{quote(request.url.path)}?{query}>; rel="next"'}
+    return {"Link": f'<{_public_address(request, public_url)}?{query}>; rel="next"'}
+
+
+def _public_address(request: Request, public_url: str) -> str:
+    """The request's address as users reach it, without its query."""
+    return f"{public_url}{quote(request.url.path)}"
 
 
 def encode_json(body: Mapping[str, Any]) -> bytes:

@@ -6,7 +6,7 @@ from typing import Any, Final
 import pyarrow as pa
 from pyarrow import parquet
 
-from app.answers.tabular import Ending, Table, Values
+from app.answers.tabular import Ending, Origin, Table, Values
 from archive.columns import TEXT, TIME, Column, Kind
 
 ROW_GROUP: Final = 10_000
@@ -62,7 +62,7 @@ class _Sink:
 class Parquet:
     """float32 stays float32 and ids 64-bit integers; units and UCDs are metadata of the columns."""
 
-    def __init__(self, table: Table, as_of: int | None) -> None:
+    def __init__(self, table: Table, origin: Origin) -> None:
         self._columns = table.columns
         self._schema = pa.schema([_field(c) for c in table.columns], {"description": table.meaning})
         self._sink = _Sink()

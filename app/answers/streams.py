@@ -13,7 +13,7 @@ from fastapi import Request, Response
 from starlette.responses import StreamingResponse
 from starlette.types import Send
 
-from app.answers.bodies import page_links, send_table, table_headers
+from app.answers.bodies import origin_of, page_links, send_table, table_headers
 from app.answers.encoding import Coding, coding_of
 from app.answers.stored import without_body
 from app.answers.tabular import Ending, Format, Table, Values, Writer
@@ -75,7 +75,7 @@ def send_pages(
         headers["Content-Encoding"] = coding.name
     if request.scope.get("head"):
         return without_body(headers, wanted.media_type)
-    writer = wanted.writer(table, first.as_of)
+    writer = wanted.writer(table, origin_of(request, first.as_of))
     pieces = _pieces(writer, first, later, lambda rows: writer.rows(values(rows)))
     body = pieces if coding is None else compress_pieces(pieces, coding)
     return Breakable(body, headers=headers, media_type=wanted.media_type)

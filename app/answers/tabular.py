@@ -39,12 +39,23 @@ class Table(NamedTuple):
     columns: tuple[Column, ...]
 
 
+class Origin(NamedTuple):
+    """Where a table comes from."""
+
+    service: str
+    """Address of the service that made it."""
+    request: str
+    """Address of the request that it answers."""
+    as_of: int | None
+    """Batch up to which the archive was seen; None where it is not the archive that was asked."""
+
+
 class Ending(NamedTuple):
     """How an answer ended: the cursor of what follows, None if nothing does; and as of when."""
 
     next: str | None
     as_of: int | None
-    """None where it is not the archive that was asked."""
+    """As Origin has it."""
     told: bool = True
     """Whether the headers said so; those of a long answer are sent before its end is known."""
 
@@ -52,7 +63,7 @@ class Ending(NamedTuple):
 class Writer(Protocol):
     """Makes the bytes of one table."""
 
-    def __init__(self, table: Table, as_of: int | None) -> None: ...
+    def __init__(self, table: Table, origin: Origin) -> None: ...
 
     def begin(self) -> bytes: ...
 
@@ -120,7 +131,7 @@ def _json_values(column: Column, values: Sequence[Any]) -> Sequence[Any]:
 class JsonLines:
     """An object a line. Where the headers could not say that more matched, a last line does."""
 
-    def __init__(self, table: Table, as_of: int | None) -> None:
+    def __init__(self, table: Table, origin: Origin) -> None:
         self._columns = table.columns
         self._keys = [f'{"," if n else "{"}"{c.name}":' for n, c in enumerate(table.columns)]
         self._lines = 0
@@ -172,7 +183,7 @@ def _quoted(text: str | None) -> str:
 class Csv:
     """RFC 4180 with a header. What the headers could not say is a last line that begins with #."""
 
-    def __init__(self, table: Table, as_of: int | None) -> None:
+    def __init__(self, table: Table, origin: Origin) -> None:
         self._columns = table.columns
 
     def begin(self) -> bytes:
@@ -202,7 +213,7 @@ class Format(NamedTuple):
     accepted: tuple[str, ...]
     """Media types that ask for it in Accept."""
     suffix: str
-    writer: Callable[[Table, int | None], Writer] | None
+    writer: Callable[[Table, Origin], Writer] | None
     """None for JSON, whose body says more than the rows."""
     nested: bool = False
     """Whether a cell can be an object."""

@@ -24,7 +24,7 @@ from sqlalchemy import Row
 
 from app.answers.parquet import Parquet
 from app.answers.streams import run_in_thread
-from app.answers.tabular import Ending
+from app.answers.tabular import Ending, Origin
 from app.errors import DATABASE_ERRORS, Busy, TooDear
 from app.match import results
 from app.match.crossmatch import Matcher
@@ -151,7 +151,9 @@ class Worker:
         """The Parquet file, as it is made; counts what is in it and notes how far it is."""
         search = parse_match([*map(tuple, row.parameters), ("format", "parquet")]).search
         api = f"{self._settings.public_url}/api/v1"
-        writer = Parquet(table_of(search), row.as_of)
+        # The job's own address is a secret: who knows it can delete the job.
+        origin = Origin(self._settings.public_url, f"{api}/match/jobs", row.as_of)
+        writer = Parquet(table_of(search), origin)
         yield writer.begin()
         done, noted = 0, time.monotonic()
         for number, size in enumerate(row.parts):

@@ -20,7 +20,9 @@ Item = dict[str, Any]
 DEFAULT_LIMIT: Final = 100
 MAX_LIMIT: Final = 400
 NIGHT_COLUMNS: Final = (
-    Column("night", TEXT, "", "time.epoch", "the night, UTC", required=True, since=""),
+    Column(
+        "night", TEXT, "", "time.epoch", "the night, UTC", required=True, since="", is_ascii=True
+    ),
     Column("topic", TEXT, "", "meta.id", "topic, tarball or folder", required=True, since=""),
     *(
         Column(name, INTEGER, "", "meta.number", meaning, required=True, since="")

@@ -37,7 +37,7 @@ from app.answers.tabular import Table, shortest_floats
 from app.errors import TooDear
 from app.nights.days import Item, begin_of, compact_date
 from app.search.sphere import direction_of
-from archive.columns import DOUBLE, INTEGER, REAL, TEXT, Column, Kind
+from archive.columns import DOUBLE, INTEGER, REAL, TEXT, TIME, Column, Kind
 from archive.tables import FILTER_OF_FID, alert
 
 MOST: Final = 12
@@ -60,7 +60,7 @@ _PER_RADIAN: Final = 1e9
 def _told(
     name: str, kind: Kind, unit: str, ucd: str, meaning: str, *, null: bool = False
 ) -> Column:
-    return Column(name, kind, unit, ucd, meaning, required=not null, since="")
+    return Column(name, kind, unit, ucd, meaning, required=not null, since="", is_ascii=True)
 
 
 # fmt: off
@@ -74,9 +74,9 @@ FIELD_COUNT_COLUMNS: Final = (
     _told("diffmaglim_median", REAL, "mag", "phot.mag;stat.median", "median 5-sigma limit of the "
           "quadrant exposures with an alert", null=True),
     _told("first_jd", DOUBLE, "d", "time.start;obs.exposure", "first exposure, Julian date, UTC"),
-    _told("first_time", TEXT, "", "time.start;obs.exposure", "first exposure, RFC 3339, UTC"),
+    _told("first_time", TIME, "", "time.start;obs.exposure", "first exposure, RFC 3339, UTC"),
     _told("last_jd", DOUBLE, "d", "time.end;obs.exposure", "last exposure, Julian date, UTC"),
-    _told("last_time", TEXT, "", "time.end;obs.exposure", "last exposure, RFC 3339, UTC"),
+    _told("last_time", TIME, "", "time.end;obs.exposure", "last exposure, RFC 3339, UTC"),
     _told("ra", DOUBLE, "deg", "pos.eq.ra;meta.main", "mean right ascension of the alerts, J2000"),
     _told("dec", DOUBLE, "deg", "pos.eq.dec;meta.main", "mean declination of the alerts, J2000"),
 )

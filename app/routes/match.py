@@ -6,7 +6,7 @@ from typing import Final
 from fastapi import APIRouter, Depends, Request, Response
 
 from app.alerts.paging import check_as_of
-from app.answers.bodies import VARY
+from app.answers.bodies import VARY, origin_of
 from app.answers.encoding import coding_of
 from app.answers.formats import FORMATS, JSON
 from app.answers.streams import Breakable, compress_pieces
@@ -59,7 +59,7 @@ async def match_positions(
     headers = {"Vary": VARY, "Cache-Control": "no-store", "X-As-Of": str(as_of)}
     headers["Content-Disposition"] = f'attachment; filename="matches.{wanted.suffix}"'
     write = {JSON: write_json, "jsonl": write_json_lines}.get(search.format, write_table)
-    body = write(pieces, search, as_of, f"{settings.public_url}/api/v1")
+    body = write(pieces, search, origin_of(request, as_of), f"{settings.public_url}/api/v1")
     if coding := None if wanted.squeezed else coding_of(request):
         headers["Content-Encoding"] = coding.name
         body = compress_pieces(body, coding)

@@ -32,7 +32,12 @@ _EXPLAINED: Final = (
 )
 _REQUIRED: Final = ("name", "type", "meaning", "answered", "selectable")
 COLUMNS_OF_FIELD: Final = tuple(
-    Column(name, kind, "", ucd, meaning, required=name in _REQUIRED, since="")
+    Column(
+        *(name, kind, "", ucd, meaning),
+        required=name in _REQUIRED,
+        since="",
+        is_ascii=name != "meaning",
+    )
     for name, kind, ucd, meaning in _EXPLAINED
 )
 """What is told of a field."""

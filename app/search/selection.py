@@ -26,7 +26,7 @@ ALERT_LINKS: Final = tuple(f"links_{part}" for part in ("self", "object", "avro"
 
 _LINK_WORDS: Final = ("the alert", "its object", "original packet", *(f"{s} stamp" for s in STAMPS))
 ALERT_COLUMNS: Final[dict[str, Column]] = {c.name: c for c in (*DERIVED, *CANDIDATE, *COMPUTED)} | {
-    name: Column(name, TEXT, "", "meta.ref.url", f"address of {words}", since="")
+    name: Column(name, TEXT, "", "meta.ref.url", f"address of {words}", since="", is_ascii=True)
     for name, words in zip(ALERT_LINKS, _LINK_WORDS, strict=True)
 }
 """What is known of each column of a table of alerts."""
