@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.alerts.gate import NOBODY, Asker, Gate, open_gate, while_present
 from app.alerts.statements import Statement, compile_statement
-from app.errors import DATABASE_ERRORS, TooDear
+from app.errors import DATABASE_ERRORS, QueryTooCostly
 from app.settings import Settings
 from archive.database import at_primary, is_passing, make_engine
 from archive.tables import counter
@@ -54,7 +54,7 @@ class Archive(NamedTuple):
     async def fetch(self, statement: Statement, **values: Any) -> list[asyncpg.Record]:
         """Run one statement, in one round trip; a costly one when its turn has come.
 
-        Raises TooDear (Busy if its turn did not come), ClientGone or one of DATABASE_ERRORS.
+        Raises QueryTooCostly (Busy if its turn did not come), ClientGone or one of DATABASE_ERRORS.
         """
         if self.costly or statement.costly:
             return await while_present(self.asker, self._fetch_costly(statement, values))
@@ -121,12 +121,12 @@ async def _has_come_to(as_of: int | None, driver: Driver, known: dict[str, Any])
 async def _fetched(
     driver: Driver, statement: Statement, values: dict[str, Any], seconds: float
 ) -> list[asyncpg.Record]:
-    """The rows. Raises TooDear, or one of DATABASE_ERRORS."""
+    """The rows. Raises QueryTooCostly, or one of DATABASE_ERRORS."""
     arguments = statement.arguments(values)
     try:
         rows: list[asyncpg.Record] = await driver.fetch(statement.sql, *arguments, timeout=seconds)
     except (TimeoutError, asyncpg.QueryCanceledError):
-        raise TooDear from None
+        raise QueryTooCostly from None
     return rows
 
 

@@ -13,7 +13,7 @@ from app.alerts import searching
 from app.alerts.archive import Archive
 from app.alerts.fragments import Fragments
 from app.alerts.matching import LEGACY
-from app.errors import BadForm, BadParameter, BodyTooLarge, TooDear
+from app.errors import BadForm, BadParameter, BodyTooLarge, QueryTooCostly
 from app.mars.form import KNOWN, Form, read_form
 from app.mars.placing import advise_on_timeout, place_form
 from app.names.resolver import Names
@@ -87,7 +87,10 @@ async def answer_queries(
     names: Names,
     asked: list[dict[str, Any]],
 ) -> dict[str, Any]:
-    """The answer's body: each query in order, with all its alerts. Raises BadForm, TooDear."""
+    """The answer's body: each query in order, with all its alerts.
+
+    Raises BadForm and QueryTooCostly.
+    """
     forms = []
     for n, query in enumerate(asked):
         forms.append(read_query(n, query))
@@ -114,7 +117,7 @@ async def answer_queries(
     except TimeoutError:
         if not together.expired():
             raise
-        raise TooDear(
+        raise QueryTooCostly(
             f"the queries took more than {MAX_SECONDS:g} s together: {_INSTEAD}"
         ) from None
     return {"results": results, "total": total}

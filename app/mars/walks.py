@@ -53,7 +53,7 @@ class Walks:
     async def page(self, archive: Archive, client: str, form: Form, search: Search) -> Listed:
         """The page that the form asks for, `search` being its search with every name resolved.
 
-        Raises NotFound beyond the end, TooDear with what would make the query cheaper.
+        Raises NotFound beyond the end, QueryTooCostly with what would make the query cheaper.
         """
         if not 1 <= form.page < _MAX_PAGE:
             raise NotFound("there is no such page: pages count from 1 to the last that has alerts")

@@ -146,7 +146,7 @@ class Matcher:
     ) -> AsyncIterator[Piece]:
         """Every position in order, with its matches and their rows, by the filters of a search.
 
-        Raises TooDear, or one of DATABASE_ERRORS.
+        Raises QueryTooCostly, or one of DATABASE_ERRORS.
         """
         archive, begun = self._archive, self._archive.patient()
         for chunk in split_in_chunks(targets, search.limit):

@@ -25,7 +25,7 @@ from sqlalchemy import Row
 from app.answers.parquet import Parquet
 from app.answers.streams import run_in_thread
 from app.answers.tabular import Ending, Origin
-from app.errors import DATABASE_ERRORS, Busy, TooDear
+from app.errors import DATABASE_ERRORS, Busy, QueryTooCostly
 from app.match import results
 from app.match.crossmatch import Matcher
 from app.match.jobs import MATCH, Jobs, Progress, queue
@@ -127,7 +127,7 @@ class Worker:
             await self._match(row, progress)
         except Busy:
             raise
-        except TooDear as error:
+        except QueryTooCostly as error:
             reason = str(error) or "a query took too long: narrow the radius or the filters"
             await self._jobs.end(progress, "failed", error=reason)
         except (RetryRequested, Overtaken, MarsError, *DATABASE_ERRORS):

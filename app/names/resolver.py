@@ -1,4 +1,4 @@
-"""A name -> a place on the sky: what is known here first, then what was said before, then CDS."""
+"""A name -> a place on the sky: from the archive and catalogue, then the cache, then CDS."""
 
 import asyncio
 import difflib
@@ -10,7 +10,7 @@ import httpx
 
 from app.alerts import queries
 from app.alerts.archive import Archive
-from app.errors import BadParameter, BadParameters, NotFound, ResolversSilent, UnknownName
+from app.errors import BadParameter, BadParameters, NotFound, ResolversUnavailable, UnknownName
 from app.names import catalogue
 from app.names.cache import Answer, Found, NameCache
 from app.names.designations import FORMS, Kind, Reading, interpret
@@ -37,7 +37,7 @@ class Place(NamedTuple):
 
 
 class Names:
-    """Everything that is asked for names, and the questions to CDS that are under way."""
+    """All sources of names, and the requests to CDS that are under way."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Names:
     async def look_up(self, name: str) -> Found | None:
         """What the cache or a remote resolver says of a name; None if it is unknown to them.
 
-        Raises ResolversSilent where neither says anything.
+        Raises ResolversUnavailable if neither answers.
         """
         # Blanks do not count in names; letters' case does: V* b Per and V* B Per are two stars.
         name = " ".join(name.split())
@@ -101,7 +101,7 @@ class Names:
             return found
         if held is not None:
             return held.found
-        raise ResolversSilent("; ".join(failures) or "none is asked here")
+        raise ResolversUnavailable("; ".join(failures) or "none is configured")
 
     async def close(self) -> None:
         """End the questions under way."""
@@ -146,7 +146,7 @@ async def resolve(names: Names, name: str, parameter: str = "name") -> Place:
 
     Raises BadParameters (naming `parameter`) for coordinates off the sky, NotFound for an object or
     alert that is not in the archive and for a body that moves, UnknownName with suggestions,
-    ResolversSilent where nobody could be asked.
+    ResolversUnavailable if no resolver answers.
     """
     return await resolve_reading(names, read_name(parameter, name))
 
@@ -155,8 +155,8 @@ async def resolve_reading(names: Names, reading: Reading) -> Place:
     """The place of what was typed; its radius is the one typed with it, if there was one."""
     if reading.kind is Kind.BODY:
         raise NotFound(
-            f"the solar-system body {reading.text} moves and has no one position: its alerts are "
-            f"those with ssnamenr={reading.text}"
+            f"the solar-system body {reading.text} moves and has no fixed position: search its "
+            f"alerts with ssnamenr={reading.text}"
         )
     if reading.kind is Kind.POSITION:
         assert reading.ra is not None
@@ -192,4 +192,4 @@ async def _named(names: Names, name: str) -> Place:
     known = await catalogue.common_names()
     near = difflib.get_close_matches(name.lower(), known, 3, 0.6)
     hint = f"; did you mean {', '.join(map(repr, near))}?" if near else ""
-    raise UnknownName(f"nobody knows the name {name!r}{hint} What is understood: {FORMS}", near)
+    raise UnknownName(f"unknown name {name!r}{hint} A name can be: {FORMS}", near)

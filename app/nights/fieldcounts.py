@@ -34,7 +34,7 @@ from app.alerts.covering import unit_vector_of
 from app.alerts.items import utc_text
 from app.alerts.statements import Statement, compile_statement
 from app.answers.tabular import Table, shortest_floats
-from app.errors import TooDear
+from app.errors import QueryTooCostly
 from app.nights.days import Item, begin_of, compact_date
 from app.search.sphere import direction_of
 from archive.columns import DOUBLE, INTEGER, REAL, TEXT, TIME, Column, Kind
@@ -150,7 +150,7 @@ class NightCounts:
         self._counting = asyncio.Lock()
 
     async def of(self, archive: Archive, night: date, as_of: int) -> Counted:
-        """The alerts of a night up to a batch that the archive has come to. Raises TooDear."""
+        """The alerts of a night up to a batch that the archive holds. Raises QueryTooCostly."""
         _, known = self._known(night, as_of)
         if known.as_of == as_of:
             return known
@@ -158,7 +158,9 @@ class NightCounts:
             async with asyncio.timeout(WAIT_S):
                 await self._counting.acquire()
         except TimeoutError:
-            raise TooDear("many nights are asked for at the moment") from None
+            raise QueryTooCostly(
+                "the server is counting other nights: try again in a few seconds"
+            ) from None
         try:
             # Who had the lock before may have counted this one.
             key, known = self._known(night, as_of)

@@ -14,7 +14,7 @@ from sqlalchemy import ARRAY, BigInteger, Date, Integer, any_, bindparam, func, 
 
 from app.alerts.archive import Archive
 from app.alerts.statements import Statement, compile_statement
-from app.errors import TooDear
+from app.errors import QueryTooCostly
 from app.nights.days import OUTCOMES, Item, compact_date
 from archive.tables import counter, ledger
 
@@ -27,7 +27,9 @@ AT_ONCE: Final = 20
 _NEVER: Final = 2**62
 """Behind every batch."""
 
-_AGAIN: Final = "the ledger takes long to be added up: what has been added is kept, so ask again"
+_AGAIN: Final = (
+    "adding up the ledger takes long; the sums so far are kept: try again in a few seconds"
+)
 
 Sums = tuple[int, ...]
 """Packets by what came of them, in the order of OUTCOMES."""
@@ -100,14 +102,14 @@ class Ledger:
         """What is known of these nights, added up by one request at a time.
 
         Who waits for one that fails fails with it: each would only wait for the same again.
-        Raises TooDear, or one of DATABASE_ERRORS.
+        Raises QueryTooCostly, or one of DATABASE_ERRORS.
         """
         failures = self._failures
         try:
             async with asyncio.timeout(WAIT_S):
                 await self._adding.acquire()
         except TimeoutError:
-            raise TooDear(_AGAIN) from None
+            raise QueryTooCostly(_AGAIN) from None
         try:
             if failures:
                 raise failures[0]
@@ -120,7 +122,7 @@ class Ledger:
             async with asyncio.timeout(archive.database_timeout_s):
                 return await self._added_up(archive, nights)
         except Exception as error:
-            failed = TooDear(_AGAIN) if isinstance(error, TimeoutError) else error
+            failed = QueryTooCostly(_AGAIN) if isinstance(error, TimeoutError) else error
             self._failures.append(failed)
             self._failures = []
             raise failed from None
@@ -144,7 +146,7 @@ class Ledger:
         try:
             since = _NEVER if last is None else last
             rows = await archive.fetch(_LATER, since=since, as_of=last)
-        except TooDear:
+        except QueryTooCostly:
             self._sums.clear()
             rows = await archive.fetch(_LATER, since=_NEVER)
         for newest, night, topic, *sums in rows:

@@ -9,7 +9,14 @@ from fastapi import Request, Response
 
 from app.alerts import counting, queries, searching
 from app.alerts.archive import Archive
-from app.errors import RETRY_AFTER_S, BadParameters, NotFound, ResolversSilent, TooDear, reason_of
+from app.errors import (
+    RETRY_AFTER_S,
+    BadParameters,
+    NotFound,
+    QueryTooCostly,
+    ResolversUnavailable,
+    reason_of,
+)
 from app.mars.form import FORM, PAGE_SIZE, SORTS_OFFERED, Form, read_form
 from app.mars.placing import find_place, search_around
 from app.mars.walks import Listed, Walks
@@ -52,14 +59,14 @@ async def front_page(
     except NotFound as error:
         faults = {"objectcone": str(error)}
         return _page(request, parameters, latest, error.status, faults=faults)
-    except ResolversSilent as error:
+    except ResolversUnavailable as error:
         faults = {"objectcone": reason_of(error)}
         return _page(request, parameters, latest, _BUSY, faults=faults)
     search = search_around(form, place)
     try:
         listed = await walks.page(archive, client, form, search)
-    except TooDear as error:
-        return _page(request, parameters, latest, _BUSY, dear=str(error))
+    except QueryTooCostly as error:
+        return _page(request, parameters, latest, _BUSY, costly=str(error))
     seen = (form.page - 1) * PAGE_SIZE + len(listed.rows)
     total = await totals.say_total(archive, search, seen, listed.has_next)
     blame = _NO_BLAME if listed.rows else await _blame(archive, parameters, place)
@@ -70,7 +77,7 @@ async def latest_time(archive: Archive) -> str | None:
     """When the newest alert was taken; empty while there is none, None where it takes too long."""
     try:
         jd = await queries.read_latest_jd(archive.hasty(counting.COUNT_S))
-    except TooDear:
+    except QueryTooCostly:
         return None
     return "" if jd is None else listing.clock(jd)
 
@@ -98,7 +105,7 @@ def _page(
     status: int = HTTPStatus.OK,
     *,
     faults: Mapping[str, str] | None = None,
-    dear: str = "",
+    costly: str = "",
     form: Form | None = None,
     listed: Listed | None = None,
     total: totals.Total = _UNKNOWN,
@@ -118,7 +125,7 @@ def _page(
         sorts=SORTS_OFFERED.items(),
         chips=listing.chips(asked),
         faults=faults or {},
-        dear=dear,
+        costly=costly,
         headers_of=heads,
         rows=[_shown(row, heads) for row in listed.rows] if listed else [],
         total=total,

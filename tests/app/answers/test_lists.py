@@ -189,7 +189,7 @@ async def test_accept_chooses_and_format_beats_it(
         ("format=CSV", "none of json, jsonl, csv, votable, parquet", "csv"),
         ("format=fits", "none of json, jsonl, csv, votable, parquet", None),
         ("format=csv&format=json", "given more than once", None),
-        ("formt=csv", "no parameter of this name", "format"),
+        ("formt=csv", "unknown parameter", "format"),
     ],
 )
 async def test_refused(

@@ -152,7 +152,7 @@ def test_unknown_names_get_the_nearest(name: str, nearest: str | None) -> None:
     with pytest.raises(BadParameters) as caught:
         parse_search([(name, "1")])
     (error,) = caught.value.errors
-    assert (error.nearest, error.reason) == (nearest, "no parameter of this name")
+    assert (error.nearest, error.reason) == (nearest, "unknown parameter")
 
 
 @pytest.mark.parametrize(
