@@ -144,7 +144,7 @@ async def test_tables_lead_back_too(served: Served) -> None:
 def test_a_cursor_outlives_its_process() -> None:
     """Another process, with other addresses and other hashes, has the same digest of a search."""
     code = (
-        "from app.search import parse_search\n"
+        "from app.search.search import parse_search\n"
         "print(parse_search([('rb__gte', '0.5'), ('filter__in', 'g,r'), ('ra__gt', '350'), "
         "('ra__lt', '10'), ('polygon', '0,0,1,0,1,1'), ('sort', 'rb')]).digest)"
     )

@@ -146,8 +146,8 @@ def test_the_request_is_told_as_it_was() -> None:
 async def test_an_answer_says_where_it_comes_from(served: Served, address: str) -> None:
     answer = await served.client.get(address)
     infos = infos_of(answer.content)
-    assert infos["request"] == f"{served.settings.public_url}{address}"
-    assert served.settings.public_url in infos["publisher"]
+    assert infos["request"] == f"{served.client.base_url}{address}"
+    assert str(served.client.base_url) in infos["publisher"]
     assert infos["citation"] == CITATION
     assert infos.get("as_of") == answer.headers.get("x-as-of")
     # No date: the same answer again has the same ETag.
@@ -160,5 +160,5 @@ async def test_matches_say_where_they_come_from(served: Served) -> None:
     )
     assert answer.status_code == 200, answer.text
     infos = infos_of(answer.content)
-    assert infos["request"] == f"{served.settings.public_url}/api/v1/match?format=votable"
+    assert infos["request"] == f"{served.client.base_url}/api/v1/match?format=votable"
     assert infos["as_of"] == answer.headers["x-as-of"]
