@@ -35,7 +35,7 @@ FORMATS: Final[dict[str, Format]] = {
 def read_format(text: str) -> str:
     """The name of a format, as `format=` gives it. Raises ValueError."""
     if (name := text.strip()) not in FORMATS:
-        raise Unknown(f"none of {', '.join(FORMATS)}", name.lower(), FORMATS)
+        raise Unknown(f"must be one of {', '.join(FORMATS)}", name.lower(), FORMATS)
     return name
 
 

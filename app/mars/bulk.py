@@ -61,7 +61,7 @@ def _no_number(text: str) -> float:
 
 def _finite(text: str) -> float:
     if not math.isfinite(value := float(text)):
-        raise ValueError("a number beyond double precision")
+        raise ValueError("a number outside the range of double precision")
     return value
 
 

@@ -55,7 +55,7 @@ def _source(text: str) -> int:
 def _radius(text: str) -> float:
     """Degrees; one so small that PostgreSQL cannot square its sine holds nothing, as 0 does."""
     if not 0 <= (degrees := read_number(text)) <= MAX_RADIUS:
-        raise ValueError(f"the radius is not within 0 to {MAX_RADIUS:g} degrees")
+        raise ValueError(f"the radius must be between 0 and {MAX_RADIUS:g} degrees")
     return degrees if degrees >= MIN_RADIUS else 0.0
 
 
@@ -63,10 +63,10 @@ def read_cone(text: str) -> Cone:
     """`ra,dec,radius` in degrees, RA folded into 0 to 360. Raises ValueError."""
     parts = text.split(",")
     if len(parts) != len(Cone._fields):
-        raise ValueError("not ra,dec,radius: three numbers in degrees")
+        raise ValueError("must be ra,dec,radius: three numbers in degrees")
     ra, dec = read_number(parts[0]), read_number(parts[1])
     if not -90 <= dec <= 90:
-        raise ValueError("the declination is not within -90 to 90 degrees")
+        raise ValueError("the declination must be between -90 and 90 degrees")
     # The remainder of a tiny negative number rounds to 360 itself.
     return Cone(ra % 360 % 360, dec, _radius(parts[2]))
 
@@ -75,7 +75,7 @@ def read_named(text: str) -> Named:
     """`name,radius`, the radius in degrees. Raises ValueError."""
     name, _, radius = text.rpartition(",")
     if not name.strip():
-        raise ValueError("not name,radius: an object's name and a number of degrees")
+        raise ValueError("must be name,radius: an object's name and a number of degrees")
     return Named(read_text(name), _radius(radius))
 
 
@@ -244,7 +244,7 @@ def _clause(name: str, text: str) -> Clause:
     return WITHOUT_SOURCE if name == "objectidps" and value == NONE else Clause(wanted, value)
 
 
-_UNSORTABLE: Final = "no column of this name; it can be any field of the candidate, or id"
+_UNSORTABLE: Final = "unknown column; it can be any field of the candidate, or id"
 
 
 def _sort(given: Mapping[str, str]) -> Sort | None:

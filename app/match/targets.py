@@ -99,7 +99,7 @@ def _number(name: str, value: Any) -> float:
     except OverflowError:
         read = math.inf
     if not math.isfinite(read):
-        raise ValueError(f"{name} is beyond double precision")
+        raise ValueError(f"{name} is outside the range of double precision")
     return read
 
 

@@ -64,12 +64,12 @@ def _position(ra_text: str, unit: str, dec_text: str) -> Position:
     (ra, ra_step), (dec, dec_step) = _angle(ra_text), _angle(dec_text)
     if unit == "h":
         if ra >= 24:
-            raise ValueError("ra is not within 0 to 24 hours")
+            raise ValueError("ra must be between 0 and 24 hours")
         ra, ra_step = ra * 15, ra_step * 15
     if not 0 <= ra <= 360:
-        raise ValueError("ra is not within 0 to 360 degrees")
+        raise ValueError("ra must be between 0 and 360 degrees")
     if not -90 <= dec <= 90:
-        raise ValueError("dec is not within -90 to 90 degrees")
+        raise ValueError("dec must be between -90 and 90 degrees")
     return Position(ra % 360, dec, max(ra_step, dec_step))
 
 
@@ -79,7 +79,7 @@ def _angle(text: str) -> tuple[float, float]:
     value, scale = 0.0, 1.0
     for n, part in enumerate(parts):
         if n and float(part) >= _SIXTY:
-            raise ValueError("minutes and seconds are less than 60")
+            raise ValueError("minutes and seconds must be less than 60")
         scale = _SIXTY**-n
         value += float(part) * scale
     decimals = len(parts[-1].partition(".")[2])

@@ -116,11 +116,11 @@ def _split_radius(text: str) -> tuple[str, float | None]:
     except ValueError as error:
         raise ValueError(f"{error} in r=") from None
     if unit is None:
-        raise ValueError("the unit of r= is none of d, ' and \"")
+        raise ValueError("the unit of r= must be d, ' or \"")
     if not MIN_RADIUS <= radius <= MAX_RADIUS:
-        raise ValueError(f"the radius is not within {MIN_RADIUS:g} to {MAX_RADIUS:g} degrees")
+        raise ValueError(f"the radius must be between {MIN_RADIUS:g} and {MAX_RADIUS:g} degrees")
     if not (bare := text[: match.start()].strip()):
-        raise ValueError("nothing stands before r=")
+        raise ValueError("a name or a position must come before r=")
     return bare, radius
 
 
@@ -132,7 +132,7 @@ def _designation(text: str) -> tuple[Kind, str]:
         try:
             value = read_integer(text)
         except ValueError:
-            raise ValueError("too large for a candid or an lco_id: beyond 64 bits") from None
+            raise ValueError("too large for a candid or an lco_id") from None
         return (Kind.CANDID if len(text) >= CANDID_DIGITS else Kind.LCO_ID), str(value)
     body = body_of(text)
     return (Kind.NAME, text) if body is None else (Kind.BODY, body)

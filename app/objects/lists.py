@@ -27,7 +27,7 @@ NAMES: Final = 10_000
 """Names read at once: each time the whole cone is gone through for them."""
 CHUNK: Final = MAX_LIMIT
 """Objects summed up at once: a long list asks nothing of the database that a page could not."""
-_LIMITS: Final = f"not within 1 to {MAX_LIMIT}, or {MAX_OBJECTS} in any format but {JSON}"
+_LIMITS: Final = f"must be between 1 and {MAX_LIMIT}, or {MAX_OBJECTS} in any format but {JSON}"
 _MEANING: Final = "Objects of the Zwicky Transient Facility, as the MARS archive knows them"
 
 
@@ -67,10 +67,10 @@ def parse_objects(parameters: Iterable[tuple[str, str]], accept: str = "") -> Se
     except BadParameters as error:
         raise BadParameters([*error.errors, *errors]) from None
     if search.cone is None and not search.clauses:
-        errors.append(BadParameter("cone", "either a cone or ssnamenr is needed"))
+        errors.append(BadParameter("cone", "a cone or ssnamenr is needed"))
     limit = own.get("limit", DEFAULT_LIMIT)
     if limit > MAX_LIMIT and (search.format == JSON or is_led_back(search)):
-        back = f"more than {MAX_LIMIT}, with a cursor that leads back"
+        back = f"must be at most {MAX_LIMIT} with a cursor of `prev`"
         errors.append(BadParameter("limit", _LIMITS if search.format == JSON else back))
     if errors:
         raise BadParameters(errors)

@@ -26,8 +26,8 @@ _EXPLAINED: Final = (
     ("meaning", TEXT, "meta.note", "what it is"),
     ("sentinel", TEXT, "meta.code", 'what ZTF sends for "there is none"; null here'),
     ("since", TEXT, "meta.version", "first version of ZTF's schema that has it"),
-    ("operators", TEXT, "meta.code", "with which it can be searched; the empty one is equality"),
-    ("answered", BOOLEAN, "meta.code", "whether an alert has it without being asked"),
+    ("operators", TEXT, "meta.code", "operators for searching by it; the empty one is equality"),
+    ("answered", BOOLEAN, "meta.code", "whether an alert has it without `fields`"),
     ("selectable", BOOLEAN, "meta.code", "whether `fields` may name it"),
 )
 _REQUIRED: Final = ("name", "type", "meaning", "answered", "selectable")

@@ -1,4 +1,4 @@
-"""A value that makes sense for each filter: openapi.json, the form and the errors show it."""
+"""A sensible value for each filter, shown by openapi.json, the form and the errors."""
 
 from typing import Final
 
@@ -6,7 +6,7 @@ POSITION: Final = ("0.8143", "16.1457")
 """RA and Dec of an alert of the object below, in degrees."""
 NIGHT: Final = "20261123"
 JOB: Final = "id-that-the-answer-of-POST-gives"
-"""No job has this id, as each has its own; it only fits the pattern."""
+"""No job has this id; it only fits the pattern."""
 OF_FIELD: Final[dict[str, str]] = {
     "jd": "2458316.5",
     "mjd": "58316",
@@ -38,7 +38,7 @@ OF_FIELD: Final[dict[str, str]] = {
     "l": "100",
     "b": "20",
 }
-"""Field -> value; a field that is not here has one that its type makes good (filters.py)."""
+"""Field -> value; any other field has the example of its type (filters.py)."""
 
 OF_FILTER: Final[dict[str, str]] = {
     "ra__lt": "20",
@@ -58,4 +58,4 @@ OF_FILTER: Final[dict[str, str]] = {
     "deltamagref__gte": "-1",
     "classtar__gte": "0.5",
 }
-"""Filter -> value, where a lower and an upper bound want different ones."""
+"""Filter -> value, if a lower and an upper bound need different ones."""

@@ -124,7 +124,7 @@ class Filter(NamedTuple):
         if OPERATORS[self.operator].many or (self.operator == "" and self.field.name in _LISTS):
             parts = [part for part in text.split(",") if part.strip()]
             if not 1 <= len(parts) <= MAX_LIST:
-                raise ValueError(f"not a list of 1 to {MAX_LIST} values")
+                raise ValueError(f"must be a comma-separated list of 1 to {MAX_LIST} values")
             return Clause(Filter(self.field, "in"), [self.field.parse(part) for part in parts])
         return Clause(self, self.field.parse(text))
 

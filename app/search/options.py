@@ -1,4 +1,4 @@
-"""How much of the archive a question sees, as a parameter."""
+"""How much of the archive a request sees, as a parameter."""
 
 from typing import Annotated
 
@@ -13,18 +13,18 @@ from app.search.values import read_integer
 
 
 def _batch(given: str) -> int:
-    """As in a search: pydantic's own reading knows more spellings of an integer."""
+    """As in a search: pydantic itself would accept more spellings of an integer."""
     if (value := read_integer(given)) < 0:
-        raise ValueError("not a batch number")
+        raise ValueError("must be a batch number, 0 or more")
     return value
 
 
 class AsOf(Options):
-    """How much of the archive is to be seen."""
+    """How much of the archive a request sees."""
 
     as_of: Annotated[int | SkipJsonSchema[None], BeforeValidator(_batch)] = Field(
         default=None,
         json_schema_extra={"format": "int64", "minimum": 0},
-        description="Batch number: the archive as it was after it. Every answer says its own.",
+        description="Batch number: the archive as it was after it. Every answer names its own.",
         examples=[1],
     )
