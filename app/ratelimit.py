@@ -46,7 +46,9 @@ class RateLimit:
         }
         if wait:
             retry = {**told, "Retry-After": str(math.ceil(wait))}
-            detail = f"more than {1 / self._interval:g} requests a second: wait {wait:.2f} s"
+            detail = (
+                f"too many requests: at most {1 / self._interval:g} a second; wait {wait:.2f} s"
+            )
             refusal = problem_response(Request(scope), HTTPStatus.TOO_MANY_REQUESTS, detail, retry)
             await refusal(scope, receive, send)
             return

@@ -56,7 +56,7 @@ async def _body(request: Request) -> bytes:
 
 
 def _no_number(text: str) -> float:
-    raise ValueError(f"{text} is no JSON number")
+    raise ValueError(f"{text} is not a JSON number")
 
 
 def _finite(text: str) -> float:
@@ -77,7 +77,7 @@ def read_query(number: int, query: dict[str, Any]) -> Form:
 def _text(name: str, value: Any) -> str:
     """A value as the query string would hold it; null is absent."""
     if isinstance(value, dict | list):
-        raise _refused("neither a text nor a number", name[:64])
+        raise _refused("must be a text or a number", name[:64])
     return "" if value is None else value if isinstance(value, str) else str(value)
 
 

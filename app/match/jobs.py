@@ -65,7 +65,7 @@ class Jobs:
         self._engine, self._per_client, self._lasts = engine, per_client, lasts
 
     async def check_room(self, client: str) -> None:
-        """Raise TooMany if the client has as many as it may."""
+        """Raise TooMany if the client already has its number of jobs."""
         async with self._engine.connect() as connection:
             await self._check_room(connection, client)
 
@@ -76,15 +76,15 @@ class Jobs:
         )
         if held >= self._per_client:
             raise TooMany(
-                f"you have {held} jobs, as many as one client may have at a time: DELETE one, or "
+                f"you already have {held} jobs, the most that one client may have: DELETE one, or "
                 "wait until one expires"
             )
 
     async def add(self, job: str, client: str, **told: Any) -> Row[Any]:
         """Make the row of a job and put it into the queue; `told` are columns of app.job.
 
-        Raises TooMany, and then it is not there. After one of DATABASE_ERRORS nobody knows: where
-        the connection breaks at COMMIT, the server may be at it still.
+        Raises TooMany if there is no room; then no job is made. After one of DATABASE_ERRORS it may
+        exist: if the connection breaks at COMMIT, the server may still commit.
         """
         try:
             return await self._add(job, client, told)
@@ -95,7 +95,7 @@ class Jobs:
 
     async def _add(self, job: str, client: str, told: Mapping[str, Any]) -> Row[Any]:
         async with self._engine.begin() as connection:
-            # Two of one client at once take turns here, or both would find room for one.
+            # Requests of one client take turns here: two at once could both take the last place.
             lock = func.pg_advisory_xact_lock(_LOCK, func.hashtext(client))
             await connection.execute(select(lock))
             await self._check_room(connection, client)
@@ -109,9 +109,9 @@ class Jobs:
         return row
 
     async def requeue(self) -> int:
-        """Put into the queue what should be there and is not; returns how many jobs.
+        """Put jobs that are missing from the queue back into it; returns how many.
 
-        The queue forgets an id whose runner could not say what became of it.
+        The queue drops an id if its runner could not report the result.
         """
         unfinished = select(_job.c.id).where(_job.c.status.in_(_UNFINISHED))
         async with self._engine.begin() as connection:
@@ -183,7 +183,7 @@ class Jobs:
         return row
 
 
-_UNKNOWN: Final = "there is no such job; it may have been deleted or have expired"
+_UNKNOWN: Final = "no such job; it may have been deleted or have expired"
 
 
 def _check(job: str) -> None:

@@ -64,7 +64,7 @@ class Targets:
         ra, dec = (_coordinate(name, row.get(name)) for name in ("ra", "dec"))
         radius = self._radius if row.get("radius") in (None, "") else _radius(row["radius"])
         if radius is None:
-            raise ValueError("no radius, neither its own nor the parameter `radius`")
+            raise ValueError("no radius: give the position one, or set the parameter `radius`")
         return Target(self.count, _id(row.get("id"), self.count), cone_of(ra, dec, radius))
 
 
@@ -73,7 +73,7 @@ def _id(value: Any, index: int) -> str:
     if value in (None, ""):
         return str(index)
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError("the id is neither a text nor a number")
+        raise ValueError("the id must be a text or a number")
     try:
         return read_text(str(value))
     except ValueError as error:

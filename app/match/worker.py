@@ -47,8 +47,8 @@ _NOTE_EVERY_S: Final = 1.0
 LOOK_EVERY_S: Final = 60.0
 _SWEEP_EVERY_S: Final = 3600.0
 PAUSE: Final = timedelta(seconds=20)
-_FAULT: Final = "an error that should not be: it has been logged"
-_GIVEN_UP: Final = f"given up after {MAX_STARTS} attempts: the archive did not answer for long"
+_FAULT: Final = "internal error; it has been logged"
+_GIVEN_UP: Final = f"given up after {MAX_STARTS} attempts: the archive did not respond"
 
 
 class Overtaken(Exception):
@@ -128,7 +128,7 @@ class Worker:
         except Busy:
             raise
         except QueryTooCostly as error:
-            reason = str(error) or "a query took too long: narrow the radius or the filters"
+            reason = str(error) or "a query took too long: use a smaller radius or more filters"
             await self._jobs.end(progress, "failed", error=reason)
         except (RetryRequested, Overtaken, MarsError, *DATABASE_ERRORS):
             raise
