@@ -85,7 +85,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version="1",
         summary="Alerts of the Zwicky Transient Facility",
         description="Search the public alert archive; light curves, cutouts, original packets. "
-        "A query parameter without a value is as good as absent.",
+        "A query parameter without a value counts as absent.",
         lifespan=lambda app: _lifespan(app, settings, metrics),
         docs_url=None,
         redoc_url=None,

@@ -35,7 +35,7 @@ class ListOptions(Options):
     format: Annotated[str | SkipJsonSchema[None], BeforeValidator(read_format)] = Field(
         default=None,
         json_schema_extra={"enum": list(FORMATS)},
-        description=f"Format of the answer; it beats Accept, and without either it is {JSON}. "
-        "Other formats than JSON come as a file.",
+        description=f"Format of the answer; it overrides Accept; the default is {JSON}. "
+        "Formats other than JSON are sent as a file.",
         examples=["csv"],
     )

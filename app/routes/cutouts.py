@@ -69,7 +69,7 @@ async def get_cutout_fits(
     archive: ArchiveDependency,
     store: StoreDependency,
 ) -> Response:
-    """A cutout as FITS image; sent with gzip as content encoding where the client accepts it.
+    """A cutout as a FITS image; sent with Content-Encoding gzip if the client accepts it.
 
     ZTF's image has no WCS; `wcs=true` adds one.
     """
@@ -143,9 +143,9 @@ async def get_object_cutouts_png(
 ) -> Response:
     """An object's cutouts as one picture: a row for each alert in time order.
 
-    Columns are science, template and difference, each drawn with limits of its own; beside them
-    stand the time, the band, magpsf and the sign of the difference. Of more than `limit` alerts the
-    newest are shown: the headers X-Alerts-Shown and X-Alerts-Total say so.
+    The columns are science, template and difference, each drawn with its own limits; beside them
+    are the time, the band, magpsf and the sign of the difference. It shows the newest alerts, up to
+    `limit`; see the headers X-Alerts-Shown and X-Alerts-Total.
     """
     rows = await queries.read_stamps(archive, finding.read_object_id(object_id), look.limit)
     version = f"{RENDERER}.{STRIP}-{look.tag}"
@@ -175,8 +175,8 @@ async def get_object_cutouts_zip(
 ) -> Response:
     """An object's cutouts as a zip file of `<candid>_<kind>.fits.gz`, the packets' own bytes.
 
-    Its `manifest.csv` lists every cutout of every alert, those that a packet does not hold too. Of
-    more than `limit` alerts the newest are in it: X-Alerts-Shown and X-Alerts-Total say so.
+    Its `manifest.csv` lists every cutout of every alert, also those that a packet does not hold. It
+    holds the newest alerts, up to `limit`; see X-Alerts-Shown and X-Alerts-Total.
     """
     rows = await queries.read_stamps(archive, finding.read_object_id(object_id), options.limit)
     index = write_manifest(rows)

@@ -52,7 +52,7 @@ async def get_health() -> Response:
     responses={503: {"model": Readiness, "description": "Not ready; the body says why"}},
 )
 async def get_readiness(request: Request, store: StoreDependency) -> Response:
-    """200 when schema, database and object store are in order; else 503 and what is not."""
+    """200 if schema, database and object store are ready; else 503 with the reason."""
     resources = resources_of(request)
     answers = await asyncio.gather(
         queries.check_archive(resources.archive), store.ping(), return_exceptions=True

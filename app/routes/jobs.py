@@ -64,10 +64,10 @@ async def start_match_job(
     store: StoreDependency,
     settings: SettingsDependency,
 ) -> Response:
-    """Match up to 1,000,000 positions as a job; the answer, and `Location`, say where it is.
+    """Match up to 1,000,000 positions as a job; the answer and `Location` give its address.
 
     Body and parameters are those of `/api/v1/match`. The result is a Parquet file with a row for
-    each match, of the archive as it is now, whenever the job runs.
+    each match, from the archive as it is now, even if the job runs later.
     """
     given = request.query_params.multi_items()
     query = parse_match(given, refused=("format",))
@@ -114,13 +114,13 @@ _FRESH: Final = {"Cache-Control": "no-store"}
 async def get_job(
     request: Request, job: JobPath, jobs: JobsDependency, settings: SettingsDependency
 ) -> Response:
-    """How far a job is, and where its result is."""
+    """Progress of a job, and the address of its result."""
     return send_json(request, _described(await jobs.get(job), settings.public_url), _FRESH)
 
 
 @router.delete("/jobs/{job}", status_code=HTTPStatus.NO_CONTENT, dependencies=ALONE)
 async def delete_job(job: JobPath, jobs: JobsDependency, store: StoreDependency) -> Response:
-    """End a job that runs, and delete it with its result."""
+    """Stop a job if it runs, and delete it with its result."""
     await jobs.remove(job)
     await results.drop(store, job)
     return Response(status_code=HTTPStatus.NO_CONTENT)
@@ -135,10 +135,10 @@ async def delete_job(job: JobPath, jobs: JobsDependency, store: StoreDependency)
 async def get_job_result(
     request: Request, job: JobPath, jobs: JobsDependency, store: StoreDependency
 ) -> Response:
-    """The result of a job that is done: a row for each match, nearest first at each position."""
+    """The result of a finished job: a row for each match, nearest first at each position."""
     row = await jobs.get(job)
     if row.status != "done":
-        raise NotFound(f"this job has no result: it is {row.status}")
+        raise NotFound(f"this job has no result: its status is {row.status}")
     piece = Piece(results.result_key(job), 0, row.size, job, "")
     return await send_file(request, store, piece, "matches.parquet", FORMATS["parquet"].media_type)
 

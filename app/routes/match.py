@@ -44,10 +44,10 @@ async def match_positions(
     """The alerts near each of up to 10,000 positions, nearest first, as a stream.
 
     A position is `{id, ra, dec, radius}` in degrees; the radius may end in `d`, `'` or `"`, and
-    without one that of the parameter `radius` counts. The answer names each position by its place
-    in the list (`index`, from 0) and its `id`. At most `limit` alerts come for each position, and
-    `truncated` says where more matched. Filters apply to every position. Bad positions are refused
-    all at once, by index and id. More than 10,000 positions: `/api/v1/match/jobs`.
+    defaults to the parameter `radius`. The answer names each position by its place in the list
+    (`index`, from 0) and its `id`. Each position gets at most `limit` alerts, and `truncated` says
+    whether more matched. Filters apply to every position. All bad positions are refused together,
+    by index and id. For more than 10,000 positions use `/api/v1/match/jobs`.
     """
     search, targets = query.search, Targets(query.radius, MAX_POSITIONS, _INSTEAD)
     asked = []

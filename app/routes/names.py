@@ -38,10 +38,10 @@ _NAME: Final = Query(
 async def resolve_name(
     request: Request, names: NamesDependency, name: Annotated[str, _NAME]
 ) -> Response:
-    """Where a name is.
+    """The position of a name.
 
-    An object id is at the mean of its alerts. A body of the solar system has no position: a 404
-    that says how to find its alerts.
+    The position of an object id is the mean of its alerts. A solar-system body has no fixed
+    position: the answer is a 404 that says how to find its alerts.
     """
     place = await resolve(names, name)
     return send_json(request, place._asdict())

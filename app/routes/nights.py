@@ -40,8 +40,8 @@ async def list_nights(
 ) -> Response:
     """What came of every packet, night by night and topic by topic, newest first.
 
-    A packet's night is that of its topic's or tarball's name; of other files it is the UTC day on
-    which they were taken in. In CSV, VOTable and Parquet a row is a topic of a night.
+    A packet's night is taken from the name of its topic or tarball; for other files it is the UTC
+    day on which they were ingested. In CSV, VOTable and Parquet a row is one topic of one night.
     """
     page = await ledger.listed(archive, options.before, options.limit)
     body: dict[str, Any] = {
@@ -87,9 +87,9 @@ async def list_night_fields(
 ) -> Response:
     """The alerts of a night by field and filter: how many, of which exposures, how deep, where.
 
-    Here a night is the UTC day of `jd`, 0h to 0h, whatever the topic was called that brought an
-    alert: with `time__gte` and `time__lt` of that day, `filter` and `where=field:…` a search finds
-    the same alerts. In the ledger it is the night of the topic's name.
+    Here a night is the UTC day of `jd`, 0h to 0h, independent of the name of the topic: a search
+    with `time__gte` and `time__lt` of that day, `filter` and `where=field:…` finds the same alerts.
+    In the ledger a night is taken from the name of the topic.
     """
     day = days.read_night(night)
     as_of = await finding.settle_as_of(archive, options.as_of)

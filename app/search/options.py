@@ -1,6 +1,6 @@
 """How much of the archive a request sees, as a parameter."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import (
     BeforeValidator,
@@ -10,6 +10,11 @@ from pydantic.json_schema import SkipJsonSchema
 
 from app.answers.options import Options
 from app.search.values import read_integer
+
+
+AS_OF_WORDS: Final = (
+    "Batch number: answer from the archive as it was after that batch. Every answer names its own."
+)
 
 
 def _batch(given: str) -> int:
@@ -25,6 +30,6 @@ class AsOf(Options):
     as_of: Annotated[int | SkipJsonSchema[None], BeforeValidator(_batch)] = Field(
         default=None,
         json_schema_extra={"format": "int64", "minimum": 0},
-        description="Batch number: the archive as it was after it. Every answer names its own.",
+        description=AS_OF_WORDS,
         examples=[1],
     )
