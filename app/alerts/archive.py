@@ -22,9 +22,9 @@ _NEWEST: Final = compile_statement(select(counter.c.batch))
 _AT_PRIMARY: Final = 5
 """Connections to the primary, beside replicas."""
 _LEAST_S: Final = 1.0
-"""What a statement that has waited has at least: to begin it for less would be in vain."""
+"""Least time for a statement after its wait: with less it would not finish."""
 PATIENCE_S: Final = 60.0
-"""How long what has begun may wait for its next part, as its client cannot be told to come back."""
+"""Wait for the next part of an answer that has begun: its client cannot be sent away any more."""
 
 
 class Archive(NamedTuple):
@@ -38,21 +38,21 @@ class Archive(NamedTuple):
     """How long a costly statement waits at the gate."""
     asker: Asker = NOBODY
     primary: AsyncEngine | None = None
-    """Where a replica that lags is not asked; None if there are no replicas."""
+    """The primary, for what a lagging replica does not have; None without replicas."""
     costly: bool = False
-    """Whether every statement goes through the gate, as part of something long."""
+    """Whether every statement goes through the gate, as part of a long answer."""
 
     def hasty(self, seconds: float) -> "Archive":
-        """For what is an extra: it has little time, and does not wait where others do."""
+        """For extras of an answer: little time, and no waiting."""
         return self._replace(statement_timeout_s=seconds, wait_s=0.0)
 
     def patient(self, seconds: float = PATIENCE_S) -> "Archive":
-        """For the parts of something long."""
+        """For the parts of a long answer."""
         whole = seconds + self.statement_timeout_s
         return self._replace(wait_s=seconds, database_timeout_s=whole, costly=True)
 
     async def fetch(self, statement: Statement, **values: Any) -> list[asyncpg.Record]:
-        """Run one statement, in one round trip; a costly one when its turn has come.
+        """Run one statement, in one round trip; a costly one waits for its turn.
 
         Raises QueryTooCostly (Busy if its turn did not come), ClientGone or one of DATABASE_ERRORS.
         """
@@ -70,7 +70,7 @@ class Archive(NamedTuple):
             self.gate.place(self.asker.name, self.wait_s),
         ):
             left = self.database_timeout_s - (time.monotonic() - began)
-            # So that it is the statement that is ended, and its client told so.
+            # So that the statement ends, not the connection, and the client gets an answer.
             seconds = min(self.statement_timeout_s, 0.95 * left)
             return await self._run(self.gate.engine, statement, values, seconds)
 
@@ -79,7 +79,7 @@ class Archive(NamedTuple):
     ) -> list[asyncpg.Record]:
         """Run a statement for so long at most, at a server that has come to the batch `as_of`.
 
-        What a replica cannot answer, as it lags or is just dying, is asked of the primary.
+        The primary answers if a replica lags or is shutting down.
         """
         try:
             async with _connection(engine) as (driver, known):
@@ -94,24 +94,24 @@ class Archive(NamedTuple):
 
 @asynccontextmanager
 async def _connection(engine: AsyncEngine) -> AsyncIterator[tuple[Driver, dict[str, Any]]]:
-    """The driver's own connection, and what is known of it as long as it lasts."""
+    """The driver's own connection, and its cached properties."""
     async with engine.connect() as connection:
         raw = await connection.get_raw_connection()
         if raw.driver_connection is None or raw.driver_connection.is_closed():
-            # The server has been restarted since. To ask it each time would cost 0.3 ms.
+            # The server was restarted in between. A check before each query would cost 0.3 ms.
             await connection.invalidate()
             raw = await connection.get_raw_connection()
         assert raw.driver_connection is not None
         try:
             yield raw.driver_connection, raw.info
         except asyncpg.InternalClientError as error:
-            # The server ended the connection just when the statement was sent.
+            # The server closed the connection just as the statement was sent.
             await connection.invalidate()
             raise asyncpg.InterfaceError(str(error)) from error
 
 
 async def _has_come_to(as_of: int | None, driver: Driver, known: dict[str, Any]) -> bool:
-    """Whether a server holds a batch. It never goes back, so each number is asked for once."""
+    """Whether a server holds a batch. Servers never go back, so each number is checked once."""
     if as_of is None or as_of <= known.get("batch", -1):
         return True
     known["batch"] = await driver.fetchval(_NEWEST.sql)

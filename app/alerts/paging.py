@@ -38,7 +38,7 @@ class Page(NamedTuple):
 def check_as_of(asked: int | None, newest: int) -> int:
     """The batch up to which an answer sees the archive. Raises BadParameters for the future."""
     if asked is not None and asked > newest:
-        reason = f"the archive has come to batch {newest} so far"
+        reason = f"the newest batch is {newest}; give it or an earlier one"
         raise BadParameters([BadParameter("as_of", reason)])
     return newest if asked is None else asked
 

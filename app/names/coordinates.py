@@ -1,13 +1,13 @@
 """Coordinates as people type them: decimal, sexagesimal, or the J-name of a catalogue.
 
-What looks like coordinates but lies outside the sky is an error, not a name.
+Text that looks like coordinates but lies outside the sky is an error, not a name.
 """
 
 import math
 import re
 from typing import Final, NamedTuple
 
-# Digits can be matched in one way only: else a wrong end costs the cube of their number.
+# Digits match in one way only; otherwise a bad ending costs the cube of their number.
 _DECIMAL: Final = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)"
 _SECONDS: Final = r"\d{1,2}(?:\.\d*)?"
 _FORMS: Final = tuple(
@@ -35,7 +35,7 @@ _SIXTY: Final = 60.0
 
 
 class Position(NamedTuple):
-    """A place on the sky, ICRS; `step` is what one unit of its last digit is worth. Degrees."""
+    """A position on the sky, ICRS; `step` is the size of one unit of its last digit. Degrees."""
 
     ra: float
     dec: float
@@ -45,8 +45,8 @@ class Position(NamedTuple):
 def read_position(text: str) -> Position | None:
     """The coordinates that a text gives; None if it gives none.
 
-    RA is in hours if it is sexagesimal, unless its unit says degrees. Raises ValueError with what
-    is wrong where the text can only be meant as coordinates and they are not on the sky.
+    RA is in hours if it is sexagesimal, unless its unit says degrees. Raises ValueError with the
+    reason if the text can only be coordinates and they are not on the sky.
     """
     plain = text.strip().translate(_PLAINER)
     if named := _J_NAME.fullmatch(plain):

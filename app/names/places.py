@@ -7,7 +7,7 @@ from app.search.search import Search, put_at
 
 
 def cone_at(place: Place, named: Named) -> Cone:
-    """The cone that a name with its radius means; without one the place's own."""
+    """The cone around a place: with the radius given beside the name, else the place's own."""
     return Cone(place.ra, place.dec, place.radius if named.radius is None else named.radius)
 
 
@@ -29,7 +29,7 @@ async def locate(search: Search, names: Names) -> tuple[Search, Place | None]:
 
 
 def place_header(search: Search, place: Place | None) -> dict[str, str]:
-    """Where the name of a search was found: as a cone that can be asked for in its stead."""
+    """The position of a search's name, as a cone that can replace it."""
     if place is None or search.cone is None:
         return {}
     return {"X-Cone": ",".join(map(repr, search.cone))}

@@ -20,14 +20,14 @@ from app.settings import Settings
 from archive.database import make_engine
 
 ARCHIVE_ARCSEC: Final = 2.0
-"""Radius around a place of our own: an object's alerts scatter by a few tenths."""
+"""Radius around a position from the archive: an object's alerts scatter by a few tenths."""
 NAMED_ARCSEC: Final = 10.0
 """Radius around a named object: its position may be its host's. A catalogued one has its size."""
 _USER_AGENT: Final = "MARS (alert archive; names that its users search for)"
 
 
 class Place(NamedTuple):
-    """A name resolved: ICRS degrees, the radius a search around it should have, and who says so."""
+    """A resolved name: ICRS degrees, the radius for a search around it, and the source."""
 
     name: str
     ra: float
@@ -53,11 +53,11 @@ class Names:
         self._asked: dict[str, asyncio.Task[Found | None]] = {}
 
     async def look_up(self, name: str) -> Found | None:
-        """What the cache or a remote resolver says of a name; None if it is unknown to them.
+        """The answer of the cache or of a remote resolver; None if they do not know the name.
 
         Raises ResolversUnavailable if neither answers.
         """
-        # Blanks do not count in names; letters' case does: V* b Per and V* B Per are two stars.
+        # Blanks in names do not count, but case does: V* b Per and V* B Per are two stars.
         name = " ".join(name.split())
         task = self._asked.get(name)
         if task is None:
@@ -67,10 +67,10 @@ class Names:
         return await asyncio.shield(task)
 
     async def _answer(self, name: str) -> Found | None:
-        """By the cache, else by those who are asked.
+        """Answer from the cache, else from the remote resolvers.
 
-        One task does both: who found the cache empty, but is told so only when the others have
-        their answer, would ask once more.
+        One task does both: a request that checked the cache alone could miss the answer of another
+        one and ask again.
         """
         held = await self._cache.get(name) if self._cache else None
         if held is not None and held.fresh:
@@ -80,16 +80,16 @@ class Names:
     def _answered(self, name: str, task: asyncio.Task[Found | None]) -> None:
         del self._asked[name]
         if not task.cancelled():
-            # Marks a failure as seen where every client has gone: else asyncio logs it.
+            # Marks a failure as seen if every client has gone; otherwise asyncio logs it.
             task.exception()
 
     async def _ask(self, name: str, held: Answer | None) -> Found | None:
-        """Ask one resolver after the other, until one answers, in the time for all of them."""
+        """Ask the resolvers in turn until one answers, within the time for all of them."""
         failures: list[str] = []
         deadline = asyncio.get_running_loop().time() + self._timeout_s
         for n, remote in enumerate(self.remotes):
             left = deadline - asyncio.get_running_loop().time()
-            # The last may take what is left; another leaves a third of it.
+            # The last may use all the time that is left, the others two thirds of it.
             share = left if n + 1 == len(self.remotes) else left * 2 / 3
             try:
                 found = await remote.ask(self._client, name, share)
@@ -104,7 +104,7 @@ class Names:
         raise ResolversUnavailable("; ".join(failures) or "none is configured")
 
     async def close(self) -> None:
-        """End the questions under way."""
+        """Cancel the running requests."""
         tasks = list(self._asked.values())
         for task in tasks:
             task.cancel()
@@ -134,7 +134,7 @@ async def open_names(settings: Settings, archive: Archive) -> AsyncIterator[Name
 
 
 def read_name(parameter: str, text: str) -> Reading:
-    """What was typed into a parameter (designations.interpret). Raises BadParameters."""
+    """Read the text of a parameter (designations.interpret). Raises BadParameters."""
     try:
         return interpret(text)
     except ValueError as error:
@@ -152,7 +152,7 @@ async def resolve(names: Names, name: str, parameter: str = "name") -> Place:
 
 
 async def resolve_reading(names: Names, reading: Reading) -> Place:
-    """The place of what was typed; its radius is the one typed with it, if there was one."""
+    """The place of a typed text; a radius typed with it replaces the place's own."""
     if reading.kind is Kind.BODY:
         raise NotFound(
             f"the solar-system body {reading.text} moves and has no fixed position: search its "
@@ -183,7 +183,7 @@ async def _archived(names: Names, reading: Reading) -> Place:
 
 
 async def _named(names: Names, name: str) -> Place:
-    """The place of a named object: by the catalogue that is here, else by the cache or CDS."""
+    """The place of a named object: from the local catalogue, else from the cache or CDS."""
     least = NAMED_ARCSEC / 3600
     if entry := await catalogue.look_up(name):
         return Place(entry.name, entry.ra, entry.dec, max(entry.half_axis or 0.0, least), "OpenNGC")
@@ -191,5 +191,5 @@ async def _named(names: Names, name: str) -> Place:
         return Place(found.name or name, found.ra, found.dec, least, found.source)
     known = await catalogue.common_names()
     near = difflib.get_close_matches(name.lower(), known, 3, 0.6)
-    hint = f"; did you mean {', '.join(map(repr, near))}?" if near else ""
+    hint = f"; did you mean {', '.join(map(repr, near))}?" if near else "."
     raise UnknownName(f"unknown name {name!r}{hint} A name can be: {FORMS}", near)

@@ -1,8 +1,8 @@
 """A night's alerts by field and filter, from all that the archive holds of one UTC day of jd.
 
-The alerts are counted in the database for each quadrant exposure, which leaves a few ten thousand
-rows of a night; all else is made from those here. Rows never change and batches only come: so what
-was counted up to one batch is kept, and for a later one only what came since is counted and added.
+The database counts the alerts of each quadrant exposure: a few ten thousand rows a night. All other
+numbers are computed from them here. Rows never change and batches are only added, so the counts up
+to one batch are kept, and later batches are counted alone and added.
 Measured on two busy cores: a night of 434,000 alerts takes 3.5 s, and 2,300 more of them 0.4 s.
 """
 
@@ -46,13 +46,13 @@ PARTS: Final = 24
 """A whole night is read in parts of an hour: of a million alerts each takes a fraction of the time
 that a statement has, and no answer of another request waits for the rows of all to be read."""
 MANY_BATCHES: Final = 1000
-"""So much news of a night is read in parts too."""
+"""More new batches than this are read in parts too."""
 WAIT_S: Final = 4.0
-"""How long a request waits for others' nights: they are counted one at a time."""
+"""How long a request waits for others: nights are counted one at a time."""
 BANDS: Final = (*FILTER_OF_FID.values(), None)
 """In the order of their numbers; alerts of any other have no filter."""
 _NO_FIELD: Final = 2**31
-"""Stands for a missing field: behind all others in order."""
+"""Stands for a missing field; sorts last."""
 _PER_RADIAN: Final = 1e9
 """Axes are added as integers, which gives the same sum in any order: 0.2 mas are lost at most."""
 
@@ -142,11 +142,11 @@ _NOTHING: Final = Counted(-1, np.empty(0, _TYPE), [])
 
 
 class NightCounts:
-    """The nights asked for last, as they were counted."""
+    """The counts of the nights that were requested last."""
 
     def __init__(self) -> None:
         self._kept: LRUCache[tuple[date, int | None], Counted] = LRUCache(MOST)
-        """Each as of the newest batch that was asked for (None), and as of an earlier one."""
+        """Each as of the newest requested batch (None), and as of one earlier batch."""
         self._counting = asyncio.Lock()
 
     async def of(self, archive: Archive, night: date, as_of: int) -> Counted:
@@ -162,7 +162,7 @@ class NightCounts:
                 "the server is counting other nights: try again in a few seconds"
             ) from None
         try:
-            # Who had the lock before may have counted this one.
+            # The request that held the lock may have counted this night.
             key, known = self._known(night, as_of)
             if known.as_of != as_of:
                 self._kept[key] = known = await _added(archive, night, known, as_of)
@@ -171,7 +171,7 @@ class NightCounts:
             self._counting.release()
 
     def _known(self, night: date, as_of: int) -> tuple[tuple[date, int | None], Counted]:
-        """Where a night up to a batch is kept, and what is there: no later batch is in it."""
+        """The key under which a night up to a batch is kept, and its counts so far."""
         key: tuple[date, int | None] = (night, None)
         if key in self._kept and self._kept[key].as_of > as_of:
             key = (night, as_of)
@@ -179,7 +179,7 @@ class NightCounts:
 
 
 async def _added(archive: Archive, night: date, known: Counted, as_of: int) -> Counted:
-    """What is known of a night and what its later batches hold, up to one."""
+    """The known counts of a night plus those of its later batches, up to `as_of`."""
     whole = known.as_of < 0
     statement = _WHOLE if whole else _SINCE
     parts = PARTS if whole or as_of - known.as_of > MANY_BATCHES else 1

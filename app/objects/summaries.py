@@ -1,4 +1,4 @@
-"""What the alerts of an object say together: rows of finding.py -> the values of the typed API."""
+"""Summaries of objects: rows of finding.py -> the values of the typed API."""
 
 import math
 from collections.abc import Mapping, Sequence

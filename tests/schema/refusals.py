@@ -27,7 +27,7 @@ REFUSALS: Final = (
     ),
     Refusal(r"time__\w+", r"not a date or an RFC 3339 time", "a pattern knows no calendar"),
     Refusal("before", r"not a day as YYYYMMDD", "a pattern knows no calendar"),
-    Refusal("as_of", r"the archive has come to batch \d+ so far", "which batches there are"),
+    Refusal("as_of", r"the newest batch is \d+", "which batches there are"),
     Refusal("after", r"there is no alert", "which alerts there are, up to `as_of`"),
     Refusal("cone", r"a cone or ssnamenr is needed", "one of two parameters"),
     Refusal("polygon", r"is .* across|has 2|its sides|its vertices|two neigh", "geometry"),
@@ -39,7 +39,7 @@ REFUSALS: Final = (
     Refusal("sort", r"unknown field|sorting by this field needs", "a long list of fields"),
     Refusal("where", r"unknown filter|\w+: ", "700 filters, each with values of its own"),
     Refusal("fields", r"unknown field|\w+ is named more than once", "a list of 150 names"),
-    Refusal("name", r"too large for|.*r=|it is empty", "a grammar of names"),
+    Refusal("name", r"too large for|.*r=|must not be empty", "a grammar of names"),
     Refusal(r"positions\[\d+\]", r"(id '.*': )?no radius", "the body's or the parameter's"),
 )
 
