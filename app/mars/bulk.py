@@ -1,4 +1,4 @@
-"""MARS's bulk search: many queries in one body, within bounds that are told."""
+"""MARS's bulk search: many queries in one body, within documented bounds."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ MAX_QUERIES: Final = 1000
 MAX_ALERTS: Final = 10_000
 MAX_SECONDS: Final = 60.0
 _AT_ONCE: Final = 100
-"""Alerts that are made into JSON before other requests have their turn."""
+"""Alerts made into JSON at once; then other requests get their turn."""
 _INSTEAD: Final = "send several requests, or ask /api/v1/match"
 
 
@@ -75,7 +75,7 @@ def read_query(number: int, query: dict[str, Any]) -> Form:
 
 
 def _text(name: str, value: Any) -> str:
-    """A value as the query string would hold it; null is absent."""
+    """A value as a query string would hold it; null counts as absent."""
     if isinstance(value, dict | list):
         raise _refused("must be a text or a number", name[:64])
     return "" if value is None else value if isinstance(value, str) else str(value)

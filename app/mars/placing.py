@@ -17,12 +17,12 @@ _NARROWING: Final = ("cone", "objectcone", "objectId", "candid")
 
 
 async def place_form(form: Form, names: Names) -> Search:
-    """The form's search, its objectcone as a cone; for what it raises see `position`."""
+    """The form's search, its objectcone as a cone; raises as `find_place`."""
     return search_around(form, await find_place(form, names))
 
 
 async def find_place(form: Form, names: Names) -> Place | None:
-    """Where the object of the form's objectcone is; None without one.
+    """The position of the object in the form's objectcone; None without one.
 
     Raises BadForm if the name cannot be read, NotFound if it is unknown, ResolversUnavailable if no
     resolver answers.
@@ -36,7 +36,7 @@ async def find_place(form: Form, names: Names) -> Place | None:
 
 
 def search_around(form: Form, place: Place | None) -> Search:
-    """The form's search, its objectcone at a place; beside another cone both must hold an alert."""
+    """The form's search, its objectcone at a place; with another cone an alert must be in both."""
     if form.named is None or place is None:
         return form.search
     cone = cone_at(place, form.named)

@@ -1,8 +1,8 @@
-"""Jobs as the database knows them: the table app.job, and PgQueuer's queue beside it.
+"""Jobs in the database: the table app.job, and PgQueuer's queue beside it.
 
 A job is a row here, its id waits in the queue, its positions and its result lie in the object store
-(results.py). Row and queue entry are made in one transaction. The row is what clients see, and what
-decides: whoever takes an id from the queue runs it only if the row says so.
+(results.py). Row and queue entry are made in one transaction. Clients see the row, and the row
+decides: a worker runs an id from the queue only if the row says so.
 """
 
 import re
@@ -30,7 +30,7 @@ from app.settings import Settings
 from archive.database import make_engine
 
 MATCH: Final = "match"
-"""The queue's name for what is to be done."""
+"""The queue's name for this kind of work."""
 _QUEUE: Final = DBSettings(db_schema="app", prefix="")
 _LOCK: Final = 7_062_019
 _job: Final = schema.job
@@ -42,7 +42,7 @@ _ID: Final = re.compile(r"[A-Za-z0-9_-]{32}", re.ASCII)
 
 
 class Progress(NamedTuple):
-    """Who runs a job: one start of it."""
+    """One run of a job: its id and the number of its start."""
 
     job: str
     start: int
@@ -137,7 +137,7 @@ class Jobs:
         return row
 
     async def remove(self, job: str) -> None:
-        """Forget a job; whoever runs it notices. Raises NotFound."""
+        """Delete a job; a worker that runs it notices. Raises NotFound."""
         _check(job)
         async with self._engine.begin() as connection:
             gone = await connection.execute(delete(_job).where(_job.c.id == job))
@@ -145,25 +145,25 @@ class Jobs:
             raise NotFound(_UNKNOWN)
 
     async def start(self, job: str) -> Row[Any] | None:
-        """Begin a job anew; None if there is nothing to be done."""
+        """Start a job; None if it needs no run."""
         begun = {"status": "running", "done": 0, "starts": _job.c.starts + 1}
         return await self._update(
             update(_job).where(_job.c.id == job, _job.c.status.in_(_UNFINISHED)).values(begun)
         )
 
     async def note(self, progress: Progress, **told: Any) -> bool:
-        """Write down how far a job is; False if this start of it counts no longer."""
+        """Store the progress of a job; False if a newer start has replaced this one."""
         mine = (_job.c.id == progress.job, _job.c.starts == progress.start)
         running = _job.c.status == "running"
         return await self._update(update(_job).where(*mine, running).values(told)) is not None
 
     async def end(self, progress: Progress, status: str, **told: Any) -> bool:
-        """Write down how a job ended: `done` or `failed`; False as `note` has it."""
+        """Store the end of a job, `done` or `failed`; False as in `note`."""
         when = {"ended": func.now(), "expires": func.now() + self._lasts}
         return await self.note(progress, status=status, **told, **when)
 
     async def sweep(self) -> dict[str, str]:
-        """Forget jobs that have expired, and what the queue said of them.
+        """Delete expired jobs and their log in the queue.
 
         Returns the status of each job that is left.
         """
@@ -187,13 +187,13 @@ _UNKNOWN: Final = "no such job; it may have been deleted or have expired"
 
 
 def _check(job: str) -> None:
-    """Raise NotFound for what names no job."""
+    """Raise NotFound for text that cannot be the id of a job."""
     if not _ID.fullmatch(job):
         raise NotFound(_UNKNOWN)
 
 
 def new_id() -> str:
-    """The name of a job, which nobody can guess: 192 bits."""
+    """A new id for a job, impossible to guess: 192 bits."""
     return secrets.token_urlsafe(24)
 
 

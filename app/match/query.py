@@ -1,4 +1,4 @@
-"""What a batch match takes beside its positions: filters, columns, format, a radius for all."""
+"""The parameters of a batch match: filters, columns, format, a common radius."""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -31,7 +31,7 @@ def parse_match(
 ) -> MatchQuery:
     """The query of a match. Raises BadParameters.
 
-    `refused` are parameters that this address has not got.
+    `refused` are parameters that this address does not have.
     """
     given = [(name, value) for name, value in parameters if value.strip()]
     errors = [BadParameter(name, _REFUSED[name]) for name, _ in given if name in _REFUSED]

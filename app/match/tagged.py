@@ -84,7 +84,7 @@ async def write_json(
 async def write_json_lines(
     pieces: AsyncIterator[Piece], search: Search, origin: Origin, api: str
 ) -> AsyncIterator[bytes]:
-    """A line for each position; only the end of the last says that nothing is missing."""
+    """A line for each position; without the last line end the answer is incomplete."""
     before = b""
     async for piece in pieces:
         items = await run_in_thread(position_items, piece, search, api)

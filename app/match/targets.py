@@ -1,4 +1,4 @@
-"""The positions of a batch match: read from whatever was sent, checked, refused all at once."""
+"""The positions of a batch match: read, checked, and refused together."""
 
 import math
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from app.search.values import read_number, read_text
 
 MAX_POSITIONS: Final = 10_000
 MAX_TOLD: Final = 100
-"""Bad positions that an answer names; how many more there are it says too."""
+"""Bad positions that an answer names; it gives the number of the others."""
 
 
 class Target(NamedTuple):
@@ -23,7 +23,7 @@ class Target(NamedTuple):
 
 
 class Targets:
-    """Takes rows in and gives targets out, until one is bad; from then on it only collects why."""
+    """Turns rows into targets until one is bad; after that it only collects the errors."""
 
     def __init__(self, radius: float | None, most: int, instead: str) -> None:
         """`radius` [deg] is for rows without one; beyond `most` rows `instead` is the advice."""
@@ -52,11 +52,11 @@ class Targets:
         return targets
 
     def check(self) -> None:
-        """Raise BadParameters with every bad position there was, and if there was none at all."""
+        """Raise BadParameters with all bad positions, or if there was no position at all."""
         if self._bad > MAX_TOLD:
             self._errors.append(BadParameter("positions", f"and {self._bad - MAX_TOLD:,} more"))
         if not self.count:
-            self._errors.append(BadParameter("positions", "there are none"))
+            self._errors.append(BadParameter("positions", "the list of positions is empty"))
         if self._errors:
             raise BadParameters(self._errors)
 
@@ -69,7 +69,7 @@ class Targets:
 
 
 def _id(value: Any, index: int) -> str:
-    """The client's name for a position; without one it is called by its index."""
+    """The client's id of a position, by default its index."""
     if value in (None, ""):
         return str(index)
     if isinstance(value, bool) or not isinstance(value, str | int | float):

@@ -165,7 +165,7 @@ def test_elements_may_not_be_nested_without_end() -> None:
     with pytest.raises(BadBody, match=f"more than {MAX_DEPTH} elements within one another"):
         read(VOTABLE, deep.encode(), 1000, radius=1.0)
     beside = votable(f"{FIELDS}{'<a><b/></a>' * MAX_DEPTH}", "")
-    with pytest.raises(BadParameters, match="there are none"):
+    with pytest.raises(BadParameters, match="positions is empty"):
         read(VOTABLE, beside.encode(), 1000, radius=1.0)
 
 
@@ -210,7 +210,7 @@ def test_too_many_errors_are_counted() -> None:
 
 
 def test_none_and_too_many() -> None:
-    with pytest.raises(BadParameters, match="there are none"):
+    with pytest.raises(BadParameters, match="positions is empty"):
         Targets(1.0, 10, "").check()
     with pytest.raises(BadParameters, match="more than 10 positions in one request: or so"):
         Targets(1.0, 10, ": or so").take([{"ra": 1, "dec": 2}] * 11)
