@@ -20,7 +20,7 @@ FORMATS: Final[dict[str, Format]] = {
         nested=True,
     ),
     "csv": Format("text/csv; charset=utf-8; header=present", ("text/csv",), "csv", Csv),
-    # Not for application/xml: browsers like it better than anything but HTML.
+    # Not for application/xml: browsers prefer it to anything but HTML.
     "votable": Format("application/x-votable+xml", ("application/x-votable+xml",), "vot", VOTable),
     "parquet": Format(
         "application/vnd.apache.parquet",
@@ -40,7 +40,7 @@ def read_format(text: str) -> str:
 
 
 def negotiate_format(accept: str) -> str:
-    """The name of the format that Accept likes best; JSON among equals and where it knows none."""
+    """The name of the format that Accept prefers; JSON among equals and if it names none."""
     return _best(accept[:MAX_LENGTH])
 
 

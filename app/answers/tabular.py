@@ -1,4 +1,4 @@
-"""Tables written piece by piece, in constant memory: CSV, JSON Lines, what all writers share.
+"""Tables written piece by piece, in constant memory: CSV, JSON Lines, and the base of all writers.
 
 Values come column by column as the database gives them: REAL as the double that its float32 widens
 to, TIME as RFC 3339 text, a missing one as None. Numbers are printed as JSON prints them, digit for
@@ -47,17 +47,17 @@ class Origin(NamedTuple):
     request: str
     """Address of the request that it answers."""
     as_of: int | None
-    """Batch up to which the archive was seen; None where it is not the archive that was asked."""
+    """Batch up to which the archive was seen; None if the table is not from the archive."""
 
 
 class Ending(NamedTuple):
-    """How an answer ended: the cursor of what follows, None if nothing does; and as of when."""
+    """The end of an answer: the cursor of the next page, None if there is none; and the batch."""
 
     next: str | None
     as_of: int | None
     """As Origin has it."""
     told: bool = True
-    """Whether the headers said so; those of a long answer are sent before its end is known."""
+    """Whether the headers contain it; those of a long answer are sent before its end is known."""
 
 
 class Writer(Protocol):
@@ -129,7 +129,7 @@ def _json_values(column: Column, values: Sequence[Any]) -> Sequence[Any]:
 
 
 class JsonLines:
-    """An object a line. Where the headers could not say that more matched, a last line does."""
+    """One object per line. A last line says that more matched if the headers could not."""
 
     def __init__(self, table: Table, origin: Origin) -> None:
         self._columns = table.columns
@@ -181,7 +181,7 @@ def _quoted(text: str | None) -> str:
 
 
 class Csv:
-    """RFC 4180 with a header. What the headers could not say is a last line that begins with #."""
+    """RFC 4180 with a header. A last line that begins with # says what the headers could not."""
 
     def __init__(self, table: Table, origin: Origin) -> None:
         self._columns = table.columns
@@ -214,7 +214,7 @@ class Format(NamedTuple):
     """Media types that ask for it in Accept."""
     suffix: str
     writer: Callable[[Table, Origin], Writer] | None
-    """None for JSON, whose body says more than the rows."""
+    """None for JSON, whose body has more than the rows."""
     nested: bool = False
     """Whether a cell can be an object."""
     squeezed: bool = False

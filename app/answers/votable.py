@@ -1,10 +1,10 @@
 """VOTable 1.4, written in pieces: astropy's writer needs the whole table in memory.
 
-TABLEDATA rather than BINARY2: what came of a broken answer can be read by eye, and the number of a
-cell has the digits of the JSON. An empty cell is a missing value, of any type (since 1.3).
+TABLEDATA rather than BINARY2: a broken answer can be read by eye, and the number in a cell has the
+digits of the JSON. An empty cell is a missing value, of any type (since 1.3).
 
-Where it comes from is told by the INFOs of the IVOA's note "Data Origin in the VO". One is left
-out, `request_date`: it would give the same answer another ETag each time, and `as_of` says more.
+The origin of a table is told by the INFOs of the IVOA's note "Data Origin in the VO", without
+`request_date`: it would change the ETag of an unchanged answer, and `as_of` says more.
 """
 
 import re
@@ -110,7 +110,7 @@ def _info(name: str, value: str) -> str:
 
 
 def _told(origin: Origin) -> str:
-    """The INFOs on where a table comes from."""
+    """The INFOs on the origin of a table."""
     told = {
         "publisher": f"MARS, {origin.service}",
         "request": origin.request,

@@ -1,4 +1,4 @@
-"""The main page: one search as a person reads it, with the form that it came from."""
+"""The main page: one search for people, with its form."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -47,7 +47,7 @@ async def front_page(
     walks: Walks,
     client: str,
 ) -> Response:
-    """The alerts that the filters leave, or the form with what is wrong beside each field."""
+    """The alerts that match the filters, or the form with an error beside each bad field."""
     parameters = listing.known_parameters(request.query_params.multi_items())
     latest = await latest_time(archive)
     try:
@@ -74,7 +74,7 @@ async def front_page(
 
 
 async def latest_time(archive: Archive) -> str | None:
-    """When the newest alert was taken; empty while there is none, None where it takes too long."""
+    """The time of the newest alert; empty if there is none, None if finding it takes too long."""
     try:
         jd = await queries.read_latest_jd(archive.hasty(counting.COUNT_S))
     except QueryTooCostly:
@@ -85,12 +85,12 @@ async def latest_time(archive: Archive) -> str | None:
 async def _blame(
     archive: Archive, parameters: listing.Parameters, place: Place | None
 ) -> totals.Blame:
-    """Which filter leaves nothing: the search is made again without each of them."""
+    """The filters to blame for an empty result: the search is repeated without each of them."""
     hasty = archive.hasty(totals.PROBE_S)
 
     async def any_without(name: str) -> bool:
         rest = [(n, v) for n, v in parameters.items() if n not in (name, *listing.ORDER)]
-        # The name has been resolved: nobody is asked again.
+        # The name has been resolved already.
         search = search_around(read_form(rest), place)
         _, rows = await searching.find_alerts(hasty, replace(search, limit=1))
         return bool(rows)
@@ -111,7 +111,7 @@ def _page(
     total: totals.Total = _UNKNOWN,
     blame: totals.Blame = _NO_BLAME,
 ) -> Response:
-    """The page; without `listed` it says what is wrong in the place of the table."""
+    """The page; without `listed` it shows the errors instead of the table."""
     asked = listing.shorten(parameters)
     heads = listing.headers(asked)
     return render(

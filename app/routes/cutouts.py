@@ -186,7 +186,7 @@ async def get_object_cutouts_zip(
 
 
 async def _piece(archive: Archive, candid: int, part: str) -> tuple[Piece, PixelPlace]:
-    """Where a part of an alert's packet lies, what to say where it is not kept; its position."""
+    """The place of a part of an alert's packet, the error text if it is missing; its position."""
     row = await queries.read_places(archive, candid)
     return piece_of(row, part), PixelPlace(*(row[name] for name in PixelPlace._fields))
 
@@ -194,7 +194,7 @@ async def _piece(archive: Archive, candid: int, part: str) -> tuple[Piece, Pixel
 def _of_object(
     rows: Sequence[Mapping[str, Any]], version: str, shown: str, ending: str, max_age_s: int
 ) -> dict[str, str]:
-    """Headers of what is made of an object's alerts, and changes with the next one."""
+    """Headers of content made from an object's alerts, which changes with the next alert."""
     content = hashlib.sha256(version.encode())
     for row in rows:
         content.update(row["payload_hash"])

@@ -1,4 +1,4 @@
-"""Whether it works, for machines: /healthz, /readyz, /metrics."""
+"""The state of the app, for machines: /healthz, /readyz, /metrics."""
 
 import asyncio
 from enum import StrEnum
@@ -33,7 +33,7 @@ class ReadinessStatus(StrEnum):
 
 
 class Readiness(Model):
-    """Whether the app can answer, and what stands in the way."""
+    """Whether the app can answer, and the reason if not."""
 
     status: ReadinessStatus
     database: str

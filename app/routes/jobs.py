@@ -38,7 +38,7 @@ router = APIRouter(prefix="/api/v1", tags=["match"], responses=PROBLEMS)
 ALONE: Final = [Depends(no_parameters)]
 MAX_POSITIONS: Final = 1_000_000
 PART: Final = 20_000
-"""Positions that are kept together: what a job holds in memory at a time."""
+"""Positions stored together; a job holds this many in memory at a time."""
 JobPath = Annotated[
     str,
     path_parameter("`id` of the answer to POST /api/v1/match/jobs", "^[A-Za-z0-9_-]{32}$", JOB),
@@ -82,7 +82,7 @@ async def start_match_job(
         adding = True
         row = await jobs.add(job, client, **told)
     except BaseException as error:
-        # Once it may have been added its positions stay: without a job the sweep finds them.
+        # If the job may exist its positions stay; without a job they are swept later.
         if not adding or isinstance(error, TooMany):
             with contextlib.suppress(StoreUnavailable):
                 await results.drop(store, job)
@@ -94,7 +94,7 @@ async def start_match_job(
 
 
 async def _keep(store: ObjectStore, job: str, read: AsyncIterator[list[Target]]) -> list[int]:
-    """Put the positions into the store as they come; the bytes of each part."""
+    """Put the positions into the store as they arrive; returns the bytes of each part."""
     waiting: list[Target] = []
     parts: list[int] = []
     async for some in read:

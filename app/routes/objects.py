@@ -43,7 +43,7 @@ OF_OBJECT: Final = [p for p in search_parameters() if p["name"] != "object_id"]
 
 
 async def _read_objects(request: Request) -> Search:
-    """Which objects are asked for. Raises BadParameters."""
+    """The requested objects. Raises BadParameters."""
     accept = request.headers.get("accept", "")
     return parse_objects(request.query_params.multi_items(), accept)
 
@@ -86,7 +86,9 @@ async def _read_own_search(request: Request, object_id: ObjectPath) -> Search:
     """The search in the query string among one object's alerts."""
     name, given = finding.read_object_id(object_id), request.query_params.multi_items()
     if any(parameter == "object_id" for parameter, _ in given):
-        raise BadParameters([BadParameter("object_id", "the address names the object")])
+        raise BadParameters(
+            [BadParameter("object_id", "not allowed here: the address already names the object")]
+        )
     # Not as a parameter: there a comma would make it a list of objects.
     own = Clause(FILTERS["object_id__in"], [name])
     return parse_search(given, request.headers.get("accept", ""), own)

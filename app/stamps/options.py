@@ -43,7 +43,7 @@ class Limits(StrEnum):
 
 
 class FitsOptions(Options):
-    """What a FITS file is to hold."""
+    """Contents of a FITS file."""
 
     wcs: bool = Field(
         default=False,
@@ -105,7 +105,7 @@ class StripLook(Look):
 
 
 class ZipOptions(Options):
-    """How much of an object a zip file is to hold."""
+    """Contents of an object's zip file."""
 
     limit: int = Field(
         default=MAX_ZIP,
