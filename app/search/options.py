@@ -11,7 +11,6 @@ from pydantic.json_schema import SkipJsonSchema
 from app.answers.options import Options
 from app.search.values import read_integer
 
-
 AS_OF_WORDS: Final = (
     "Batch number: answer from the archive as it was after that batch. Every answer names its own."
 )
