@@ -56,16 +56,16 @@ class Bounds:
 
 
 def _refusal(scope: Scope) -> ASGIApp | None:
-    """The answer to a request that is beyond a bound; it does not look at what is too much."""
+    """The answer to a request beyond a bound; made without reading the part that is too large."""
     size = sum(len(name) + len(value) + _OF_A_HEADER for name, value in scope["headers"])
     if size > MAX_HEADERS:
-        detail = f"the headers have more than {MAX_HEADERS:,} bytes"
+        detail = f"the headers are too large: at most {MAX_HEADERS:,} bytes are allowed"
         bare = {**scope, "query_string": b"", "headers": []}
         return problem_response(Request(bare), HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, detail)
     query: bytes = b"&" + scope["query_string"]
     filters = query.count(b"&where=")
     if filters > MAX_PARAMETERS or query.count(b"&") - filters > MAX_PARAMETERS:
-        detail = f"more than {MAX_PARAMETERS} parameters in one address, `where` counted apart"
+        detail = f"too many parameters: at most {MAX_PARAMETERS} are allowed, and as many `where`"
         typed = scope["path"].startswith("/api/")
         status = HTTPStatus.UNPROCESSABLE_ENTITY if typed else HTTPStatus.BAD_REQUEST
         return problem_response(Request({**scope, "query_string": b""}), status, detail)
@@ -73,7 +73,7 @@ def _refusal(scope: Scope) -> ASGIApp | None:
 
 
 class _Incoming:
-    """A request's body, as far as it has come, and the answer, which does not wait for the rest."""
+    """A request's body as it arrives, and the answer, which does not wait for the rest of it."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._receive, self._send = receive, send
@@ -86,7 +86,7 @@ class _Incoming:
         self._answered = self._closing = False
 
     async def receive(self) -> Message:
-        """The next piece. Raises BodyTooLarge, BodyTooSlow, BadBody where the client has gone."""
+        """The next piece. Raises BodyTooLarge, BodyTooSlow, and BadBody if the client has gone."""
         if not self._unread:
             return await self._receive()
         if self._told > self._bound.max_bytes:
@@ -97,11 +97,11 @@ class _Incoming:
             async with asyncio.timeout(self._left):
                 message = await self._receive()
         except TimeoutError:
-            slow = f"the body was waited for more than {self._bound.max_seconds:g} s"
+            slow = f"the body took longer than {self._bound.max_seconds:g} s to arrive"
             return self._end(BodyTooSlow(slow))
         self._left -= clock() - began
         if message["type"] != "http.request":
-            return self._end(BadBody("the connection ended before the body did"))
+            return self._end(BadBody("the connection closed before the whole body arrived"))
         self._size += len(message.get("body", b""))
         if self._size > self._bound.max_bytes:
             return self._end(self._too_large())
@@ -109,16 +109,18 @@ class _Incoming:
         return message
 
     def _too_large(self) -> BodyTooLarge:
-        return BodyTooLarge(f"the body has more than {self._bound.max_bytes:,} bytes")
+        return BodyTooLarge(
+            f"the body is too large: at most {self._bound.max_bytes:,} bytes are allowed"
+        )
 
     def _end(self, error: RequestError) -> Message:
-        """Raise the error; once the answer has begun it can be told to nobody."""
+        """Raise the error; once the answer has begun, end the body instead."""
         if not self._answered:
             raise error
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
-        """The answer's next piece; the connection ends with it if the body has not."""
+        """Send the next piece; close the connection after the last if the body has not ended."""
         if message["type"] == "http.response.start":
             self._answered, self._closing = True, self._unread
             if self._closing:
@@ -130,7 +132,7 @@ class _Incoming:
         await self._send(message)
 
     async def _linger(self) -> None:
-        """Take what is still under way: closed at once, the connection would lose the answer."""
+        """Read what is still arriving: closing the connection at once would lose the answer."""
         left = self._bound.max_bytes
         with suppress(TimeoutError):
             async with asyncio.timeout(LINGER_S):

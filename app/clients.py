@@ -1,7 +1,7 @@
-"""Who asks: the client's address behind proxies that are trusted, and what counts as one client.
+"""The client of a request: its address behind trusted proxies, and what counts as one client.
 
-Of the headers that proxies write X-Forwarded-For is read and no other; `Forwarded` (RFC 7239) could
-be written by a client whose proxy does not know it.
+X-Forwarded-For is the only proxy header that is read; `Forwarded` (RFC 7239) could come from a
+client whose proxy does not know it.
 """
 
 from collections.abc import Iterable
@@ -21,9 +21,9 @@ from starlette.types import Scope
 Networks = tuple[IPv4Network | IPv6Network, ...]
 
 MAX_HOPS: Final = 32
-"""Addresses of X-Forwarded-For that are looked at, from its end."""
+"""Addresses of X-Forwarded-For that are read, from its end."""
 _SITE_BITS: Final = 64
-"""An IPv6 client is its /64: whoever has one address there has 2^64 of them to ask from."""
+"""An IPv6 client is its /64: a client with one address there has all 2^64 of them."""
 
 
 def networks_of(named: Iterable[str]) -> Networks:
@@ -34,8 +34,8 @@ def networks_of(named: Iterable[str]) -> Networks:
 def client_of(scope: Scope, trusted: Networks) -> str:
     """The client: the peer's address or network, or what trusted proxies say in X-Forwarded-For.
 
-    The header is read from its end: what a client wrote itself stands before what our proxies add.
-    Where a proxy names no address (`unknown`, or garbage), the proxy itself is the client.
+    The header is read from its end: our proxies append to what a client wrote itself. If a proxy
+    names no address (`unknown`, or garbage), the proxy itself is the client.
     """
     text: str = (scope.get("client") or ("",))[0]
     address = _address_in(text)

@@ -1,22 +1,22 @@
-"""What the app refuses or cannot do. problems.py turns it into answers.
+"""What the app refuses or cannot do. problems.py turns these errors into answers.
 
 archive.errors.MarsError
-├── RequestError              the client's part: status, title and detail are for its eyes
+├── RequestError              the request is at fault: the client sees the text
 │   ├── BadParameters         422, each parameter named with what was wrong
 │   │   └── BadForm           400, the same at MARS's own addresses
 │   ├── NotFound              404: no such alert, night, stamp or address
-│   │   └── UnknownName       404: nobody knows this name; with names that are near
-│   ├── BadBody               400: a body that cannot be read; says where
-│   ├── BodyTooSlow           408: a body that does not come
-│   ├── BodyTooLarge          413: a body beyond the bound
-│   ├── UnknownMedia          415: a body of a kind that is not read here
-│   ├── TooMany               429: a client with as many matches or jobs as it may have
-│   └── RangeNotSatisfiable   416: bytes beyond the end
-├── TooDear                   503: the query did not end in time; asking for less may help
-│   └── Busy                  503: it did not even begin: others ask as much
-├── ClientGone                nobody waits for the answer any longer
-├── NoJobs                    503: an app without a database for what it keeps itself
-└── ResolversSilent           503: no name resolver answered; for this request alone
+│   │   └── UnknownName       404: no one knows this name; suggests similar names
+│   ├── BadBody               400: a body that cannot be read; the text says where
+│   ├── BodyTooSlow           408: a body that does not arrive in time
+│   ├── BodyTooLarge          413: a body that is too large
+│   ├── UnknownMedia          415: a body of an unsupported media type
+│   ├── TooMany               429: the client has reached its number of matches or jobs
+│   └── RangeNotSatisfiable   416: a range beyond the end of the file
+├── QueryTooCostly            503: the query ran out of time; a narrower one may succeed
+│   └── Busy                  503: the query found no free place and did not start
+├── ClientGone                the client has closed the connection
+├── NoJobs                    503: this app has no database of its own, so no jobs
+└── ResolversUnavailable      503: no name resolver answered
 
 Nothing below the routes raises an HTTP error.
 """
@@ -33,12 +33,12 @@ from archive.errors import MarsError, ObjectMissing, SchemaOutdated, StoreUnavai
 
 
 class BadParameter(NamedTuple):
-    """One parameter that cannot be used: its name, why, and a known name that is near."""
+    """One parameter that cannot be used: its name, the reason, and the nearest known name."""
 
     parameter: str
     reason: str
     nearest: str | Misspelt | None = None
-    """As it is raised a name that is misspelt; in BadParameters.errors the known one."""
+    """Raised with the misspelt name; BadParameters.errors holds the known one."""
 
 
 def _hint(error: BadParameter) -> str:
@@ -56,14 +56,14 @@ def _with_suggestions(errors: Sequence[BadParameter]) -> Iterator[BadParameter]:
 
 
 def unknown_parameters(given: Iterable[str], known: Collection[str]) -> list[BadParameter]:
-    """An error for each name that is not known, however often it is given."""
+    """One error for each unknown name, however often the request repeats it."""
     names = dict.fromkeys(name for name in given if name not in known)
-    reason = "no parameter of this name"
+    reason = "unknown parameter"
     return [BadParameter(name[:MAX_NAME], reason, Misspelt(name, known)) for name in names]
 
 
 class RequestError(MarsError):
-    """The client asked for what is not there or cannot be understood."""
+    """The request cannot be understood, or asks for something that does not exist."""
 
     status = HTTPStatus.BAD_REQUEST
 
@@ -85,7 +85,7 @@ class BadForm(BadParameters):
 
 
 class NotFound(RequestError):
-    """There is no such thing; the text says what was looked for."""
+    """Not found; the text says what was looked for."""
 
     status = HTTPStatus.NOT_FOUND
 
@@ -106,7 +106,7 @@ def _shown(named: int | str) -> str:
 
 
 class UnknownName(NotFound):
-    """Nobody who was asked knows this name; `suggestions` are known ones that are near."""
+    """No resolver knows this name; `suggestions` are similar known names."""
 
     def __init__(self, text: str, suggestions: Sequence[str]) -> None:
         super().__init__(text)
@@ -114,7 +114,7 @@ class UnknownName(NotFound):
 
 
 class RangeNotSatisfiable(RequestError):
-    """A Range that begins beyond the end."""
+    """A Range that begins after the last byte."""
 
     status = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
 
@@ -128,47 +128,47 @@ class BadBody(RequestError):
 
 
 class BodyTooSlow(RequestError):
-    """A body that did not come in time."""
+    """A body that did not arrive in time."""
 
     status = HTTPStatus.REQUEST_TIMEOUT
 
 
 class BodyTooLarge(RequestError):
-    """A body beyond the bound."""
+    """A body that is too large."""
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
 class UnknownMedia(RequestError):
-    """A body whose Content-Type is not read here; the text lists those that are."""
+    """A body of an unsupported Content-Type; the text lists the supported ones."""
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
 
 class TooMany(RequestError):
-    """A client that has as many matches or jobs as it may have at a time."""
+    """The client already runs or keeps as many matches or jobs as allowed."""
 
     status = HTTPStatus.TOO_MANY_REQUESTS
 
 
 class NoJobs(MarsError):
-    """This app has no database to keep jobs in."""
+    """This app has no database in which to keep jobs."""
 
 
-class TooDear(MarsError):
-    """A query that ran into the statement timeout. Its text, if any, says what would be cheaper."""
+class QueryTooCostly(MarsError):
+    """A query that ran into the statement timeout. The text, if any, says what would be cheaper."""
 
 
-class Busy(TooDear):
-    """A costly question for which there was no place in time."""
+class Busy(QueryTooCostly):
+    """A costly query that waited too long for a free place."""
 
 
 class ClientGone(MarsError):
-    """Who asked has closed the connection."""
+    """The client has closed the connection."""
 
 
-class ResolversSilent(MarsError):
-    """No remote resolver could answer; the text says who did not, and why."""
+class ResolversUnavailable(MarsError):
+    """No remote resolver could answer; the text names each of them and its reason."""
 
 
 DATABASE_ERRORS: Final = (
@@ -178,30 +178,30 @@ DATABASE_ERRORS: Final = (
     OSError,
     TimeoutError,
 )
-"""What the way to PostgreSQL raises; a 503 where it may pass (archive.database.is_passing)."""
+"""What PostgreSQL and the connection to it raise; 503 if passing (archive.database.is_passing)."""
 RETRY_AFTER_S: Final = "5"
-_DEAR: Final = "the query took too long: narrow it by a cone, an object or a shorter time"
-_SILENT: Final = "the database does not answer"
+_COSTLY: Final = "the query took too long: narrow it with a cone, an object or a shorter time range"
+_SILENT: Final = "the database does not respond; try again in a few seconds"
 _BUSY: Final = (
-    "other questions that search much of the archive are under way: try again, or narrow this one "
-    "by a cone, an object or a shorter time, which needs no waiting"
+    "the server is busy with other costly searches: try again in a few seconds, or narrow this one "
+    "with a cone, an object or a shorter time range to run it at once"
 )
 _UNAVAILABLE: Final[dict[type[Exception], str]] = {
     Busy: _BUSY,
-    TooDear: _DEAR,
-    ClientGone: "the client has gone",
-    ResolversSilent: "no name resolver answered, and the name is none that is known here",
-    NoJobs: "this server runs no jobs: it has no MARS_APP_DATABASE_URL",
-    asyncpg.QueryCanceledError: _DEAR,
-    SchemaOutdated: "the database's schema is not the one of this program",
-    ObjectMissing: "the object store does not have these bytes",
-    StoreUnavailable: "the object store does not answer",
+    QueryTooCostly: _COSTLY,
+    ClientGone: "the client closed the connection",
+    ResolversUnavailable: "this name is not known here, and no name resolver answered",
+    NoJobs: "this server does not run jobs: MARS_APP_DATABASE_URL is not set",
+    asyncpg.QueryCanceledError: _COSTLY,
+    SchemaOutdated: "the database has a different schema version than this program needs",
+    ObjectMissing: "the object store does not have this file",
+    StoreUnavailable: "the object store does not respond; try again in a few seconds",
 }
 
 
 def reason_of(error: Exception) -> str:
-    """What a client is told of an error that is not its own; the error's words stay in the log."""
-    if isinstance(error, TooDear) and error.args:
+    """The text that a client gets for a fault on our side; the error itself goes to the log."""
+    if isinstance(error, QueryTooCostly) and error.args:
         return str(error)
     text = next((t for kind, t in _UNAVAILABLE.items() if isinstance(error, kind)), _SILENT)
-    return f"{text}: {error}" if isinstance(error, SchemaOutdated | ResolversSilent) else text
+    return f"{text}: {error}" if isinstance(error, SchemaOutdated | ResolversUnavailable) else text

@@ -85,7 +85,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version="1",
         summary="Alerts of the Zwicky Transient Facility",
         description="Search the public alert archive; light curves, cutouts, original packets. "
-        "A query parameter without a value is as good as absent.",
+        "A query parameter without a value counts as absent.",
         lifespan=lambda app: _lifespan(app, settings, metrics),
         docs_url=None,
         redoc_url=None,
@@ -111,7 +111,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI, settings: Settings, metrics: Metrics) -> AsyncIterator[None]:
-    """Open the database and the store; an app without them starts all the same and says so."""
+    """Open the database and the store; without them the app starts all the same, and says so."""
     logs.configure(settings.log_level)
     api = f"{settings.public_url}/api/v1"
     async with open_archive(settings) as archive:
@@ -145,9 +145,9 @@ async def _lifespan(app: FastAPI, settings: Settings, metrics: Metrics) -> Async
 
 
 def _spare_the_collector() -> None:
-    """Leave out what is there for good: to go through it took 0.2 s, in which nobody is answered.
+    """Exclude permanent objects from garbage collection: each pass took 0.2 s without answers.
 
-    Once in a process, or what other apps of it have left would stay too.
+    Once per process; otherwise the remains of its other apps would stay too.
     """
     if not gc.get_freeze_count():
         gc.collect()

@@ -36,7 +36,7 @@ class Metrics:
         )
 
     def watch(self, engine: AsyncEngine, gate: "Gate") -> None:
-        """Tell of the pool and of the gate from now on."""
+        """Report the pool and the gate from now on."""
         in_use = Gauge(
             "mars_database_connections_in_use",
             "Connections of the pool that are with a request",

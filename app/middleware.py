@@ -1,4 +1,4 @@
-"""What surrounds every request: its id, HEAD, security headers, the log line, the metrics."""
+"""Around every request: its id, HEAD, security headers, the log line, the metrics."""
 
 import logging
 import re
@@ -29,7 +29,7 @@ _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 
 
 class Surroundings:
-    """Wraps routes and error table, so that refused and failed requests are seen too."""
+    """Wraps routes and error table, so that refused and failed requests are logged too."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app, self._metrics = app, metrics
@@ -41,7 +41,7 @@ class Surroundings:
         began, request_id = time.perf_counter(), _request_id(scope)
         method, status = scope["method"], NOT_STARTED
         if head := method == "HEAD":
-            # Every GET route answers HEAD: the body is made where it must be, and dropped.
+            # Every GET route answers HEAD: the body is made only if needed, and dropped.
             # Range is GET's alone (RFC 9110, section 14.2).
             whole = [header for header in scope["headers"] if header[0] != b"range"]
             scope = {**scope, "method": "GET", "headers": whole, "head": True}
@@ -80,7 +80,7 @@ def _request_id(scope: Scope) -> str:
 
 
 def _count(metrics: Metrics, scope: Scope, method: str, status: int, seconds: float) -> None:
-    """Count by the route's pattern: paths are without bound."""
+    """Count by the route's pattern: the number of paths is unlimited."""
     route = getattr(scope.get("route"), "path", "none")
     known = method if method in _METHODS else "other"
     metrics.requests.labels(known, route, status).inc()

@@ -1,4 +1,4 @@
-"""Errors -> RFC 9457 problems, or pages with the same words: one table for all of them."""
+"""Errors -> RFC 9457 problems, or pages with the same text: one table for all of them."""
 
 import logging
 import re
@@ -35,10 +35,10 @@ log = logging.getLogger(__name__)
 
 
 PROBLEM: Final = "application/problem+json"
-_NOTHING: Final = "there is nothing at this address; /docs lists those that there are"
+_NOTHING: Final = "no such address; /docs lists the addresses of the API"
 _WORD: Final = re.compile("'([^']*)'")
 _METHODS: Final = ("GET", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
-_READ_ONLY: Final = "this address cannot be used with this method"
+_READ_ONLY: Final = "this address does not support this method; see the Allow header"
 
 
 def problem_response(
@@ -48,7 +48,7 @@ def problem_response(
     headers: dict[str, str] | None = None,
     **more: Any,
 ) -> Response:
-    """A problem document, or a page with the same words; `more` are extension members."""
+    """A problem document, or a page with the same text; `more` are extension members."""
     title = HTTPStatus(status).phrase
     if wants_page(request):
         errors = more.get("errors", ())
@@ -88,8 +88,8 @@ async def _validation_error(request: Request, error: Exception) -> Response:
 
 
 def _bad_option(error: dict[str, Any]) -> BadParameter:
-    """What pydantic says of an option; of several words that it knows, the nearest."""
-    # Of a list the place ends with the number of the item.
+    """What pydantic says about an option, with the nearest of the words that it allows."""
+    # For a list, `loc` ends with the number of the item.
     name = [part for part in error["loc"] if isinstance(part, str)][-1]
     cause = error.get("ctx", {}).get("error")
     if isinstance(cause, ValueError):
@@ -132,10 +132,10 @@ async def _unavailable(request: Request, error: Exception) -> Response:
 
 
 async def answer_unforeseen(request: Request, error: Exception) -> Response:
-    """The 500 for what no table names. It is logged whole, and told not at all."""
+    """The 500 for errors that no table names. The log gets all of it, the client nothing."""
     log.error("unforeseen error", exc_info=error, extra={"path": request.url.path})
     status = HTTPStatus.INTERNAL_SERVER_ERROR
-    return problem_response(request, status, "an error that should not be: it has been logged")
+    return problem_response(request, status, "internal error; it has been logged")
 
 
 def add_error_handlers(app: FastAPI) -> None:

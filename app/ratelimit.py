@@ -1,4 +1,4 @@
-"""How much one client may ask: a token bucket each, and the headers that tell where it stands.
+"""Requests per client: one token bucket each, and the headers that show its state.
 
 GCRA, the virtual-scheduling form of the bucket (ITU-T I.371, annex A): one time a client is all
 the state there is. Headers as draft-ietf-httpapi-ratelimit-headers has them. The limit is one
@@ -20,11 +20,11 @@ from app.problems import problem_response
 from app.settings import Settings
 
 MAX_CLIENTS: Final = 10_000
-"""Clients that are remembered; beyond it the one unseen for longest begins anew."""
+"""Clients that are remembered; beyond this the one unseen for longest starts afresh."""
 
 
 class RateLimit:
-    """Refuses a client that asks for more than its share; loopback may ask for all."""
+    """Refuses clients above the limit; loopback has none."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
@@ -46,7 +46,9 @@ class RateLimit:
         }
         if wait:
             retry = {**told, "Retry-After": str(math.ceil(wait))}
-            detail = f"more than {1 / self._interval:g} requests a second: wait {wait:.2f} s"
+            detail = (
+                f"too many requests: at most {1 / self._interval:g} a second; wait {wait:.2f} s"
+            )
             refusal = problem_response(Request(scope), HTTPStatus.TOO_MANY_REQUESTS, detail, retry)
             await refusal(scope, receive, send)
             return
@@ -59,7 +61,7 @@ class RateLimit:
         await self.app(scope, receive, answer)
 
     def _take(self, client: str, now: float) -> tuple[int, float]:
-        """Requests that are left, and the seconds to wait: 0 where this one may pass."""
+        """Requests that are left, and the seconds to wait: 0 if this request may pass."""
         due = max(self._due.get(client, now), now)
         ahead = due - now
         allowed = (self._burst - 1) * self._interval

@@ -1,4 +1,4 @@
-"""The tables of schema `app`: what the app keeps for itself, and writes as mars_app.
+"""The tables of schema `app`: the app's own data, written as mars_app.
 
 `sql/schema.sql` is the truth, with comments; a test compares the two. They stand here, not in
 `archive/`: the consumer has no part in them.

@@ -29,20 +29,20 @@ class Settings(ArchiveSettings):
         default=2,
         ge=1,
         le=50,
-        description="Connections beside these for questions that search much of the archive: so "
-        "many run at once, the others wait their turn. One client has all but one of them.",
+        description="More connections, for costly searches: as many run at once, the others "
+        "wait their turn. One client may use all but one of them.",
     )
     statement_timeout_s: float = Field(
-        default=4.0, gt=0, le=600, description="Seconds after which a query is given up with a 503."
+        default=4.0, gt=0, le=600, description="Seconds after which a query is stopped with a 503."
     )
     database_timeout_s: float = Field(
         default=5.0,
         gt=0,
         le=660,
-        description="Seconds for a query with its wait for a connection; then a 503.",
+        description="Seconds for a query and its wait for a connection; then a 503.",
     )
     s3_timeout_s: float = Field(
-        default=4.0, gt=0, description="Seconds after which a get is given up with a 503."
+        default=4.0, gt=0, description="Seconds after which a get is stopped with a 503."
     )
     cache_max_age_s: int = Field(
         default=5, ge=0, description="Seconds for which a client may keep a JSON answer."
@@ -51,28 +51,27 @@ class Settings(ArchiveSettings):
         default=50.0, ge=0, description="Requests a second that one client may make; 0: no limit."
     )
     rate_limit_burst: int = Field(
-        default=500, ge=1, description="Requests that a client may make at once after a rest."
+        default=500, ge=1, description="Requests that a client may make in a burst."
     )
     trusted_proxies: Annotated[list[str], NoDecode] = Field(
         default=[],
-        description="Addresses and networks (10.0.0.0/8) of proxies, separated by commas or as a "
-        "JSON list, whose X-Forwarded-For is believed.",
+        description="Addresses and networks (10.0.0.0/8) of proxies whose X-Forwarded-For is "
+        "trusted, separated by commas or as a JSON list.",
     )
     app_database_url: SecretStr = Field(
         default=SecretStr(""),
-        description="The same database for mars_app, who writes what the app keeps for itself "
+        description="The same database for the role mars_app, which writes the app's own data "
         "(resolved names, jobs); empty: nothing is kept, and there are no jobs.",
     )
     sesame_url: str = Field(
         default="https://cds.unistra.fr/cgi-bin/nph-sesame",
         pattern=r"^(https?://[^\s?#]*[^\s?#/])?$",
-        description="CDS Sesame, which is asked for names not known here; empty: it is not asked.",
+        description="CDS Sesame, which resolves names not known here; empty: not used.",
     )
     simbad_tap_url: str = Field(
         default="https://simbad.cds.unistra.fr/simbad/sim-tap",
         pattern=r"^(https?://[^\s?#]*[^\s?#/])?$",
-        description="SIMBAD's TAP service, asked where Sesame does not answer; empty: it is not "
-        "asked.",
+        description="SIMBAD's TAP service, used if Sesame does not answer; empty: not used.",
     )
     resolve_timeout_s: float = Field(
         default=3.0,
@@ -82,11 +81,13 @@ class Settings(ArchiveSettings):
     )
     jobs_run: bool = Field(
         default=True,
-        description="Whether this process runs jobs beside answering; all together run one at a "
+        description="Whether this process also runs jobs; all processes together run one at a "
         "time.",
     )
     jobs_per_client: int = Field(
-        default=5, ge=1, description="Jobs that one client may have at a time, ended ones included."
+        default=5,
+        ge=1,
+        description="Jobs that one client may have at a time, finished ones included.",
     )
     job_days: float = Field(
         default=7.0, gt=0, description="Days after which a job and its result are deleted."

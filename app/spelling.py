@@ -1,11 +1,11 @@
-"""Names as people misspell them, and the known one that they most likely mean."""
+"""Misspelt names, and the known name that is most likely meant."""
 
 import difflib
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 MAX_NAME: Final = 64
-"""Characters of an unknown name that are looked at, and shown."""
+"""Characters of an unknown name that are compared, and shown."""
 MAX_SUGGESTIONS: Final = 8
 """Misspelt names of one request that get a suggestion: among 800 known ones it takes 1 ms."""
 _LEGACY: Final = {
@@ -30,14 +30,14 @@ def find_nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 class Misspelt(NamedTuple):
-    """A name that is not known, and those that are: whether to look for the nearest is open."""
+    """An unknown name and the known ones; the nearest is searched only if it is needed."""
 
     name: str
     known: Iterable[str]
 
 
 class Unknown(ValueError):
-    """A value that is none of those that are known."""
+    """A value that is not one of the known ones."""
 
     def __init__(self, reason: str, name: str, known: Iterable[str]) -> None:
         super().__init__(reason)

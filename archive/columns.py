@@ -36,11 +36,13 @@ class Column(NamedTuple):
     required: bool = False
     """A packet without it is no alert."""
     since: str = "1.7"
-    """First version of ZTF's schema that has it, among the packets seen; "" for what we compute."""
+    """First version of ZTF's schema, from 1.7 on, that has it; "" for what we compute."""
     longest: int = LONGEST
     """Characters of a text at most. An index of PostgreSQL holds 2,704 bytes, up to four each."""
     as_text: bool = False
     """An integer that passes 2^53, which JavaScript and many JSON readers cannot hold."""
+    is_ascii: bool = False
+    """A text of ASCII alone, by what it is; a packet may still hold another."""
 
 
 INTEGER, BIGINT, REAL, DOUBLE, TEXT, BOOLEAN, TIME = Kind

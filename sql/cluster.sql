@@ -19,7 +19,7 @@ COMMENT ON ROLE mars_writer IS 'the consumer: inserts';
 COMMENT ON ROLE mars_reader IS 'the app: reads, and nothing else';
 COMMENT ON ROLE mars_app IS 'the app: writes what it keeps for itself, in schema app, and nothing else';
 
--- A reader cannot write even by mistake, and a dear query cannot hold the server.
+-- A reader cannot write even by mistake, and a costly query cannot hold the server.
 ALTER ROLE mars_reader SET default_transaction_read_only = on;
 ALTER ROLE mars_reader SET statement_timeout = '10s';
 ALTER ROLE mars_reader SET idle_in_transaction_session_timeout = '30s';

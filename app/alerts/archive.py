@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.alerts.gate import NOBODY, Asker, Gate, open_gate, while_present
 from app.alerts.statements import Statement, compile_statement
-from app.errors import DATABASE_ERRORS, TooDear
+from app.errors import DATABASE_ERRORS, QueryTooCostly
 from app.settings import Settings
 from archive.database import at_primary, is_passing, make_engine
 from archive.tables import counter
@@ -22,10 +22,10 @@ _NEWEST: Final = compile_statement(select(counter.c.batch))
 _AT_PRIMARY: Final = 5
 """Connections to the primary, beside replicas."""
 _LEAST_S: Final = 1.0
-"""What a statement that has waited has at least: to begin it for less would be in vain."""
+"""Least time for a statement after its wait: with less it would not finish."""
 _LET_GO_S: Final = 0.5
 PATIENCE_S: Final = 60.0
-"""How long what has begun may wait for its next part, as its client cannot be told to come back."""
+"""Wait for the next part of an answer that has begun: its client cannot be sent away any more."""
 
 
 class Archive(NamedTuple):
@@ -39,23 +39,23 @@ class Archive(NamedTuple):
     """How long a costly statement waits at the gate."""
     asker: Asker = NOBODY
     primary: AsyncEngine | None = None
-    """Where a replica that lags is not asked; None if there are no replicas."""
+    """The primary, for what a lagging replica does not have; None without replicas."""
     costly: bool = False
-    """Whether every statement goes through the gate, as part of something long."""
+    """Whether every statement goes through the gate, as part of a long answer."""
 
     def hasty(self, seconds: float) -> "Archive":
-        """For what is an extra: it has little time, and does not wait where others do."""
+        """For extras of an answer: little time, and no waiting."""
         return self._replace(statement_timeout_s=seconds, wait_s=0.0)
 
     def patient(self, seconds: float = PATIENCE_S) -> "Archive":
-        """For the parts of something long."""
+        """For the parts of a long answer."""
         whole = seconds + self.statement_timeout_s
         return self._replace(wait_s=seconds, database_timeout_s=whole, costly=True)
 
     async def fetch(self, statement: Statement, **values: Any) -> list[asyncpg.Record]:
-        """Run one statement, in one round trip; a costly one when its turn has come.
+        """Run one statement, in one round trip; a costly one waits for its turn.
 
-        Raises TooDear (Busy if its turn did not come), ClientGone or one of DATABASE_ERRORS.
+        Raises QueryTooCostly (Busy if its turn did not come), ClientGone or one of DATABASE_ERRORS.
         """
         if self.costly or statement.costly:
             return await while_present(self.asker, self._fetch_costly(statement, values))
@@ -71,7 +71,7 @@ class Archive(NamedTuple):
             self.gate.place(self.asker.name, self.wait_s),
         ):
             left = self.database_timeout_s - (time.monotonic() - began)
-            # So that it is the statement that is ended, and its client told so.
+            # So that the statement ends, not the connection, and the client gets an answer.
             seconds = min(self.statement_timeout_s, 0.95 * left)
             return await self._run(self.gate.engine, statement, values, seconds)
 
@@ -80,7 +80,7 @@ class Archive(NamedTuple):
     ) -> list[asyncpg.Record]:
         """Run a statement for so long at most, at a server that has come to the batch `as_of`.
 
-        What a replica cannot answer, as it lags or is just dying, is asked of the primary.
+        The primary answers if a replica lags or is shutting down.
         """
         try:
             async with _connection(engine) as (driver, known):
@@ -95,21 +95,21 @@ class Archive(NamedTuple):
 
 @asynccontextmanager
 async def _connection(engine: AsyncEngine) -> AsyncIterator[tuple[Driver, dict[str, Any]]]:
-    """The driver's own connection, and what is known of it as long as it lasts."""
+    """The driver's own connection, and its cached properties."""
     async with engine.connect() as connection:
         raw = await connection.get_raw_connection()
         if raw.driver_connection is None or raw.driver_connection.is_closed():
-            # The server has been restarted since. To ask it each time would cost 0.3 ms.
+            # The server was restarted in between. A check before each query would cost 0.3 ms.
             await connection.invalidate()
             raw = await connection.get_raw_connection()
         assert raw.driver_connection is not None
         try:
             yield raw.driver_connection, raw.info
         except asyncpg.InternalClientError as error:
-            # The server ended the connection just when the statement was sent.
+            # The server closed the connection just as the statement was sent.
             await connection.invalidate()
             raise asyncpg.InterfaceError(str(error)) from error
-        except (asyncio.CancelledError, TooDear):
+        except (asyncio.CancelledError, QueryTooCostly):
             if not await _has_let_go(raw.driver_connection):
                 await connection.invalidate()
             raise
@@ -130,7 +130,7 @@ async def _has_let_go(driver: Driver) -> bool:
 
 
 async def _has_come_to(as_of: int | None, driver: Driver, known: dict[str, Any]) -> bool:
-    """Whether a server holds a batch. It never goes back, so each number is asked for once."""
+    """Whether a server holds a batch. Servers never go back, so each number is checked once."""
     if as_of is None or as_of <= known.get("batch", -1):
         return True
     known["batch"] = await driver.fetchval(_NEWEST.sql)
@@ -140,12 +140,12 @@ async def _has_come_to(as_of: int | None, driver: Driver, known: dict[str, Any])
 async def _fetched(
     driver: Driver, statement: Statement, values: dict[str, Any], seconds: float
 ) -> list[asyncpg.Record]:
-    """The rows. Raises TooDear, or one of DATABASE_ERRORS."""
+    """The rows. Raises QueryTooCostly, or one of DATABASE_ERRORS."""
     arguments = statement.arguments(values)
     try:
         rows: list[asyncpg.Record] = await driver.fetch(statement.sql, *arguments, timeout=seconds)
     except (TimeoutError, asyncpg.QueryCanceledError):
-        raise TooDear from None
+        raise QueryTooCostly from None
     return rows
 
 

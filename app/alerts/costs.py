@@ -1,8 +1,8 @@
-"""How much of the archive a search looks at, judged by what it asks for: nothing is tried out.
+"""How much of the archive a search reads, judged from the search alone, without a query.
 
-An index leads to a small region of the sky, to an object, to candids, and to the first of all
-alerts in the order of time. Everything else is a walk through the archive, which may be short or
-long, or costs much from the beginning.
+An index selects a small region of the sky, an object, candids, and the first of all alerts in order
+of time. Every other search walks through the archive, which may be short or long, or is costly from
+the start.
 """
 
 from enum import Enum, auto
@@ -18,7 +18,7 @@ SMALL_DEG: Final = 0.5
 FEW_OBJECTS: Final = 20
 """Objects or bodies, each with all its alerts."""
 FEW_ROWS: Final = 20_000
-"""Rows that are left out at the start of a page, by the index alone: 5 ms."""
+"""Rows skipped before a page, by the index alone: 5 ms."""
 
 
 class Cost(Enum):
@@ -27,12 +27,12 @@ class Cost(Enum):
     LITTLE = auto()
     """An index leads to its few alerts."""
     OPEN = auto()
-    """A walk down an index until the page is full: short if many pass its filters."""
+    """A walk down an index until the page is full: short if many rows pass the filters."""
     MUCH = auto()
 
 
 def cost_of(search: Search, skip: int = 0) -> Cost:
-    """What a page of a search costs, `skip` rows being left out at its start."""
+    """What a page of a search costs if `skip` rows before it are skipped."""
     if _is_held(search):
         return Cost.LITTLE
     wide = search.cone is not None and search.cone.radius > MAX_RADIUS
@@ -46,12 +46,12 @@ def cost_of(search: Search, skip: int = 0) -> Cost:
 
 
 def cost_of_all(search: Search) -> Cost:
-    """What it costs to go through all that match."""
+    """What it costs to read all matching alerts."""
     return Cost.LITTLE if _is_held(search) else Cost.MUCH
 
 
 def is_small(search: Search) -> bool:
-    """Whether a search is held to a small region of the sky."""
+    """Whether a search is limited to a small region of the sky."""
     if search.cone is not None:
         return search.cone.radius <= SMALL_DEG
     if search.polygon is None:
@@ -63,7 +63,7 @@ def is_small(search: Search) -> bool:
 
 
 def _is_held(search: Search) -> bool:
-    """Whether an index leads to all that match, and they are few."""
+    """Whether an index selects all matching alerts, and they are few."""
     return is_small(search) or any(
         clause.filter.narrow
         and (

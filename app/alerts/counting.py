@@ -1,4 +1,4 @@
-"""How many alerts a search finds, told honestly: in little time, and saying how sure it is."""
+"""How many alerts a search finds, counted in a short time, and how certain that number is."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from app.alerts import queries, searching
 from app.alerts.archive import Archive
 from app.alerts.paging import Page
-from app.errors import TooDear
+from app.errors import QueryTooCostly
 from app.search.search import Search
 
 COUNTED: Final = 10_000
@@ -18,7 +18,7 @@ EXACT, ESTIMATE, AT_LEAST = "exact", "estimate", "at least"
 
 
 class Tally(NamedTuple):
-    """How many alerts match, and how sure that is."""
+    """How many alerts match, and how certain that is."""
 
     number: int
     kind: str
@@ -39,7 +39,7 @@ async def tally(
 ) -> Tally:
     """How many alerts match: `seen` up to this page, and perhaps `more`.
 
-    With `exact` the count has EXACT_S; where that is not enough it is what it is without.
+    With `exact` the count may take EXACT_S; after that the answer is the same as without it.
     """
     if not more:
         return Tally(seen, EXACT)
@@ -47,18 +47,18 @@ async def tally(
         return Tally(await queries.count_stored(archive, search.as_of), EXACT)
     if exact:
         patient = archive._replace(statement_timeout_s=EXACT_S, wait_s=EXACT_S)
-        # Where that is too dear, it is told what is sure without.
-        with suppress(TooDear):
+        # If that is too costly, answer with the estimate.
+        with suppress(QueryTooCostly):
             return Tally(await searching.count_alerts(patient, search), EXACT)
     return await _estimate(archive.hasty(COUNT_S), search, seen)
 
 
 async def _estimate(hasty: Archive, search: Search, seen: int) -> Tally:
-    """Few are counted; of many the planner's estimate is told, where that knows the filters."""
+    """Count if there are few; else take the planner's estimate, if it knows the filters."""
     try:
         count = await searching.count_alerts(hasty, search, COUNTED)
-    except TooDear:
-        return Tally(seen + 1, AT_LEAST, "to count them all would take too long")
+    except QueryTooCostly:
+        return Tally(seen + 1, AT_LEAST, "counting them all would take too long")
     if count <= COUNTED:
         return Tally(count, EXACT)
     counted = Tally(count, AT_LEAST, f"counted up to {COUNTED:,}")
@@ -66,10 +66,10 @@ async def _estimate(hasty: Archive, search: Search, seen: int) -> Tally:
         return counted
     try:
         expected = await searching.estimate_count(hasty, search)
-    except TooDear:
+    except QueryTooCostly:
         return counted
     if expected <= COUNTED:
-        # It rests on samples: what was counted is the surer bound.
+        # The estimate rests on samples: the counted number is the safer bound.
         return counted
     return Tally(_rounded(expected), ESTIMATE, "estimated, not counted")
 

@@ -1,4 +1,4 @@
-"""Lists in other formats than JSON, up to a million alerts long, in constant memory.
+"""Lists in formats other than JSON, up to a million alerts long, in constant memory.
 
 They are read in pages by cursor, each its own short statement up to the same batch: no transaction
 stays open.
@@ -23,7 +23,7 @@ from app.search.vocabulary import Vocabulary
 from app.settings import settings_of
 
 CHUNK: Final = MAX_LIMIT
-"""Alerts read at once: an export asks nothing of the database that a page could not."""
+"""Alerts read at once: an export needs no larger query than a page."""
 
 
 def _meaning_of(vocabulary: Vocabulary) -> str:
@@ -35,7 +35,7 @@ async def send_alerts(
 ) -> Response:
     """The alerts of a search that names another format than JSON.
 
-    What JSON has in its body is said in headers; `said` are those that are known already.
+    Headers hold what JSON has in its body; `said` are those that are known already.
     """
     api, vocabulary = f"{settings_of(request).public_url}/api/v1", search.vocabulary
     export = Export(
@@ -54,12 +54,12 @@ async def send_alerts(
 
 
 def is_led_back(search: Search) -> bool:
-    """Whether the search asks for the page before another: there are no more behind it."""
+    """Whether the search asks for a previous page, which is never continued."""
     return search.cursor is not None and search.cursor.back
 
 
 def is_whole(search: Search, first: Page) -> bool:
-    """Whether the first page of a search is all of its answer."""
+    """Whether the first page of a search is its whole answer."""
     return first.cursor is None or len(first.rows) == search.limit or is_led_back(search)
 
 

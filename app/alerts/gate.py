@@ -1,8 +1,8 @@
-"""The gate before the connections for costly questions: few places, and a fair queue.
+"""The gate before the connections for costly queries: few places, and a fair queue.
 
-A costly question looks at more of the archive than an index leads it to. So few run at a time that
-others find a free core and a free connection, whoever asks, and however much. One client never has
-all the places, and clients take turns, whatever each of them has waiting.
+A costly query reads more of the archive than an index selects. Only a few run at a time, so that
+other requests always find a free core and a free connection. No client gets all the places, and
+clients take turns, however many queries each of them has waiting.
 """
 
 import asyncio
@@ -18,11 +18,11 @@ from archive.database import make_engine
 from archive.settings import ArchiveSettings
 
 MOST_WAITING: Final = 200
-"""Questions that may wait, of all clients together."""
+"""Maximum number of waiting queries, of all clients together."""
 FRESH: Final = 0.5
-"""The share of its wait in which a question is taken in the order of arrival."""
+"""A query is fresh, and served in order of arrival, for this share of its wait."""
 SESSION: Final = {"max_parallel_workers_per_gather": "0"}
-"""Of PostgreSQL: with workers one costly statement would take every core."""
+"""For PostgreSQL: with parallel workers one costly statement would use every core."""
 Made = TypeVar("Made")
 
 
@@ -31,7 +31,7 @@ async def _stays() -> None:
 
 
 class Asker(NamedTuple):
-    """Who asks: the client's address, and what returns once it has gone."""
+    """A client: its address, and an awaitable that returns once it has closed the connection."""
 
     name: str
     gone: Callable[[], Awaitable[None]] = _stays
@@ -42,7 +42,7 @@ NOBODY: Final = Asker("")
 
 
 async def while_present(asker: Asker, work: Coroutine[Any, Any, Made]) -> Made:
-    """Do some work for one who waits for it. Raises ClientGone."""
+    """Run some work for this client; raises ClientGone once it has closed the connection."""
     done, gone = asyncio.create_task(work), asyncio.ensure_future(asker.gone())
     try:
         await asyncio.wait({done, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -56,7 +56,7 @@ async def while_present(asker: Asker, work: Coroutine[Any, Any, Made]) -> Made:
 
 
 class Turn(NamedTuple):
-    """One question that waits."""
+    """One waiting query."""
 
     given: "asyncio.Future[None]"
     fresh_until: float
@@ -64,11 +64,11 @@ class Turn(NamedTuple):
 
 
 class Gate:
-    """Places for costly questions, given to clients in turn."""
+    """Places for costly queries, given to clients in turn."""
 
     def __init__(self, engine: AsyncEngine, places: int) -> None:
         self.engine, self.free = engine, places
-        # With a single place there is nothing to be kept for others.
+        # With a single place none can be kept free for others.
         self._share = max(1, places - 1)
         self._held: Counter[str] = Counter()
         self._waiting: OrderedDict[str, list[Turn]] = OrderedDict()
@@ -76,12 +76,12 @@ class Gate:
 
     @property
     def waiting(self) -> int:
-        """Questions that wait."""
+        """The waiting queries."""
         return sum(map(len, self._waiting.values()))
 
     @asynccontextmanager
     async def place(self, name: str, wait_s: float) -> AsyncIterator[None]:
-        """A place for one question, after at most `wait_s`. Raises Busy."""
+        """A place for one query, after at most `wait_s`. Raises Busy."""
         await self._take(name, wait_s)
         try:
             yield
@@ -111,8 +111,8 @@ class Gate:
     def _hand_out(self) -> None:
         """Give free places to the clients whose turn it is.
 
-        Of one client's questions the oldest fresh one comes first, and where none is fresh the
-        newest. Else under load each would begin too late to end in time.
+        Within one client the oldest fresh query comes first; if none is fresh, the newest. Else
+        under load every query would start too late to end in time.
         """
         now = asyncio.get_running_loop().time()
         while self.free and (name := self._next()) is not None:
@@ -127,7 +127,7 @@ class Gate:
                 turn.given.set_result(None)
 
     def _next(self) -> str | None:
-        """The client who was served longest ago, of those who may have one more place."""
+        """The client served longest ago, among those that may have one more place."""
         return next((name for name in self._waiting if self._held[name] < self._share), None)
 
     def _give_back(self, name: str) -> None:
@@ -140,7 +140,7 @@ class Gate:
         self._hand_out()
 
     def _leave(self, name: str, turn: Turn) -> None:
-        """Wait no longer. A place that was given in the same moment goes to the next."""
+        """Stop waiting; pass on a place that was given at the same moment."""
         if turn in (own := self._waiting.get(name, [])):
             own.remove(turn)
             self._forget(name)
@@ -152,7 +152,7 @@ class Gate:
             del self._waiting[name]
 
     def _turn_away(self) -> None:
-        """End the wait of the oldest question of the client that has most of them."""
+        """End the wait of the oldest query of the client with the most of them."""
         name = max(self._waiting, key=lambda client: len(self._waiting[client]))
         turn = self._waiting[name].pop(0)
         self._forget(name)

@@ -68,7 +68,7 @@ Alert = create_model(
 
 
 class CountKind(StrEnum):
-    """How sure a count is: an estimate is the planner's, rounded; `at least` a bound."""
+    """How certain a count is: `estimate` is rounded; `at least` is a lower bound."""
 
     EXACT = "exact"
     ESTIMATE = "estimate"
@@ -81,9 +81,9 @@ class Place(Model):
     name: str = Field(description="the object's own name at its source", examples=["M 101"])
     ra: float = Field(description="right ascension, ICRS [deg]", examples=[210.80225])
     dec: float = Field(description="declination, ICRS [deg]", examples=[54.348944])
-    radius: float = Field(description="radius that a search around it should have, or has [deg]")
+    radius: float = Field(description="radius of a search around it [deg]")
     source: str = Field(
-        description="who says so: coordinates, MARS (its own alerts), OpenNGC, CDS Sesame or SIMBAD"
+        description="source: coordinates, MARS (its own alerts), OpenNGC, CDS Sesame or SIMBAD"
     )
 
 
@@ -93,8 +93,10 @@ class AlertList(Model):
     items: list[Alert]
     next: str | None = Field(description="cursor of the next page; null on the last")
     prev: str | None = Field(description="cursor of the page before; null on the first")
-    truncated: bool = Field(description="whether more matched than this answer holds")
+    truncated: bool = Field(description="whether more alerts matched than this answer holds")
     as_of: int = Field(description="number of the batch up to which the archive was seen")
-    count: int | None = Field(default=None, description="alerts that match; only where asked for")
-    count_kind: CountKind | None = Field(default=None, description="how sure `count` is")
-    place: Place | None = Field(default=None, description="where `name` was found; only with it")
+    count: int | None = Field(
+        default=None, description="number of alerts that match; only with `count`"
+    )
+    count_kind: CountKind | None = Field(default=None, description="how certain `count` is")
+    place: Place | None = Field(default=None, description="position of `name`; only with `name`")

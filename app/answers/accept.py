@@ -1,18 +1,18 @@
-"""What a header such as Accept or Accept-Encoding weighs (RFC 9110, section 12.4.2)."""
+"""Weights in a header such as Accept or Accept-Encoding (RFC 9110, section 12.4.2)."""
 
 import re
 from collections.abc import Mapping
 from typing import Final
 
 MAX_LENGTH: Final = 4096
-"""Characters of a header that are looked at: browsers send some 150."""
+"""Characters of a header that are read: browsers send about 150."""
 _QUALITY: Final = re.compile(r"q\s*=\s*([01](?:\.\d{0,3})?)", re.ASCII)
 
 
 def read_weights(header: str) -> dict[str, float]:
     """The names in the header with their q, lower case; a q that cannot be read counts as 0.
 
-    A header beyond MAX_LENGTH is read as far as that.
+    A longer header is read up to MAX_LENGTH.
     """
     found: dict[str, float] = {}
     for part in header[:MAX_LENGTH].lower().split(","):
@@ -25,6 +25,6 @@ def read_weights(header: str) -> dict[str, float]:
 
 
 def weight_of(header: Mapping[str, float], name: str) -> float:
-    """The q of a coding or media type; the most exact name counts, and none is 0."""
+    """The q of a coding or media type; the most exact name counts; 0 without any."""
     ranges = (name, f"{name.partition('/')[0]}/*", "*/*", "*")
     return next((header[r] for r in ranges if r in header), 0.0)

@@ -1,4 +1,4 @@
-"""Answers whose bytes are in hand, JSON or a table, and the links to the pages next to it."""
+"""Complete answers, JSON or a table, and links to the next and the previous page."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -8,7 +8,7 @@ import orjson
 from fastapi import Request, Response
 
 from app.answers.negotiation import send_bytes
-from app.answers.tabular import Ending, Format, Table, Values
+from app.answers.tabular import Ending, Format, Origin, Table, Values
 from app.settings import settings_of
 
 VARY: Final = "Accept, Accept-Encoding"
@@ -23,7 +23,7 @@ def send_json(
 
 
 def _kept(request: Request) -> str:
-    """Clients may keep an answer for a moment."""
+    """How long clients may cache an answer."""
     return f"public, max-age={settings_of(request).cache_max_age_s}"
 
 
@@ -36,11 +36,18 @@ def send_table(
     *,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """A table whose rows are all in hand, in any format but JSON."""
+    """A table whose rows are all known, in any format but JSON."""
     assert wanted.writer is not None
-    writer = wanted.writer(table, ending.as_of)
+    writer = wanted.writer(table, origin_of(request, ending.as_of))
     content = writer.begin() + writer.rows(values) + writer.end(ending)
     return send_file(request, wanted, table, content, ending, headers=headers)
+
+
+def origin_of(request: Request, as_of: int | None) -> Origin:
+    """The origin of a table that answers a request."""
+    service = settings_of(request).public_url
+    query = f"?{request.url.query}" if request.url.query else ""
+    return Origin(service, f"{_public_address(request, service)}{query}", as_of)
 
 
 def send_file(
@@ -52,21 +59,21 @@ def send_file(
     *,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """The bytes of a table, with what its headers can say."""
+    """The bytes of a table, with its headers."""
     sent = table_headers(wanted, table, ending.as_of) | _ending_headers(ending)
     sent |= {"Cache-Control": _kept(request), **(headers or {})}
     return send_bytes(request, content, wanted.media_type, sent, squeezed=wanted.squeezed)
 
 
 def table_headers(wanted: Format, table: Table, as_of: int | None) -> dict[str, str]:
-    """What can be said of a table before its end is known."""
+    """The headers of a table that are known before its end."""
     seen = {} if as_of is None else {"X-As-Of": str(as_of)}
     name = f'attachment; filename="{table.name}.{wanted.suffix}"'
     return {"Content-Disposition": name, **seen, "Vary": VARY}
 
 
 def _ending_headers(ending: Ending) -> dict[str, str]:
-    """What JSON has in its body: whether more matched, and the cursor that leads on."""
+    """As in the body of JSON: whether more matched, and the cursor of the next page."""
     cut = {} if ending.next is None else {"X-Next-Cursor": ending.next}
     return {"X-Truncated": "false" if ending.next is None else "true", **cut}
 
@@ -74,10 +81,10 @@ def _ending_headers(ending: Ending) -> dict[str, str]:
 def page_links(
     request: Request, public_url: str, following: str | None, preceding: str | None
 ) -> dict[str, str]:
-    """The RFC 8288 header that leads to the pages next to this one, by their cursors."""
+    """The RFC 8288 header with the next and the previous page, by their cursors."""
     led = ("cursor", "after")
     kept = [(k, v) for k, v in request.query_params.multi_items() if k not in led and v.strip()]
-    address = f"{public_url}{quote(request.url.path)}"
+    address = _public_address(request, public_url)
     links = [
         f'<{address}?{urlencode([*kept, ("cursor", token)])}>; rel="{relation}"'
         for relation, token in (("next", following), ("prev", preceding))
@@ -89,14 +96,19 @@ def page_links(
 def next_link(
     request: Request, public_url: str, parameter: str, following: str | None
 ) -> dict[str, str]:
-    """The same of a list whose pages go one way, each beginning where a parameter says."""
+    """The same for a list that only goes forward, each page beginning at a parameter."""
     if following is None:
         return {}
     kept = [(k, v) for k, v in request.query_params.multi_items() if k != parameter and v.strip()]
     query = urlencode([*kept, (parameter, following)])
-    return {"Link": f'<{public_url}{quote(request.url.path)}?{query}>; rel="next"'}
+    return {"Link": f'<{_public_address(request, public_url)}?{query}>; rel="next"'}
+
+
+def _public_address(request: Request, public_url: str) -> str:
+    """The request's address as users reach it, without its query."""
+    return f"{public_url}{quote(request.url.path)}"
 
 
 def encode_json(body: Mapping[str, Any]) -> bytes:
-    """JSON; it has neither NaN nor infinities: orjson writes null."""
+    """JSON; orjson writes null for NaN and infinities."""
     return orjson.dumps(body)

@@ -1,6 +1,6 @@
-"""Compression of answers: zstd, gzip or br, whichever the client likes best.
+"""Compression of answers: zstd, gzip or br, as the client prefers.
 
-Levels are by measurement (docs/decisions/0009). cramjam, which Kafka's codecs need anyway, brings
+The levels were measured (docs/decisions/0009). cramjam, which Kafka's codecs need anyway, provides
 zstd and brotli.
 """
 
@@ -20,7 +20,7 @@ _GZIP: Final = 31
 
 
 class Compressor(Protocol):
-    """Compresses a stream piece by piece; what `compress` gives can be expanded at once."""
+    """Compresses a stream piece by piece; each result of `compress` can be expanded at once."""
 
     def compress(self, data: bytes) -> bytes: ...
 
@@ -41,7 +41,7 @@ class _Gzip:
 
 
 class _Cramjam:
-    """A compressor of cramjam's, which gives what it has only when it is flushed."""
+    """A compressor of cramjam, which returns its data only when it is flushed."""
 
     def __init__(self, compressor: Any) -> None:
         self._compressor = compressor
@@ -79,7 +79,7 @@ CODINGS: Final = (
         lambda: _Cramjam(cramjam.brotli.Compressor(_LEVEL)),
     ),
 )
-"""Those that a client likes equally well are taken in this order."""
+"""If a client prefers several equally, the first of these is used."""
 _ALIASES: Final = {"x-gzip": "gzip"}
 
 
@@ -89,9 +89,9 @@ def accepted_codings(accepted: str) -> dict[str, float]:
 
 
 def coding_of(request: Request) -> Coding | None:
-    """How to compress the answer; None where the client takes none, or likes it plain best.
+    """How to compress the answer; None if the client accepts no coding, or prefers none.
 
-    A client that says nothing of codings may not know them.
+    A client that does not mention codings may not know them.
     """
     return _best(request.headers.get("accept-encoding", "")[:MAX_LENGTH])
 

@@ -20,7 +20,7 @@ FORMATS: Final[dict[str, Format]] = {
         nested=True,
     ),
     "csv": Format("text/csv; charset=utf-8; header=present", ("text/csv",), "csv", Csv),
-    # Not for application/xml: browsers like it better than anything but HTML.
+    # Not for application/xml: browsers prefer it to anything but HTML.
     "votable": Format("application/x-votable+xml", ("application/x-votable+xml",), "vot", VOTable),
     "parquet": Format(
         "application/vnd.apache.parquet",
@@ -35,12 +35,12 @@ FORMATS: Final[dict[str, Format]] = {
 def read_format(text: str) -> str:
     """The name of a format, as `format=` gives it. Raises ValueError."""
     if (name := text.strip()) not in FORMATS:
-        raise Unknown(f"none of {', '.join(FORMATS)}", name.lower(), FORMATS)
+        raise Unknown(f"must be one of {', '.join(FORMATS)}", name.lower(), FORMATS)
     return name
 
 
 def negotiate_format(accept: str) -> str:
-    """The name of the format that Accept likes best; JSON among equals and where it knows none."""
+    """The name of the format that Accept prefers; JSON among equals and if it names none."""
     return _best(accept[:MAX_LENGTH])
 
 

@@ -1,4 +1,4 @@
-"""Lists whose items are all in hand, in the format that is asked for.
+"""Lists whose items are all known, in the requested format.
 
 JSON Lines hold the items as JSON has them; the other tables hold rows of single values: a list is
 its parts joined by commas, and an object is taken apart as `<name>_<part>`.
@@ -30,8 +30,8 @@ def send_list(
 ) -> Response:
     """A list in the format that `chosen` (ListOptions.format) names, or else Accept.
 
-    `body` is the JSON, with `next` and `as_of` where the list has such; `items` are its items, its
-    own `items` without; `rows` are those of the table, the items without.
+    `body` is the JSON, with `next` and `as_of` if the list has them; `items` defaults to its
+    `items`, and `rows`, the rows of the table, to the items.
     """
     wanted = FORMATS[chosen or negotiate_format(request.headers.get("accept", ""))]
     told = {"Vary": VARY, **(headers or {})}
@@ -47,7 +47,7 @@ def send_list(
 
 
 def table_values(columns: Sequence[Column], items: Sequence[Item]) -> Values:
-    """The columns of a table whose rows are JSON items; null where an item has no such key."""
+    """The columns of a table whose rows are JSON items; null if an item lacks the key."""
     rows = [_flat(item) for item in items]
     return [[_cell(column, row.get(column.name)) for row in rows] for column in columns]
 

@@ -1,4 +1,4 @@
-"""What models of answers have in common, and the problem document."""
+"""The base of models of answers, and the problem document."""
 
 from pydantic import BaseModel, ConfigDict, Field
 

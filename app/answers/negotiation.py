@@ -1,4 +1,4 @@
-"""What a request's headers ask for, and a body that heeds them: ETag, 304, compression, HTML."""
+"""Headers of a request, and a body that follows them: ETag, 304, compression, HTML."""
 
 import hashlib
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from app.answers.accept import read_weights, weight_of
 from app.answers.encoding import accepted_codings, coding_of
 
 _WORTH_COMPRESSING: Final = 1000
-"""Bytes; a smaller answer fits into one packet anyway."""
+"""Bytes; a smaller answer fits into one packet without compression."""
 _HTML: Final = ("text/html", "application/xhtml+xml")
 _MACHINES: Final = ("/api/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/static/")
 """Addresses whose errors are never pages."""
@@ -25,14 +25,14 @@ def is_not_modified(request: Request, etag: str) -> bool:
 
 
 def accepts_gzip(request: Request) -> bool:
-    """Whether the client says that it takes gzip; one that says nothing may not know it."""
+    """Whether the client accepts gzip explicitly; one that says nothing may not know it."""
     return weight_of(accepted_codings(request.headers.get("accept-encoding", "")), "gzip") > 0
 
 
 def wants_json(request: Request) -> bool:
-    """Whether a page's address is asked for JSON: by `format=json`, or an Accept that prefers it.
+    """Whether a request for a page wants JSON: by `format=json`, or an Accept that prefers it.
 
-    MARS knew the lower-case word alone, and a wildcard in Accept speaks for HTML as well.
+    MARS knew only the lower-case word, and a wildcard in Accept includes HTML.
     """
     if request.query_params.get("format") == "json":
         return True
@@ -42,7 +42,7 @@ def wants_json(request: Request) -> bool:
 
 
 def wants_page(request: Request) -> bool:
-    """Whether an error should be a page: a browser asks, and not for what only machines read."""
+    """Whether an error should be a page: for a browser, and not at an address for machines."""
     machine = request.url.path.startswith(_MACHINES) or request.method != "GET"
     if machine or wants_json(request):
         return False
@@ -50,7 +50,7 @@ def wants_page(request: Request) -> bool:
 
 
 def _accepted(request: Request) -> dict[str, float]:
-    """The media ranges of Accept with their q; without the header everything is welcome."""
+    """The media ranges of Accept with their q; without the header everything is accepted."""
     return read_weights(request.headers.get("accept", "*/*"))
 
 
@@ -65,7 +65,7 @@ def send_bytes(
 ) -> Response:
     """The content under a strong ETag of its own for each encoding.
 
-    It is compressed as the client likes best where that pays: not if it is `squeezed` already.
+    It is compressed as the client prefers if that helps: not if it is `squeezed` already.
     """
     tag = hashlib.sha256(content).hexdigest()[:24]
     coding = coding_of(request) if len(content) >= _WORTH_COMPRESSING and not squeezed else None

@@ -16,7 +16,7 @@ from app.errors import BadParameters, unknown_parameters
 
 
 class Options(BaseModel):
-    """Parameters by name: a blank value is absent. Raises BadParameters for unknown names."""
+    """Parameters by name; blank values count as absent. Raises BadParameters for unknown names."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -30,12 +30,12 @@ class Options(BaseModel):
 
 
 class ListOptions(Options):
-    """In which format a list comes: `format` or, without it, what Accept likes best (lists.py)."""
+    """The format of a list: `format` or, without it, the one that Accept prefers (lists.py)."""
 
     format: Annotated[str | SkipJsonSchema[None], BeforeValidator(read_format)] = Field(
         default=None,
         json_schema_extra={"enum": list(FORMATS)},
-        description=f"Format of the answer; it beats Accept, and without either it is {JSON}. "
-        "Other formats than JSON come as a file.",
+        description=f"Format of the answer; it overrides Accept; the default is {JSON}. "
+        "Formats other than JSON are sent as a file.",
         examples=["csv"],
     )

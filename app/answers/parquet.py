@@ -1,4 +1,4 @@
-"""Parquet, row group by row group; its footer comes last, so a broken file opens nowhere."""
+"""Parquet, row group by row group; the footer comes last, so a broken file cannot be opened."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -6,7 +6,7 @@ from typing import Any, Final
 import pyarrow as pa
 from pyarrow import parquet
 
-from app.answers.tabular import Ending, Table, Values
+from app.answers.tabular import Ending, Origin, Table, Values
 from archive.columns import TEXT, TIME, Column, Kind
 
 ROW_GROUP: Final = 10_000
@@ -25,7 +25,7 @@ _TYPES: Final[dict[Kind, pa.DataType]] = {
 def _field(column: Column) -> pa.Field:
     told = {"unit": column.unit, "ucd": column.ucd, "description": column.meaning}
     kept = {name: text for name, text in told.items() if text}
-    # A jd of an alert may be no date (alerts/items.utc).
+    # The jd of an alert may not be a date (alerts/items.utc_text).
     nullable = not column.required or column.kind is TIME
     return pa.field(column.name, _TYPES[column.kind], nullable, kept)
 
@@ -37,7 +37,7 @@ def _array(column: Column, values: Sequence[Any]) -> pa.Array:
 
 
 class _Sink:
-    """A file to pyarrow; what it wrote since is taken from it."""
+    """A file for pyarrow; `taken` returns what was written since the last call."""
 
     closed = False
 
@@ -49,7 +49,7 @@ class _Sink:
         return len(self._pieces[-1])
 
     def flush(self) -> None:
-        """Nothing waits here."""
+        """Nothing is buffered here."""
 
     def close(self) -> None:
         self.closed = True
@@ -62,7 +62,7 @@ class _Sink:
 class Parquet:
     """float32 stays float32 and ids 64-bit integers; units and UCDs are metadata of the columns."""
 
-    def __init__(self, table: Table, as_of: int | None) -> None:
+    def __init__(self, table: Table, origin: Origin) -> None:
         self._columns = table.columns
         self._schema = pa.schema([_field(c) for c in table.columns], {"description": table.meaning})
         self._sink = _Sink()
@@ -70,7 +70,7 @@ class Parquet:
             self._sink,
             self._schema,
             compression="zstd",
-            # Numbers hardly repeat: their dictionaries made the file half as large again.
+            # Numbers hardly repeat: dictionaries for them made files 50 % larger.
             use_dictionary=[c.name for c in table.columns if c.kind is TEXT],
         )
         self._waiting: list[pa.RecordBatch] = []

@@ -17,7 +17,7 @@ _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
 class Piece(NamedTuple):
-    """A byte range of a bundle, the name of its content, and what to say if it is not there."""
+    """A byte range of a bundle, the name of its content, and the error text if it is missing."""
 
     key: str | None
     offset: int | None
@@ -85,7 +85,7 @@ async def send_made(
     headers: dict[str, str],
     media_type: str,
 ) -> Response:
-    """Bytes that are made to be sent, whole or a range of them; not made for a 304."""
+    """Bytes that are made for the answer, whole or a range of them; not made for a 304."""
     etag = headers["ETag"]
     headers = headers | {"Accept-Ranges": "bytes"}
     if is_not_modified(request, etag):
@@ -112,7 +112,7 @@ async def send_stream(
 
 
 def without_body(headers: Mapping[str, str], media_type: str) -> Response:
-    """The answer to a HEAD of what is made while it is sent: nobody knows its length before."""
+    """The answer to HEAD if the body is made while it is sent: its length is unknown."""
 
     async def nothing() -> AsyncIterator[bytes]:
         return
@@ -122,7 +122,7 @@ def without_body(headers: Mapping[str, str], media_type: str) -> Response:
 
 
 async def await_first_chunk(chunks: AsyncIterator[bytes]) -> tuple[bytes, AsyncIterator[bytes]]:
-    """The first chunk, and all of them: what fails before it is still an error, not half a body."""
+    """The first chunk, and all of them: a failure before it is an error, not half a body."""
     first = await anext(chunks)
 
     async def whole() -> AsyncIterator[bytes]:
@@ -138,7 +138,7 @@ async def await_first_chunk(chunks: AsyncIterator[bytes]) -> tuple[bytes, AsyncI
 
 
 def headers_of(etag: str, name: str, shown: str = "attachment") -> dict[str, str]:
-    """Of what never changes, `attachment` or `inline`, under this name."""
+    """Headers of content that never changes, `attachment` or `inline`, with its file name."""
     return {
         "ETag": etag,
         "Cache-Control": IMMUTABLE,

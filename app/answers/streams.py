@@ -13,7 +13,7 @@ from fastapi import Request, Response
 from starlette.responses import StreamingResponse
 from starlette.types import Send
 
-from app.answers.bodies import page_links, send_table, table_headers
+from app.answers.bodies import origin_of, page_links, send_table, table_headers
 from app.answers.encoding import Coding, coding_of
 from app.answers.stored import without_body
 from app.answers.tabular import Ending, Format, Table, Values, Writer
@@ -23,11 +23,11 @@ from archive.errors import MarsError
 
 log = logging.getLogger(__name__)
 PIECE: Final = 250
-"""Alerts written at once: with 1,000 the process grew by 90 MB and not by 20, for no more speed."""
+"""Alerts written at once: with 1,000 the process grew by 90 MB, not 20, and was no faster."""
 _THREAD: Final = ThreadPoolExecutor(1, "export")
-"""One, so that exports share half of the interpreter and the memory of one page between them."""
+"""One thread, so that all exports together use half of the interpreter and one page of memory."""
 Rows = Sequence[Any]
-"""Of the database, or what was made from them: a page's."""
+"""The rows of a page, from the database or made from such rows."""
 Made = TypeVar("Made")
 
 
@@ -66,7 +66,7 @@ def send_pages(
     later: AsyncIterator[Page],
     said: dict[str, str],
 ) -> Response:
-    """Pages as they are read; `said` is told in headers."""
+    """Pages as they are read; `said` are further headers."""
     wanted, table, values = export
     assert wanted.writer is not None
     headers = table_headers(wanted, table, first.as_of) | said | {"Cache-Control": "no-store"}
@@ -75,19 +75,19 @@ def send_pages(
         headers["Content-Encoding"] = coding.name
     if request.scope.get("head"):
         return without_body(headers, wanted.media_type)
-    writer = wanted.writer(table, first.as_of)
+    writer = wanted.writer(table, origin_of(request, first.as_of))
     pieces = _pieces(writer, first, later, lambda rows: writer.rows(values(rows)))
     body = pieces if coding is None else compress_pieces(pieces, coding)
     return Breakable(body, headers=headers, media_type=wanted.media_type)
 
 
 async def run_in_thread(make: Callable[..., Made], *of: Any) -> Made:
-    """What is made in the thread of exports, while the loop answers other requests."""
+    """Run a function in the thread of exports, while the loop answers other requests."""
     return await asyncio.get_running_loop().run_in_executor(_THREAD, make, *of)
 
 
 async def run_for_rows(rows: int, make: Callable[..., Made], *of: Any) -> Made:
-    """What is made of so many rows: of few at once, which is over before a thread has begun."""
+    """Run a function on so many rows; on few at once, which is faster than starting a thread."""
     return await run_in_thread(make, *of) if rows > PIECE else make(*of)
 
 
@@ -119,7 +119,7 @@ async def compress_pieces(pieces: AsyncIterator[bytes], coding: Coding) -> Async
 class Breakable(StreamingResponse):
     """A stream that ends without its last chunk when the database fails in its midst.
 
-    Nothing but that tells a client that what it got is not whole: the status is long sent.
+    Only this tells the client that the answer is incomplete: the status was sent long ago.
     """
 
     async def stream_response(self, send: Send) -> None:

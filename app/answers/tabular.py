@@ -1,4 +1,4 @@
-"""Tables written piece by piece, in constant memory: CSV, JSON Lines, what all writers share.
+"""Tables written piece by piece, in constant memory: CSV, JSON Lines, and the base of all writers.
 
 Values come column by column as the database gives them: REAL as the double that its float32 widens
 to, TIME as RFC 3339 text, a missing one as None. Numbers are printed as JSON prints them, digit for
@@ -31,20 +31,31 @@ class Table(NamedTuple):
     columns: tuple[Column, ...]
 
 
+class Origin(NamedTuple):
+    """Where a table comes from."""
+
+    service: str
+    """Address of the service that made it."""
+    request: str
+    """Address of the request that it answers."""
+    as_of: int | None
+    """Batch up to which the archive was seen; None if the table is not from the archive."""
+
+
 class Ending(NamedTuple):
-    """How an answer ended: the cursor of what follows, None if nothing does; and as of when."""
+    """The end of an answer: the cursor of the next page, None if there is none; and the batch."""
 
     next: str | None
     as_of: int | None
-    """None where it is not the archive that was asked."""
+    """As Origin has it."""
     told: bool = True
-    """Whether the headers said so; those of a long answer are sent before its end is known."""
+    """Whether the headers contain it; those of a long answer are sent before its end is known."""
 
 
 class Writer(Protocol):
     """Makes the bytes of one table."""
 
-    def __init__(self, table: Table, as_of: int | None) -> None: ...
+    def __init__(self, table: Table, origin: Origin) -> None: ...
 
     def begin(self) -> bytes: ...
 
@@ -110,9 +121,9 @@ def _json_values(column: Column, values: Sequence[Any]) -> Sequence[Any]:
 
 
 class JsonLines:
-    """An object a line. Where the headers could not say that more matched, a last line does."""
+    """One object per line. A last line says that more matched if the headers could not."""
 
-    def __init__(self, table: Table, as_of: int | None) -> None:
+    def __init__(self, table: Table, origin: Origin) -> None:
         self._columns = table.columns
         self._keys = [f'{"," if n else "{"}"{c.name}":' for n, c in enumerate(table.columns)]
         self._lines = 0
@@ -162,9 +173,9 @@ def _quoted(text: str | None) -> str:
 
 
 class Csv:
-    """RFC 4180 with a header. What the headers could not say is a last line that begins with #."""
+    """RFC 4180 with a header. A last line that begins with # says what the headers could not."""
 
-    def __init__(self, table: Table, as_of: int | None) -> None:
+    def __init__(self, table: Table, origin: Origin) -> None:
         self._columns = table.columns
 
     def begin(self) -> bytes:
@@ -194,8 +205,8 @@ class Format(NamedTuple):
     accepted: tuple[str, ...]
     """Media types that ask for it in Accept."""
     suffix: str
-    writer: Callable[[Table, int | None], Writer] | None
-    """None for JSON, whose body says more than the rows."""
+    writer: Callable[[Table, Origin], Writer] | None
+    """None for JSON, whose body has more than the rows."""
     nested: bool = False
     """Whether a cell can be an object."""
     squeezed: bool = False

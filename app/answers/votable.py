@@ -1,7 +1,10 @@
 """VOTable 1.4, written in pieces: astropy's writer needs the whole table in memory.
 
-TABLEDATA rather than BINARY2: what came of a broken answer can be read by eye, and the number of a
-cell has the digits of the JSON. An empty cell is a missing value, of any type (since 1.3).
+TABLEDATA rather than BINARY2: a broken answer can be read by eye, and the number in a cell has the
+digits of the JSON. An empty cell is a missing value, of any type (since 1.3).
+
+The origin of a table is told by the INFOs of the IVOA's note "Data Origin in the VO", without
+`request_date`: it would change the ETag of an unchanged answer, and `as_of` says more.
 """
 
 import re
@@ -9,9 +12,11 @@ from functools import lru_cache
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
-from app.answers.tabular import Ending, Table, Values, cells
-from archive.columns import TIME, Column, Kind
+from app.answers.tabular import Ending, Origin, Table, Values, cells
+from archive.columns import TEXT, TIME, Column, Kind
 
+CITATION: Final = "2019PASP..131a8001P"
+"""Bibcode of the paper on ZTF's alerts, which are all that tables are made of so far."""
 _TYPES: Final[dict[Kind, str]] = {
     Kind.INTEGER: 'datatype="int"',
     Kind.BIGINT: 'datatype="long"',
@@ -21,12 +26,14 @@ _TYPES: Final[dict[Kind, str]] = {
     Kind.TEXT: 'datatype="unicodeChar" arraysize="*"',
     Kind.TIME: 'datatype="char" arraysize="*" xtype="timestamp"',
 }
+_ASCII_TYPE: Final = 'datatype="char" arraysize="*"'
 _FRAMES: Final = {
     "pos.eq.": "equatorial",
     "pos.galactic.": "galactic",
+    "time.duration": None,
     "time.": "utc",
 }
-"""Which system a column's values are in, by how its UCD begins."""
+"""Which system a column's values are in, by how its UCD begins: a duration is in none."""
 _TIMESYS: Final = 'TIMESYS ID="{}" timescale="UTC" refposition="TOPOCENTER"'
 _SYSTEMS: Final = {
     "equatorial": 'COOSYS ID="equatorial" system="ICRS"',
@@ -39,7 +46,7 @@ _HEAD: Final = """<?xml version="1.0" encoding="UTF-8"?>
 <VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3">
 <RESOURCE type="results">
 <INFO name="QUERY_STATUS" value="OK"/>
-{seen}{systems}<TABLE name="{name}">
+{infos}{systems}<TABLE ID="results" name={name}>
 <DESCRIPTION>{meaning}</DESCRIPTION>
 """
 _NO_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -55,47 +62,90 @@ _POWERS: Final = {"mag2": "mag**2"}
 def _cell(text: str | None) -> str:
     if text is None or text.isalnum():
         return text or ""
-    return escape(_NO_XML.sub("\ufffd", text), _MARKS)
+    return escape(_without_controls(text), _MARKS)
+
+
+def _without_controls(text: str) -> str:
+    return _NO_XML.sub("\ufffd", text)
+
+
+def _in_ascii(text: str | None) -> str | None:
+    """A text that a char column can hold: what is not ASCII is spelt as in `\\xe9`."""
+    if text is None or (text.isascii() and text.isprintable()):
+        return text
+    return _without_controls(text).encode("ascii", "backslashreplace").decode()
 
 
 def _field(column: Column) -> str:
+    """A FIELD. Its ID, by which services and groups refer to it, is its name."""
+    name = quoteattr(column.name)
     unit = f" unit={quoteattr(_POWERS.get(column.unit, column.unit))}" if column.unit else ""
     reference = f' ref="{frame}"' if (frame := _frame(column)) else ""
     return (
-        f"<FIELD name={quoteattr(column.name)} {_TYPES[column.kind]}{unit}"
+        f"<FIELD ID={name} name={name} {_type(column)}{unit}"
         f" ucd={quoteattr(column.ucd)}{reference}>"
         f"<DESCRIPTION>{escape(column.meaning)}</DESCRIPTION></FIELD>\n"
     )
 
 
+def _type(column: Column) -> str:
+    return _ASCII_TYPE if _is_ascii(column) else _TYPES[column.kind]
+
+
+def _is_ascii(column: Column) -> bool:
+    return column.kind is TEXT and column.is_ascii
+
+
 def _frame(column: Column) -> str | None:
     """The system that a column's values are in, of _SYSTEMS."""
     frame = next((f for begin, f in _FRAMES.items() if column.ucd.startswith(begin)), None)
-    if frame is None or column.name == "exptime":
+    if frame != "utc" or column.kind is TIME:
+        return frame
+    if column.kind is TEXT:
+        # A date: TIMESYS speaks of timestamps and of numbers.
         return None
-    if frame == "utc" and column.kind is not TIME:
-        return "utc_mjd" if column.name.startswith("mjd") else "utc_jd"
-    return frame
+    return "utc_mjd" if column.name.startswith("mjd") else "utc_jd"
+
+
+def _info(name: str, value: str) -> str:
+    return f'<INFO name="{name}" value={quoteattr(_without_controls(value))}/>\n'
+
+
+def _told(origin: Origin) -> str:
+    """The INFOs on the origin of a table."""
+    told = {
+        "publisher": f"MARS, {origin.service}",
+        "request": origin.request,
+        "citation": CITATION,
+    }
+    seen = {} if origin.as_of is None else {"as_of": str(origin.as_of)}
+    return "".join(_info(name, value) for name, value in (told | seen).items())
 
 
 class VOTable:
     """One RESOURCE with one TABLE. A broken one lacks its closing tags: no reader takes it."""
 
-    def __init__(self, table: Table, as_of: int | None) -> None:
+    def __init__(self, table: Table, origin: Origin) -> None:
         self._table = table
-        self._as_of = as_of
+        self._origin = origin
 
     def begin(self) -> bytes:
         name, meaning, columns = self._table
-        seen = "" if self._as_of is None else f'<INFO name="as_of" value="{self._as_of}"/>\n'
         used = set(map(_frame, columns))
         systems = "".join(f"<{line}/>\n" for system, line in _SYSTEMS.items() if system in used)
-        head = _HEAD.format(seen=seen, systems=systems, name=name, meaning=_cell(meaning))
+        infos = _told(self._origin)
+        head = _HEAD.format(
+            infos=infos, systems=systems, name=quoteattr(name), meaning=_cell(meaning)
+        )
         return (head + "".join(map(_field, columns)) + "<DATA>\n<TABLEDATA>\n").encode()
 
     def rows(self, values: Values) -> bytes:
         if not values[0]:
             return b""
+        values = [
+            list(map(_in_ascii, own)) if _is_ascii(column) else own
+            for column, own in zip(self._table.columns, values, strict=True)
+        ]
         made = cells(self._table.columns, values, _cell)
         rows = _NEXT_ROW.join(map(_NEXT_CELL.join, zip(*made, strict=True)))
         return f"{_ROW}{rows}{_ROW_END}".encode()
@@ -105,7 +155,6 @@ class VOTable:
         cut = (
             ""
             if ending.next is None
-            else f'<INFO name="QUERY_STATUS" value="OVERFLOW"/>\n'
-            f'<INFO name="next" value={quoteattr(ending.next)}/>\n'
+            else _info("QUERY_STATUS", "OVERFLOW") + _info("next", ending.next)
         )
         return f"</TABLEDATA>\n</DATA>\n</TABLE>\n{cut}</RESOURCE>\n</VOTABLE>\n".encode()

@@ -1,4 +1,4 @@
-"""MARS's bulk search: many queries in one body, within bounds that are told."""
+"""MARS's bulk search: many queries in one body, within documented bounds."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from app.alerts import searching
 from app.alerts.archive import Archive
 from app.alerts.fragments import Fragments
 from app.alerts.matching import LEGACY
-from app.errors import BadForm, BadParameter, BodyTooLarge, TooDear
+from app.errors import BadForm, BadParameter, BodyTooLarge, QueryTooCostly
 from app.mars.form import KNOWN, Form, read_form
 from app.mars.placing import advise_on_timeout, place_form
 from app.names.resolver import Names
@@ -22,7 +22,7 @@ MAX_QUERIES: Final = 1000
 MAX_ALERTS: Final = 10_000
 MAX_SECONDS: Final = 60.0
 _AT_ONCE: Final = 100
-"""Alerts that are made into JSON before other requests have their turn."""
+"""Alerts made into JSON at once; then other requests get their turn."""
 _INSTEAD: Final = "send several requests, or ask /api/v1/match"
 
 
@@ -56,12 +56,12 @@ async def _body(request: Request) -> bytes:
 
 
 def _no_number(text: str) -> float:
-    raise ValueError(f"{text} is no JSON number")
+    raise ValueError(f"{text} is not a JSON number")
 
 
 def _finite(text: str) -> float:
     if not math.isfinite(value := float(text)):
-        raise ValueError("a number beyond double precision")
+        raise ValueError("a number outside the range of double precision")
     return value
 
 
@@ -75,9 +75,9 @@ def read_query(number: int, query: dict[str, Any]) -> Form:
 
 
 def _text(name: str, value: Any) -> str:
-    """A value as the query string would hold it; null is absent."""
+    """A value as a query string would hold it; null counts as absent."""
     if isinstance(value, dict | list):
-        raise _refused("neither a text nor a number", name[:64])
+        raise _refused("must be a text or a number", name[:64])
     return "" if value is None else value if isinstance(value, str) else str(value)
 
 
@@ -87,7 +87,10 @@ async def answer_queries(
     names: Names,
     asked: list[dict[str, Any]],
 ) -> dict[str, Any]:
-    """The answer's body: each query in order, with all its alerts. Raises BadForm, TooDear."""
+    """The answer's body: each query in order, with all its alerts.
+
+    Raises BadForm and QueryTooCostly.
+    """
     forms = []
     for n, query in enumerate(asked):
         forms.append(read_query(n, query))
@@ -114,7 +117,7 @@ async def answer_queries(
     except TimeoutError:
         if not together.expired():
             raise
-        raise TooDear(
+        raise QueryTooCostly(
             f"the queries took more than {MAX_SECONDS:g} s together: {_INSTEAD}"
         ) from None
     return {"results": results, "total": total}

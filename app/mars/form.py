@@ -1,10 +1,10 @@
 """MARS's form as data: its parameters, what each means in the vocabulary, and how they are read.
 
-One parameter is ours: `field`, by which the page of a night leads to its alerts.
+One parameter is new: `field`, with which the page of a night links to its alerts.
 
 The rules are the original's, for its unmodified clients: a blank value is absent, an unknown name
 is ignored, the first of a repeated name counts, and a bound is compared as the double that was
-given (the typed API rounds it to float32 first). What cannot be read is refused, all of it at once.
+given (the typed API rounds it to float32 first). Values that cannot be read are refused together.
 """
 
 import hashlib
@@ -56,7 +56,7 @@ def _source(text: str) -> int:
 def _radius(text: str) -> float:
     """Degrees; one so small that PostgreSQL cannot square its sine holds nothing, as 0 does."""
     if not 0 <= (degrees := read_number(text)) <= MAX_RADIUS:
-        raise ValueError(f"the radius is not within 0 to {MAX_RADIUS:g} degrees")
+        raise ValueError(f"the radius must be between 0 and {MAX_RADIUS:g} degrees")
     return degrees if degrees >= MIN_RADIUS else 0.0
 
 
@@ -64,10 +64,10 @@ def read_cone(text: str) -> Cone:
     """`ra,dec,radius` in degrees, RA folded into 0 to 360. Raises ValueError."""
     parts = text.split(",")
     if len(parts) != len(Cone._fields):
-        raise ValueError("not ra,dec,radius: three numbers in degrees")
+        raise ValueError("must be ra,dec,radius: three numbers in degrees")
     ra, dec = read_number(parts[0]), read_number(parts[1])
     if not -90 <= dec <= 90:
-        raise ValueError("the declination is not within -90 to 90 degrees")
+        raise ValueError("the declination must be between -90 and 90 degrees")
     # The remainder of a tiny negative number rounds to 360 itself.
     return Cone(ra % 360 % 360, dec, _radius(parts[2]))
 
@@ -76,7 +76,7 @@ def read_named(text: str) -> Named:
     """`name,radius`, the radius in degrees. Raises ValueError."""
     name, _, radius = text.rpartition(",")
     if not name.strip():
-        raise ValueError("not name,radius: an object's name and a number of degrees")
+        raise ValueError("must be name,radius: an object's name and a number of degrees")
     return Named(read_text(name), _radius(radius))
 
 
@@ -85,14 +85,14 @@ class Entry(NamedTuple):
 
     name: str
     filter: Filter | None
-    """What it means; None for the two cones, which are more than a column."""
+    """The filter that it means; None for the two cones, which concern more than a column."""
     label: str
     group: str
     example: str
 
 
 _READ: Final[dict[str, Callable[[str], Any]]] = {"objectidps": _source, "time__since": _ago}
-"""Values that are read in a way of their own."""
+"""Parameters whose values are read in a special way."""
 
 
 def _entry(name: str, meaning: str, group: str, label: str, example: str = "") -> Entry:
@@ -110,7 +110,7 @@ def _entry(name: str, meaning: str, group: str, label: str, example: str = "") -
 
 # fmt: off
 FORM: Final[dict[str, Entry]] = {row[0]: _entry(*row) for row in (
-    # parameter, filter of the vocabulary, group, label, example where the filter's own is none
+    # parameter, filter of the vocabulary, group, label, example if it is not the filter's own
     ("objectId", "object_id", "object", "ZTF object"),
     ("candid", "candid", "object", "Candidate id"),
     ("ssnamenr", "ssnamenr", "object", "Solar-system body"),
@@ -161,7 +161,7 @@ SORTS: Final[dict[str, str]] = {c.name: c.name for c in (*CANDIDATE, *DERIVED)} 
     "gal_l": "l",
     "gal_b": "b",
 }
-"""Every `sort_value` and the column that it means."""
+"""Every `sort_value` and its column."""
 
 SORTS_OFFERED: Final = {
     "jd": "time",
@@ -174,7 +174,7 @@ SORTS_OFFERED: Final = {
     "deltamagref": "Δmagref",
     "rb": "rb",
 }
-"""Those that the form offers, with their words."""
+"""The orders that the form offers, with their labels."""
 
 KNOWN: Final = frozenset({*FORM, "sort_value", "sort_order", "page", "format"})
 _SOURCES: Final = FILTERS["objectidps"].field
@@ -191,11 +191,11 @@ class Form:
 
     search: Search
     page: int
-    """Counted from 1; what is smaller names no page."""
+    """Counted from 1; there is no smaller page."""
     given: Mapping[str, str]
     """The known parameters that were given, as text, by name."""
     named: Named | None = None
-    """A cone that has still to be resolved (objectcone), beside that of the search."""
+    """The objectcone, its name not resolved yet; it may stand beside the cone of the search."""
 
 
 def read_form(parameters: Iterable[tuple[str, str]]) -> Form:
@@ -245,24 +245,24 @@ def _clause(name: str, text: str) -> Clause:
     return WITHOUT_SOURCE if name == "objectidps" and clause.value == NONE else clause
 
 
-_UNSORTABLE: Final = "no column of this name; it can be any field of the candidate, or id"
+_UNSORTABLE: Final = "unknown column; it can be any field of the candidate, or id"
 
 
 def _sort(given: Mapping[str, str]) -> Sort | None:
-    """The order; None where there is no such column."""
+    """The order; None if there is no such column."""
     column = SORTS.get(given.get("sort_value", "jd").strip())
     descending = given.get("sort_order") != "asc"
     return None if column is None else Sort(column, descending, as_mars=True)
 
 
 def _page(text: str) -> int:
-    """A page that is no integer counts as the first."""
+    """The number of the page; anything but an integer counts as the first."""
     digits = text.strip()
-    # Twenty digits are beyond every last page, and int() takes no more than 4,300.
+    # Twenty digits are beyond every last page; int() accepts 4,300 at most.
     return int(digits[:20]) if _DIGITS.fullmatch(digits) else 1
 
 
 def _digest(given: Mapping[str, str]) -> str:
-    """A hash of all that decides which alerts match and in which order."""
+    """A hash of everything that decides which alerts match, and in which order."""
     kept = sorted(item for item in given.items() if item[0] not in ("page", "format"))
     return hashlib.sha256(repr(kept).encode(errors="surrogatepass")).hexdigest()[:16]

@@ -43,7 +43,7 @@ _CANDID, _OBJECT, _JD, _ISDIFFPOS, _PACKET = (
 
 
 def http_date(jd: float) -> str | None:
-    """UTC of a Julian date as RFC 1123 writes it, cut to the second; None where it is no date."""
+    """UTC of a Julian date as RFC 1123 writes it, cut to the second; None if it is not a date."""
     if not times.is_date(jd):
         return None
     return format_datetime(times.datetime_of(jd), usegmt=True)
@@ -51,7 +51,7 @@ def http_date(jd: float) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _sentinels(bits: int) -> tuple[tuple[int, Any], ...]:
-    """Where the sentinels of a row stand, and how the packet wrote each."""
+    """The places of sentinels in a row, and the value that the packet had."""
     held = [c for bit, c in enumerate(SENTINELS) if bits >> bit & 1]
     return tuple((_AT[c.name], float(NONE) if c.name in _WHOLE.reals else c.sentinel) for c in held)
 
@@ -86,7 +86,7 @@ def legacy_items(rows: Sequence[asyncpg.Record], api: str) -> list[Alert]:
 def non_detections(rows: Sequence[asyncpg.Record]) -> list[Alert]:
     """An object's upper limits in jd order, from all its packets (queries.limits).
 
-    Each exposure counts once, and not at all where the object was seen in it.
+    Each exposure counts once, and not at all if the object was detected in it.
     """
     seen = {row["pid"] for row in rows}
     for row in rows:

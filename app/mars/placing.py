@@ -1,4 +1,4 @@
-"""Between MARS's form and its rows: the name resolved, a query that is too dear explained."""
+"""Between MARS's form and its rows: resolve the name, and explain a query that is too costly."""
 
 import math
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
-from app.errors import BadForm, BadParameters, Busy, TooDear
+from app.errors import BadForm, BadParameters, Busy, QueryTooCostly
 from app.mars.form import Form
 from app.names.places import cone_at
 from app.names.resolver import Names, Place, resolve
@@ -18,15 +18,15 @@ _NARROWING: Final = ("cone", "objectcone", "objectId", "candid")
 
 
 async def place_form(form: Form, names: Names) -> Search:
-    """The form's search, its objectcone as a cone; for what it raises see `position`."""
+    """The form's search, its objectcone as a cone; raises as `find_place`."""
     return search_around(form, await find_place(form, names))
 
 
 async def find_place(form: Form, names: Names) -> Place | None:
-    """Where the object of the form's objectcone is; None without one.
+    """The position of the object in the form's objectcone; None without one.
 
-    Raises BadForm, NotFound or ResolversSilent where the name cannot be read, is unknown, or nobody
-    could be asked.
+    Raises BadForm if the name cannot be read, NotFound if it is unknown, ResolversUnavailable if no
+    resolver answers.
     """
     if form.named is None:
         return None
@@ -37,7 +37,7 @@ async def find_place(form: Form, names: Names) -> Place | None:
 
 
 def search_around(form: Form, place: Place | None) -> Search:
-    """The form's search, its objectcone at a place; beside another cone both must hold an alert."""
+    """The form's search, its objectcone at a place; with another cone an alert must be in both."""
     if form.named is None or place is None:
         return form.search
     cone = cone_at(place, form.named)
@@ -50,18 +50,18 @@ def search_around(form: Form, place: Place | None) -> Search:
 
 @contextmanager
 def advise_on_timeout(form: Form) -> Iterator[None]:
-    """Say of a query that took too long which parameters would make it cheaper."""
+    """Name the parameters that would make a query cheaper, if it takes too long."""
     try:
         yield
     except Busy:
         raise
-    except TooDear:
+    except QueryTooCostly:
         advice = []
         if not set(_NARROWING) & form.given.keys():
             advice.append(f"add one of {', '.join(_NARROWING)}")
-        advice.append("shorten the time by jd__gt and jd__lt, or by time__since")
+        advice.append("shorten the time range with jd__gt and jd__lt, or time__since")
         if "sort_value" in form.given:
-            advice.append("leave sort_value away")
+            advice.append("remove sort_value")
         if form.page > 1:
-            advice.append("walk to a page from the one before instead of jumping there")
-        raise TooDear(f"the query took too long: {'; or '.join(advice)}") from None
+            advice.append("go to this page through the pages before it")
+        raise QueryTooCostly(f"the query took too long: {'; or '.join(advice)}") from None

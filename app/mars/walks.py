@@ -1,8 +1,8 @@
-"""Pages of MARS's list: numbered, and as quick at page 350 as at page 1.
+"""Numbered pages of MARS's list, as fast at page 350 as at page 1.
 
-A page by its number alone costs all the rows before it. Clients walk from page to page, so where a
-page begins is remembered for the client that got the one before: it begins right there, whatever
-has come since, so nothing is repeated or lost. Any other page skips rows, once in a while.
+Finding a page by its number alone costs all the rows before it. Clients walk from page to page, so
+the start of the next page is remembered for each client: the page begins there even if new alerts
+have arrived, so nothing is repeated or lost. Any other page has to skip rows, which is rare.
 """
 
 import time
@@ -23,18 +23,18 @@ from app.search.search import Search
 from archive.surveys.ztf.tables import alert
 
 MOST_OF_CLIENT: Final = 50
-"""Pages remembered of one client: it needs one for each search through which it walks."""
+"""Remembered pages of one client: it needs one for each search that it walks through."""
 MOST_CLIENTS: Final = 1000
-"""Clients whose pages are remembered, by each process; who walked last longest ago goes first."""
+"""Clients remembered by each process; the one whose last page is the oldest is dropped first."""
 KEPT_S: Final = 600.0
-"""How long: a client may do much between two pages, but a page must not be of another day."""
+"""Lifetime: a client may take long between two pages, but not until another day."""
 _MAX_CANDID: Final = 2**63 - 1
-"""None lies beyond it."""
+"""The greatest candid that there can be."""
 _MAX_PAGE: Final = 2**63 // PAGE_SIZE
 
 
 _Starts = TTLCache[tuple[str, int], Cursor]
-"""Where pages of a search begin; by its digest and their number."""
+"""Starts of pages, by digest of the search and number."""
 
 
 class Listed(NamedTuple):
@@ -45,7 +45,7 @@ class Listed(NamedTuple):
 
 
 class Walks:
-    """Where pages begin, by client, search and number."""
+    """Starts of pages, by client, search and number."""
 
     def __init__(self) -> None:
         self._clients: LRUCache[str, _Starts] = LRUCache(MOST_CLIENTS)
@@ -53,10 +53,10 @@ class Walks:
     async def page(self, archive: Archive, client: str, form: Form, search: Search) -> Listed:
         """The page that the form asks for, `search` being its search with every name resolved.
 
-        Raises NotFound beyond the end, TooDear with what would make the query cheaper.
+        Raises NotFound beyond the end, and QueryTooCostly with advice for a cheaper query.
         """
         if not 1 <= form.page < _MAX_PAGE:
-            raise NotFound("there is no such page: pages count from 1 to the last that has alerts")
+            raise NotFound("no such page: pages are numbered from 1 to the last one with alerts")
         walk = client, search.digest
         start = self._start(*walk, form.page) if form.page > 1 else None
         skip = 0 if start else (form.page - 1) * PAGE_SIZE
@@ -65,7 +65,7 @@ class Walks:
                 archive, replace(search, cursor=start), LEGACY, skip
             )
         if not rows and form.page > 1:
-            raise NotFound(f"there is no page {form.page}: the search finds fewer alerts")
+            raise NotFound(f"no page {form.page}: the search finds fewer alerts")
         listed = Listed(rows[:PAGE_SIZE], len(rows) > PAGE_SIZE)
         if not alert.c[search.sort.column].nullable:
             if skip and abs(rows[0]["candid"]) < _MAX_CANDID:

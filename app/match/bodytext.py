@@ -1,4 +1,4 @@
-"""What readers of positions share: a row, and text that comes in chunks."""
+"""Shared by the readers of positions: a row, and text that arrives in chunks."""
 
 import codecs
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from app.errors import BadBody
 
 Row = Mapping[str, Any]
 MAX_ROW: Final = 4096
-"""Characters of one position, more than enough for four values and what stands around them."""
+"""Characters of one position, more than enough for four values and their separators."""
 
 
 class Text:
@@ -19,7 +19,7 @@ class Text:
         self._begun = False
 
     def read(self, data: bytes, last: bool = False) -> str:
-        """The text of these bytes. Raises BadBody where they are not UTF-8."""
+        """The text of these bytes. Raises BadBody if they are not UTF-8."""
         try:
             text = self._decoder.decode(data, last)
         except UnicodeDecodeError as error:

@@ -130,7 +130,9 @@ class Matcher:
     def begun_by(self, client: str) -> Iterator[None]:
         """Count a match of a client while it lasts. Raises TooMany."""
         if self._clients[client] >= MAX_OF_CLIENT:
-            raise TooMany(f"you have {MAX_OF_CLIENT} matches under way: wait for one to end")
+            raise TooMany(
+                f"you already have {MAX_OF_CLIENT} matches running: wait for one to finish"
+            )
         self._clients[client] += 1
         try:
             yield
@@ -148,7 +150,7 @@ class Matcher:
     ) -> AsyncIterator[Piece]:
         """Every position in order, with its matches and their rows, by the filters of a search.
 
-        Raises TooDear, or one of DATABASE_ERRORS.
+        Raises QueryTooCostly, or one of DATABASE_ERRORS.
         """
         archive, begun = self._archive, self._archive.patient()
         vocabulary = search.vocabulary

@@ -1,8 +1,8 @@
-"""Jobs as the database knows them: the table app.job, and PgQueuer's queue beside it.
+"""Jobs in the database: the table app.job, and PgQueuer's queue beside it.
 
 A job is a row here, its id waits in the queue, its positions and its result lie in the object store
-(results.py). Row and queue entry are made in one transaction. The row is what clients see, and what
-decides: whoever takes an id from the queue runs it only if the row says so.
+(results.py). Row and queue entry are made in one transaction. Clients see the row, and the row
+decides: a worker runs an id from the queue only if the row says so.
 """
 
 import re
@@ -30,7 +30,7 @@ from app.settings import Settings
 from archive.database import make_engine
 
 MATCH: Final = "match"
-"""The queue's name for what is to be done."""
+"""The queue's name for this kind of work."""
 _QUEUE: Final = DBSettings(db_schema="app", prefix="")
 _LOCK: Final = 7_062_019
 _job: Final = schema.job
@@ -42,7 +42,7 @@ _ID: Final = re.compile(r"[A-Za-z0-9_-]{32}", re.ASCII)
 
 
 class Progress(NamedTuple):
-    """Who runs a job: one start of it."""
+    """One run of a job: its id and the number of its start."""
 
     job: str
     start: int
@@ -65,7 +65,7 @@ class Jobs:
         self._engine, self._per_client, self._lasts = engine, per_client, lasts
 
     async def check_room(self, client: str) -> None:
-        """Raise TooMany if the client has as many as it may."""
+        """Raise TooMany if the client already has its number of jobs."""
         async with self._engine.connect() as connection:
             await self._check_room(connection, client)
 
@@ -76,15 +76,15 @@ class Jobs:
         )
         if held >= self._per_client:
             raise TooMany(
-                f"you have {held} jobs, as many as one client may have at a time: DELETE one, or "
+                f"you already have {held} jobs, the most that one client may have: DELETE one, or "
                 "wait until one expires"
             )
 
     async def add(self, job: str, client: str, **told: Any) -> Row[Any]:
         """Make the row of a job and put it into the queue; `told` are columns of app.job.
 
-        Raises TooMany, and then it is not there. After one of DATABASE_ERRORS nobody knows: where
-        the connection breaks at COMMIT, the server may be at it still.
+        Raises TooMany if there is no room; then no job is made. After one of DATABASE_ERRORS it may
+        exist: if the connection breaks at COMMIT, the server may still commit.
         """
         try:
             return await self._add(job, client, told)
@@ -95,7 +95,7 @@ class Jobs:
 
     async def _add(self, job: str, client: str, told: Mapping[str, Any]) -> Row[Any]:
         async with self._engine.begin() as connection:
-            # Two of one client at once take turns here, or both would find room for one.
+            # Requests of one client take turns here: two at once could both take the last place.
             lock = func.pg_advisory_xact_lock(_LOCK, func.hashtext(client))
             await connection.execute(select(lock))
             await self._check_room(connection, client)
@@ -109,9 +109,9 @@ class Jobs:
         return row
 
     async def requeue(self) -> int:
-        """Put into the queue what should be there and is not; returns how many jobs.
+        """Put jobs that are missing from the queue back into it; returns how many.
 
-        The queue forgets an id whose runner could not say what became of it.
+        The queue drops an id if its runner could not report the result.
         """
         unfinished = select(_job.c.id).where(_job.c.status.in_(_UNFINISHED))
         async with self._engine.begin() as connection:
@@ -137,7 +137,7 @@ class Jobs:
         return row
 
     async def remove(self, job: str) -> None:
-        """Forget a job; whoever runs it notices. Raises NotFound."""
+        """Delete a job; a worker that runs it notices. Raises NotFound."""
         _check(job)
         async with self._engine.begin() as connection:
             gone = await connection.execute(delete(_job).where(_job.c.id == job))
@@ -145,25 +145,25 @@ class Jobs:
             raise NotFound(_UNKNOWN)
 
     async def start(self, job: str) -> Row[Any] | None:
-        """Begin a job anew; None if there is nothing to be done."""
+        """Start a job; None if it needs no run."""
         begun = {"status": "running", "done": 0, "starts": _job.c.starts + 1}
         return await self._update(
             update(_job).where(_job.c.id == job, _job.c.status.in_(_UNFINISHED)).values(begun)
         )
 
     async def note(self, progress: Progress, **told: Any) -> bool:
-        """Write down how far a job is; False if this start of it counts no longer."""
+        """Store the progress of a job; False if a newer start has replaced this one."""
         mine = (_job.c.id == progress.job, _job.c.starts == progress.start)
         running = _job.c.status == "running"
         return await self._update(update(_job).where(*mine, running).values(told)) is not None
 
     async def end(self, progress: Progress, status: str, **told: Any) -> bool:
-        """Write down how a job ended: `done` or `failed`; False as `note` has it."""
+        """Store the end of a job, `done` or `failed`; False as in `note`."""
         when = {"ended": func.now(), "expires": func.now() + self._lasts}
         return await self.note(progress, status=status, **told, **when)
 
     async def sweep(self) -> dict[str, str]:
-        """Forget jobs that have expired, and what the queue said of them.
+        """Delete expired jobs and their log in the queue.
 
         Returns the status of each job that is left.
         """
@@ -183,17 +183,17 @@ class Jobs:
         return row
 
 
-_UNKNOWN: Final = "there is no such job; it may have been deleted or have expired"
+_UNKNOWN: Final = "no such job; it may have been deleted or have expired"
 
 
 def _check(job: str) -> None:
-    """Raise NotFound for what names no job."""
+    """Raise NotFound for text that cannot be the id of a job."""
     if not _ID.fullmatch(job):
         raise NotFound(_UNKNOWN)
 
 
 def new_id() -> str:
-    """The name of a job, which nobody can guess: 192 bits."""
+    """A new id for a job, impossible to guess: 192 bits."""
     return secrets.token_urlsafe(24)
 
 

@@ -9,7 +9,7 @@ from app.match.bodytext import MAX_ROW, Row, Text
 
 
 def _no_number(text: str) -> Any:
-    raise ValueError(f"{text} is no JSON number")
+    raise ValueError(f"{text} is not a JSON number")
 
 
 _OPENING: Final = re.compile(r'\s*(\[|\{\s*"positions"\s*:\s*\[)')
@@ -36,9 +36,9 @@ class JsonReader:
         self._buffer += self._text.read(b"", last=True)
         rows = self._rows(last=True)
         if self._state != "closing":
-            raise self._bad("the body ends here, before its list does", len(self._buffer))
+            raise self._bad("the body ends before its list does", len(self._buffer))
         if not _CLOSING[self._opening].fullmatch(self._buffer):
-            raise self._bad("more follows after the list of positions", 0)
+            raise self._bad("there is more text after the list of positions", 0)
         return rows
 
     def _bad(self, reason: str, place: int) -> BadBody:
@@ -60,7 +60,7 @@ class JsonReader:
                 self._state, place = "closing", place + 1
             elif self._state == "comma":
                 if mark != ",":
-                    raise self._bad("neither a comma nor the end of the list", place)
+                    raise self._bad("a comma or the end of the list is missing", place)
                 self._state, place = "next", place + 1
             else:
                 row, after = self._position(place, last)
@@ -70,14 +70,14 @@ class JsonReader:
                 place, self._count, self._state = after, self._count + 1, "comma"
         self._buffer, self._gone = self._buffer[place:], self._gone + place
         if self._state == "closing" and len(self._buffer) > MAX_ROW:
-            raise self._bad("more follows after the list of positions", 0)
+            raise self._bad("there is more text after the list of positions", 0)
         return rows
 
     def _open(self, last: bool) -> int:
         match = _OPENING.match(self._buffer)
         if match is None:
             if last or len(self._buffer) > MAX_ROW:
-                raise self._bad('the body is neither {"positions": […]} nor a list', 0)
+                raise self._bad('the body must be {"positions": […]} or a list', 0)
             return 0
         self._state, self._opening = "first", match.group(1)[0]
         return match.end()

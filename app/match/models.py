@@ -25,7 +25,7 @@ class PositionId(RootModel[Annotated[str, Field(max_length=200)] | float]):
 
 
 class Position(BaseModel):
-    """A position to be matched; other keys are not read."""
+    """A position to be matched; other keys are ignored."""
 
     id: PositionId | None = Field(
         None, description="your name for it; without one its index", examples=["a"]
@@ -49,7 +49,7 @@ _EXAMPLE: Final[dict[str, Any]] = {
 
 
 class MatchRequest(BaseModel):
-    """Positions to be matched; the list alone will do too."""
+    """Positions to be matched; a bare list is accepted too."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_EXAMPLE]})
 
@@ -66,11 +66,11 @@ class MatchedPosition(Model):
     """A position with the alerts near it."""
 
     index: int = Field(description="place of the position in the list, from 0")
-    id: str = Field(description="its id, or its index where it has none")
+    id: str = Field(description="its id, or its index if it has none")
     ra: float = Field(description="as given [deg]")
     dec: float = Field(description="as given [deg]")
     radius: float = Field(description="as given, in degrees")
-    truncated: bool = Field(description="whether more matched than are here")
+    truncated: bool = Field(description="whether more alerts matched than are listed")
     matches: list[Match] = Field(description="nearest first")
 
 
@@ -92,12 +92,12 @@ class JobStatus(StrEnum):
 
 
 class Job(Model):
-    """A batch match that runs by itself."""
+    """A batch match that runs in the background."""
 
-    id: str = Field(description="names the job; who knows it may read and delete it")
+    id: str = Field(description="id of the job; anyone who knows it can read and delete the job")
     status: JobStatus
-    positions: int = Field(description="how many there are")
-    done: int = Field(description="how many have been matched")
+    positions: int = Field(description="number of positions")
+    done: int = Field(description="number of positions matched so far")
     matches: int | None = Field(description="alerts found; null until the job is done")
     as_of: int = Field(description="number of the batch up to which the archive is seen")
     error: str | None = Field(description="why the job failed")

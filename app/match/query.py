@@ -1,4 +1,4 @@
-"""What a batch match takes beside its positions: filters, columns, format, a radius for all."""
+"""The parameters of a batch match: filters, columns, format, a common radius."""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -31,12 +31,14 @@ def parse_match(
 ) -> MatchQuery:
     """The query of a match. Raises BadParameters.
 
-    `refused` are parameters that this address has not got.
+    `refused` are parameters that this address does not have.
     """
     given = [(name, value) for name, value in parameters if value.strip()]
     errors = [BadParameter(name, _REFUSED[name]) for name, _ in given if name in _REFUSED]
     errors += [
-        BadParameter(name, "no parameter of this address") for name, _ in given if name in refused
+        BadParameter(name, "not a parameter of this address")
+        for name, _ in given
+        if name in refused
     ]
     radii = [value for name, value in given if name == "radius"]
     radius = None
@@ -50,5 +52,5 @@ def parse_match(
         raise BadParameters(errors)
     search = parse_search(((name, value) for name, value in given if name != "radius"), accept)
     if search.limit > MAX_LIMIT:
-        raise BadParameters([BadParameter("limit", f"not within 1 to {MAX_LIMIT}")])
+        raise BadParameters([BadParameter("limit", f"must be between 1 and {MAX_LIMIT}")])
     return MatchQuery(search, radius)

@@ -1,4 +1,4 @@
-"""What jobs keep in the object store, under results/<id>/: the only place that the app writes to.
+"""The files of jobs in the object store, under results/<id>/: the app writes nowhere else.
 
 No other module of the app puts or deletes an object (a test looks).
 """
@@ -15,7 +15,7 @@ from archive.objects import ObjectStore
 
 PREFIX: Final = "results/"
 ORPHANED: Final = timedelta(days=1)
-"""Age at which an object of no job is swept: no upload takes so long."""
+"""Age at which an object without a job is deleted: no upload takes so long."""
 
 
 def result_key(job: str) -> str:
@@ -41,7 +41,7 @@ async def get_part(store: ObjectStore, job: str, number: int, size: int) -> list
 
 
 async def put_result(store: ObjectStore, job: str, pieces: AsyncIterator[bytes]) -> int:
-    """Write the result as it is made; it is there when it is whole. Returns its size."""
+    """Write the result as it is made; it appears once it is complete. Returns its size."""
     return await store.put_stream(result_key(job), pieces)
 
 
@@ -60,10 +60,10 @@ async def drop(store: ObjectStore, job: str) -> None:
 async def sweep(
     store: ObjectStore, statuses: Callable[[], Awaitable[Mapping[str, str]]]
 ) -> list[str]:
-    """Delete what belongs to no job, and uploads that a killed process left; returns their keys.
+    """Delete objects without a job, and uploads left by killed processes; returns their keys.
 
-    The jobs' statuses are asked after the store: what was begun in between is none of these.
-    Uploads are judged by their jobs, because some stores call every upload new.
+    The store is listed before the jobs are read, so a job begun in between is not touched. Uploads
+    are judged by their jobs, because some stores date every upload as new.
     """
     before = datetime.now(UTC) - ORPHANED
     held, uploads = await store.keys(PREFIX), await store.uploads(PREFIX)

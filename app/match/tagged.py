@@ -12,7 +12,7 @@ import orjson
 from app.alerts.items import alert_columns, alert_items, alert_values, chosen_items
 from app.answers.formats import FORMATS
 from app.answers.streams import run_in_thread
-from app.answers.tabular import Ending, Table, Values
+from app.answers.tabular import Ending, Origin, Table, Values
 from app.match.crossmatch import Found, Piece
 from app.search.search import Search
 from archive.columns import BOOLEAN, DOUBLE, INTEGER, TEXT, Column
@@ -68,7 +68,7 @@ def _position(one: Found, alerts: dict[int, dict[str, Any]]) -> dict[str, Any]:
 
 
 async def write_json(
-    pieces: AsyncIterator[Piece], search: Search, as_of: int, api: str
+    pieces: AsyncIterator[Piece], search: Search, origin: Origin, api: str
 ) -> AsyncIterator[bytes]:
     """`{"items", "truncated", "as_of"}`: a body that breaks off is not JSON."""
     before, truncated = b'{"items":[', False
@@ -77,32 +77,32 @@ async def write_json(
         truncated |= any(one.truncated for one in piece.found)
         yield before + orjson.dumps(items)[1:-1]
         before = b","
-    tail = {"truncated": truncated, "as_of": as_of}
+    tail = {"truncated": truncated, "as_of": origin.as_of}
     yield b"]," + orjson.dumps(tail)[1:]
 
 
 async def write_json_lines(
-    pieces: AsyncIterator[Piece], search: Search, as_of: int, api: str
+    pieces: AsyncIterator[Piece], search: Search, origin: Origin, api: str
 ) -> AsyncIterator[bytes]:
-    """A line for each position; only the end of the last says that nothing is missing."""
+    """A line for each position; without the last line end the answer is incomplete."""
     before = b""
     async for piece in pieces:
         items = await run_in_thread(position_items, piece, search, api)
-        lines = [orjson.dumps({**item, "as_of": as_of}) for item in items]
+        lines = [orjson.dumps({**item, "as_of": origin.as_of}) for item in items]
         yield before + b"\n".join(lines)
         before = b"\n"
     yield b"\n"
 
 
 async def write_table(
-    pieces: AsyncIterator[Piece], search: Search, as_of: int, api: str
+    pieces: AsyncIterator[Piece], search: Search, origin: Origin, api: str
 ) -> AsyncIterator[bytes]:
     """A table in the search's format."""
     make = FORMATS[search.format].writer
     assert make is not None
-    writer = make(table_of(search), as_of)
+    writer = make(table_of(search), origin)
     yield writer.begin()
     async for piece in pieces:
         values = await run_in_thread(table_values, piece, search, api)
         yield await run_in_thread(writer.rows, values)
-    yield await run_in_thread(writer.end, Ending(None, as_of))
+    yield await run_in_thread(writer.end, Ending(None, origin.as_of))

@@ -1,4 +1,4 @@
-"""The positions of a batch match: read from whatever was sent, checked, refused all at once."""
+"""The positions of a batch match: read, checked, and refused together."""
 
 import math
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from app.search.values import read_number, read_stored
 
 MAX_POSITIONS: Final = 10_000
 MAX_TOLD: Final = 100
-"""Bad positions that an answer names; how many more there are it says too."""
+"""Bad positions that an answer names; it gives the number of the others."""
 
 
 class Target(NamedTuple):
@@ -23,7 +23,7 @@ class Target(NamedTuple):
 
 
 class Targets:
-    """Takes rows in and gives targets out, until one is bad; from then on it only collects why."""
+    """Turns rows into targets until one is bad; after that it only collects the errors."""
 
     def __init__(self, radius: float | None, most: int, instead: str) -> None:
         """`radius` [deg] is for rows without one; beyond `most` rows `instead` is the advice."""
@@ -52,11 +52,11 @@ class Targets:
         return targets
 
     def check(self) -> None:
-        """Raise BadParameters with every bad position there was, and if there was none at all."""
+        """Raise BadParameters with all bad positions, or if there was no position at all."""
         if self._bad > MAX_TOLD:
             self._errors.append(BadParameter("positions", f"and {self._bad - MAX_TOLD:,} more"))
         if not self.count:
-            self._errors.append(BadParameter("positions", "there are none"))
+            self._errors.append(BadParameter("positions", "the list of positions is empty"))
         if self._errors:
             raise BadParameters(self._errors)
 
@@ -64,16 +64,16 @@ class Targets:
         ra, dec = (_coordinate(name, row.get(name)) for name in ("ra", "dec"))
         radius = self._radius if row.get("radius") in (None, "") else _radius(row["radius"])
         if radius is None:
-            raise ValueError("no radius, neither its own nor the parameter `radius`")
+            raise ValueError("no radius: give the position one, or set the parameter `radius`")
         return Target(self.count, _id(row.get("id"), self.count), cone_of(ra, dec, radius))
 
 
 def _id(value: Any, index: int) -> str:
-    """The client's name for a position; without one it is called by its index."""
+    """The client's id of a position, by default its index."""
     if value in (None, ""):
         return str(index)
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError("the id is neither a text nor a number")
+        raise ValueError("the id must be a text or a number")
     try:
         return read_stored(str(value))
     except ValueError as error:
@@ -99,7 +99,7 @@ def _number(name: str, value: Any) -> float:
     except OverflowError:
         read = math.inf
     if not math.isfinite(read):
-        raise ValueError(f"{name} is beyond double precision")
+        raise ValueError(f"{name} is outside the range of double precision")
     return read
 
 

@@ -1,7 +1,7 @@
 """A body of positions, read as it arrives: JSON, CSV or VOTable -> targets.
 
 Readers are fed chunk by chunk and hold one position at most: a body of a million positions takes no
-more memory than one of ten. Nothing that a body names is ever fetched: no link, no entity, no DTD.
+more memory than one of ten. Links, entities and DTDs in a body are never fetched.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ VOTABLE: Final = "application/x-votable+xml"
 
 
 class Reader(Protocol):
-    """Rows out of a body, as far as it has come. Both raise BadBody, which says where."""
+    """Rows of a body as it arrives. Both methods raise BadBody, which says where."""
 
     def feed(self, data: bytes) -> list[Row]: ...
     def close(self) -> list[Row]: ...
@@ -39,7 +39,7 @@ READERS: Final[dict[str, type[JsonReader] | type[CsvReader] | type[VotableReader
 async def read_targets(request: Request, targets: Targets) -> AsyncIterator[list[Target]]:
     """The targets of a body as they come, read in a thread: 30 µs each.
 
-    Raises UnknownMedia, BadBody, what `targets` found wrong, or that the body is beyond its bounds.
+    Raises UnknownMedia, BadBody, BodyTooLarge, BodyTooSlow, or BadParameters from `targets`.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in READERS:

@@ -1,8 +1,8 @@
 """Runs jobs, one at a time in all processes together, beside the app's other work.
 
-PgQueuer hands out ids and watches over whoever took one: a process that was killed says nothing
-more, and after SILENCE another one, or the same started again, gets the id. A job then begins anew;
-its batch was fixed when it was sent, so the result is the same.
+PgQueuer hands out ids and watches the processes that took one: a killed process falls silent, and
+after SILENCE another one, or the same one restarted, gets the id. The job then starts again; its
+batch was fixed when it was sent, so the result is the same.
 """
 
 import asyncio
@@ -24,8 +24,8 @@ from sqlalchemy import Row
 
 from app.answers.parquet import Parquet
 from app.answers.streams import run_in_thread
-from app.answers.tabular import Ending
-from app.errors import DATABASE_ERRORS, Busy, TooDear
+from app.answers.tabular import Ending, Origin
+from app.errors import DATABASE_ERRORS, Busy, QueryTooCostly
 from app.match import results
 from app.match.crossmatch import Matcher
 from app.match.jobs import MATCH, Jobs, Progress, queue
@@ -38,25 +38,25 @@ from archive.objects import ObjectStore
 log = logging.getLogger(__name__)
 
 SILENCE: Final = timedelta(seconds=15)
-"""After so long without a sign of life a job is begun anew by another process."""
+"""After this time without a sign of life another process starts the job again."""
 MAX_STARTS: Final = 10
-"""A job that was begun so often and never ended kills its process, or never can be done."""
+"""A job started this often without an end kills its process, or can never finish."""
 JOB_PATIENCE_S: Final = 600.0
 """How long a job waits for its turn at the archive."""
 _NOTE_EVERY_S: Final = 1.0
 LOOK_EVERY_S: Final = 60.0
 _SWEEP_EVERY_S: Final = 3600.0
 PAUSE: Final = timedelta(seconds=20)
-_FAULT: Final = "an error that should not be: it has been logged"
-_GIVEN_UP: Final = f"given up after {MAX_STARTS} attempts: the archive did not answer for long"
+_FAULT: Final = "internal error; it has been logged"
+_GIVEN_UP: Final = f"given up after {MAX_STARTS} attempts: the archive did not respond"
 
 
 class Overtaken(Exception):
-    """The job was deleted, or begun anew by another."""
+    """The job was deleted, or another process started it again."""
 
 
 class Worker:
-    """Takes jobs from the queue until it is told to stop."""
+    """Runs jobs from the queue until `stop`."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class Worker:
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
-        """Work until `stop`; what fails is logged and tried again."""
+        """Work until `stop`; failures are logged, then tried again."""
         sweeping = asyncio.create_task(self._keep_house())
         try:
             while not self._stopping.is_set():
@@ -85,7 +85,7 @@ class Worker:
             sweeping.cancel()
 
     def stop(self) -> None:
-        """Put back what is being done, and take nothing more."""
+        """Put the running job back, and take no other."""
         self._stopping.set()
 
     async def _work(self) -> None:
@@ -104,7 +104,7 @@ class Worker:
             await connection.close(timeout=5)
 
     async def _take(self, taken: Job) -> None:
-        """One job from the queue. Raises RetryRequested where it should be begun again later."""
+        """Run one job from the queue. Raises RetryRequested if it should start again later."""
         job = (taken.payload or b"").decode()
         try:
             row = await self._jobs.start(job)
@@ -119,7 +119,7 @@ class Worker:
             raise RetryRequested(PAUSE, "interrupted") from error
 
     async def _run(self, row: Row[Any], progress: Progress) -> None:
-        """Do a job; what cannot be done is written into its row."""
+        """Run a job; a failure is written into its row."""
         if row.starts > MAX_STARTS:
             await self._jobs.end(progress, "failed", error=_GIVEN_UP)
             return
@@ -127,8 +127,8 @@ class Worker:
             await self._match(row, progress)
         except Busy:
             raise
-        except TooDear as error:
-            reason = str(error) or "a query took too long: narrow the radius or the filters"
+        except QueryTooCostly as error:
+            reason = str(error) or "a query took too long: use a smaller radius or more filters"
             await self._jobs.end(progress, "failed", error=reason)
         except (RetryRequested, Overtaken, MarsError, *DATABASE_ERRORS):
             raise
@@ -148,10 +148,12 @@ class Worker:
     async def _bytes(
         self, row: Row[Any], progress: Progress, counts: dict[str, int]
     ) -> AsyncIterator[bytes]:
-        """The Parquet file, as it is made; counts what is in it and notes how far it is."""
+        """The Parquet file as it is made; counts the matches and stores the progress."""
         search = parse_match([*map(tuple, row.parameters), ("format", "parquet")]).search
         api = f"{self._settings.public_url}/api/v1"
-        writer = Parquet(table_of(search), row.as_of)
+        # The job's own address is a secret: anyone who knows it can delete the job.
+        origin = Origin(self._settings.public_url, f"{api}/match/jobs", row.as_of)
+        writer = Parquet(table_of(search), origin)
         yield writer.begin()
         done, noted = 0, time.monotonic()
         for number, size in enumerate(row.parts):
@@ -170,7 +172,7 @@ class Worker:
         yield await run_in_thread(writer.end, Ending(None, row.as_of))
 
     async def _keep_house(self) -> None:
-        """Put lost jobs back into the queue, and now and then sweep what expired."""
+        """Put lost jobs back into the queue, and regularly delete expired ones."""
         swept = -math.inf
         while True:
             try:
@@ -185,7 +187,7 @@ class Worker:
             await asyncio.sleep(LOOK_EVERY_S)
 
     def _tell(self, words: str, part: str, error: Exception) -> None:
-        """Log and count what went wrong; whole where nobody foresaw it."""
+        """Log and count a failure; with its traceback if it is unexpected."""
         self._troubles.labels(part).inc()
         foreseen = isinstance(error, (MarsError, *DATABASE_ERRORS))
         level = logging.WARNING if foreseen else logging.ERROR
@@ -200,7 +202,7 @@ async def run_worker(
     settings: Settings,
     troubles: Counter,
 ) -> AsyncIterator[None]:
-    """Run jobs meanwhile, if this process is to; at the end what is being done goes back."""
+    """Run jobs in the background if settings say so; at the end put the running job back."""
     if jobs is None or not settings.jobs_run:
         yield
         return
@@ -212,6 +214,6 @@ async def run_worker(
         worker.stop()
         _, pending = await asyncio.wait({task}, timeout=SILENCE.total_seconds())
         if pending:
-            # Killed in the midst, as by kill -9: the next process begins the job anew.
+            # Cancelled in the middle, as by kill -9: the next process starts the job again.
             task.cancel()
             await asyncio.wait({task})

@@ -1,4 +1,4 @@
-"""What remote resolvers said before, in PostgreSQL; without a database nothing is kept."""
+"""Earlier answers of remote resolvers, in PostgreSQL; without a database nothing is kept."""
 
 import asyncio
 import logging
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 HIT_LASTS: Final = timedelta(days=30)
 MISS_LASTS: Final = timedelta(hours=1)
 _PATIENCE_S: Final = 0.5
-"""The cache saves time: it is not waited for longer than that."""
+"""Longest wait for the cache, which exists to save time."""
 
 
 class Found(NamedTuple):
@@ -30,20 +30,20 @@ class Found(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What was said of a name (None: unknown to whoever was asked), and whether it still holds."""
+    """The answer for a name (None: no resolver knew it), and whether it is still fresh."""
 
     found: Found | None
     fresh: bool
 
 
 class NameCache:
-    """The table app.name. A database that does not answer is a cache that holds nothing."""
+    """The table app.name. If the database does not answer, the cache counts as empty."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
     async def get(self, name: str) -> Answer | None:
-        """What was said of this name, however long ago; None if nothing was."""
+        """The answer for this name, however old; None if there is none."""
         held, now = schema.name, func.now()
         age = func.extract("epoch", now - held.c.resolved)
         query = select(held.c.canonical, held.c.ra, held.c.dec, held.c.source, age.label("age"))
@@ -60,7 +60,7 @@ class NameCache:
         return Answer(found, float(row.age) < lasts.total_seconds())
 
     async def put(self, name: str, found: Found | None, source: str) -> None:
-        """Keep what `source` said of a name, and forget misses that no longer hold."""
+        """Keep the answer of `source` for a name, and delete expired misses."""
         position = (None, None, None) if found is None else found[:3]
         said: dict[str, Any] = dict(zip(("canonical", "ra", "dec"), position, strict=True))
         said |= {"source": source, "resolved": func.now()}

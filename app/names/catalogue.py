@@ -1,7 +1,7 @@
 """NGC, IC and Messier, offline, from OpenNGC by way of PyOngc.
 
 The data are Mattia Verga's OpenNGC, CC-BY-SA-4.0 (https://github.com/mattiaverga/OpenNGC); CREDIT
-stands wherever they are shown.
+is shown with them.
 """
 
 import asyncio
@@ -32,8 +32,8 @@ class Entry(NamedTuple):
 async def look_up(name: str) -> Entry | None:
     """The object of this name, by number (`m101`, `NGC 224`) or common name; None if there is none.
 
-    PyOngc opens its SQLite file for each question and reads all of it for a Messier number (0.3 to
-    50 ms): that happens in a thread, once for each object.
+    PyOngc opens its SQLite file for each look-up and reads all of it for a Messier number (0.3 to
+    50 ms): this runs in a thread, once for each object.
     """
     match = _NUMBER.fullmatch(name)
     if match is None:
@@ -66,7 +66,7 @@ def _common_names() -> dict[str, str]:
 @lru_cache(maxsize=4096)
 def _entry(number: str) -> Entry | None:
     found = ongc.get(number)
-    # Some numbers are of objects that do not exist.
+    # Some numbers belong to objects that do not exist.
     if found is None or found.rad_coords is None:
         return None
     ra, dec = (math.degrees(float(angle)) for angle in found.rad_coords)

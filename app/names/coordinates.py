@@ -1,13 +1,13 @@
 """Coordinates as people type them: decimal, sexagesimal, or the J-name of a catalogue.
 
-What looks like coordinates but lies outside the sky is an error, not a name.
+Text that looks like coordinates but lies outside the sky is an error, not a name.
 """
 
 import math
 import re
 from typing import Final, NamedTuple
 
-# Digits can be matched in one way only: else a wrong end costs the cube of their number.
+# Digits match in one way only; otherwise a bad ending costs the cube of their number.
 _DECIMAL: Final = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)"
 _PART: Final = r"\d{1,2}(?:\.\d*)?"
 _DEGREES: Final = r"\s?(?:degrees|deg|d|°)"
@@ -58,7 +58,7 @@ _SIXTY: Final = 60.0
 
 
 class Position(NamedTuple):
-    """A place on the sky, ICRS; `step` is what one unit of its last digit is worth. Degrees."""
+    """A position on the sky, ICRS; `step` is the size of one unit of its last digit. Degrees."""
 
     ra: float
     dec: float
@@ -68,8 +68,8 @@ class Position(NamedTuple):
 def read_position(text: str) -> Position | None:
     """The coordinates that a text gives; None if it gives none.
 
-    RA is in hours if it is sexagesimal, unless its unit says degrees. Raises ValueError with what
-    is wrong where the text can only be meant as coordinates and they are not on the sky.
+    RA is in hours if it is sexagesimal, unless its unit says degrees. Raises ValueError with the
+    reason if the text can only be coordinates and they are not on the sky.
     """
     plain = _bare(" ".join(text.translate(_PLAINER).split()))
     if named := _J_NAME.fullmatch(plain):
@@ -104,12 +104,12 @@ def _position(ra_text: str, unit: str, dec_text: str) -> Position:
     if unit == "h":
         # 24:00:00 is what a time rounded up to the end of its day reads.
         if ra > 24:
-            raise ValueError("ra is not within 0 to 24 hours")
+            raise ValueError("ra must be between 0 and 24 hours")
         ra, ra_step = ra * 15, ra_step * 15
     if not 0 <= ra <= 360:
-        raise ValueError("ra is not within 0 to 360 degrees")
+        raise ValueError("ra must be between 0 and 360 degrees")
     if not -90 <= dec <= 90:
-        raise ValueError("dec is not within -90 to 90 degrees")
+        raise ValueError("dec must be between -90 and 90 degrees")
     return Position(ra % 360, dec, max(ra_step, dec_step))
 
 
@@ -119,7 +119,7 @@ def _angle(text: str) -> tuple[float, float]:
     value, scale = 0.0, 1.0
     for n, part in enumerate(parts):
         if n and float(part) >= _SIXTY:
-            raise ValueError("minutes and seconds are less than 60")
+            raise ValueError("minutes and seconds must be less than 60")
         scale = _SIXTY**-n
         value += float(part) * scale
     decimals = len(parts[-1].partition(".")[2])

@@ -1,4 +1,4 @@
-"""What a person typed: a position, an alert, an object, a body of the solar system, or a name."""
+"""Read what a user typed: a position, an alert, an object, a solar-system body, or a name."""
 
 import re
 from enum import StrEnum
@@ -13,7 +13,7 @@ from app.search.values import read_integer, read_number, read_text
 COORDINATES_ARCSEC: Final = 2.0
 """Radius around typed coordinates, or one unit of their last digit if that is more."""
 CANDID_DIGITS: Final = 15
-"""A number of as many digits is a candid, a smaller one an lco_id."""
+"""A number with this many digits is a candid, a shorter one an lco_id."""
 FORMS: Final = (
     "coordinates (10.68 41.27, 00:42:44.3 +41:16:09, 00h42m44.3s +41d16m09s, J004244.3+411609), "
     "an object id (ZTF18abcdxyz), a candid, a Messier, NGC or IC number, a name that SIMBAD, NED "
@@ -45,11 +45,11 @@ class Kind(StrEnum):
 
 
 class Reading(NamedTuple):
-    """What was typed, in its proper form.
+    """The typed text, in its proper form.
 
     `text` is the object id, number or name; of a solar-system body, ZTF's spelling in `ssnamenr`.
-    `ra` and `dec` [deg] come with a position. `radius` [deg]: what was asked for with `r=`, or what
-    a position's digits are worth; else None.
+    `ra` and `dec` [deg] are set for a position. `radius` [deg] is that of `r=`, or the precision of
+    a position's digits; else None.
     """
 
     kind: Kind
@@ -60,10 +60,10 @@ class Reading(NamedTuple):
 
 
 def interpret(text: str) -> Reading:
-    """Read what a person typed. Asks nobody. Raises ValueError with what is wrong."""
+    """Read what a user typed, without any look-up. Raises ValueError with the reason."""
     given = _unwrap(read_text(" ".join(text.split())))
     if not given:
-        raise ValueError("it is empty")
+        raise ValueError("must not be empty")
     given = find_in_link(given) or given
     if given.count(",") == 2 and "=" not in given and re.match(r"[\s\d.+-]+,", given):
         cone = parse_cone(given)
@@ -96,11 +96,11 @@ def _split_radius(text: str) -> tuple[str, float | None]:
     except ValueError as error:
         raise ValueError(f"{error} in r=") from None
     if unit is None:
-        raise ValueError("the unit of r= is none of d, ' and \"")
+        raise ValueError("the unit of r= must be d, ' or \"")
     if not MIN_RADIUS <= radius <= MAX_RADIUS:
-        raise ValueError(f"the radius is not within {MIN_RADIUS:g} to {MAX_RADIUS:g} degrees")
+        raise ValueError(f"the radius must be between {MIN_RADIUS:g} and {MAX_RADIUS:g} degrees")
     if not (bare := _unwrap(text[: match.start()].strip())):
-        raise ValueError("nothing stands before r=")
+        raise ValueError("a name or a position must come before r=")
     return bare, radius
 
 
@@ -112,7 +112,7 @@ def _designation(text: str) -> tuple[Kind, str]:
         try:
             value = read_integer(text)
         except ValueError:
-            raise ValueError("too large for a candid or an lco_id: beyond 64 bits") from None
+            raise ValueError("too large for a candid or an lco_id") from None
         return (Kind.CANDID if len(text) >= CANDID_DIGITS else Kind.LCO_ID), str(value)
     body = body_of(text)
     return (Kind.NAME, text) if body is None else (Kind.BODY, body)

@@ -1,4 +1,4 @@
-"""A search by name: put at the place that the name has, which the answer then says."""
+"""A search by name becomes a cone at the place of that name."""
 
 from app.errors import BadParameter, BadParameters
 from app.names.resolver import Names, Place, resolve
@@ -7,15 +7,15 @@ from app.search.search import Search, put_at
 
 
 def cone_at(place: Place, named: Named) -> Cone:
-    """The cone that a name with its radius means; without one the place's own."""
+    """The cone around a place: with the radius given beside the name, else the place's own."""
     return Cone(place.ra, place.dec, place.radius if named.radius is None else named.radius)
 
 
 async def locate(search: Search, names: Names) -> tuple[Search, Place | None]:
     """The search, its name as a cone, and the place that was found; None without a name.
 
-    Raises BadParameters, NotFound or ResolversSilent where the name cannot be read, is unknown, or
-    nobody could be asked.
+    Raises BadParameters if the name cannot be read, NotFound if it is unknown, ResolversUnavailable
+    if no resolver answers.
     """
     if search.named is None:
         return search, None
@@ -24,12 +24,12 @@ async def locate(search: Search, names: Names) -> tuple[Search, Place | None]:
     try:
         check_radius(cone.radius)
     except ValueError as error:
-        raise BadParameters([BadParameter("name", f"{error}; name one: name,radius")]) from None
+        raise BadParameters([BadParameter("name", f"{error}; give one, as name,radius")]) from None
     return put_at(search, cone), place._replace(radius=cone.radius)
 
 
 def place_header(search: Search, place: Place | None) -> dict[str, str]:
-    """Where the name of a search was found: as a cone that can be asked for in its stead."""
+    """The position of a search's name, as a cone that can replace it."""
     if place is None or search.cone is None:
         return {}
     return {"X-Cone": ",".join(map(repr, search.cone))}

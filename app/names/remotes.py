@@ -2,7 +2,7 @@
 
 Formats: Sesame's text output (https://cds.unistra.fr/cgi-bin/Sesame, option -oI), of which `%J` is
 the position, `%I.0` the object's main name, `#!` a remark, and `#====Done` the end; TAP 1.1 with
-SIMBAD's JSON rows. CDS shuts out who asks more than some five questions a second.
+SIMBAD's JSON rows. CDS blocks clients with more than about five requests a second.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ MAX_BYTES: Final = 65_536
 FAILURES_TO_BREAK: Final = 3
 REST_S: Final = 30.0
 PACE_S: Final = 0.4
-"""Between two questions to one service: five a second to both."""
+"""Between two requests to one service: five a second to both together."""
 _ADQL: Final = (SQL / "simbad.adql").read_text().strip()
 _POSITION: Final = re.compile(r"^%J\s+(\S+)\s+(\S+)", re.MULTILINE)
 _MAIN_NAME: Final = re.compile(r"^%I\.0\s+(.+?)(?:\s+=.*)?$", re.MULTILINE)
@@ -36,14 +36,14 @@ _WHOLE: Final = "#====Done"
 
 
 class Failed(Exception):
-    """A service did not answer, or not as it should; the text says what it did."""
+    """A service did not answer, or answered wrongly; the text says what happened."""
 
 
 class Remote:
-    """One service: how it is asked and read, when it was last asked, and whether it rests.
+    """One service: its requests and answers, the time of the last request, and whether it rests.
 
-    After FAILURES_TO_BREAK failures in a row it is left alone for REST_S, and again after each
-    failure that follows, until it has answered.
+    After FAILURES_TO_BREAK failures in a row it is not used for REST_S, and again after each
+    further failure, until it answers.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Remote:
         self._next_turn = 0.0
 
     async def ask(self, client: httpx.AsyncClient, name: str, within_s: float) -> Found | None:
-        """What it knows of a name; None if it does not know it. Raises Failed."""
+        """Its answer for a name; None if it does not know the name. Raises Failed."""
         now = time.monotonic()
         if now < self.rests_until:
             raise Failed("it failed before and is left alone for a while")
@@ -79,7 +79,7 @@ class Remote:
         return found
 
     async def _fetch(self, client: httpx.AsyncClient, address: str) -> bytes:
-        """The body, MAX_BYTES of it at most. It is read raw: a compressed one could swell."""
+        """The body, MAX_BYTES of it at most. It is read raw: a compressed body could expand."""
         body = bytearray()
         async with client.stream("GET", address) as answer:
             if answer.status_code != httpx.codes.OK:
@@ -99,10 +99,10 @@ def sesame(address: str) -> Remote:
 
 
 def simbad(address: str) -> Remote:
-    """SIMBAD's TAP service, which answers when Sesame does not."""
+    """SIMBAD's TAP service, used if Sesame does not answer."""
 
     def question(name: str) -> str:
-        # In ADQL a quote in a string is doubled, and no other character means anything.
+        # In ADQL a quote in a string is doubled; no other character is special.
         query = _ADQL.format(name=name.replace("'", "''"))
         fixed = "request=doQuery&lang=adql&format=json&query="
         return f"{address}/sync?{fixed}{quote(query, safe='')}"
@@ -111,9 +111,9 @@ def simbad(address: str) -> Remote:
 
 
 def read_sesame(body: bytes) -> Found | None:
-    """Sesame's text; None where it knows no such name, or no position of it.
+    """Read Sesame's text; None if it does not know the name or its position.
 
-    Raises ValueError if it is not whole, tells of trouble, or names no place on the sky.
+    Raises ValueError if the text is incomplete, reports an error, or gives no position on the sky.
     """
     text = body.decode()
     position = _POSITION.search(text)

@@ -1,4 +1,4 @@
-"""A name -> a place on the sky: what is known here first, then what was said before, then CDS."""
+"""A name -> a place on the sky: from the archive and catalogue, then the cache, then CDS."""
 
 import asyncio
 import difflib
@@ -10,7 +10,7 @@ import httpx
 
 from app.alerts import queries, searching
 from app.alerts.archive import Archive
-from app.errors import BadParameter, BadParameters, NotFound, ResolversSilent, UnknownName
+from app.errors import BadParameter, BadParameters, NotFound, ResolversUnavailable, UnknownName
 from app.names import catalogue
 from app.names.cache import Answer, Found, NameCache
 from app.names.designations import FORMS, Kind, Reading, interpret
@@ -23,14 +23,14 @@ from app.settings import Settings
 from archive.database import make_engine
 
 ARCHIVE_ARCSEC: Final = 2.0
-"""Radius around a place of our own: an object's alerts scatter by a few tenths."""
+"""Radius around a position from the archive: an object's alerts scatter by a few tenths."""
 NAMED_ARCSEC: Final = 10.0
 """Radius around a named object: its position may be its host's. A catalogued one has its size."""
 _USER_AGENT: Final = "MARS (alert archive; names that its users search for)"
 
 
 class Place(NamedTuple):
-    """A name resolved: ICRS degrees, the radius a search around it should have, and who says so."""
+    """A resolved name: ICRS degrees, the radius for a search around it, and the source."""
 
     name: str
     ra: float
@@ -40,7 +40,7 @@ class Place(NamedTuple):
 
 
 class Names:
-    """Everything that is asked for names, and the questions to CDS that are under way."""
+    """All sources of names, and the requests to CDS that are under way."""
 
     def __init__(
         self,
@@ -56,11 +56,11 @@ class Names:
         self._asked: dict[str, asyncio.Task[Found | None]] = {}
 
     async def look_up(self, name: str) -> Found | None:
-        """What the cache or a remote resolver says of a name; None if it is unknown to them.
+        """The answer of the cache or of a remote resolver; None if they do not know the name.
 
-        Raises ResolversSilent where neither says anything.
+        Raises ResolversUnavailable if neither answers.
         """
-        # Blanks do not count in names; letters' case does: V* b Per and V* B Per are two stars.
+        # Blanks in names do not count, but case does: V* b Per and V* B Per are two stars.
         name = " ".join(name.split())
         task = self._asked.get(name)
         if task is None:
@@ -70,10 +70,10 @@ class Names:
         return await asyncio.shield(task)
 
     async def _answer(self, name: str) -> Found | None:
-        """By the cache, else by those who are asked.
+        """Answer from the cache, else from the remote resolvers.
 
-        One task does both: who found the cache empty, but is told so only when the others have
-        their answer, would ask once more.
+        One task does both: a request that checked the cache alone could miss the answer of another
+        one and ask again.
         """
         held = await self._cache.get(name) if self._cache else None
         if held is not None and held.fresh:
@@ -83,16 +83,16 @@ class Names:
     def _answered(self, name: str, task: asyncio.Task[Found | None]) -> None:
         del self._asked[name]
         if not task.cancelled():
-            # Marks a failure as seen where every client has gone: else asyncio logs it.
+            # Marks a failure as seen if every client has gone; otherwise asyncio logs it.
             task.exception()
 
     async def _ask(self, name: str, held: Answer | None) -> Found | None:
-        """Ask one resolver after the other, until one answers, in the time for all of them."""
+        """Ask the resolvers in turn until one answers, within the time for all of them."""
         failures: list[str] = []
         deadline = asyncio.get_running_loop().time() + self._timeout_s
         for n, remote in enumerate(self.remotes):
             left = deadline - asyncio.get_running_loop().time()
-            # The last may take what is left; another leaves a third of it.
+            # The last may use all the time that is left, the others two thirds of it.
             share = left if n + 1 == len(self.remotes) else left * 2 / 3
             try:
                 found = await remote.ask(self._client, name, share)
@@ -104,10 +104,10 @@ class Names:
             return found
         if held is not None:
             return held.found
-        raise ResolversSilent("; ".join(failures) or "none is asked here")
+        raise ResolversUnavailable("; ".join(failures) or "none is configured")
 
     async def close(self) -> None:
-        """End the questions under way."""
+        """Cancel the running requests."""
         tasks = list(self._asked.values())
         for task in tasks:
             task.cancel()
@@ -137,7 +137,7 @@ async def open_names(settings: Settings, archive: Archive) -> AsyncIterator[Name
 
 
 def read_name(parameter: str, text: str) -> Reading:
-    """What was typed into a parameter (designations.interpret). Raises BadParameters."""
+    """Read the text of a parameter (designations.interpret). Raises BadParameters."""
     try:
         return interpret(text)
     except ValueError as error:
@@ -149,17 +149,17 @@ async def resolve(names: Names, name: str, parameter: str = "name") -> Place:
 
     Raises BadParameters (naming `parameter`) for coordinates off the sky, NotFound for an object or
     alert that is not in the archive and for a body that moves, UnknownName with suggestions,
-    ResolversSilent where nobody could be asked.
+    ResolversUnavailable if no resolver answers.
     """
     return await resolve_reading(names, read_name(parameter, name))
 
 
 async def resolve_reading(names: Names, reading: Reading) -> Place:
-    """The place of what was typed; its radius is the one typed with it, if there was one."""
+    """The place of a typed text; a radius typed with it replaces the place's own."""
     if reading.kind is Kind.BODY:
         raise NotFound(
-            f"the solar-system body {reading.text} moves and has no one position: its alerts are "
-            f"those with ssnamenr={reading.text}"
+            f"the solar-system body {reading.text} moves and has no fixed position: search its "
+            f"alerts with ssnamenr={reading.text}"
         )
     if reading.kind is Kind.POSITION:
         assert reading.ra is not None
@@ -208,7 +208,7 @@ async def tell_number(names: Names, number: str) -> Kind:
 
 
 async def _named(names: Names, name: str) -> Place:
-    """The place of a named object: by the catalogue that is here, else by the cache or CDS."""
+    """The place of a named object: from the local catalogue, else from the cache or CDS."""
     least = NAMED_ARCSEC / 3600
     if entry := await catalogue.look_up(name):
         return Place(entry.name, entry.ra, entry.dec, max(entry.half_axis or 0.0, least), "OpenNGC")
@@ -216,5 +216,5 @@ async def _named(names: Names, name: str) -> Place:
         return Place(found.name or name, found.ra, found.dec, least, found.source)
     known = await catalogue.common_names()
     near = difflib.get_close_matches(name.lower(), known, 3, 0.6)
-    hint = f"; did you mean {', '.join(map(repr, near))}?" if near else ""
-    raise UnknownName(f"nobody knows the name {name!r}{hint} What is understood: {FORMS}", near)
+    hint = f"; did you mean {', '.join(map(repr, near))}?" if near else "."
+    raise UnknownName(f"unknown name {name!r}{hint} A name can be: {FORMS}", near)

@@ -1,4 +1,4 @@
-"""Nights: how they are named, what the ledger's table of them holds, and which lie beside one."""
+"""Nights: their names, the table of the ledger, and the nights before and after one."""
 
 import re
 from collections.abc import Sequence
@@ -21,21 +21,23 @@ Item = dict[str, Any]
 DEFAULT_LIMIT: Final = 100
 MAX_LIMIT: Final = 400
 NIGHT_COLUMNS: Final = (
-    Column("night", TEXT, "", "time.epoch", "the night, UTC", required=True, since=""),
+    Column(
+        "night", TEXT, "", "time.epoch", "the night, UTC", required=True, since="", is_ascii=True
+    ),
     Column("topic", TEXT, "", "meta.id", "topic, tarball or folder", required=True, since=""),
     *(
         Column(name, INTEGER, "", "meta.number", meaning, required=True, since="")
         for name, meaning in {
             "received": "packets received",
             "stored": "packets that became alerts of the archive",
-            "duplicate": "packets that were known",
+            "duplicate": "packets that were already known",
             "private": "packets of other programmes, dropped",
-            "rejected": "packets that cannot be read",
+            "rejected": "packets that could not be read",
         }.items()
     ),
 )
 NIGHTS_TABLE: Final = Table(
-    "nights", "What came of every packet, per night and topic", NIGHT_COLUMNS
+    "nights", "What became of every packet, per night and topic", NIGHT_COLUMNS
 )
 OUTCOMES: Final = tuple(column.name for column in NIGHT_COLUMNS if column.kind is INTEGER)
 DAY: Final = "[0-9]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -54,14 +56,14 @@ def read_day(text: str) -> date:
 
 
 def read_night(text: str) -> date:
-    """A path's night. Raises NotFound: what is no day names no night."""
+    """The night that a path names. Raises NotFound if it is not a day."""
     try:
         day = read_day(text)
     except ValueError as error:
-        raise NotFound(f"there is no night {text[:16]!r}: {error}") from None
+        raise NotFound(f"no night {text[:16]!r}: {error}") from None
     if day == date.max:
-        # It has no end that could be written.
-        raise NotFound("there is no night on the last day of the year 9999")
+        # The end of this day cannot be written as a date.
+        raise NotFound("no night on the last day of the year 9999")
     return day
 
 

@@ -1,8 +1,8 @@
 """A night's alerts by field and filter, from all that the archive holds of one UTC day of jd.
 
-The alerts are counted in the database for each quadrant exposure, which leaves a few ten thousand
-rows of a night; all else is made from those here. Rows never change and batches only come: so what
-was counted up to one batch is kept, and for a later one only what came since is counted and added.
+The database counts the alerts of each quadrant exposure: a few ten thousand rows a night. All other
+numbers are computed from them here. Rows never change and batches are only added, so the counts up
+to one batch are kept, and later batches are counted alone and added.
 Measured on two busy cores: a night of 434,000 alerts takes 3.5 s, and 2,300 more of them 0.4 s.
 """
 
@@ -34,10 +34,10 @@ from app.alerts.covering import unit_vector_of
 from app.alerts.items import utc_text
 from app.alerts.statements import Statement, compile_statement
 from app.answers.tabular import Table, shortest_floats
-from app.errors import TooDear
+from app.errors import QueryTooCostly
 from app.nights.days import Item, begin_of, compact_date
 from app.search.sphere import direction_of
-from archive.columns import DOUBLE, INTEGER, REAL, TEXT, Column, Kind
+from archive.columns import DOUBLE, INTEGER, REAL, TEXT, TIME, Column, Kind
 from archive.surveys.ztf.tables import FILTER_OF_FID, alert
 
 MOST: Final = 12
@@ -46,13 +46,13 @@ PARTS: Final = 24
 """A whole night is read in parts of an hour: of a million alerts each takes a fraction of the time
 that a statement has, and no answer of another request waits for the rows of all to be read."""
 MANY_BATCHES: Final = 1000
-"""So much news of a night is read in parts too."""
+"""More new batches than this are read in parts too."""
 WAIT_S: Final = 4.0
-"""How long a request waits for others' nights: they are counted one at a time."""
+"""How long a request waits for others: nights are counted one at a time."""
 BANDS: Final = (*FILTER_OF_FID.values(), None)
 """In the order of their numbers; alerts of any other have no filter."""
 _NO_FIELD: Final = 2**31
-"""Stands for a missing field: behind all others in order."""
+"""Stands for a missing field; sorts last."""
 _PER_RADIAN: Final = 1e9
 """Axes are added as integers, which gives the same sum in any order: 0.2 mas are lost at most."""
 
@@ -60,7 +60,7 @@ _PER_RADIAN: Final = 1e9
 def _told(
     name: str, kind: Kind, unit: str, ucd: str, meaning: str, *, null: bool = False
 ) -> Column:
-    return Column(name, kind, unit, ucd, meaning, required=not null, since="")
+    return Column(name, kind, unit, ucd, meaning, required=not null, since="", is_ascii=True)
 
 
 # fmt: off
@@ -74,9 +74,9 @@ FIELD_COUNT_COLUMNS: Final = (
     _told("diffmaglim_median", REAL, "mag", "phot.mag;stat.median", "median 5-sigma limit of the "
           "quadrant exposures with an alert", null=True),
     _told("first_jd", DOUBLE, "d", "time.start;obs.exposure", "first exposure, Julian date, UTC"),
-    _told("first_time", TEXT, "", "time.start;obs.exposure", "first exposure, RFC 3339, UTC"),
+    _told("first_time", TIME, "", "time.start;obs.exposure", "first exposure, RFC 3339, UTC"),
     _told("last_jd", DOUBLE, "d", "time.end;obs.exposure", "last exposure, Julian date, UTC"),
-    _told("last_time", TEXT, "", "time.end;obs.exposure", "last exposure, RFC 3339, UTC"),
+    _told("last_time", TIME, "", "time.end;obs.exposure", "last exposure, RFC 3339, UTC"),
     _told("ra", DOUBLE, "deg", "pos.eq.ra;meta.main", "mean right ascension of the alerts, J2000"),
     _told("dec", DOUBLE, "deg", "pos.eq.dec;meta.main", "mean declination of the alerts, J2000"),
 )
@@ -142,15 +142,15 @@ _NOTHING: Final = Counted(-1, np.empty(0, _TYPE), [])
 
 
 class NightCounts:
-    """The nights asked for last, as they were counted."""
+    """The counts of the nights that were requested last."""
 
     def __init__(self) -> None:
         self._kept: LRUCache[tuple[date, int | None], Counted] = LRUCache(MOST)
-        """Each as of the newest batch that was asked for (None), and as of an earlier one."""
+        """Each as of the newest requested batch (None), and as of one earlier batch."""
         self._counting = asyncio.Lock()
 
     async def of(self, archive: Archive, night: date, as_of: int) -> Counted:
-        """The alerts of a night up to a batch that the archive has come to. Raises TooDear."""
+        """The alerts of a night up to a batch that the archive holds. Raises QueryTooCostly."""
         _, known = self._known(night, as_of)
         if known.as_of == as_of:
             return known
@@ -158,9 +158,11 @@ class NightCounts:
             async with asyncio.timeout(WAIT_S):
                 await self._counting.acquire()
         except TimeoutError:
-            raise TooDear("many nights are asked for at the moment") from None
+            raise QueryTooCostly(
+                "the server is counting other nights: try again in a few seconds"
+            ) from None
         try:
-            # Who had the lock before may have counted this one.
+            # The request that held the lock may have counted this night.
             key, known = self._known(night, as_of)
             if known.as_of != as_of:
                 self._kept[key] = known = await _added(archive, night, known, as_of)
@@ -169,7 +171,7 @@ class NightCounts:
             self._counting.release()
 
     def _known(self, night: date, as_of: int) -> tuple[tuple[date, int | None], Counted]:
-        """Where a night up to a batch is kept, and what is there: no later batch is in it."""
+        """The key under which a night up to a batch is kept, and its counts so far."""
         key: tuple[date, int | None] = (night, None)
         if key in self._kept and self._kept[key].as_of > as_of:
             key = (night, as_of)
@@ -177,7 +179,7 @@ class NightCounts:
 
 
 async def _added(archive: Archive, night: date, known: Counted, as_of: int) -> Counted:
-    """What is known of a night and what its later batches hold, up to one."""
+    """The known counts of a night plus those of its later batches, up to `as_of`."""
     whole = known.as_of < 0
     statement = _WHOLE if whole else _SINCE
     parts = PARTS if whole or as_of - known.as_of > MANY_BATCHES else 1

@@ -1,8 +1,8 @@
 """What the ledger says: the sums of each night and topic, kept and added to.
 
 A night has thousands of rows, one for each batch and partition, and a page shows a hundred nights:
-to add all that up takes seconds. Rows never change and batches only come, so the sums of a night
-are made once, and those of later batches are added to them.
+adding them up takes seconds. Rows never change and batches are only added, so the sums of a night
+are computed once, and those of later batches are added to them.
 """
 
 import asyncio
@@ -14,23 +14,25 @@ from sqlalchemy import ARRAY, BigInteger, Date, Integer, any_, bindparam, func, 
 
 from app.alerts.archive import Archive
 from app.alerts.statements import Statement, compile_statement
-from app.errors import TooDear
+from app.errors import QueryTooCostly
 from app.nights.days import OUTCOMES, Item, compact_date
 from archive.tables import counter, ledger
 
 MOST: Final = 10_000
 """Nights kept, each of 1 kB: all that a survey has in 27 years."""
 WAIT_S: Final = 4.0
-"""How long a request waits for others', which are added up one at a time."""
+"""How long a request waits for others: sums are computed one request at a time."""
 AT_ONCE: Final = 20
 """Nights added up by one statement."""
 _NEVER: Final = 2**62
 """Behind every batch."""
 
-_AGAIN: Final = "the ledger takes long to be added up: what has been added is kept, so ask again"
+_AGAIN: Final = (
+    "adding up the ledger takes long; the sums so far are kept: try again in a few seconds"
+)
 
 Sums = tuple[int, ...]
-"""Packets by what came of them, in the order of OUTCOMES."""
+"""Numbers of packets by outcome, in the order of OUTCOMES."""
 
 _SINCE, _AS_OF = (bindparam(name, type_=BigInteger()) for name in ("since", "as_of"))
 _SUMS: Final = (
@@ -82,32 +84,32 @@ class Ledger:
         self._as_of = _NEVER
         self._adding = asyncio.Lock()
         self._failures: list[Exception] = []
-        """Gets the error of whoever is at it: all who wait meanwhile hold this very list."""
+        """Gets the error of the running request; all requests that wait for it hold this list."""
 
     async def listed(self, archive: Archive, before: date | None, limit: int) -> NightsPage:
         """The newest nights before a day."""
-        # The bound is exclusive, and no survey comes to the last day of the year 9999.
+        # The bound is exclusive; no survey reaches the last day of the year 9999.
         rows = await archive.fetch(_NIGHTS, before=before or date.max, limit=limit + 1)
         nights = [row["night"] for row in rows[:limit]]
         items = await self._items(archive, nights)
         return NightsPage(items, compact_date(nights[-1]) if len(rows) > limit else None)
 
     async def one(self, archive: Archive, night: date) -> Item | None:
-        """What the ledger says of a night; None where it does not know it."""
+        """A night in the ledger; None if the ledger does not have it."""
         return next(iter(await self._items(archive, [night])), None)
 
     async def _items(self, archive: Archive, nights: Sequence[date]) -> list[Item]:
-        """What is known of these nights, added up by one request at a time.
+        """The sums of these nights; one request at a time computes them.
 
-        Who waits for one that fails fails with it: each would only wait for the same again.
-        Raises TooDear, or one of DATABASE_ERRORS.
+        If the running request fails, those that wait for it fail too: each would fail alike.
+        Raises QueryTooCostly, or one of DATABASE_ERRORS.
         """
         failures = self._failures
         try:
             async with asyncio.timeout(WAIT_S):
                 await self._adding.acquire()
         except TimeoutError:
-            raise TooDear(_AGAIN) from None
+            raise QueryTooCostly(_AGAIN) from None
         try:
             if failures:
                 raise failures[0]
@@ -120,7 +122,7 @@ class Ledger:
             async with asyncio.timeout(archive.database_timeout_s):
                 return await self._added_up(archive, nights)
         except Exception as error:
-            failed = TooDear(_AGAIN) if isinstance(error, TimeoutError) else error
+            failed = QueryTooCostly(_AGAIN) if isinstance(error, TimeoutError) else error
             self._failures.append(failed)
             self._failures = []
             raise failed from None
@@ -139,17 +141,17 @@ class Ledger:
         return items
 
     async def _add_later(self, archive: Archive) -> None:
-        """Come to the newest batch; begin anew where too much has come since."""
+        """Add the batches up to the newest; start over if there are too many of them."""
         last = self._as_of if self._sums else None
         try:
             since = _NEVER if last is None else last
             rows = await archive.fetch(_LATER, since=since, as_of=last)
-        except TooDear:
+        except QueryTooCostly:
             self._sums.clear()
             rows = await archive.fetch(_LATER, since=_NEVER)
         for newest, night, topic, *sums in rows:
             self._as_of = newest
-            # Of other nights nothing is known yet, so nothing is added.
+            # Other nights have no sums yet, so there is nothing to add to.
             if (known := self._sums.get(night)) is not None:
                 before = known.get(topic, (0,) * len(OUTCOMES))
                 known[topic] = tuple(map(sum, zip(before, sums, strict=True)))

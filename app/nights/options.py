@@ -27,7 +27,7 @@ class NightsShown(Options):
         default=days.DEFAULT_LIMIT,
         ge=1,
         le=days.MAX_LIMIT,
-        description="Nights in the answer, the newest.",
+        description="Maximum number of nights, the newest ones.",
         examples=[30],
     )
     before: Annotated[
@@ -36,7 +36,7 @@ class NightsShown(Options):
         WithJsonSchema({"type": "string", "pattern": f"^({days.DAY})?$", "examples": [NIGHT]}),
     ] = Field(
         default=None,
-        description="Only nights before this one, YYYYMMDD or YYYY-MM-DD: the page after it.",
+        description="Only nights before this one, YYYYMMDD or YYYY-MM-DD: for the next page.",
     )
 
 

@@ -1,1 +1,1 @@
-"""What an object's alerts say together: which objects there are, their sums, their light curves."""
+"""Objects, computed from their alerts: lists, summaries, light curves."""

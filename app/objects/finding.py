@@ -1,7 +1,7 @@
 """Objects: which have an alert in a cone or are a body's, which are at one place, and their sums.
 
-An object is its alerts: all is computed from them when it is asked for, up to a batch. Sums of
-floats are taken in the order of candids, so the same question has the same answer, digit for digit.
+An object is its alerts: everything is computed from them on request, up to a batch. Floats are
+added in the order of candids, so the same request gives the same answer, digit for digit.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ from archive.tables import counter
 
 BY_NAME: Final = Sort("object_id", descending=False)
 FEW_SUMMED: Final = 100
-"""Objects whose alerts are looked at without waiting: a page of them."""
+"""Up to this many objects, one page, are read without waiting at the gate."""
 _REACH_DEG: Final = 3 * SAME_OBJECT_ARCSEC / 3600
 """No alert of an object with its mean within SAME_OBJECT_ARCSEC is farther: they span 3 arcsec."""
 
@@ -52,9 +52,9 @@ _AS_OF: Final = bindparam("as_of", type_=BigInteger())
 
 
 def read_object_id(text: str) -> str:
-    """A path's object id. Raises NotFound: what PostgreSQL cannot hold names no object."""
+    """The object id in a path. Raises NotFound for text that PostgreSQL cannot hold."""
     if "\0" in text:
-        raise NotFound("there is no such object: no name holds a NUL character")
+        raise NotFound("no such object: no name contains a NUL character")
     return text
 
 
@@ -107,7 +107,8 @@ def _listing(cone: bool, body: bool, side: str, as_of: bool, limit: int) -> Stat
 async def list_names(archive: Archive, search: Search) -> tuple[int, list[asyncpg.Record]]:
     """The newest batch, and a page of object_id with one more, by name (backwards if asked so).
 
-    Of the search count cone, the body that its only clause names, limit, cursor and as_of.
+    Only these parts of the search count: cone, the body named by its only clause, limit, cursor
+    and as_of.
     """
     bodies = [named for clause in search.clauses for named in clause.values]
     cursor = search.cursor
@@ -125,7 +126,8 @@ async def list_names(archive: Archive, search: Search) -> tuple[int, list[asyncp
 async def join_nearby(archive: Archive, object_id: str, as_of: int) -> list[str]:
     """The object and those whose mean position is within 1.5 arcsec of its own, by name.
 
-    It holds both ways, but not from one to the next: of three in a row the outer two may be apart.
+    The relation is symmetric but not transitive: of three objects in a row the outer two may be
+    farther apart.
     Raises NotFound.
     """
     own = await read_summary(archive, object_id, as_of)
@@ -156,7 +158,7 @@ def _per_object(own: FromClause) -> FromClause:
     in_order = {axis: aggregate_order_by(own.c[axis], own.c.candid) for axis in "xyz"}
     added = [func.sum(one, type_=Double()).label(axis) for axis, one in in_order.items()]
     sums = select(own.c.object_id, *added).group_by(own.c.object_id).subquery("sums")
-    # Never zero: two alerts opposite each other have no mean, and the answer is any.
+    # Never zero: two opposite alerts have no mean direction, so any answer will do.
     whole = _length([sums.c[axis] for axis in "xyz"])
     length: ColumnElement[float] = func.greatest(whole, _number("1e-300"), type_=Double())
     axes = [(sums.c[axis] / length).label(axis) for axis in "xyz"]
@@ -186,7 +188,7 @@ def _summary() -> Select[Any]:
     alerts = select(*columns).where(asked, alert.c.batch <= _AS_OF)
     own = alerts.cte("own").prefix_with("MATERIALIZED")
     place = _per_object(own)
-    # Fainter than the reference is no brightness of the object.
+    # An alert fainter than the reference does not measure the object's brightness.
     brighter = own.c.isdiffpos & own.c.magpsf.is_not(None)
     in_order = aggregate_order_by(own.c.candid, own.c.magpsf, own.c.candid)
     brightest = Grouping(func.array_agg(in_order).filter(brighter))[literal_column("1")]
@@ -211,16 +213,16 @@ _SUMMARY: Final = compile_statement(_summary())
 
 
 async def read_summaries(archive: Archive, object_ids: Sequence[str], as_of: int) -> list[Item]:
-    """What the alerts of each object say, over all its alerts up to a batch; by name."""
+    """A summary of each object, over all its alerts up to a batch; by name."""
     statement = _SUMMARY._replace(costly=len(object_ids) > FEW_SUMMED)
     rows = await archive.fetch(statement, object_ids=list(object_ids), as_of=as_of)
-    # Of a page it is over before a thread has begun.
+    # For one page this is faster than starting a thread.
     many = len(object_ids) > FEW_SUMMED
     return await asyncio.to_thread(object_items, rows) if many else object_items(rows)
 
 
 async def read_summary(archive: Archive, object_id: str, as_of: int) -> Item:
-    """The same of one object. Raises NotFound for one without an alert up to that batch."""
+    """The summary of one object. Raises NotFound if it has no alert up to that batch."""
     found = await read_summaries(archive, [object_id], as_of)
     if not found:
         raise no_object(object_id)

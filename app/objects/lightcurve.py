@@ -1,14 +1,14 @@
 """The light curve of an object: detections, earlier detections, upper limits, forced photometry.
 
-The four never mix: each point says its kind. What is merged is the histories of the object's
-packets, which repeat one another; where repeats differ, the one that the highest candid carried
-counts, so the curve depends on the packets alone, not on the order in which they came. Formulas:
+The four kinds are never mixed: each point has its kind. Only the histories of the object's packets,
+which repeat one another, are merged; if repeats differ, the packet with the highest candid counts,
+so the curve depends on the packets alone, not on their order of arrival. Formulas:
 ZTF's alert and forced-photometry guides; a total magnitude is that of the reference source's flux
 plus or minus the difference's, 10^(-0.4 magnr) ± 10^(-0.4 magpsf).
 
-Rows may hold any value of their type. What has no time of an exposure (times.is_exposure) is no
-point, nor is a detection without a candid; a number that cannot be computed, or not as a finite
-double, is None, as what was null stays.
+Rows may hold any value of their type. An entry without the time of an exposure (times.is_exposure)
+is left out, and so is a detection without a candid. A number that cannot be computed as a finite
+double is None; null stays null.
 """
 
 import math
@@ -98,7 +98,7 @@ def latest(rows: Sequence[Row], kind: str, key: str) -> list[Row]:
                 keys = [i if k is None else k for k, i in zip(keys, instead, strict=False)]
             entries = zip(*lists, repeat(row["candid"]), repeat(row["object_id"]), strict=False)
             chosen.update(zip(keys, entries, strict=False))
-    # The packets of an object repeat one another: only what stands becomes a dict.
+    # The packets of an object repeat one another: only the final entries become dicts.
     dated = [values for values in chosen.values() if times.is_exposure(values[time])]
     return [dict(zip(names, values, strict=True)) for values in dated]
 
@@ -206,7 +206,7 @@ def _signed_flux(entry: Row) -> tuple[float | None, float | None]:
 
 
 def _finite(number: float | None) -> float | None:
-    """The number, if it is one that JSON can hold."""
+    """The number if JSON can hold it, else None."""
     return number if number is None or isfinite(number) else None
 
 

@@ -1,4 +1,4 @@
-"""Lists of objects: what is asked for, page by page; in other formats than JSON up to 100,000."""
+"""Lists of objects: their parameters and pages; in formats other than JSON up to 100,000."""
 
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
@@ -24,10 +24,10 @@ from app.settings import settings_of
 MAX_OBJECTS: Final = 100_000
 """Objects in an answer that is streamed: any but JSON."""
 NAMES: Final = 10_000
-"""Names read at once: each time the whole cone is gone through for them."""
+"""Names read at once: each time the whole cone is read again."""
 CHUNK: Final = MAX_LIMIT
-"""Objects summed up at once: a long list asks nothing of the database that a page could not."""
-_LIMITS: Final = f"not within 1 to {MAX_LIMIT}, or {MAX_OBJECTS} in any format but {JSON}"
+"""Objects summed up at once: a long list needs no larger query than a page."""
+_LIMITS: Final = f"must be between 1 and {MAX_LIMIT}, or {MAX_OBJECTS} in any format but {JSON}"
 _MEANING: Final = "Objects of the Zwicky Transient Facility, as the MARS archive knows them"
 
 
@@ -42,7 +42,7 @@ def _fields(text: str) -> tuple[str, ...]:
 
 
 _OWN: Final = {"limit": _limit, "fields": _fields}
-"""Parameters that mean something else than in a search of alerts."""
+"""Parameters with another meaning than in a search of alerts."""
 
 
 def parse_objects(parameters: Iterable[tuple[str, str]], accept: str = "") -> Search:
@@ -67,10 +67,10 @@ def parse_objects(parameters: Iterable[tuple[str, str]], accept: str = "") -> Se
     except BadParameters as error:
         raise BadParameters([*error.errors, *errors]) from None
     if search.cone is None and not search.clauses:
-        errors.append(BadParameter("cone", "either a cone or ssnamenr is needed"))
+        errors.append(BadParameter("cone", "a cone or ssnamenr is needed"))
     limit = own.get("limit", DEFAULT_LIMIT)
     if limit > MAX_LIMIT and (search.format == JSON or is_led_back(search)):
-        back = f"more than {MAX_LIMIT}, with a cursor that leads back"
+        back = f"must be at most {MAX_LIMIT} with a cursor of `prev`"
         errors.append(BadParameter("limit", _LIMITS if search.format == JSON else back))
     if errors:
         raise BadParameters(errors)
@@ -106,7 +106,7 @@ async def read_page(archive: Archive, search: Search) -> Page:
 
 
 async def _summed_up(archive: Archive, page: Page) -> Page:
-    """A page of names as one of objects, in its order, which is PostgreSQL's of texts."""
+    """A page of names as a page of objects, in the same order."""
     names = [row["object_id"] for row in page.rows]
     items = {i["object_id"]: i for i in await finding.read_summaries(archive, names, page.as_of)}
     return page._replace(rows=[items[name] for name in names])

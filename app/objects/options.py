@@ -38,9 +38,9 @@ class CurveOptions(AsOf, ListOptions):
     )
     fields: Annotated[str | SkipJsonSchema[None], BeforeValidator(_of_points)] = Field(
         default=None,
-        description="The columns of the table, in this order, comma-separated; as JSON and JSON "
-        "Lines the keys of each point, as far as its kind has them, and always its kind. Without "
-        f"it all. There are {', '.join(POINTS)}.",
+        description="The columns of the table, in this order, comma-separated. In JSON and JSON "
+        "Lines the keys of each point: those that its kind has, and always `kind`. Default: all. "
+        f"They are {', '.join(POINTS)}.",
         examples=["mjd,filter,magpsf,sigmapsf,diffmaglim"],
     )
 

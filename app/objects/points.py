@@ -44,9 +44,10 @@ _ALERTS: Final = ("jd", "mjd", "time", "filter", "pid", "isdiffpos", "rb", "drb"
 _FLUX: Final = "phot.flux.density"
 _KIND_WORDS: Final = f"what the point is: {', '.join(PointKind)}"
 _MIDDLE_WORDS: Final = "middle of exposure, modified Julian date, UTC; null before schema 3.1"
+_STATUS_WORDS: Final = "0 clean, 56 warning, 55 and 61 no flux"
 _DUBIOUS_WORDS: Final = "faded without a reference source, or no consistent one"
 _OWN: Final = (
-    Column("kind", TEXT, "", "meta.code.class", _KIND_WORDS, required=True),
+    Column("kind", TEXT, "", "meta.code.class", _KIND_WORDS, required=True, is_ascii=True),
     Column("mjd_mid", DOUBLE, "d", "time.epoch;obs.exposure", _MIDDLE_WORDS),
     ALERT_COLUMNS["candid"]._replace(meaning="candidate id of the alert"),
     ALERT_COLUMNS["magpsf"]._replace(meaning="magnitude of the difference"),
@@ -62,7 +63,7 @@ _OWN: Final = (
     Column("mag", DOUBLE, "mag", "phot.mag", "magnitude where |snr| > 3"),
     Column("mag_err", DOUBLE, "mag", "stat.error;phot.mag", "1-sigma error of mag"),
     Column("limit_mag", DOUBLE, "mag", "phot.mag;stat.max", "5-sigma limit where |snr| <= 3"),
-    Column("procstatus", TEXT, "", "meta.code.status", "0 clean, 56 warning, 55 and 61 no flux"),
+    Column("procstatus", TEXT, "", "meta.code.status", _STATUS_WORDS, is_ascii=True),
     Column("from_candid", BIGINT, "", "meta.id", "the alert that carried the value", as_text=True),
 )
 _KNOWN: Final = {c.name: c for c in (*(ALERT_COLUMNS[name] for name in _ALERTS), *_OWN)}

@@ -1,4 +1,4 @@
-"""What the alerts of an object say together: rows of finding.py -> the values of the typed API."""
+"""Summaries of objects: rows of finding.py -> the values of the typed API."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ _ARCSEC: Final = 3600.0
 
 
 def _required(name: str, kind: Kind, unit: str, ucd: str, meaning: str) -> Column:
-    return Column(name, kind, unit, ucd, meaning, required=True, since="")
+    return Column(name, kind, unit, ucd, meaning, required=True, since="", is_ascii=True)
 
 
 TIMES: Final = (
@@ -48,7 +48,7 @@ OBJECT_COLUMNS: Final = (
     ),
     *TIMES,
     *BRIGHTEST,
-    Column("brightest_filter", Kind.TEXT, "", "meta.id;instr.filter", "its filter"),
+    Column("brightest_filter", Kind.TEXT, "", "meta.id;instr.filter", "its filter", is_ascii=True),
     _required("ra", Kind.DOUBLE, "deg", "pos.eq.ra;meta.main", "mean right ascension, J2000"),
     _required("dec", Kind.DOUBLE, "deg", "pos.eq.dec;meta.main", "mean declination, J2000"),
     _required(
@@ -69,7 +69,15 @@ _PARTS: Final = {
     "page": ("/objects/{}/", "its page for people"),
 }
 OBJECT_LINKS: Final = tuple(
-    Column(f"links_{part}", Kind.TEXT, "", "meta.ref.url", f"address of {words}", since="")
+    Column(
+        f"links_{part}",
+        Kind.TEXT,
+        "",
+        "meta.ref.url",
+        f"address of {words}",
+        since="",
+        is_ascii=True,
+    )
     for part, (_, words) in _PARTS.items()
 )
 """What `links` becomes in a table, where a cell holds one value."""

@@ -1,4 +1,4 @@
-"""What routes tell openapi.json of themselves: paths, and answers beside the model."""
+"""What routes tell openapi.json about themselves: paths, and answers besides the model."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
@@ -14,16 +14,16 @@ from app.search.examples import NIGHT, OF_FIELD
 Json = dict[str, Any]
 _PROBLEM_REF: Final[Json] = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _WORDS: Final = {
-    400: "A request that cannot be understood",
-    404: "No such thing, or not kept; the body says what",
-    408: "A body that did not come in time",
-    413: "A body beyond the bound",
-    415: "A body of a kind that is not read here",
-    416: "A range beyond the end",
-    422: "A parameter that is unknown, malformed or out of bounds; the body names it",
+    400: "The request cannot be read",
+    404: "Not found; the body says what",
+    408: "The body did not arrive in time",
+    413: "The body is too large",
+    415: "Unsupported Content-Type; the body lists the supported ones",
+    416: "The range is beyond the end of the file",
+    422: "A parameter is unknown, malformed or out of bounds; the body names it",
     429: "Too many requests; Retry-After says when",
-    500: "An error that should not be",
-    503: "Database or object store do not answer, or the query took too long",
+    500: "Internal error; it has been logged",
+    503: "The database or the object store does not respond, or the query took too long",
 }
 
 
@@ -74,21 +74,21 @@ def list_responses(
 
 
 _LIST_HEADERS: Final = {
-    "Link": "addresses of the next page and of the one before, rel=next and rel=prev",
+    "Link": "addresses of the next and the previous page, rel=next and rel=prev",
     "X-As-Of": "number of the batch up to which the archive was seen; not with JSON",
     "X-Truncated": "whether more matched, true or false; not with JSON, nor beyond 1,000 items",
-    "X-Next-Cursor": "cursor of what follows; where X-Truncated is true",
-    "X-Cone": "where `name` was found: `ra,dec,radius`, as `cone` takes it; only with `name`",
-    "X-Count": "alerts that match; only with `count`, and not with JSON",
-    "X-Count-Kind": "how sure X-Count is: exact, estimate or at least",
+    "X-Next-Cursor": "cursor of the next page; only if X-Truncated is true",
+    "X-Cone": "position of `name`, as `ra,dec,radius` for `cone`; only with `name`",
+    "X-Count": "number of alerts that match; only with `count`, and not with JSON",
+    "X-Count-Kind": "how certain X-Count is: exact, estimate or at least",
 }
 
 
 def with_alert_counts(responses: dict[int | str, Json]) -> dict[int | str, Json]:
     """The same, of a route that answers for the newest of an object's alerts."""
     headers = {
-        "X-Alerts-Shown": _header("Alerts in the answer, the newest of the object's."),
-        "X-Alerts-Total": _header("Alerts of the object."),
+        "X-Alerts-Shown": _header("Number of alerts in the answer, the newest of the object."),
+        "X-Alerts-Total": _header("Number of alerts of the object."),
     }
     bodies = (200, 206)
     return {s: r | ({"headers": headers} if s in bodies else {}) for s, r in responses.items()}
@@ -107,7 +107,7 @@ _RANGED: Final = (
 
 
 def path_parameter(description: str, pattern: str, example: str) -> Any:
-    """A path's parameter as text: what does not fit the pattern names nothing: a 404."""
+    """A parameter of a path, as text; one that does not fit the pattern is answered with 404."""
     extra: Json = {"pattern": pattern} if pattern else {}
     examples: Any = {"one": {"value": example}}
     return Path(description=description, json_schema_extra=extra, openapi_examples=examples)

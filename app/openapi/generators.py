@@ -1,8 +1,8 @@
 """What generators of clients need of openapi.json: names for closed sets, widths for numbers.
 
-They make a class of their own of each set that has no name, take a parameter whose name has words
-beside it for anything, read an integer without a width as one of 32 bits, and make an arbitrary
-decimal of a number without one.
+Without these they make a new class for each unnamed set, type a parameter as Any if its schema has
+more than a reference, read an integer without a width as 32 bits, and a number without one as an
+arbitrary decimal.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _SETS: Final[Json] = {
     "Counting": {
         "type": "string",
         "enum": list(COUNTS),
-        "description": "How alerts that match are counted.",
+        "description": "How matching alerts are counted.",
     },
 }
 """Closed sets of parameters that no model has."""
@@ -69,7 +69,7 @@ def _bare(parameter: Json, components: Json) -> None:
     """
     schema = parameter["schema"]
     if "default" in schema:
-        parameter["description"] += f" Without it `{schema['default']}`."
+        parameter["description"] += f" Default: `{schema['default']}`."
     if "examples" in schema:
         named = components[schema["$ref"].rpartition("/")[2]]
         named.setdefault("examples", schema["examples"])

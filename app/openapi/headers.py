@@ -1,4 +1,4 @@
-"""What openapi.json says of every answer: the headers that come with it, and 304."""
+"""What openapi.json says about every answer: its headers, and 304."""
 
 from typing import Any, Final
 
@@ -7,14 +7,17 @@ Json = dict[str, Any]
 _TEXT: Final[Json] = {"type": "string"}
 _SECONDS: Final[Json] = {"type": "integer", "minimum": 0}
 _HEADERS: Final[dict[str, tuple[str, Json]]] = {
-    "Content-Disposition": ("The name under which to keep the file; not with JSON.", _TEXT),
-    "Content-Range": ("Which bytes these are, and of how many.", _TEXT),
-    "ETag": ("Names these very bytes: give it back as If-None-Match. Not with a stream.", _TEXT),
-    "Location": ("The address of what was made.", _TEXT | {"format": "uri"}),
-    "RateLimit": ("What is left of the client's share; not where there is no limit.", _TEXT),
-    "RateLimit-Policy": ("That share; not where there is no limit.", _TEXT),
-    "Retry-After": ("Seconds to wait before asking again.", _SECONDS),
-    "X-Request-ID": ("The request's id in the server's log: the one it came with, or ours.", _TEXT),
+    "Content-Disposition": ("File name for saving the answer; not with JSON.", _TEXT),
+    "Content-Range": ("Range of bytes in this answer, and the total number.", _TEXT),
+    "ETag": ("Identifies exactly these bytes; send it as If-None-Match. Not with a stream.", _TEXT),
+    "Location": ("Address of the new resource.", _TEXT | {"format": "uri"}),
+    "RateLimit": ("Requests left for this client; absent without a limit.", _TEXT),
+    "RateLimit-Policy": ("The limit for this client; absent without a limit.", _TEXT),
+    "Retry-After": ("Seconds to wait before the next request.", _SECONDS),
+    "X-Request-ID": (
+        "Id of the request in the server's log: the client's own, or a new one.",
+        _TEXT,
+    ),
 }
 _LIMIT: Final = ("RateLimit", "RateLimit-Policy")
 _OF_STATUS: Final[dict[str, tuple[str, ...]]] = {
@@ -32,7 +35,7 @@ _API: Final = "/api/"
 
 
 def add_headers(document: Json) -> None:
-    """Say of all answers which headers they have, and of those that a client may keep 304."""
+    """Describe the headers of all answers, and 304 for those that a client may cache."""
     document["components"]["headers"] = {
         name: {"description": words, "schema": schema} for name, (words, schema) in _HEADERS.items()
     }

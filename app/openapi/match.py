@@ -16,15 +16,15 @@ _RADIUS: Final[Json] = {
     "name": "radius",
     "in": "query",
     "required": False,
-    "description": "Radius of positions without one: degrees, at most 10, or with `d`, `'` or "
-    '`"` at its end.',
+    "description": "Radius for positions that have none: degrees, at most 10; it may end in `d`, "
+    "`'` or `\"`.",
     "schema": of_form(RADIUS_FORM) | {"examples": ['1.5"']},
 }
 _LIMIT: Final[Json] = {
     "name": "limit",
     "in": "query",
     "required": False,
-    "description": "Most alerts for each position, nearest first.",
+    "description": "Maximum number of alerts for each position, nearest first.",
     "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
     "example": 10,
 }
@@ -49,7 +49,7 @@ def match_body() -> Json:
     text: Json = {"type": "string"}
     return {
         "description": "The positions. A table needs columns `ra` and `dec`, by name or, in a "
-        "VOTable (TABLEDATA), by UCD; `id` and `radius` may join them.",
+        "VOTable (TABLEDATA), by UCD; columns `id` and `radius` are optional.",
         "required": True,
         "content": {
             # Its example stands in the schema, or Java's generator warns that it leaves it out.
@@ -63,7 +63,7 @@ def match_body() -> Json:
 
 
 def match_responses() -> dict[int | str, Json]:
-    """What a match answers beside JSON, and how its body can be refused."""
+    """What a match answers besides JSON, and how its body can be refused."""
     written = [known for known in FORMATS.values() if known.writer is not None]
     content: Json = {
         known.media_type.partition(";")[0]: {
@@ -71,7 +71,10 @@ def match_responses() -> dict[int | str, Json]:
         }
         for known in written
     }
-    as_of = {"description": "the batch up to which the archive was seen", "schema": _NUMBER}
+    as_of = {
+        "description": "number of the batch up to which the archive was seen",
+        "schema": _NUMBER,
+    }
     told = {"description": "The matches", "content": content, "headers": {"X-As-Of": as_of}}
     return {200: told, **REFUSED_BODIES}
 

@@ -7,6 +7,7 @@ from app.answers.formats import FORMATS
 from app.objects.lists import MAX_OBJECTS
 from app.search.examples import OF_FIELD
 from app.search.filters import OPERATORS, Filter
+from app.search.options import AS_OF_WORDS
 from app.search.regions import MAX_ACROSS, MAX_VERTICES, RADIUS_FORM
 from app.search.search import COUNTS, DEFAULT_LIMIT, MAX_EXPORT, MAX_LIMIT
 from app.search.values import MOMENT, NUMBER
@@ -36,13 +37,13 @@ _LIMIT: Final[Json] = {"type": "integer", "minimum": 1, "default": DEFAULT_LIMIT
 
 def _format_words(what: str) -> str:
     return (
-        "Format of the answer; it beats Accept. Other formats than JSON come as a "
-        f"file; beyond 1,000 {what} as a stream. What broke off is never whole: the transfer ends "
-        "with an error, a VOTable lacks its end, a Parquet file its footer, CSV and JSON Lines "
-        "their last line end. One that `limit` cut says so: in X-Truncated and X-Next-Cursor, in "
-        f"a VOTable's INFO and a Parquet file's metadata, and beyond 1,000 {what} in a last line "
-        "of CSV (it begins with #: delete it for stilts and TOPCAT) or JSON Lines. Go on with "
-        "the cursor"
+        "Format of the answer; it overrides Accept. Formats other than JSON are sent as a file, "
+        f"more than 1,000 {what} as a stream. A stream that breaks off is never a whole file: the "
+        "transfer ends with an error, a VOTable has no end, a Parquet file no footer, CSV and JSON "
+        "Lines no last line end. An answer that was cut by `limit` says so: in X-Truncated and "
+        "X-Next-Cursor, in an INFO of a VOTable, in the metadata of a Parquet file, and with more "
+        f"than 1,000 {what} in the last line of CSV (it begins with #; delete it for stilts and "
+        "TOPCAT) or JSON Lines. Continue with the cursor"
     )
 
 
@@ -59,21 +60,22 @@ _PAGE: Final[tuple[Json, ...]] = (
         "name": "polygon",
         "description": "Alerts within a polygon of great circles: `ra1,dec1,ra2,dec2,...` in "
         f"degrees, 3 to {MAX_VERTICES} vertices in either direction, at most {MAX_ACROSS:g} "
-        "degrees across; its sides must not cross or touch. With a cone too alerts lie in both.",
+        "degrees across; its sides must not cross or touch. With `cone` as well: alerts in both.",
         "schema": of_form(f"{NUMBER},{NUMBER}(,{NUMBER},{NUMBER}){{2,{MAX_VERTICES}}}", 4000)
         | {"examples": ["0,16,2,16,2,17,0,17"]},
     },
     {
         "name": "name",
-        "description": "Alerts around a named object, as /api/v1/resolve knows it: `name,radius`, "
-        "the radius as in `cone`; without it the one that belongs to the name. `place` and X-Cone "
-        "say where it is.",
+        "description": "Alerts around a named object, as /api/v1/resolve finds it: `name,radius`, "
+        "the radius as in `cone`; without a radius the resolver's. `place` and X-Cone give the "
+        "position.",
         "schema": {"type": "string", "maxLength": 200, "examples": ["M31,0.5"]},
     },
     {
         "name": "where",
-        "description": "Any filter of the vocabulary, `<field>__<operator>:<value>`; operators are "
-        "gt, gte, lt, lte, in (comma-separated) and isnull (true or false), and none for equality.",
+        "description": "Any filter on any field, as `<field>__<operator>:<value>`; operators are "
+        "gt, gte, lt, lte, in (comma-separated) and isnull (true or false); `<field>:<value>` for "
+        "equality.",
         "schema": {
             "type": "array",
             "items": {"type": "string", "pattern": "^([a-z0-9_]+:.+)?$"},
@@ -83,9 +85,9 @@ _PAGE: Final[tuple[Json, ...]] = (
     },
     {
         "name": "sort",
-        "description": "Field to sort by, `-` in front for descending. By a field other than jd, "
-        "time, candid, object_id or lco_id only with a cone, a polygon, a name, an object, "
-        "a list of candids or at most 7 days.",
+        "description": "Field to sort by; `-` in front for descending. Fields other than jd, time, "
+        "candid, object_id and lco_id need a cone, a polygon, a name, an object, a list of candids "
+        "or a time range of at most 7 days.",
         "schema": of_form("-?[a-z0-9_]+") | {"default": "-jd", "examples": ["-jd"]},
     },
     {
@@ -103,7 +105,7 @@ _PAGE: Final[tuple[Json, ...]] = (
     {
         "name": "fields",
         "description": "The keys of each alert, in this order, comma-separated; /api/v1/fields "
-        "lists them. Without it all; csv, votable and parquet then leave out `links`.",
+        "lists them. Default: all; csv, votable and parquet then omit `links`.",
         "schema": {"type": "string", "examples": ["candid,object_id,jd,ra,dec,magpsf,links"]},
     },
     {
@@ -113,20 +115,20 @@ _PAGE: Final[tuple[Json, ...]] = (
     },
     {
         "name": "count",
-        "description": f"How to count all that match, in `count`: exact takes up to {EXACT_S:g} s, "
-        "and tells an estimate where that is not enough; `count_kind` says which it is.",
+        "description": "How to count all alerts that match, for `count` in the answer: exact may "
+        f"take {EXACT_S:g} s, and becomes an estimate after that; `count_kind` says which it is.",
         "schema": {"type": "string", "enum": list(COUNTS), "examples": ["exact"]},
     },
     {
         "name": "after",
-        "description": "A candid: the answer begins behind this alert, in the order of the search. "
-        "To go on with an export that broke off: the last candid that came whole, and `as_of` "
-        "(X-As-Of) of the answer, so that no alert is missed or had twice.",
+        "description": "A candid: the answer begins after this alert, in the order of the search. "
+        "To continue an export that broke off, give the last candid that arrived complete, and "
+        "`as_of` (X-As-Of) of that answer, so that no alert is missed or repeated.",
         "schema": {"type": "string", "pattern": "^([0-9]{1,19})?$", "examples": [_SHOWN]},
     },
     {
         "name": "as_of",
-        "description": "Batch number: the archive as it was after it. Every answer says its own.",
+        "description": AS_OF_WORDS,
         "schema": {"type": "integer", "format": "int64", "minimum": 0, "examples": [1]},
     },
 )
@@ -166,11 +168,11 @@ _OF_OBJECTS: Final = {
     "format.",
     "cursor": "`next` or `prev` of another answer, with the same search.",
     "format": f"{_format_words('objects')}.",
-    "fields": "The keys of each object, in this order, comma-separated. Without it all; csv, "
-    "votable and parquet then leave out `links`.",
-    "as_of": "Batch number: the archive as it was after it. Every answer says its own.",
+    "fields": "The keys of each object, in this order, comma-separated. Default: all; csv, "
+    "votable and parquet then omit `links`.",
+    "as_of": AS_OF_WORDS,
     "ssnamenr": "Objects with an alert of this solar-system body: its designation as ZTF writes it "
-    "(`433`, `2019AB1`) or as people do (`433 Eros`, `2019 AB1`, `67P/Churyumov-Gerasimenko`).",
+    "(`433`, `2019AB1`) or as usual (`433 Eros`, `2019 AB1`, `67P/Churyumov-Gerasimenko`).",
 }
 
 _OTHERWISE: Final[dict[str, Json]] = {

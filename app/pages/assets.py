@@ -15,17 +15,17 @@ from typing import Final
 STATIC: Final = Path(__file__).parents[1] / "static"
 _DIGEST: Final = re.compile(r"[0-9a-f]{16}", re.ASCII)
 _TEXT: Final = ("text/", "application/javascript", "application/wasm", "image/svg+xml")
-"""What gzip shrinks. The rest of what we serve is compressed in itself."""
+"""Media types that gzip shrinks; all other files are compressed already."""
 
 
 @cache
 def _files() -> dict[str, Path]:
-    """Every file by its name below `static`: nothing else can be asked for."""
+    """Every file by its name below `static`; nothing else is served."""
     return {p.relative_to(STATIC).as_posix(): p for p in STATIC.rglob("*") if p.is_file()}
 
 
 def _unit(name: str) -> str:
-    """What shares the file's hash: the file itself, or its folder in `vendor`."""
+    """The files that share the file's hash: itself, or its folder in `vendor`."""
     parts = name.split("/")
     return "/".join(parts[:2]) if parts[0] == "vendor" else name
 

@@ -1,4 +1,4 @@
-"""A light curve as it is drawn: series for the browser's plot, and the same as SVG without one.
+"""The plot of a light curve: series for the browser's plot, and an SVG for pages without it.
 
 Both show the points of lightcurve.py and no other numbers. How bands, signs and limits look is
 written here alone.
@@ -14,11 +14,11 @@ Series = dict[str, Any]
 
 
 MOST_MAG: Final = 100.0
-"""What is beyond, or below its negative, is no magnitude and would leave no room for others."""
+"""A greater value, or one below its negative, is not a magnitude and would squeeze the others."""
 
 
 class Value(NamedTuple):
-    """Where a kind of point keeps its magnitude in one view, and whether that is a limit."""
+    """The key of a kind's magnitude in one view, and whether it is a limit."""
 
     field: str
     error: str | None = None
@@ -36,7 +36,7 @@ VIEWS: Final[dict[str, dict[str, tuple[Value, ...]]]] = {
     },
     "total": {"earlier_detection": _TOTAL, "detection": _TOTAL},
 }
-"""View -> kind -> values, the first that is there counts. Kinds in the order of drawing."""
+"""View -> kind -> values; the first existing one counts. Kinds in the order of drawing."""
 
 NAMES: Final = {
     "detection": "detection",
@@ -66,7 +66,7 @@ GLYPHS: Final = {
 
 
 def series_of(points: Iterable[Point]) -> list[Series]:
-    """What is drawn together: one series for each view, kind, band, sign and limit."""
+    """Points drawn together: one series for each view, kind, band, sign and limit."""
     points = list(points)
     found: dict[tuple[Any, ...], Series] = {}
     for view, kinds in VIEWS.items():
@@ -141,7 +141,7 @@ class Mark(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """All that the SVG shows."""
+    """The content of the SVG."""
 
     marks: list[Mark]
     ticks_x: list[tuple[float, str]]
@@ -149,7 +149,7 @@ class Chart(NamedTuple):
 
 
 def chart(series: Sequence[Series], view: str = "difference") -> Chart | None:
-    """The SVG of one view; None where there is nothing to draw. Magnitudes grow downwards."""
+    """The SVG of one view; None if there is nothing to draw. Magnitudes grow downwards."""
     shown = [one for one in series if one["view"] == view]
     if not shown:
         return None
@@ -198,7 +198,7 @@ def ticks(low: float, high: float) -> list[float]:
 
 
 def draw_curve(points: Sequence[Point]) -> dict[str, Any]:
-    """What the template of a light curve needs."""
+    """The variables of the template of a light curve."""
     series = series_of(points)
     return {
         "points": points,

@@ -1,4 +1,4 @@
-"""Where others show the same object: one line per service."""
+"""Links to the same object at other services, one line each."""
 
 from typing import Final, NamedTuple
 from urllib.parse import quote

@@ -1,4 +1,4 @@
-"""The main page: one search as a person reads it, with the form that it came from."""
+"""The main page: one search for people, with its form."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,7 +9,14 @@ from fastapi import Request, Response
 
 from app.alerts import counting, queries, searching
 from app.alerts.archive import Archive
-from app.errors import RETRY_AFTER_S, BadParameters, NotFound, ResolversSilent, TooDear, reason_of
+from app.errors import (
+    RETRY_AFTER_S,
+    BadParameters,
+    NotFound,
+    QueryTooCostly,
+    ResolversUnavailable,
+    reason_of,
+)
 from app.mars.form import FORM, PAGE_SIZE, SORTS_OFFERED, Form, read_form
 from app.mars.placing import find_place, search_around
 from app.mars.walks import Listed, Walks
@@ -40,7 +47,7 @@ async def front_page(
     walks: Walks,
     client: str,
 ) -> Response:
-    """The alerts that the filters leave, or the form with what is wrong beside each field."""
+    """The alerts that match the filters, or the form with an error beside each bad field."""
     parameters = listing.known_parameters(request.query_params.multi_items())
     latest = await latest_time(archive)
     try:
@@ -52,14 +59,14 @@ async def front_page(
     except NotFound as error:
         faults = {"objectcone": str(error)}
         return _page(request, parameters, latest, error.status, faults=faults)
-    except ResolversSilent as error:
+    except ResolversUnavailable as error:
         faults = {"objectcone": reason_of(error)}
         return _page(request, parameters, latest, _BUSY, faults=faults)
     search = search_around(form, place)
     try:
         listed = await walks.page(archive, client, form, search)
-    except TooDear as error:
-        return _page(request, parameters, latest, _BUSY, dear=str(error))
+    except QueryTooCostly as error:
+        return _page(request, parameters, latest, _BUSY, costly=str(error))
     seen = (form.page - 1) * PAGE_SIZE + len(listed.rows)
     total = await totals.say_total(archive, search, seen, listed.has_next)
     blame = _NO_BLAME if listed.rows else await _blame(archive, parameters, place)
@@ -67,10 +74,10 @@ async def front_page(
 
 
 async def latest_time(archive: Archive) -> str | None:
-    """When the newest alert was taken; empty while there is none, None where it takes too long."""
+    """The time of the newest alert; empty if there is none, None if finding it takes too long."""
     try:
         jd = await queries.read_latest_jd(archive.hasty(counting.COUNT_S))
-    except TooDear:
+    except QueryTooCostly:
         return None
     return "" if jd is None else listing.clock(jd)
 
@@ -78,12 +85,12 @@ async def latest_time(archive: Archive) -> str | None:
 async def _blame(
     archive: Archive, parameters: listing.Parameters, place: Place | None
 ) -> totals.Blame:
-    """Which filter leaves nothing: the search is made again without each of them."""
+    """The filters to blame for an empty result: the search is repeated without each of them."""
     hasty = archive.hasty(totals.PROBE_S)
 
     async def any_without(name: str) -> bool:
         rest = [(n, v) for n, v in parameters.items() if n not in (name, *listing.ORDER)]
-        # The name has been resolved: nobody is asked again.
+        # The name has been resolved already.
         search = search_around(read_form(rest), place)
         _, rows = await searching.find_alerts(hasty, replace(search, limit=1))
         return bool(rows)
@@ -98,13 +105,13 @@ def _page(
     status: int = HTTPStatus.OK,
     *,
     faults: Mapping[str, str] | None = None,
-    dear: str = "",
+    costly: str = "",
     form: Form | None = None,
     listed: Listed | None = None,
     total: totals.Total = _UNKNOWN,
     blame: totals.Blame = _NO_BLAME,
 ) -> Response:
-    """The page; without `listed` it says what is wrong in the place of the table."""
+    """The page; without `listed` it shows the errors instead of the table."""
     asked = listing.shorten(parameters)
     heads = listing.headers(asked)
     return render(
@@ -118,7 +125,7 @@ def _page(
         sorts=SORTS_OFFERED.items(),
         chips=listing.chips(asked),
         faults=faults or {},
-        dear=dear,
+        costly=costly,
         headers_of=heads,
         rows=[_shown(row, heads) for row in listed.rows] if listed else [],
         total=total,

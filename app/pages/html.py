@@ -1,4 +1,4 @@
-"""Pages: the Jinja environment, the policy that pages live under, and the error page.
+"""Pages: the Jinja environment, their security policy, and the error page.
 
 Nothing but `render` makes HTML. Templates escape everything and may use only what they are given.
 """
@@ -33,7 +33,7 @@ POLICY: Final[Mapping[str, str]] = {
     "base-uri": "'none'",
     "frame-ancestors": "'none'",
 }
-"""Content-Security-Policy of a page; a route adds what its page needs beyond, and says why."""
+"""Content-Security-Policy of a page; a route adds the exceptions of its page, with reasons."""
 PLOTTED: Final[Mapping[str, str]] = {
     **POLICY,
     # Plotly makes an empty style element and fills it by script: this is the hash of no text.
@@ -52,9 +52,9 @@ def _json(value: Any) -> Markup:
 
 
 def format_fixed(value: float | None, digits: int, sign: str = "") -> str:
-    """A number with so many decimals, with `sign="+"` signed; nothing where there is none.
+    """A number with so many decimals, with `sign="+"` signed; empty for None.
 
-    One that would be a row of digits is written with an exponent.
+    Very large numbers are written with an exponent.
     """
     if value is None or not math.isfinite(value):
         return ""
@@ -62,7 +62,7 @@ def format_fixed(value: float | None, digits: int, sign: str = "") -> str:
 
 
 def _finite(value: Any) -> Any:
-    """The value; None for a number that is none."""
+    """The value; None for NaN and infinities."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -119,7 +119,7 @@ def render(
     headers: Mapping[str, str] | None = None,
     **context: Any,
 ) -> Response:
-    """A page. It may be kept as long as the JSON that it shows; `headers` beat the usual ones."""
+    """A page. It may be cached as long as its JSON; `headers` override the usual ones."""
     html = ENVIRONMENT.get_template(template).render(path=request.url.path, **context)
     sent = {
         "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
@@ -139,7 +139,7 @@ def error_page(
     errors: Sequence[Mapping[str, str | None]] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """What a person reads where a program gets a problem document; `errors` name parameters."""
+    """The page in place of a problem document; `errors` name parameters."""
     sent = {"Cache-Control": "no-store", **(headers or {})}
     return render(
         request,
@@ -154,7 +154,7 @@ def error_page(
 
 
 def redirect_to_slash(request: Request, public_url: str) -> Response:
-    """Lead to the same address with a slash at its end."""
+    """Redirect to the same address with a slash at its end."""
     query = f"?{request.url.query}" if request.url.query else ""
     place = f"{urlsplit(public_url).path}{request.url.path}/{query}"
     return RedirectResponse(place, HTTPStatus.PERMANENT_REDIRECT)

@@ -1,4 +1,4 @@
-"""The main page: what its template shows of a search and of the alerts that it found.
+"""The main page: the variables of its template for a search and its alerts.
 
 Everything here is a table or a plain function of the parameters and rows; nothing asks the archive.
 """
@@ -28,7 +28,7 @@ _ENDS: Final = {"gt": "above", "gte": "from", "lt": "below", "lte": "to"}
 
 
 class Cell(NamedTuple):
-    """What stands in a cell, and where it leads."""
+    """The text of a cell, and its link."""
 
     text: str
     href: str = ""
@@ -39,7 +39,7 @@ class Column(NamedTuple):
 
     title: str
     sort: str
-    """What `sort_value` says of it."""
+    """Its name in `sort_value`."""
     meaning: str
     cell: Callable[[Row], Cell]
     number: bool = True
@@ -99,7 +99,7 @@ LIST_COLUMNS: Final = (
 
 
 def known_parameters(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The parameters that the form knows, those not blank, the first of each name, in its order."""
+    """The known parameters that are not blank, the first of each name, in the form's order."""
     given: dict[str, str] = {}
     for name, value in pairs:
         given.setdefault(name, value)
@@ -107,18 +107,18 @@ def known_parameters(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def shorten(parameters: Parameters) -> dict[str, str]:
-    """Values that are too long to be read, cut: in addresses each stands some thirty times."""
+    """The parameters with values cut that are too long: each is repeated in thirty addresses."""
     return {name: value[: MAX_TEXT + 1] for name, value in parameters.items()}
 
 
 def address(parameters: Parameters, **changed: str | None) -> str:
-    """The main page with these parameters; None takes one away."""
+    """The address of the main page with these parameters; None removes one."""
     kept = {n: v for n, v in {**parameters, **changed}.items() if v is not None}
     return f"/?{urlencode(kept, safe=',:')}" if kept else "/"
 
 
 class Header(NamedTuple):
-    """A column's header: what a click on it asks for, and how the table is sorted now."""
+    """A column's header: the address of a click on it, and the current order of the table."""
 
     column: Column
     href: str
@@ -127,7 +127,7 @@ class Header(NamedTuple):
 
 
 def headers(parameters: Parameters) -> list[Header]:
-    """The headers; a click on the one that sorts turns the order round."""
+    """The headers; a click on the one that sorts reverses the order."""
     by = parameters.get("sort_value", "jd")
     up = parameters.get("sort_order") == "asc"
     shown = []
@@ -200,7 +200,7 @@ class Group(NamedTuple):
 
 
 def groups(parameters: Parameters, faults: Mapping[str, str]) -> list[Group]:
-    """The form, from its table; `faults` say what was wrong with which parameter."""
+    """The form, from its table; `faults` are the errors by parameter."""
     made = []
     for title in GROUPS:
         by_line: dict[str, list[Entry]] = {}
@@ -234,7 +234,7 @@ def _line(entries: Sequence[Entry], parameters: Parameters, faults: Mapping[str,
 
 
 def meaning(entry: Entry) -> str:
-    """What a filter's column holds, with its unit."""
+    """The meaning of a filter's column, with its unit."""
     if entry.filter is None:
         return entry.label
     field = entry.filter.field

@@ -1,4 +1,4 @@
-"""A night as it is drawn: alerts over time, and fields on the sky; by Plotly, or as SVG without it.
+"""The plots of a night: alerts over time, and fields on the sky; with Plotly, or as SVG without it.
 
 Both show the counts of fieldcounts.py and no other numbers. Bands look as in curveplot.py.
 """
@@ -23,9 +23,9 @@ _BINS: Final = timedelta(days=1) // BIN
 WIDTH, HEIGHT = 600, 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 12, 40
 _SOUTH, _NORTH = -35.0, 90.0
-"""ZTF sees no farther south; where it does, the map grows."""
+"""Southern limit of ZTF; the map grows if a field is farther south."""
 _RADII: Final = (2.0, 9.0)
-"""Of a field with hardly an alert, and of that with most, in the SVG's pixels."""
+"""Radii of a field with hardly any alerts and of that with the most, in the SVG's pixels."""
 
 
 class Bin(NamedTuple):
@@ -103,7 +103,7 @@ def _said(one: Bin, band: str | None) -> str:
 
 
 def spots(items: Sequence[Item]) -> list[dict[str, Any]]:
-    """The fields on the sky, a series for each band; those with most alerts first, so beneath."""
+    """The fields on the sky, a series for each band; large ones first, so that they lie beneath."""
     ordered = sorted(items, key=lambda item: -item["alerts"])
     most = max((item["alerts"] for item in items), default=1)
     return [
@@ -122,7 +122,7 @@ def spots(items: Sequence[Item]) -> list[dict[str, Any]]:
 
 
 def _radius(alerts: int, most: int) -> float:
-    """Areas, above that of the smallest, are as the alerts."""
+    """The radius: the area above the smallest is proportional to the number of alerts."""
     least, largest = _RADII
     return least + (largest - least) * math.sqrt(alerts / most)
 
@@ -164,7 +164,7 @@ class Spot(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """All that an SVG shows."""
+    """The content of an SVG."""
 
     marks: list[Any]
     ticks_x: list[tuple[float, str]]
@@ -222,7 +222,7 @@ def sky_chart(items: Sequence[Item]) -> Chart:
 
 
 def draw_night(night: date, counted: Counted) -> dict[str, Any]:
-    """What the template of a night needs."""
+    """The variables of the template of a night."""
     midnight = midnight_of(night)
     night_search = search(midnight, midnight + timedelta(days=1))
     items = [{**item, "search": _own(night_search, item)} for item in counted.items]

@@ -1,4 +1,4 @@
-"""The main page's search for use elsewhere: in the typed API, as a file, a command or a program."""
+"""The search of the main page for other uses: in the typed API, as a file, command or program."""
 
 import json
 from typing import Final
@@ -14,7 +14,7 @@ _TYPED_SORT: Final = {"objectId": "object_id", "id": "lco_id", "alert_candid": "
 
 
 def typed_address(parameters: Parameters) -> str | None:
-    """The search in the typed API; None where that has no such search."""
+    """The search in the typed API; None if it has no such search."""
     filters = {n: v for n, v in parameters.items() if n in FORM}
     if "time__since" in filters or {"l__gt", "l__lt"} <= filters.keys():
         # Two limits on l may wrap there, here they never do.
@@ -34,7 +34,7 @@ _FILES: Final = {"csv": "CSV", "votable": "VOTable", "parquet": "Parquet", "json
 
 
 def downloads(parameters: Parameters) -> list[tuple[str, str]]:
-    """Word and address of each file that holds the whole search, of this page's alerts and more."""
+    """Label and address of each file with all alerts of the search."""
     if (typed := typed_address(parameters)) is None:
         return []
     joint = "&" if "?" in typed else "?"
@@ -42,7 +42,7 @@ def downloads(parameters: Parameters) -> list[tuple[str, str]]:
 
 
 def curl(parameters: Parameters, url: str) -> str:
-    """The search as a command; urlencode writes %27, so no value can leave its quotes."""
+    """The search as a command; urlencode writes %27, so no value can end the quotes."""
     return f"curl -fsS '{url}{address({**parameters, 'format': 'json'})}'"
 
 

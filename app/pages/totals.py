@@ -1,6 +1,6 @@
-"""How many alerts a search finds, told honestly, and which filter leaves none.
+"""How many alerts a search finds, and which filter leaves none.
 
-Both are extras of a page: they have little time, and say so where it was not enough.
+Both are extras of a page: they get a short time, and say so if it was not enough.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from app.alerts.archive import Archive
 from app.alerts.counting import AT_LEAST, ESTIMATE, EXACT, tally
-from app.errors import TooDear
+from app.errors import QueryTooCostly
 from app.search.search import Search
 
 PROBE_S: Final = 0.5
@@ -18,7 +18,7 @@ PROBES_S: Final = 2.0
 
 
 class Total(NamedTuple):
-    """`1,234 alerts`, or as near as one comes, and how sure that is."""
+    """`1,234 alerts` or an estimate, and how certain that is."""
 
     words: str
     note: str = ""
@@ -36,23 +36,23 @@ async def say_total(archive: Archive, search: Search, seen: int, more: bool) -> 
 
 
 class Blame(NamedTuple):
-    """Which filters, taken away alone, would leave alerts, and how many were looked at."""
+    """Filters without which, one at a time, alerts would be found, and how many were tried."""
 
     names: list[str]
     tried: int
 
 
 async def find_blame(names: Iterable[str], any_without: Callable[[str], Awaitable[bool]]) -> Blame:
-    """Take one filter after the other away, until PROBES_S are over.
+    """Remove one filter at a time, for PROBES_S at most.
 
-    `any_without` tells whether alerts are left; where that raises TooDear nobody knows.
+    `any_without` says whether alerts are left; if it raises QueryTooCostly that is unknown.
     """
     guilty, tried = [], 0
-    # What the time did not reach, or was too dear, is not among those that were tried.
+    # A filter that was too costly, or for which no time was left, does not count as tried.
     with suppress(TimeoutError):
         async with asyncio.timeout(PROBES_S):
             for name in names:
-                with suppress(TooDear):
+                with suppress(QueryTooCostly):
                     if await any_without(name):
                         guilty.append(name)
                     tried += 1

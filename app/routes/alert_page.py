@@ -52,7 +52,7 @@ def search_here(ra: float, dec: float, as_of: int, limit: int) -> Any:
 
 
 async def alert_page(request: Request, archive: Archive, number: int, key: str) -> Response:
-    """The page of an alert, by candid or lco_id: what the typed API tells. Raises NotFound."""
+    """The page of an alert, by candid or lco_id: the data of the typed API. Raises NotFound."""
     row = await queries.read_alert(archive, number, key)
     (alert,) = alert_items([row], API)
     ra, dec = alert["ra"], alert["dec"]
@@ -85,7 +85,7 @@ def _neighbours(points: Sequence[Point], candid: str) -> dict[str, Any]:
     """The alerts of the object before and after this one, and its place among them."""
     candids = [point["candid"] for point in points if point["kind"] == "detection"]
     if candid not in candids:
-        # Its time is none of an exposure.
+        # Its jd is not the time of an exposure.
         return {"earlier": None, "later": None, "number": None, "of": len(candids)}
     n = candids.index(candid)
     return {

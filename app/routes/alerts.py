@@ -49,12 +49,13 @@ async def list_alerts(
 ) -> Response:
     """Alerts that match every filter, newest first unless `sort` says otherwise.
 
-    Without a filter it is the whole archive. `next` and `prev` are the cursors of the pages next to
-    this one; with `as_of` an answer can be had again as it was. Two limits on `ra` or on `l` are an
-    arc eastwards from the lower one, across 0 where that is the greater: `ra__gt=350&ra__lt=10`.
+    Without a filter it lists the whole archive. `next` and `prev` are the cursors of the next and
+    the previous page; `as_of` repeats an earlier answer. Two limits on `ra` or on `l` are an arc
+    eastwards from the lower limit; if it is the greater one the arc crosses 0:
+    `ra__gt=350&ra__lt=10`.
 
-    In other formats than JSON up to 1,000,000 alerts come as a stream; headers say what JSON has in
-    its body, and where they cannot, the end of the body does.
+    Formats other than JSON can hold up to 1,000,000 alerts, sent as a stream. What JSON has in its
+    body stands in headers, or at the end of the body if it is known only then.
     """
     public_url: str = settings_of(request).public_url
     search, place = await locate(search, names)

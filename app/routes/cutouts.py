@@ -69,7 +69,7 @@ async def get_cutout_fits(
     archive: ArchiveDependency,
     store: StoreDependency,
 ) -> Response:
-    """A cutout as FITS image; sent with gzip as content encoding where the client accepts it.
+    """A cutout as a FITS image; sent with Content-Encoding gzip if the client accepts it.
 
     ZTF's image has no WCS; `wcs=true` adds one.
     """
@@ -143,9 +143,9 @@ async def get_object_cutouts_png(
 ) -> Response:
     """An object's cutouts as one picture: a row for each alert in time order.
 
-    Columns are science, template and difference, each drawn with limits of its own; beside them
-    stand the time, the band, magpsf and the sign of the difference. Of more than `limit` alerts the
-    newest are shown: the headers X-Alerts-Shown and X-Alerts-Total say so.
+    The columns are science, template and difference, each drawn with its own limits; beside them
+    are the time, the band, magpsf and the sign of the difference. It shows the newest alerts, up to
+    `limit`; see the headers X-Alerts-Shown and X-Alerts-Total.
     """
     rows = await queries.read_stamps(archive, finding.read_object_id(object_id), look.limit)
     version = f"{RENDERER}.{STRIP}-{look.tag}"
@@ -175,8 +175,8 @@ async def get_object_cutouts_zip(
 ) -> Response:
     """An object's cutouts as a zip file of `<candid>_<kind>.fits.gz`, the packets' own bytes.
 
-    Its `manifest.csv` lists every cutout of every alert, those that a packet does not hold too. Of
-    more than `limit` alerts the newest are in it: X-Alerts-Shown and X-Alerts-Total say so.
+    Its `manifest.csv` lists every cutout of every alert, also those that a packet does not hold. It
+    holds the newest alerts, up to `limit`; see X-Alerts-Shown and X-Alerts-Total.
     """
     rows = await queries.read_stamps(archive, finding.read_object_id(object_id), options.limit)
     index = write_manifest(rows)
@@ -186,7 +186,7 @@ async def get_object_cutouts_zip(
 
 
 async def _piece(archive: Archive, candid: int, part: str) -> tuple[Piece, PixelPlace]:
-    """Where a part of an alert's packet lies, what to say where it is not kept; its position."""
+    """The place of a part of an alert's packet, the error text if it is missing; its position."""
     row = await queries.read_places(archive, candid)
     return piece_of(row, part), PixelPlace(*(row[name] for name in PixelPlace._fields))
 
@@ -194,7 +194,7 @@ async def _piece(archive: Archive, candid: int, part: str) -> tuple[Piece, Pixel
 def _of_object(
     rows: Sequence[Mapping[str, Any]], version: str, shown: str, ending: str, max_age_s: int
 ) -> dict[str, str]:
-    """Headers of what is made of an object's alerts, and changes with the next one."""
+    """Headers of content made from an object's alerts, which changes with the next alert."""
     content = hashlib.sha256(version.encode())
     for row in rows:
         content.update(row["payload_hash"])

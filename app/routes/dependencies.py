@@ -1,4 +1,4 @@
-"""What a route may ask for: the archive, the store, a validated search.
+"""What routes can depend on: the archive, the store, a validated search.
 
 All are coroutines: FastAPI sends a plain function to a thread, which costs 0.1 ms each.
 """
@@ -38,7 +38,7 @@ async def get_settings(request: Request) -> Settings:
 async def get_archive(request: Request) -> Archive:
     """The database, once its schema is known to be this program's. Raises SchemaOutdated.
 
-    The question is asked again until the answer is yes: a migration needs no restart.
+    It is checked again until it succeeds, so a migration needs no restart.
     """
     resources = resources_of(request)
     if not resources.schema.is_current:
@@ -48,7 +48,7 @@ async def get_archive(request: Request) -> Archive:
 
 
 def _asker_of(request: Request) -> Asker:
-    """Who asks. To be used once the body has been read: it waits for what comes after it."""
+    """The client. Use it once the body has been read: it waits for the messages after the body."""
 
     async def gone() -> None:
         while (await request.receive())["type"] != "http.disconnect":
@@ -99,12 +99,12 @@ async def read_search(request: Request) -> Search:
 
 
 async def get_matcher(request: Request) -> Matcher:
-    """What matches positions with the archive. Raises as get_archive does."""
+    """The matcher of positions with the archive. Raises as get_archive does."""
     return resources_of(request).matcher.reading(await get_archive(request))
 
 
 async def get_client(request: Request) -> str:
-    """Who asks."""
+    """The client, by its address."""
     return client_of(request.scope, resources_of(request).proxies)
 
 
@@ -133,7 +133,7 @@ async def read_match(request: Request) -> MatchQuery:
 
 
 def candid_of(text: str) -> int:
-    """A path's candid. Raises NotFound: what is no candid names no alert."""
+    """The candid in a path. Raises NotFound for any other text."""
     try:
         return read_integer(text)
     except ValueError:
@@ -141,7 +141,7 @@ def candid_of(text: str) -> int:
 
 
 def allow_only(*known: str) -> Callable[[Request], Awaitable[None]]:
-    """A dependency that refuses every query parameter but these; blank ones are absent."""
+    """A dependency that refuses all query parameters but these; blank ones count as absent."""
 
     async def check_parameters(request: Request) -> None:
         given = [name for name, value in request.query_params.multi_items() if value.strip()]
@@ -155,7 +155,7 @@ no_parameters: Final = allow_only()
 
 
 def allow_repeats(*lists: str) -> Callable[[Request], Awaitable[None]]:
-    """A dependency that refuses repeats of all parameters but these: which of them is meant?"""
+    """A dependency that refuses repeated parameters, except these: which one would count?"""
 
     async def check_repeats(request: Request) -> None:
         given = Counter(name for name, value in request.query_params.multi_items() if value.strip())

@@ -34,10 +34,10 @@ async def get_docs() -> Response:
 
 @router.get("/docs/openapi.json")
 async def get_docs_document(request: Request) -> Response:
-    """openapi.json as the page shows it: what its forms are filled with is in this archive."""
+    """openapi.json for the page: its forms are filled with values that this archive holds."""
     text = canonical_text(request.app.openapi())
     own = {shown: _in_json(kept) for shown, kept in (await _own(request)).items()}
-    # All at once: what is put in must not be replaced in its turn.
+    # All at once: inserted text must not be replaced again.
     text = re.sub("|".join(map(re.escape, own)), lambda found: own[found[0]], text)
     return Response(text, headers={"Cache-Control": "no-cache"}, media_type="application/json")
 
@@ -48,7 +48,7 @@ def _in_json(text: str) -> str:
 
 
 async def _own(request: Request) -> dict[str, str]:
-    """Example -> what to show instead. A job has none: the one who tries knows its name."""
+    """Example -> the value to show instead. Jobs have none: users enter their own."""
     resources = resources_of(request)
     found = {examples.JOB: ""}
     try:

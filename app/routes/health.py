@@ -1,4 +1,4 @@
-"""Whether it works, for machines: /healthz, /readyz, /metrics."""
+"""The state of the app, for machines: /healthz, /readyz, /metrics."""
 
 import asyncio
 from enum import StrEnum
@@ -33,7 +33,7 @@ class ReadinessStatus(StrEnum):
 
 
 class Readiness(Model):
-    """Whether the app can answer, and what stands in the way."""
+    """Whether the app can answer, and the reason if not."""
 
     status: ReadinessStatus
     database: str
@@ -52,7 +52,7 @@ async def get_health() -> Response:
     responses={503: {"model": Readiness, "description": "Not ready; the body says why"}},
 )
 async def get_readiness(request: Request, store: StoreDependency) -> Response:
-    """200 when schema, database and object store are in order; else 503 and what is not."""
+    """200 if schema, database and object store are ready; else 503 with the reason."""
     resources = resources_of(request)
     answers = await asyncio.gather(
         queries.check_archive(resources.archive), store.ping(), return_exceptions=True

@@ -37,7 +37,7 @@ router = APIRouter(prefix="/api/v1", tags=["match"], responses=PROBLEMS)
 ALONE: Final = [Depends(no_parameters)]
 MAX_POSITIONS: Final = 1_000_000
 PART: Final = 20_000
-"""Positions that are kept together: what a job holds in memory at a time."""
+"""Positions stored together; a job holds this many in memory at a time."""
 JobPath = Annotated[
     str,
     path_parameter("`id` of the answer to POST /api/v1/match/jobs", "^[A-Za-z0-9_-]{32}$", JOB),
@@ -63,10 +63,10 @@ async def start_match_job(
     store: StoreDependency,
     settings: SettingsDependency,
 ) -> Response:
-    """Match up to 1,000,000 positions as a job; the answer, and `Location`, say where it is.
+    """Match up to 1,000,000 positions as a job; the answer and `Location` give its address.
 
     Body and parameters are those of `/api/v1/match`. The result is a Parquet file with a row for
-    each match, of the archive as it is now, whenever the job runs.
+    each match, from the archive as it is now, even if the job runs later.
     """
     given = request.query_params.multi_items()
     query = parse_match(given, refused=("format",))
@@ -81,7 +81,7 @@ async def start_match_job(
         adding = True
         row = await jobs.add(job, client, **told)
     except BaseException as error:
-        # Once it may have been added its positions stay: without a job the sweep finds them.
+        # If the job may exist its positions stay; without a job they are swept later.
         if not adding or isinstance(error, TooMany):
             with contextlib.suppress(StoreUnavailable):
                 await results.drop(store, job)
@@ -93,7 +93,7 @@ async def start_match_job(
 
 
 async def _keep(store: ObjectStore, job: str, read: AsyncIterator[list[Target]]) -> list[int]:
-    """Put the positions into the store as they come; the bytes of each part."""
+    """Put the positions into the store as they arrive; returns the bytes of each part."""
     waiting: list[Target] = []
     parts: list[int] = []
     async for some in read:
@@ -113,13 +113,13 @@ _FRESH: Final = {"Cache-Control": "no-store"}
 async def get_job(
     request: Request, job: JobPath, jobs: JobsDependency, settings: SettingsDependency
 ) -> Response:
-    """How far a job is, and where its result is."""
+    """Progress of a job, and the address of its result."""
     return send_json(request, _described(await jobs.get(job), settings.public_url), _FRESH)
 
 
 @router.delete("/jobs/{job}", status_code=HTTPStatus.NO_CONTENT, dependencies=ALONE)
 async def delete_job(job: JobPath, jobs: JobsDependency, store: StoreDependency) -> Response:
-    """End a job that runs, and delete it with its result."""
+    """Stop a job if it runs, and delete it with its result."""
     await jobs.remove(job)
     await results.drop(store, job)
     return Response(status_code=HTTPStatus.NO_CONTENT)
@@ -134,10 +134,10 @@ async def delete_job(job: JobPath, jobs: JobsDependency, store: StoreDependency)
 async def get_job_result(
     request: Request, job: JobPath, jobs: JobsDependency, store: StoreDependency
 ) -> Response:
-    """The result of a job that is done: a row for each match, nearest first at each position."""
+    """The result of a finished job: a row for each match, nearest first at each position."""
     row = await jobs.get(job)
     if row.status != "done":
-        raise NotFound(f"this job has no result: it is {row.status}")
+        raise NotFound(f"this job has no result: its status is {row.status}")
     piece = Piece(results.result_key(job), 0, row.size, job, "")
     return await send_file(request, store, piece, "matches.parquet", FORMATS["parquet"].media_type)
 

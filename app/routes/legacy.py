@@ -69,7 +69,7 @@ async def list_legacy_alerts(
 
 @router.get("/latest/")
 async def get_latest(request: Request, archive: ArchiveDependency) -> Response:
-    """When the newest alert was taken: the part of the main page that keeps itself up to date."""
+    """The time of the newest alert: the part of the main page that updates itself."""
     return render(request, "latest.html", latest=await latest_time(archive))
 
 
@@ -93,7 +93,7 @@ async def search_in_bulk(
 @router.options("/{number:digits}/photometry/")
 @router.options("/{number:digits}/cutout/{kind}/")
 async def tell_methods(request: Request) -> Response:
-    """What can be done here."""
+    """The allowed methods."""
     return Response(headers={"Allow": allowed_methods(request)})
 
 
@@ -101,7 +101,7 @@ async def tell_methods(request: Request) -> Response:
 async def get_legacy_alert(
     request: Request, number: str, archive: ArchiveDependency, settings: SettingsDependency
 ) -> Response:
-    """One alert with what else is known of its place."""
+    """One alert with other data on its position."""
     if not wants_json(request):
         return await alert_page(request, archive, *_key(number))
     return send_json(request, await _alert(archive, settings.public_url, number), NEGOTIATED)
@@ -132,7 +132,7 @@ async def get_cutout(
 @router.get("/{number:digits}/photometry")
 @router.get("/{number:digits}/cutout/{kind}")
 async def add_slash(request: Request, settings: SettingsDependency) -> Response:
-    """Lead to the address that ends in a slash."""
+    """Redirect to the address that ends in a slash."""
     return redirect_to_slash(request, settings.public_url)
 
 

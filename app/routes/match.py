@@ -5,7 +5,7 @@ from typing import Final
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from app.answers.bodies import VARY
+from app.answers.bodies import VARY, origin_of
 from app.answers.encoding import coding_of
 from app.answers.formats import FORMATS, JSON
 from app.answers.streams import Breakable, compress_pieces
@@ -43,10 +43,10 @@ async def match_positions(
     """The alerts near each of up to 10,000 positions, nearest first, as a stream.
 
     A position is `{id, ra, dec, radius}` in degrees; the radius may end in `d`, `'` or `"`, and
-    without one that of the parameter `radius` counts. The answer names each position by its place
-    in the list (`index`, from 0) and its `id`. At most `limit` alerts come for each position, and
-    `truncated` says where more matched. Filters apply to every position. Bad positions are refused
-    all at once, by index and id. More than 10,000 positions: `/api/v1/match/jobs`.
+    defaults to the parameter `radius`. The answer names each position by its place in the list
+    (`index`, from 0) and its `id`. Each position gets at most `limit` alerts, and `truncated` says
+    whether more matched. Filters apply to every position. All bad positions are refused together,
+    by index and id. For more than 10,000 positions use `/api/v1/match/jobs`.
     """
     search, targets = query.search, Targets(query.radius, MAX_POSITIONS, _INSTEAD)
     asked = []
@@ -58,7 +58,7 @@ async def match_positions(
     headers = {"Vary": VARY, "Cache-Control": "no-store", "X-As-Of": str(as_of)}
     headers["Content-Disposition"] = f'attachment; filename="matches.{wanted.suffix}"'
     write = {JSON: write_json, "jsonl": write_json_lines}.get(search.format, write_table)
-    body = write(pieces, search, as_of, f"{settings.public_url}/api/v1")
+    body = write(pieces, search, origin_of(request, as_of), f"{settings.public_url}/api/v1")
     if coding := None if wanted.squeezed else coding_of(request):
         headers["Content-Encoding"] = coding.name
         body = compress_pieces(body, coding)

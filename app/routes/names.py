@@ -1,4 +1,4 @@
-"""Names: where they are, and where the search box leads."""
+"""Names: their positions, and the redirect of the search box."""
 
 from http import HTTPStatus
 from typing import Annotated, Final
@@ -38,10 +38,10 @@ _NAME: Final = Query(
 async def resolve_name(
     request: Request, names: NamesDependency, name: Annotated[str, _NAME]
 ) -> Response:
-    """Where a name is.
+    """The position of a name.
 
-    An object id is at the mean of its alerts. A body of the solar system has no position: a 404
-    that says how to find its alerts.
+    The position of an object id is the mean of its alerts. A solar-system body has no fixed
+    position: the answer is a 404 that says how to find its alerts.
     """
     place = await resolve(names, name)
     return send_json(request, place._asdict())
@@ -49,7 +49,7 @@ async def resolve_name(
 
 @router.get("/search", include_in_schema=False, dependencies=[Depends(allow_only("q"))])
 async def search_box(names: NamesDependency, settings: SettingsDependency, q: str = "") -> Response:
-    """Lead on to the page of what was typed: an alert, an object, or a list of alerts."""
+    """Redirect to the page of the typed text: an alert, an object, or a list of alerts."""
     return Response(
         status_code=HTTPStatus.SEE_OTHER,
         headers={

@@ -50,12 +50,12 @@ async def get_night_page(
     ledger: LedgerDependency,
     counts: NightCountsDependency,
 ) -> Response:
-    """A night: what came of its packets, its alerts over time and on the sky."""
+    """A night: the outcome of its packets, its alerts over time and on the sky."""
     day = days.read_night(night)
     packets = await ledger.one(archive, day)
     counted = await counts.of(archive, day, await settle_as_of(archive, None))
     if packets is None and not counted.items:
-        raise NotFound(f"no alert was exposed on {day}, and the ledger has no such night")
+        raise NotFound(f"no alerts from {day}, and no such night in the ledger")
     earlier, later = await days.read_neighbours(archive, day)
     return render(
         request,
@@ -75,5 +75,5 @@ async def get_night_page(
 @router.get("/nights")
 @router.get("/nights/{night}")
 async def add_nights_slash(request: Request, settings: SettingsDependency) -> Response:
-    """Lead to the address that ends in a slash."""
+    """Redirect to the address that ends in a slash."""
     return redirect_to_slash(request, settings.public_url)

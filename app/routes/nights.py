@@ -38,10 +38,10 @@ async def list_nights(
     ledger: LedgerDependency,
     settings: SettingsDependency,
 ) -> Response:
-    """What came of every packet, night by night and topic by topic, newest first.
+    """What became of every packet, by night and topic, newest first.
 
-    A packet's night is that of its topic's or tarball's name; of other files it is the UTC day on
-    which they were taken in. In CSV, VOTable and Parquet a row is a topic of a night.
+    A packet's night is taken from the name of its topic or tarball; for other files it is the UTC
+    day on which they were ingested. In CSV, VOTable and Parquet a row is one topic of one night.
     """
     page = await ledger.listed(archive, options.before, options.limit)
     body: dict[str, Any] = {
@@ -63,7 +63,7 @@ async def list_nights(
 async def get_night(
     request: Request, night: NightPath, archive: ArchiveDependency, ledger: LedgerDependency
 ) -> Response:
-    """What came of every packet of one night in UTC: YYYYMMDD, or YYYY-MM-DD as the list has it."""
+    """What became of every packet of one night in UTC: YYYYMMDD, or YYYY-MM-DD as in the list."""
     day = days.read_night(night)
     if (item := await ledger.one(archive, day)) is None:
         raise NotFound(f"the ledger has no night {night!r}")
@@ -85,17 +85,17 @@ async def list_night_fields(
     ledger: LedgerDependency,
     counts: NightCountsDependency,
 ) -> Response:
-    """The alerts of a night by field and filter: how many, of which exposures, how deep, where.
+    """The alerts of a night by field and filter: numbers, exposures, depth, position.
 
-    Here a night is the UTC day of `jd`, 0h to 0h, whatever the topic was called that brought an
-    alert: with `time__gte` and `time__lt` of that day, `filter` and `where=field:…` a search finds
-    the same alerts. In the ledger it is the night of the topic's name.
+    Here a night is the UTC day of `jd`, 0h to 0h, independent of the name of the topic: a search
+    with `time__gte` and `time__lt` of that day, `filter` and `where=field:…` finds the same alerts.
+    In the ledger a night is taken from the name of the topic.
     """
     day = days.read_night(night)
     as_of = await settle_as_of(archive, options.as_of)
     counted = await counts.of(archive, day, as_of)
     if not counted.items and await ledger.one(archive, day) is None:
-        raise NotFound(f"no alert was exposed on {day}, and the ledger has no night {night!r}")
+        raise NotFound(f"no alerts from {day}, and no night {night!r} in the ledger")
     body: dict[str, Any] = {
         "night": day.isoformat(),
         "alerts": counted.alerts,

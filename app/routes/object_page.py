@@ -19,13 +19,13 @@ from app.search.sphere import separation_arcsec, sexagesimal
 router = APIRouter(include_in_schema=False)
 
 SHOWN: Final = 500
-"""Rows of the page's table: a page of thousands would help nobody."""
+"""Rows of the page's table: thousands of rows would be useless."""
 Alert = dict[str, Any]
 
 
 @router.get("/objects/{object_id:object}/")
 async def get_object_page(request: Request, object_id: str, archive: ArchiveDependency) -> Response:
-    """What is known of an object; 404 for one without an alert."""
+    """The page of an object; 404 if it has no alert."""
     name = finding.read_object_id(object_id)
     rows = await queries.read_object(archive, name)
     alerts, newest = alert_items(rows, API), rows[0]["newest"]

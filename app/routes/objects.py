@@ -45,7 +45,7 @@ OF_OBJECT: Final = [p for p in search_parameters() if p["name"] != "object_id"]
 
 
 async def _read_objects(request: Request) -> Search:
-    """Which objects are asked for. Raises BadParameters."""
+    """The requested objects. Raises BadParameters."""
     accept = request.headers.get("accept", "")
     return parse_objects(request.query_params.multi_items(), accept)
 
@@ -63,11 +63,11 @@ async def list_objects(
     archive: ArchiveDependency,
     settings: SettingsDependency,
 ) -> Response:
-    """Objects with an alert in a cone, or those that a solar-system body was seen as, by name.
+    """Objects with an alert in a cone, or those of a solar-system body, in order of their names.
 
-    Their numbers are over all their alerts in the archive, not only those in the cone. ZTF names an
-    object by its place, so a body that moves is many objects. In other formats than JSON up to
-    100,000 objects come as a stream.
+    Counts and means are over all their alerts in the archive, not only those in the cone. ZTF names
+    an object by its position, so a moving body is many objects. Formats other than JSON can hold up
+    to 100,000 objects, sent as a stream.
     """
     if search.format != JSON:
         return await send_objects(request, archive, search)
@@ -88,7 +88,9 @@ async def _read_own_search(request: Request, object_id: ObjectPath) -> Search:
     """The search in the query string among one object's alerts."""
     name, given = finding.read_object_id(object_id), request.query_params.multi_items()
     if any(parameter == "object_id" for parameter, _ in given):
-        raise BadParameters([BadParameter("object_id", "the address names the object")])
+        raise BadParameters(
+            [BadParameter("object_id", "not allowed here: the address already names the object")]
+        )
     # Not as a parameter: there a comma would make it a list of objects.
     own = Clause(FILTERS["object_id__in"], [name])
     return parse_search(given, request.headers.get("accept", ""), own)
@@ -111,8 +113,8 @@ async def list_object_alerts(
 ) -> Response:
     """The alerts of an object, as a search finds them.
 
-    An object without an alert up to `as_of` is a 404; filters that match none of its alerts give
-    an empty list.
+    The answer is 404 if the object has no alert up to `as_of`, and an empty list if the filters
+    match none of its alerts.
     """
     as_of = await settle_as_of(archive, search.as_of)
     await finding.read_summary(archive, finding.read_object_id(object_id), as_of)
@@ -133,10 +135,10 @@ async def get_light_curve(
 ) -> Response:
     """Detections, detections known only from histories, upper limits and forced photometry.
 
-    With `merged=true` the objects whose mean positions lie within 1.5 arcsec of this one's count as
-    one, and each point names its own; forced photometry stays apart by object, as each is measured
-    at another place. Other formats than JSON hold one table with the columns of every kind, empty
-    where a point's kind has none; JSON Lines hold the points as JSON does.
+    `merged=true` joins all objects whose mean positions are within 1.5 arcsec of this one's, and
+    each point then names its object; forced photometry stays separate for each object, as it is
+    measured at that object's position. CSV, VOTable and Parquet hold one table with the columns of
+    all kinds, empty if a point's kind does not have them; JSON Lines hold the points as JSON does.
     """
     name = finding.read_object_id(object_id)
     as_of = await settle_as_of(archive, options.as_of)
@@ -170,7 +172,7 @@ async def get_object(
     archive: ArchiveDependency,
     settings: SettingsDependency,
 ) -> Response:
-    """What an object's alerts say together: counts, first, last, brightest, mean position.
+    """A summary of an object's alerts: counts, first, last, brightest, mean position.
 
     The mean is the direction of the sum of unit vectors. The brightest is the alert of the lowest
     `magpsf` among those brighter than the reference image; null if there is none.

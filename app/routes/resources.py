@@ -1,4 +1,4 @@
-"""What one app holds as long as it runs, for its routes."""
+"""The resources of one app, for its routes."""
 
 from dataclasses import dataclass, field
 
@@ -36,7 +36,7 @@ class Resources:
     """None without a database to keep them in."""
     metrics: Metrics
     proxies: Networks
-    """Whose X-Forwarded-For is believed."""
+    """Proxies whose X-Forwarded-For is trusted."""
     fragments: Fragments
     """The JSON of alerts, as far as it is kept."""
     legacy_fragments: Fragments
@@ -48,6 +48,6 @@ class Resources:
 
 
 def resources_of(request: Request) -> Resources:
-    """What the app that got a request holds."""
+    """The resources of the app that received a request."""
     resources: Resources = request.app.state.resources
     return resources

@@ -15,12 +15,12 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/static/{path:path}")
 async def get_static(request: Request, path: str) -> Response:
-    """A file of ours: for ever under an address with its hash, else to be asked for again."""
+    """A file of the app: cached for ever under an address with its hash, else revalidated."""
     if (known := assets.find_asset(path)) is None:
-        raise NotFound("there is no such file")
+        raise NotFound("no such file")
     name, for_ever = known
     shrinks = assets.shrinks(name)
-    # The first reader of a large script waits 0.1 s for its compression; others do not.
+    # Only the first request for a large script waits 0.1 s for its compression.
     data, etag = await asyncio.to_thread(assets.read_asset, name, shrinks and accepts_gzip(request))
     headers = {"ETag": etag, "Cache-Control": IMMUTABLE if for_ever else "no-cache"}
     if shrinks:

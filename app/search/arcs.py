@@ -1,4 +1,4 @@
-"""Two limits on an angle that goes round: an arc, eastwards from the lower one, also across 0."""
+"""Two limits on a circular angle are an arc, eastwards from the lower one, also across 0."""
 
 import math
 from collections.abc import Sequence
@@ -7,13 +7,13 @@ from typing import Final
 from app.search.filters import Clause
 
 ROUND: Final = ("ra", "l")
-"""Fields that go from 0 to 360 degrees and on at 0."""
+"""Fields that go from 0 to 360 degrees and start again at 0."""
 
 
 def bend_arcs(clauses: Sequence[Clause], fields: Sequence[str] = ROUND) -> list[Clause]:
-    """The clauses; of each field with one lower and one upper limit these as the arc they mean.
+    """The clauses, with each pair of a lower and an upper limit on one field as the arc it means.
 
-    One limit alone, and more than two, are read plainly.
+    A single limit, and more than two, stay as they are.
     """
     made = list(clauses)
     for name in fields:

@@ -1,7 +1,7 @@
-"""The opaque cursor: where a page ended or began, so that the next to it is the same for ever.
+"""The opaque cursor: where a page ended or began, so that the page next to it never changes.
 
-Its last bytes are a checksum: a cursor that was changed, cut or mistyped is refused and never leads
-to pages that are silently wrong. It keeps no secret and gives no right.
+Its last bytes are a checksum: a changed, cut or mistyped cursor is refused and never leads to wrong
+pages. It holds no secret and grants no right.
 """
 
 import base64
@@ -28,7 +28,7 @@ class Cursor(NamedTuple):
     id: int
     """The alert's: its candid, for ZTF."""
     back: bool = False
-    """Whether the page ends before this row, instead of beginning behind it."""
+    """Whether the page ends before this row, instead of beginning after it."""
 
     def token(self) -> str:
         """The cursor as a client gets it."""
@@ -49,7 +49,7 @@ def read_cursor(token: str) -> Cursor:
         bare = token.strip()
         data = base64.b64decode(bare + "=" * (-len(bare) % 4), b"-_", validate=True)
         cursor = Cursor(*json.loads(data[:-_CHECK]))
-        # Base64 has several spellings of its last byte, and JSON of anything: one is ours.
+        # Base64 and JSON have several spellings of one value: only ours is accepted.
         if not _sound(cursor) or cursor.token() != bare:
             raise ValueError("unsound")
     except (ValueError, TypeError, RecursionError, binascii.Error):
@@ -61,7 +61,7 @@ def _sound(cursor: Cursor) -> bool:
     integers = (cursor.as_of, cursor.id)
     if not all(type(i) is int and -_INT64 <= i < _INT64 for i in integers) or cursor.as_of < 0:
         return False
-    # What PostgreSQL's text cannot hold: a NUL, and surrogates, which cannot be encoded.
+    # PostgreSQL's text holds no NUL; surrogates cannot be encoded at all.
     if isinstance(cursor.value, str) and b"\0" in cursor.value.encode():
         return False
     if isinstance(cursor.value, int) and not -_INT64 <= cursor.value < _INT64:

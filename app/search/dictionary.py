@@ -27,13 +27,18 @@ _EXPLAINED: Final = (
     ("meaning", TEXT, "meta.note", "what it is"),
     ("sentinel", TEXT, "meta.code", 'what ZTF sends for "there is none"; null here'),
     ("since", TEXT, "meta.version", "first version of ZTF's schema that has it"),
-    ("operators", TEXT, "meta.code", "with which it can be searched; the empty one is equality"),
-    ("answered", BOOLEAN, "meta.code", "whether an alert has it without being asked"),
+    ("operators", TEXT, "meta.code", "operators for searching by it; the empty one is equality"),
+    ("answered", BOOLEAN, "meta.code", "whether an alert has it without `fields`"),
     ("selectable", BOOLEAN, "meta.code", "whether `fields` may name it"),
 )
 _REQUIRED: Final = ("name", "type", "meaning", "answered", "selectable")
 COLUMNS_OF_FIELD: Final = tuple(
-    Column(name, kind, "", ucd, meaning, required=name in _REQUIRED, since="")
+    Column(
+        *(name, kind, "", ucd, meaning),
+        required=name in _REQUIRED,
+        since="",
+        is_ascii=name != "meaning",
+    )
     for name, kind, ucd, meaning in _EXPLAINED
 )
 """What is told of a field."""

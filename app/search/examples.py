@@ -8,5 +8,5 @@ POSITION: Final = ("0.8143", "16.1457")
 """RA and Dec of an alert of the object below, in degrees."""
 NIGHT: Final = "20261123"
 JOB: Final = "id-that-the-answer-of-POST-gives"
-"""No job has this id, as each has its own; it only fits the pattern."""
+"""No job has this id; it only fits the pattern."""
 OF_FIELD: Final = ZTF_WORDING.examples

@@ -145,7 +145,7 @@ class Filter(NamedTuple):
         if OPERATORS[self.operator].many or (self.operator == "" and self.field.listed):
             parts = [part for part in text.split(",") if part.strip()]
             if not 1 <= len(parts) <= MAX_LIST:
-                raise ValueError(f"not a list of 1 to {MAX_LIST} values")
+                raise ValueError(f"must be a comma-separated list of 1 to {MAX_LIST} values")
             values = [value for part in parts for value in self.field.read_equals(part)]
             return Clause(self.any_of, values)
         return self.read_one(text)

@@ -1,8 +1,8 @@
-"""Parts of the sky that a search can be held to: cones, named or not, and polygons.
+"""Parts of the sky to which a search can be limited: cones, named or not, and polygons.
 
-A polygon's sides are great circles, so in a gnomonic projection about its middle they are straight
-lines; there it is looked at before the database gets it, because q3c takes any list of numbers:
-its answers are right for simple polygons up to some 23 degrees across, and for those alone.
+A polygon's sides are great circles; in a gnomonic projection about its middle they are straight
+lines. It is checked there before the database gets it, because q3c accepts any list of numbers but
+answers correctly only for simple polygons up to some 23 degrees across.
 """
 
 import math
@@ -41,11 +41,11 @@ class Cone(NamedTuple):
 
 
 class Named(NamedTuple):
-    """A cone around a named object, whose position is still to be found; degrees."""
+    """A cone around a named object; its position is not resolved yet. Degrees."""
 
     name: str
     radius: float | None
-    """None for the one that the name's resolver gives."""
+    """None: take the radius that the resolver gives."""
 
 
 class Polygon(NamedTuple):
@@ -59,11 +59,11 @@ def parse_cone(text: str) -> Cone:
     """`ra,dec,radius` in degrees; the radius may end in `d`, `'` or `"`. Raises ValueError."""
     parts = text.split(",")
     if len(parts) != len(Cone._fields):
-        raise ValueError("not ra,dec,radius")
+        raise ValueError("must be ra,dec,radius")
     try:
         ra, dec, radius = read_number(parts[0]), read_number(parts[1]), parse_radius(parts[2])
     except ValueError as error:
-        raise ValueError(f"{error} in ra,dec,radius") from None
+        raise ValueError(f"must be ra,dec,radius: {error}") from None
     return cone_of(ra, dec, radius)
 
 
@@ -75,7 +75,7 @@ def cone_of(ra: float, dec: float, radius: float) -> Cone:
 def check_radius(radius: float) -> float:
     """A radius [deg] within its bounds. Raises ValueError."""
     if not MIN_RADIUS <= radius <= MAX_RADIUS:
-        raise ValueError(f"the radius is not within {MIN_RADIUS:g} to {MAX_RADIUS:g} degrees")
+        raise ValueError(f"the radius must be between {MIN_RADIUS:g} and {MAX_RADIUS:g} degrees")
     return radius
 
 
@@ -87,9 +87,9 @@ def parse_radius(text: str) -> float:
 
 def _position(ra: float, dec: float) -> _Point:
     if not 0 <= ra <= 360:
-        raise ValueError("ra is not within 0 to 360 degrees")
+        raise ValueError("ra must be between 0 and 360 degrees")
     if not -90 <= dec <= 90:
-        raise ValueError("dec is not within -90 to 90 degrees")
+        raise ValueError("dec must be between -90 and 90 degrees")
     return ra % 360, dec
 
 
@@ -104,7 +104,7 @@ def parse_named(text: str) -> Named:
     try:
         return Named(read_text(name), check_radius(parse_radius(radius)))
     except ValueError as error:
-        raise ValueError(f"{error}; it is name,radius, or a name without commas") from None
+        raise ValueError(f"{error}; it must be name,radius, or a name without commas") from None
 
 
 def _is_position(ra: str, dec: str) -> bool:
@@ -135,13 +135,13 @@ def parse_polygon(text: str) -> Polygon:
     """
     parts = text.split(",")
     if len(parts) % 2 or not 3 <= len(parts) // 2 <= MAX_VERTICES + 1:
-        raise ValueError(f"not ra1,dec1,ra2,dec2,... of 3 to {MAX_VERTICES} vertices")
+        raise ValueError(f"must be ra1,dec1,ra2,dec2,... with 3 to {MAX_VERTICES} vertices")
     numbers = [read_number(part) for part in parts]
     ring = [_position(*pair) for pair in zip(numbers[::2], numbers[1::2], strict=True)]
     if ring[0] == ring[-1]:
         ring.pop()
     if not 3 <= len(ring) <= MAX_VERTICES:
-        raise ValueError(f"it has {len(ring)} vertices, not 3 to {MAX_VERTICES}")
+        raise ValueError(f"has {len(ring)} vertices; it must have 3 to {MAX_VERTICES}")
     _check([unit_vector(*position) for position in ring])
     return Polygon(tuple(x for position in ring for x in position))
 
@@ -150,9 +150,9 @@ def _check(ring: list[Vector]) -> None:
     """Raise ValueError unless q3c's answers for this ring are right."""
     across = max(_angle(*pair) for pair in combinations(ring, 2))
     if across > MAX_ACROSS + _ROUNDING:
-        raise ValueError(f"it is {across:.4g} degrees across, more than {MAX_ACROSS:g}")
+        raise ValueError(f"is {across:.4g} degrees across; at most {MAX_ACROSS:g} are allowed")
     if any(_angle(*side) < MIN_SIDE for side in pairwise([*ring, ring[0]])):
-        raise ValueError(f"two vertices in a row are closer than {MIN_SIDE:g} degrees")
+        raise ValueError(f"two neighbouring vertices are closer than {MIN_SIDE:g} degrees")
     points = _projected(ring)
     if _crosses(points):
         raise ValueError("its sides cross or touch")

@@ -1,7 +1,7 @@
 """A search: what a request asks for, validated in one place.
 
-Blank values are absent. Everything that is unknown, malformed or out of bounds is refused, all
-of it at once, each with its name; nothing is clamped.
+Blank values count as absent. Unknown names, malformed values and values out of bounds are refused,
+all in one answer, each by its name; nothing is clamped.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ class Sort(NamedTuple):
     column: str = "jd"
     descending: bool = True
     as_mars: bool = False
-    """By the values that MARS held, nulls above all: sentinels are numbers, missing texts empty."""
+    """By the values that MARS held: nulls highest, sentinels as numbers, missing texts empty."""
 
 
 DEFAULT_SORT: Final = Sort()
@@ -55,7 +55,7 @@ class Search:
     cone: Cone | None = None
     polygon: Polygon | None = None
     named: Named | None = None
-    """A cone whose place is still to be found: `at` puts it there."""
+    """A cone whose position is not resolved yet: `put_at` sets it."""
     clauses: tuple[Clause, ...] = ()
     sort: Sort = DEFAULT_SORT
     limit: int = DEFAULT_LIMIT
@@ -63,13 +63,13 @@ class Search:
     cursor: Cursor | None = None
     format: str = JSON
     fields: tuple[str, ...] = ()
-    """The columns of the answer; without any it is whole JSON alerts."""
+    """The columns of the answer; empty for whole JSON alerts."""
     after: int | None = None
-    """The candid behind which it begins, in place of a cursor."""
+    """The answer begins after this candid; replaces a cursor."""
     count: str = ""
-    """How the matches are to be counted, of COUNTS, if they are."""
+    """How to count the matches, one of COUNTS; empty: do not count."""
     digest: str = field(default="", compare=False)
-    """A hash of all that decides which alerts match and in which order."""
+    """A hash of everything that decides which alerts match, and in which order."""
 
 
 def _parse_sort(text: str, vocabulary: Vocabulary) -> Sort:
@@ -77,7 +77,7 @@ def _parse_sort(text: str, vocabulary: Vocabulary) -> Sort:
     column = {"time": "jd", "mjd": "jd"}.get(name, name)
     fields = vocabulary.fields
     if column not in fields or len(fields[column].columns) != 1:
-        raise Unknown("no field of this name", name, fields)
+        raise Unknown("unknown field", name, fields)
     return Sort(column, descending)
 
 
@@ -87,28 +87,28 @@ def _parse_limit(text: str) -> int:
     return value
 
 
-_LIMITS: Final = f"not within 1 to {MAX_LIMIT}, or {MAX_EXPORT} in any format but {JSON}"
+_LIMITS: Final = f"must be between 1 and {MAX_LIMIT}, or {MAX_EXPORT} in any format but {JSON}"
 
 
 def _parse_as_of(text: str) -> int:
     if (value := read_integer(text)) < 0:
-        raise ValueError("not a batch number")
+        raise ValueError("must be a batch number, 0 or more")
     return value
 
 
 def _parse_count(text: str) -> str:
     if (kind := text.strip()) not in COUNTS:
-        raise Unknown(f"none of {', '.join(COUNTS)}", kind.lower(), COUNTS)
+        raise Unknown(f"must be one of {', '.join(COUNTS)}", kind.lower(), COUNTS)
     return kind
 
 
 def _parse_where(text: str, vocabulary: Vocabulary) -> Clause:
     name, colon, value = text.partition(":")
     if not colon or not value.strip():
-        raise ValueError("not <field>__<operator>:<value>; an example is chipsf__lt:5")
+        raise ValueError("must be <field>__<operator>:<value>; an example is chipsf__lt:5")
     filters = vocabulary.filters
     if (name := name.strip()) not in filters:
-        raise Unknown(f"no filter {read_text(name)!r}", name, filters)
+        raise Unknown(f"unknown filter {read_text(name)!r}", name, filters)
     try:
         return filters[name].read(value)
     except ValueError as error:
@@ -136,7 +136,7 @@ def _names_of(vocabulary: Vocabulary) -> dict[str, None]:
 
 
 def explain_refusal(name: str, error: ValueError, vocabulary: Vocabulary = ZTF) -> BadParameter:
-    """What was wrong with a parameter's value, and what would be right."""
+    """What is wrong with a parameter's value, and what would be right."""
     if isinstance(error, Unknown):
         return BadParameter(name, str(error), error.misspelt)
     known = vocabulary.filters.get(name)
@@ -190,11 +190,11 @@ def parse_search(
 
 
 def _settled(clauses: list[Clause], page: dict[str, Any], vocabulary: Vocabulary) -> Search:
-    """Put a search together and check what concerns more than one of its parts."""
+    """Put a search together and check the rules that concern several of its parts."""
     cone, polygon, named = (page.get(name) for name in ("cone", "polygon", "name"))
     sort, wanted = page.get("sort", DEFAULT_SORT), page["format"]
     if cone and named:
-        raise _bad("name", "a cone is given too; one of them is enough")
+        raise _bad("name", "cannot be combined with cone; give one of them")
     ordered = sorted(bend_arcs(clauses), key=lambda c: (c.filter.name, repr(c.value)))
     if not _sortable(sort, bool(cone or polygon or named), ordered, vocabulary):
         raise _bad("sort", _unsortable(vocabulary))
@@ -216,14 +216,14 @@ def _settled(clauses: list[Clause], page: dict[str, Any], vocabulary: Vocabulary
     if wanted == JSON and search.limit > MAX_LIMIT:
         raise _bad("limit", _LIMITS)
     if search.cursor and search.cursor.back and search.limit > MAX_LIMIT:
-        raise _bad("limit", f"more than {MAX_LIMIT}, with a cursor that leads back")
+        raise _bad("limit", f"must be at most {MAX_LIMIT} with a cursor of `prev`")
     if search.after is not None and search.cursor:
-        raise _bad("after", "a cursor is given too; one of them is enough")
+        raise _bad("after", "cannot be combined with cursor; give one of them")
     return search if named else _continued(search)
 
 
 def put_at(search: Search, cone: Cone) -> Search:
-    """A search by name, once the name is a place. Raises BadParameters for another's cursor."""
+    """A search by name, at its place. Raises BadParameters for a cursor of another search."""
     return _continued(replace(search, cone=cone, named=None))
 
 
@@ -231,7 +231,7 @@ def _continued(search: Search) -> Search:
     """The search with its digest; its cursor, if it has one, must be its own."""
     sort, cursor = search.sort, search.cursor
     named = [(clause.filter.name, clause.value) for clause in search.clauses]
-    # Nothing of a process: a cursor must outlive it, and another process must take it.
+    # Nothing that depends on the process: a cursor outlives it, and other processes accept it.
     deciding: tuple[Any, ...] = (search.cone, search.polygon, named, sort)
     if search.vocabulary is not ZTF:
         deciding = (search.vocabulary.survey.name, *deciding)
@@ -239,11 +239,11 @@ def _continued(search: Search) -> Search:
     if cursor is None:
         return replace(search, digest=digest)
     if cursor.digest != digest:
-        raise _bad("cursor", "it belongs to another search")
+        raise _bad("cursor", "belongs to another search; repeat the parameters that it came with")
     if not isinstance(cursor.value, search.vocabulary.fields[sort.column].held | None):
         raise _bad("cursor", "not a cursor of this API")
     if search.as_of not in (None, cursor.as_of):
-        raise _bad("as_of", "the cursor belongs to another batch")
+        raise _bad("as_of", "is not the batch of the cursor; leave as_of out")
     return replace(search, digest=digest, as_of=cursor.as_of)
 
 
@@ -252,7 +252,7 @@ def _bad(parameter: str, reason: str) -> BadParameters:
 
 
 def _columns_of(wanted: str, fields: tuple[str, ...], vocabulary: Vocabulary) -> tuple[str, ...]:
-    """The columns of an answer in a format; none for the JSON of whole alerts, which is kept."""
+    """The columns of an answer in a format; none for whole JSON alerts, whose bytes are kept."""
     as_table = not FORMATS[wanted].nested
     named = fields or (() if wanted == JSON else default_fields(as_table, vocabulary))
     return flatten_links(named, vocabulary) if as_table else named
@@ -260,14 +260,14 @@ def _columns_of(wanted: str, fields: tuple[str, ...], vocabulary: Vocabulary) ->
 
 def _unsortable(vocabulary: Vocabulary) -> str:
     return (
-        "by this field only together with a cone, a polygon, a name, an object, a list of candids "
-        f"or a time range of at most {SORT_WINDOW_D:g} days; anywhere by "
-        f"{', '.join(vocabulary.sorted_anywhere)}"
+        "sorting by this field needs a cone, a polygon, a name, an object, a list of candids or a "
+        f"time range of at most {SORT_WINDOW_D:g} days; sorting by "
+        f"{', '.join(vocabulary.sorted_anywhere)} does not"
     )
 
 
 def _sortable(sort: Sort, region: bool, clauses: list[Clause], vocabulary: Vocabulary) -> bool:
-    """Whether few enough rows are left to be sorted by a column without an index."""
+    """Whether so few rows are left that a column without an index can sort them."""
     if sort.column in vocabulary.sorted_anywhere or region or any(c.filter.narrow for c in clauses):
         return True
     window = {"g": float("-inf"), "l": float("inf")}

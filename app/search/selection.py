@@ -20,11 +20,11 @@ def fields_named(text: str, known: Sequence[str] = SELECTABLE) -> tuple[str, ...
     names = tuple(name for part in text.split(",") if (name := part.strip()))
     for name in names:
         if name not in known:
-            raise Unknown(f"no field {read_text(name)!r}", name, known)
+            raise Unknown(f"unknown field {read_text(name)!r}", name, known)
         if names.count(name) > 1:
             raise ValueError(f"{name} is named more than once")
     if not names:
-        raise ValueError("not a comma-separated list of fields")
+        raise ValueError("must be a comma-separated list of fields")
     return names
 
 

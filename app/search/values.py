@@ -13,36 +13,36 @@ Value = float | int | str | bool
 Parse = Callable[[str], Value]
 
 MAX_TEXT: Final = 200
-"""Characters of one value, of whatever kind; a list may have many of them."""
+"""Characters of one value, whatever its kind; a list may have many values."""
 _INT64: Final = 2**63
-# No two parts of it can match the same digits: a wrong end is found in one pass.
+# No two parts can match the same digits, so a bad ending is found in one pass.
 NUMBER: Final = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
 MOMENT: Final = (
     "[1-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
     "([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})?)?"
 )
-"""A moment as openapi.json has it; `moment` reads more, and knows which months have 31 days."""
+"""A moment as openapi.json describes it; `read_moment` reads more, and knows the calendar."""
 _NUMBER: Final = re.compile(NUMBER)
 _INTEGER: Final = re.compile(r"[+-]?\d{1,19}", re.ASCII)
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 
 def read_number(text: str) -> float:
-    """A finite decimal number; blanks around it and a plus sign are fine. Raises ValueError."""
+    """A finite decimal number; blanks around it and a plus sign are allowed. Raises ValueError."""
     if not _NUMBER.fullmatch(bare := _stripped(text)):
         raise ValueError("not a number")
     value = float(bare)
     if not math.isfinite(value):
-        raise ValueError("beyond double precision")
+        raise ValueError("outside the range of double precision")
     return value
 
 
 def read_single(text: str) -> float:
-    """The float32 nearest to a number, widened: what a printed REAL was before it was printed."""
+    """The float32 nearest to a number, as a double: the REAL that was printed as this number."""
     try:
         (value,) = struct.unpack("<f", struct.pack("<f", read_number(text)))
     except OverflowError:
-        raise ValueError("beyond single precision") from None
+        raise ValueError("outside the range of single precision") from None
     return float(value)
 
 
@@ -52,7 +52,7 @@ def read_integer(text: str) -> int:
         raise ValueError("not an integer")
     value = int(bare)
     if not -_INT64 <= value < _INT64:
-        raise ValueError("beyond 64 bits")
+        raise ValueError("outside the range of 64-bit integers")
     return value
 
 
@@ -89,7 +89,7 @@ def read_truth(text: str) -> bool:
     try:
         return {"true": True, "false": False}[text.strip().lower()]
     except KeyError:
-        raise ValueError("neither true nor false") from None
+        raise ValueError("must be true or false") from None
 
 
 def read_band_of(bands: Sequence[str]) -> Parse:
@@ -97,7 +97,7 @@ def read_band_of(bands: Sequence[str]) -> Parse:
 
     def read(text: str) -> str:
         if text.strip() not in bands:
-            raise ValueError(f"{text.strip()[:9]!r} is none of {', '.join(bands)}")
+            raise ValueError(f"{text.strip()[:9]!r} is not one of {', '.join(bands)}")
         return text.strip()
 
     return read
@@ -111,7 +111,7 @@ def read_moment(text: str) -> float:
         read = datetime.fromisoformat(mended)
         return times.jd_of(read.astimezone(UTC) if read.tzinfo else read)
     except (ValueError, OverflowError):
-        raise ValueError("neither an RFC 3339 time nor a date") from None
+        raise ValueError("not a date or an RFC 3339 time") from None
 
 
 def read_mjd(text: str) -> float:
@@ -124,7 +124,7 @@ def read_angle_within(low: float, high: float) -> Parse:
 
     def read(text: str) -> float:
         if not low <= (value := read_number(text)) <= high:
-            raise ValueError(f"not within {low:g} to {high:g} degrees")
+            raise ValueError(f"must be between {low:g} and {high:g} degrees")
         return value
 
     return read

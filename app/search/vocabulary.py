@@ -61,7 +61,9 @@ class Vocabulary:
         stamps = (f"{stamp} stamp" for stamp in self.survey.stamps)
         words = ("the alert", "its object", "original packet", *stamps)
         return self.survey.columns | {
-            name: Column(name, TEXT, "", "meta.ref.url", f"address of {told}", since="")
+            name: Column(
+                name, TEXT, "", "meta.ref.url", f"address of {told}", since="", is_ascii=True
+            )
             for name, told in zip(self.links, words, strict=True)
         }
 

@@ -1,8 +1,7 @@
 """Palettes of pictures: colours for the levels, one for missing pixels, two for text.
 
 viridis, magma and inferno are by Nathaniel Smith and Stéfan van der Walt (CC0); each is held as 33
-colours at equal steps, and what lies between them is drawn straight: within 2 of 255 of the
-original.
+colours at equal steps, with straight lines between them: within 2 of 255 of the original.
 """
 
 from functools import cache
@@ -13,7 +12,7 @@ import numpy as np
 from app.stamps.options import ColorMap
 
 MISSING: Final = 0
-"""The index of pixels without a value; its colour, blue or grey, is none of the map's."""
+"""The index of pixels without a value; its colour, blue or grey, is not in the map."""
 FIRST: Final = 1
 LAST: Final = 253
 INK: Final = 254

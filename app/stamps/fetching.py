@@ -17,8 +17,8 @@ Stamps = dict[str, bytes]
 async def stamps_of(store: ObjectStore, row: Mapping[str, Any]) -> Stamps:
     """The stamps that an alert's packet holds, by kind. Raises as ObjectStore.get does.
 
-    One request brings them all: they lie beside each other, in the packet or after one another,
-    and a packet has at most 2 MB.
+    One request fetches all of them: they are close together in the bundle, and a packet has 2 MB at
+    most.
     """
     spans = {
         kind: (row[f"{kind}_offset"], row[f"{kind}_length"])
@@ -39,7 +39,7 @@ async def stamps_of(store: ObjectStore, row: Mapping[str, Any]) -> Stamps:
 async def fetch_in_order(
     store: ObjectStore, rows: Iterable[Mapping[str, Any]]
 ) -> AsyncGenerator[tuple[Mapping[str, Any], Stamps], None]:
-    """Each row with its stamps; while one is used the next AT_ONCE are on their way."""
+    """Each row with its stamps; the next AT_ONCE are fetched while one is used."""
     left = iter(rows)
     under_way: deque[tuple[Mapping[str, Any], asyncio.Task[Stamps]]] = deque()
 

@@ -43,12 +43,12 @@ class Limits(StrEnum):
 
 
 class FitsOptions(Options):
-    """What a FITS file is to hold."""
+    """Contents of a FITS file."""
 
     wcs: bool = Field(
         default=False,
         description="Add a TAN WCS to the header, computed from the alert's position; its COMMENT "
-        "cards say how well it is known. The pixels stay as they are.",
+        "cards give its accuracy. The pixels are unchanged.",
         examples=[True],
     )
 
@@ -60,7 +60,7 @@ class Look(Options):
         default=189,
         ge=32,
         le=MAX_SIZE,
-        description="Pixels of the picture's longer side; 189 are three for each of a stamp's 63.",
+        description="Pixels of the picture's longer side; 189 is three for each of a stamp's 63.",
         examples=[315],
     )
     stretch: Stretch = Field(
@@ -99,18 +99,18 @@ class StripLook(Look):
         default=50,
         ge=1,
         le=MAX_STRIP,
-        description="Alerts shown; of more, the newest.",
+        description="Maximum number of alerts, the newest ones.",
         examples=[10],
     )
 
 
 class ZipOptions(Options):
-    """How much of an object a zip file is to hold."""
+    """Contents of an object's zip file."""
 
     limit: int = Field(
         default=MAX_ZIP,
         ge=1,
         le=MAX_ZIP,
-        description="Alerts whose stamps are in the file; of more, the newest.",
+        description="Maximum number of alerts in the file, the newest ones.",
         examples=[10],
     )

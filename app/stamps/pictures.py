@@ -88,7 +88,7 @@ def find_levels(stamp: bytes, look: Look) -> Levels:
 
 
 def _pixels(image: bytes) -> Pixels:
-    """The pixels of a FITS image. Raises NotFound with what there is instead."""
+    """The pixels of a FITS image. Raises NotFound, which says what the stamp holds instead."""
     try:
         # Not fits.open: it warns of ZTF's SIMPLE card, whose T stands one column off.
         data = fits.PrimaryHDU.fromstring(image).data
@@ -107,7 +107,7 @@ def _pixels(image: bytes) -> Pixels:
 
 
 def _instead(image: bytes) -> str:
-    """What bytes without a primary image hold, for people."""
+    """A description of bytes without a primary image, for users."""
     if not image.startswith(b"SIMPLE"):
         return "no FITS file"
     if extension := _EXTENSION.search(image):

@@ -29,7 +29,7 @@ def piece_of(row: asyncpg.Record, part: str) -> Piece:
         f"the packet of alert {row['candid']} has no {part} cutout"
         if part in STAMPS
         else f"the original packet of alert {row['candid']} is withheld: "
-        "it holds rows that are not public"
+        "it contains rows that are not public"
     )
     content = f"{row['payload_hash'].hex()[:24]}-{part}"
     return Piece(row["key"], row[f"{part}_offset"], row[f"{part}_length"], content, missing)

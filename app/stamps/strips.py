@@ -60,12 +60,12 @@ def _label(row: Mapping[str, Any]) -> str:
 
 
 def _magnitude(magpsf: float | None) -> str:
-    """For the margin: what is no magnitude has no room there."""
+    """Text for the margin, which only has room for real magnitudes."""
     return "" if magpsf is None or not abs(magpsf) < _MOST_MAG else f"{magpsf:.2f}"
 
 
 def _cell(stamp: bytes | None, row: Mapping[str, Any], look: StripLook) -> Image.Image | None:
-    """A stamp as a square with the alert in its middle; None where there is no picture."""
+    """A stamp as a square with the alert in its middle; None if it holds no picture."""
     if stamp is None:
         return None
     try:

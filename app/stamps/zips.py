@@ -21,7 +21,7 @@ _COLUMNS: Final = ("candid", "object_id", "jd", "filter", "ra", "dec", "kind", "
 
 
 class _Window(io.BytesIO):
-    """A file of which only the end is held: what has been taken out is gone.
+    """A file that keeps only its end in memory: bytes that were taken are gone.
 
     zipfile goes back within the member it writes, to put size and checksum into its local header;
     on a plain stream it would put them behind the data, where some readers do not find them.
@@ -37,7 +37,7 @@ class _Window(io.BytesIO):
         return self._gone + super().seek(position - self._gone)
 
     def take(self) -> bytes:
-        """What was written since the last time."""
+        """The bytes written since the last call."""
         data = self.getvalue()
         self._gone += len(data)
         super().seek(0)
@@ -46,7 +46,7 @@ class _Window(io.BytesIO):
 
 
 def write_manifest(rows: Sequence[Mapping[str, Any]]) -> str:
-    """What the zip file holds and what it does not: a line of CSV for each stamp of each alert."""
+    """Which stamps the zip file holds: a line of CSV for each stamp of each alert."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
@@ -63,8 +63,8 @@ async def zip_stamps(
 ) -> AsyncGenerator[bytes, None]:
     """The file, a piece for each alert; nothing is sent before the first alert's stamps are there.
 
-    Members are stored as they are: they are gzip already. The table of contents comes last, so a
-    file that broke off has none and opens nowhere.
+    Members are stored without compression: they are gzip already. The table of contents comes last,
+    so a file that broke off cannot be opened.
     """
     window = _Window()
     members = [(MANIFEST, index.encode())]
@@ -81,7 +81,7 @@ async def zip_stamps(
 
 
 def _dated(jd: float) -> datetime:
-    """When an exposure began, or the nearest to it that a zip file can say."""
+    """The start of an exposure, or the nearest time that a zip file can hold."""
     if not times.is_date(jd):
         jd = _DATED[0]
     return times.datetime_of(min(max(jd, _DATED[0]), _DATED[1]))

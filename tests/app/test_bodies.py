@@ -102,7 +102,7 @@ async def test_a_slow_body_is_given_up(served: Served, address: Address) -> None
     )
     for told in answers:
         assert told.status == 408, told
-        assert b"the body was waited for more than 0.3 s" in told.body
+        assert b"the body took longer than 0.3 s to arrive" in told.body
         assert "connection: close" in told.head
 
 
@@ -110,14 +110,14 @@ async def test_a_body_without_end_is_given_up(served: Served) -> None:
     for address in taking_a_body():
         told = await exchange(served, address, CHUNKED, blanks(chunked=True))
         assert told.status in REFUSED, (address, told)
-        assert b"the body has more than 2,000 bytes" in told.body
+        assert b"the body is too large: at most 2,000 bytes are allowed" in told.body
 
 
 async def test_a_body_that_says_it_is_too_large_is_not_waited_for(served: Served) -> None:
     for address in taking_a_body():
         told = await exchange(served, address, f"Content-Length: {10**15}", nothing())
         assert told.status in REFUSED, (address, told)
-        assert b"the body has more than 2,000 bytes" in told.body
+        assert b"the body is too large: at most 2,000 bytes are allowed" in told.body
 
 
 async def test_a_body_longer_than_it_says_is_read_as_far_as_that(served: Served) -> None:

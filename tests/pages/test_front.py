@@ -142,7 +142,7 @@ async def test_filters_that_only_together_exclude_everything(served: Served) -> 
     # Each of three is too much, so to take one away is not enough.
     page = await read(served.client, "/?magpsf__lte=2&magpsf__gte=30&rb__gte=2")
     assert page.xpath('//*[@id="empty"]//li') == []
-    assert "taking one away is not enough" in texts(page, '//*[@id="empty"]')[0]
+    assert "Removing one filter is not enough" in texts(page, '//*[@id="empty"]')[0]
 
 
 async def test_one_filter_alone(served: Served) -> None:
@@ -259,4 +259,4 @@ async def test_a_search_that_takes_too_long_keeps_its_form(locked: httpx.AsyncCl
     page = html.fromstring(answer.content)
     assert "add one of cone" in texts(page, '//div[@role="alert"]')[0]
     assert page.xpath('//*[@id="field-rb__gte"]/@value') == ["0.5"]
-    assert texts(page, '//p[contains(@class, "latest")]') == ["Latest Alert: not known now"]
+    assert texts(page, '//p[contains(@class, "latest")]') == ["Latest Alert: unknown at the moment"]

@@ -140,7 +140,7 @@ async def test_the_ledger_and_the_way_through_it(page: Page) -> None:
             # No alert was exposed in the newest night, all in that of the 30th.
             await follow(page.get_by_role("link", name="Newest"))
             await follow(page.get_by_role("link", name="2026-02-03"))
-            assert await page.get_by_text("No alert of the archive was exposed").count() == 1
+            assert await page.get_by_text("The archive has no alert exposed").count() == 1
             assert await page.locator("#ledger tfoot").inner_text() == "All\t5\t3\t1\t0\t1"
             for earlier in ("20260131", "20260130", "20260129"):
                 await page.keyboard.press("ArrowLeft")
@@ -148,7 +148,7 @@ async def test_the_ledger_and_the_way_through_it(page: Page) -> None:
             assert await page.locator("a[rel=prev]").count() == 0
             await page.keyboard.press("ArrowRight")
             await page.wait_for_url(f"{base}/nights/20260130/")
-            assert await page.get_by_text("The ledger has no night of this name").count() == 1
+            assert await page.get_by_text("The ledger has no entry for this night").count() == 1
 
 
 @pytest.mark.parametrize("night", DAYS)

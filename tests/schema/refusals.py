@@ -19,24 +19,28 @@ ANY: Final = r".*"
 REFUSALS: Final = (
     Refusal(ANY, r".*holds characters that cannot be printed", "no pattern names those characters"),
     Refusal(ANY, r".*holds a NUL or a lone surrogate", "no pattern names those characters"),
-    Refusal(ANY, r".*the (radius|ra|dec) is not within", "a bound on a number inside a text"),
-    Refusal(ANY, r"(?:ra|dec) is not within", "a bound on a number inside a text"),
+    Refusal(ANY, r".*the (radius|ra|dec) must be between", "a bound on a number inside a text"),
+    Refusal(ANY, r"(?:ra|dec) must be between", "a bound on a number inside a text"),
     Refusal("polygon", r"a value longer than", "a bound on a number inside a text"),
-    Refusal(ANY, r".*beyond 64 bits", "a pattern counts digits only"),
-    Refusal(ANY, r".*beyond (single|double) precision", "a number of a text, or of a REAL column"),
-    Refusal(r"time__\w+", r"neither an RFC 3339 time nor a date", "a pattern knows no calendar"),
-    Refusal("before", r"not a day as YYYYMMDD", "a pattern knows no calendar"),
-    Refusal("as_of", r"the archive has come to batch \d+ so far", "which batches there are"),
-    Refusal("after", r"there is no alert", "which alerts there are, up to `as_of`"),
-    Refusal("cone", r"either a cone or ssnamenr is needed", "one of two parameters"),
-    Refusal("polygon", r"it is .* across|it has 2|its sides|its vertices|two vertices", "geometry"),
+    Refusal(ANY, r".*outside the range of 64-bit", "a pattern counts digits only"),
     Refusal(
-        "limit", r"not within 1 to 1000, or \d+ in any format", "a bound that hangs on `format`"
+        ANY, r".*outside the range of (single|double)", "a number of a text, or of a REAL column"
     ),
-    Refusal("sort", r"no field of this name|by this field only together", "a long list of fields"),
-    Refusal("where", r"no filter|\w+: ", "700 filters, each with values of its own"),
-    Refusal("fields", r"no field|\w+ is named more than once", "a list of 150 names"),
-    Refusal("name", r"too large for|.*r=|it is empty", "a grammar of names"),
+    Refusal(r"time__\w+", r"not a date or an RFC 3339 time", "a pattern knows no calendar"),
+    Refusal("before", r"not a day as YYYYMMDD", "a pattern knows no calendar"),
+    Refusal("as_of", r"the newest batch is \d+", "which batches there are"),
+    Refusal("after", r"there is no alert", "which alerts there are, up to `as_of`"),
+    Refusal("cone", r"a cone or ssnamenr is needed", "one of two parameters"),
+    Refusal("polygon", r"is .* across|has 2|its sides|its vertices|two neigh", "geometry"),
+    Refusal(
+        "limit",
+        r"must be between 1 and 1000, or \d+ in any format",
+        "a bound that hangs on `format`",
+    ),
+    Refusal("sort", r"unknown field|sorting by this field needs", "a long list of fields"),
+    Refusal("where", r"unknown filter|\w+: ", "700 filters, each with values of its own"),
+    Refusal("fields", r"unknown field|\w+ is named more than once", "a list of 150 names"),
+    Refusal("name", r"too large for|.*r=|must not be empty", "a grammar of names"),
     Refusal(r"positions\[\d+\]", r"(id '.*': )?no radius", "the body's or the parameter's"),
 )
 

@@ -62,10 +62,22 @@ def test_few_sound_requests_are_refused(run: Run) -> None:
 @pytest.mark.parametrize(
     ("status", "errors", "excused_by"),
     [
-        (422, [{"parameter": "as_of", "reason": "the archive has come to batch 4 so far"}], 1),
+        (
+            422,
+            [{"parameter": "as_of", "reason": "the newest batch is 4; give it or an earlier one"}],
+            1,
+        ),
         (422, [{"parameter": "as_of", "reason": "not an integer"}], 0),
-        (422, [{"parameter": "limit", "reason": "the archive has come to batch 4 so far"}], 0),
-        (400, [{"parameter": "as_of", "reason": "the archive has come to batch 4 so far"}], 0),
+        (
+            422,
+            [{"parameter": "limit", "reason": "the newest batch is 4; give it or an earlier one"}],
+            0,
+        ),
+        (
+            400,
+            [{"parameter": "as_of", "reason": "the newest batch is 4; give it or an earlier one"}],
+            0,
+        ),
         (422, [], 0),
     ],
 )

@@ -252,7 +252,7 @@ async def test_who_has_no_turn_in_time_is_told_what_would_help(served: Served) -
         assert [answer.status_code for answer in answers] == [503, 503]
         assert all(answer.headers["retry-after"] for answer in answers)
         details = [answer.json()["detail"] for answer in answers]
-        assert sum("under way" in detail and "cone" in detail for detail in details) == 1
+        assert sum("busy" in detail and "cone" in detail for detail in details) == 1
         assert (await blocked.costly())["refused"] == 1
         assert str(sky.FIRST) not in "".join(details)
 

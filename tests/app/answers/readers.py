@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import re
 import subprocess
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -131,6 +132,11 @@ READERS: Final[dict[str, tuple[str, Callable[..., Rows]]]] = {
     "pyarrow": ("parquet", by_pyarrow),
     "pandas, parquet": ("parquet", by_pandas_parquet),
 }
+
+
+def without_request(body: bytes) -> bytes:
+    """A table, which is the same whatever the words of its request."""
+    return re.sub(b'<INFO name="request" [^>]*>', b"", body)
 
 
 def printed(body: bytes) -> list[dict[str, str]]:

@@ -176,7 +176,7 @@ async def test_accept_chooses_and_format_beats_it(
     answer = await served.client.get(address, headers={"Accept": accept})
     assert answer.headers["content-type"] == FORMATS[name].media_type
     blank = await served.client.get(asked(address, " "), headers={"Accept": accept})
-    assert blank.content == answer.content
+    assert readers.without_request(blank.content) == readers.without_request(answer.content)
     beaten = await served.client.get(asked(address, "csv"), headers={"Accept": accept})
     assert beaten.headers["content-type"] == FORMATS["csv"].media_type
 
@@ -185,11 +185,11 @@ async def test_accept_chooses_and_format_beats_it(
 @pytest.mark.parametrize(
     ("query", "reason", "nearest"),
     [
-        ("format=votabel", "none of json, jsonl, csv, votable, parquet", "votable"),
-        ("format=CSV", "none of json, jsonl, csv, votable, parquet", "csv"),
-        ("format=fits", "none of json, jsonl, csv, votable, parquet", None),
+        ("format=votabel", "must be one of json, jsonl, csv, votable, parquet", "votable"),
+        ("format=CSV", "must be one of json, jsonl, csv, votable, parquet", "csv"),
+        ("format=fits", "must be one of json, jsonl, csv, votable, parquet", None),
         ("format=csv&format=json", "given more than once", None),
-        ("formt=csv", "no parameter of this name", "format"),
+        ("formt=csv", "unknown parameter", "format"),
     ],
 )
 async def test_refused(

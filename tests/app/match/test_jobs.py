@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
-from app.errors import TooDear
+from app.errors import QueryTooCostly
 from app.match import results, worker
 from app.match.crossmatch import Matcher, Piece
 from app.match.jobs import Jobs, queue
@@ -413,15 +413,15 @@ async def test_without_a_database_of_its_own_there_are_no_jobs(served: Served) -
             f"{JOBS}?radius=1", content=body(1), headers={"Content-Type": "text/csv"}
         )
         assert answer.status_code == 503
-        assert "runs no jobs" in answer.json()["detail"]
+        assert "does not run jobs" in answer.json()["detail"]
         assert (await client.get("/readyz")).status_code == 200
 
 
 async def test_a_job_that_cannot_end_fails_with_the_reason(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def dear(self: Matcher, *args: Any) -> AsyncIterator[Piece]:
-        raise TooDear
+    async def too_costly(self: Matcher, *args: Any) -> AsyncIterator[Piece]:
+        raise QueryTooCostly
         yield
 
     async def broken(self: Matcher, *args: Any) -> AsyncIterator[Piece]:
@@ -429,7 +429,7 @@ async def test_a_job_that_cannot_end_fails_with_the_reason(
         yield
 
     async with running(served) as client:
-        for fault, reason in ((dear, "too long"), (broken, "has been logged")):
+        for fault, reason in ((too_costly, "too long"), (broken, "has been logged")):
             monkeypatch.setattr(Matcher, "pieces", fault)
             failed = await ended(client, (await send(client, body(5))).id)
             assert failed.status == "failed"

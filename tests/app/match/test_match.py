@@ -263,7 +263,7 @@ async def test_bad_positions_are_refused_all_at_once(served: Served) -> None:
     assert answer.status_code == 422
     told = [(e["parameter"], e["reason"]) for e in answer.json()["errors"]]
     assert [where for where, _ in told] == [f"positions[{n}]" for n in (1, 2, 3)]
-    assert told[0][1].startswith("id 'x': ra is not within")
+    assert told[0][1].startswith("id 'x': ra must be between")
     assert "no radius" in told[1][1]
     none = await ask(served.client, [])
     assert (none.status_code, none.json()["errors"][0]["parameter"]) == (422, "positions")

@@ -258,12 +258,12 @@ async def test_lies(served: Served, what: str) -> None:
 
 async def test_an_object_without_a_position_is_unknown(asker: Asker) -> None:
     asker.cds.sesame = lambda name: answer("# x\n%I.0 X 1\n%C.0 ?\n\n#====Done (2026)====\n")
-    assert "nobody knows the name 'X 1'" in (await asker.refused("X 1", 404)).detail
+    assert "unknown name 'X 1'" in (await asker.refused("X 1", 404)).detail
     asker.cds.sesame = nobody
     asker.cds.simbad = lambda name: answer(
         '{"metadata":[{"name":"main_id"},{"name":"ra"},{"name":"dec"}],"data":[["X 2",null,null]]}'
     )
-    assert "nobody knows the name 'X 2'" in (await asker.refused("X 2", 404)).detail
+    assert "unknown name 'X 2'" in (await asker.refused("X 2", 404)).detail
 
 
 async def test_the_time_is_bounded(hasty: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,7 +287,7 @@ async def test_nobody_listens(served: Served) -> None:
     async with asking(served.settings, **nowhere) as asker:
         assert "no usable answer" in (await asker.refused(COW, 503)).detail
     async with asking(served.settings, sesame_url="", simbad_tap_url="") as asker:
-        assert "none is asked here" in (await asker.refused(COW, 503)).detail
+        assert "none is configured" in (await asker.refused(COW, 503)).detail
         assert (await asker.place("ngc 1")).source == "OpenNGC"
         assert asker.cds.addresses == []
 

@@ -10,7 +10,7 @@ import pytest
 
 from app.alerts.archive import Archive
 from app.alerts.gate import Gate
-from app.errors import TooDear
+from app.errors import QueryTooCostly
 from app.nights import ledger
 from app.nights.days import OUTCOMES, Item
 from app.nights.ledger import Ledger
@@ -28,13 +28,13 @@ class Watched(Archive):
     """An archive that tells which statements it was asked, and fails some of them."""
 
     asked: list[str] = []  # noqa: RUF012 - a NamedTuple has no place for one of its own
-    dear: set[str] = set()  # noqa: RUF012 - the same
+    too_costly: set[str] = set()  # noqa: RUF012 - the same
 
     async def fetch(self, statement: Any, **values: Any) -> list[asyncpg.Record]:
         Watched.asked.append(statement.sql)
-        if statement.sql in Watched.dear:
-            Watched.dear.clear()
-            raise TooDear
+        if statement.sql in Watched.too_costly:
+            Watched.too_costly.clear()
+            raise QueryTooCostly
         return await super().fetch(statement, **values)
 
 
@@ -104,9 +104,9 @@ async def test_sums_are_begun_anew(monkeypatch: pytest.MonkeyPatch) -> None:
         await kept.listed(archive, None, 10)
         await taken(settings, 1, NIGHTS[0])
         await taken(settings, 2, NIGHTS[1])
-        Watched.dear.add(ledger._LATER.sql)
+        Watched.too_costly.add(ledger._LATER.sql)
         assert (await kept.listed(archive, None, 10)).items == await told(settings)
-        assert not Watched.dear
+        assert not Watched.too_costly
         monkeypatch.setattr(ledger, "MOST", 1)
         for n in (3, 4):
             await taken(settings, n, NIGHTS[1])
@@ -126,7 +126,7 @@ async def test_who_waits_for_one_that_fails_fails_with_it() -> None:
             await blocker.execute("LOCK TABLE ledger IN ACCESS EXCLUSIVE MODE")
             asked = [kept.one(archive, NIGHTS[0]) for _ in range(10)]
             failed = await asyncio.gather(*asked, return_exceptions=True)
-        assert all(isinstance(error, TooDear) for error in failed)
+        assert all(isinstance(error, QueryTooCostly) for error in failed)
         # That of the first alone, and its second attempt.
         assert Watched.asked == [ledger._LATER.sql] * 2
         assert await kept.one(archive, NIGHTS[0]) == (await told(settings))[0]
@@ -149,7 +149,7 @@ async def test_nobody_waits_for_others_for_long(monkeypatch: pytest.MonkeyPatch)
         archive, kept = Slow(engine, 4, 60, Gate(engine, 2)), Ledger()
         first = asyncio.create_task(kept.one(archive, NIGHTS[0]))
         await asyncio.sleep(0)
-        with pytest.raises(TooDear, match="ask again"):
+        with pytest.raises(QueryTooCostly, match="try again"):
             await kept.one(archive, NIGHTS[0])
         go_on.set()
         assert await first == (await told(settings))[0]

@@ -18,7 +18,7 @@ from astropy.io.votable.ucd import parse_ucd
 
 from app.alerts.archive import Archive
 from app.alerts.gate import Gate
-from app.errors import TooDear
+from app.errors import QueryTooCostly
 from app.nights import days, fieldcounts
 from app.nights.fieldcounts import NightCounts
 from app.nights.models import FieldCountList, Night, NightList
@@ -235,7 +235,7 @@ async def test_who_waits_too_long_for_others_is_told(
     archive, counts = Slow(engine, 4, 5, Gate(engine, 2)), NightCounts()
     first = asyncio.create_task(counts.of(archive, NIGHTS[0], 5))
     await asyncio.sleep(0)
-    with pytest.raises(TooDear, match="many nights"):
+    with pytest.raises(QueryTooCostly, match="other nights"):
         await counts.of(archive, NIGHTS[1], 5)
     go_on.set()
     assert (await first).alerts == (await counts.of(archive, NIGHTS[1], 5)).alerts == 0

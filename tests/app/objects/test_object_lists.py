@@ -107,7 +107,7 @@ async def test_headers_say_what_json_says(served: Served, name: str) -> None:
     following = await served.client.get(answer.links["next"]["url"])
     assert following.headers["content-type"] == answer.headers["content-type"]
     back = await served.client.get(following.links["prev"]["url"])
-    assert back.content == answer.content
+    assert readers.without_request(back.content) == readers.without_request(answer.content)
     whole = await served.client.get(OBJECTS, params={"cone": "0,0,0.5", "format": name})
     assert whole.headers["x-truncated"] == "false"
     assert "link" not in whole.headers
@@ -226,12 +226,12 @@ async def test_a_broken_stream_is_not_whole(
 @pytest.mark.parametrize(
     ("query", "parameter", "words"),
     [
-        ({"fields": "object_id,ras"}, "fields", "no field 'ras'; did you mean 'ra'"),
-        ({"fields": "candid"}, "fields", "no field 'candid'"),
+        ({"fields": "object_id,ras"}, "fields", "unknown field 'ras'; did you mean 'ra'"),
+        ({"fields": "candid"}, "fields", "unknown field 'candid'"),
         ({"fields": "ra,ra"}, "fields", "more than once"),
         ({"limit": "1001"}, "limit", "1000, or 100000 in any format but json"),
         ({"limit": "100001", "format": "csv"}, "limit", "100000"),
-        ({"limit": "0"}, "limit", "not within 1 to 1000"),
+        ({"limit": "0"}, "limit", "must be between 1 and 1000"),
         ({"format": "votabel"}, "format", "did you mean 'votable'"),
     ],
 )

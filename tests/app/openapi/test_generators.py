@@ -94,7 +94,7 @@ def test_parameters_refer_by_name_alone() -> None:
     assert {p["name"] for p in referring} >= {"kind", "filter", "format", "count", "stretch"}
     assert all(len(p["schema"]) == 1 for p in referring)
     stretch = next(p for p in referring if p["name"] == "stretch")
-    assert stretch["description"].endswith("Without it `asinh`.")
+    assert stretch["description"].endswith("Default: `asinh`.")
 
 
 def test_every_parameter_has_an_example() -> None:
@@ -150,7 +150,7 @@ def test_what_a_new_route_brings_is_prepared_too() -> None:
         {
             "in": "query",
             "name": "band",
-            "description": "Its band. Without it `g`.",
+            "description": "Its band. Default: `g`.",
             "schema": {"$ref": "#/components/schemas/Band"},
         }
     ]

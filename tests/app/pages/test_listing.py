@@ -86,11 +86,11 @@ def test_every_filter_has_one_field() -> None:
 
 
 def test_a_group_is_open_where_it_is_filled_in_or_wrong() -> None:
-    groups = listing.groups({"rb__gte": "0.5"}, {"cone": "not ra,dec,radius"})
+    groups = listing.groups({"rb__gte": "0.5"}, {"cone": "must be ra,dec,radius"})
     assert [(g.title, g.active) for g in groups if g.open] == [("position", 0), ("quality", 1)]
     inputs = {i.name: i for group in groups for line in group.lines for i in line.inputs}
     assert inputs["rb__gte"].value == "0.5"
-    assert inputs["cone"].error == "not ra,dec,radius"
+    assert inputs["cone"].error == "must be ra,dec,radius"
 
 
 def test_cells_have_fixed_decimals_and_nothing_for_null() -> None:

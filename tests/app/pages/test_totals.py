@@ -9,7 +9,7 @@ import pytest
 from app.alerts import counting
 from app.alerts.archive import Archive
 from app.alerts.gate import Gate
-from app.errors import TooDear
+from app.errors import QueryTooCostly
 from app.mars.form import read_form
 from app.pages import totals
 from app.pages.totals import Blame, Total
@@ -94,19 +94,19 @@ async def test_what_takes_too_long_is_not_counted(
 ) -> None:
     monkeypatch.setattr(counting, "COUNT_S", 1e-6)
     said = await totals.say_total(archive, search(dec__gt="0"), 100, True)
-    assert said == Total("More than 100 alerts", "to count them all would take too long")
+    assert said == Total("More than 100 alerts", "counting them all would take too long")
 
 
 async def test_blame_within_its_time() -> None:
     async def any_without(name: str) -> bool:
-        if name == "dear":
-            raise TooDear
+        if name == "costly":
+            raise QueryTooCostly
         if name == "endless":
             await asyncio.sleep(60)
         return name == "guilty"
 
     assert await totals.find_blame(["innocent", "guilty"], any_without) == Blame(["guilty"], 2)
-    assert await totals.find_blame(["dear", "guilty"], any_without) == Blame(["guilty"], 1)
+    assert await totals.find_blame(["costly", "guilty"], any_without) == Blame(["guilty"], 1)
     assert await totals.find_blame(["guilty", "endless", "guilty"], any_without) == Blame(
         ["guilty"], 1
     )

@@ -72,4 +72,4 @@ def test_off_the_sky(name: str, value: str) -> None:
         parse_search([(name, value)])
     (error,) = caught.value.errors
     assert error.parameter == name
-    assert error.reason.startswith("not within")
+    assert error.reason.startswith("must be between")

@@ -1,14 +1,9 @@
-"""The dictionary: complete, true to the packets, the same as what can be asked."""
+"""The dictionary: complete, and the same as what can be asked."""
 
-import io
-from pathlib import Path
 from typing import Any
-
-import fastavro
 
 from app.search.models import Dictionary
 from app.search.selection import ALERT_KEYS, SELECTABLE
-from archive.surveys.ztf.columns import CANDIDATE, DERIVED
 from tests.app.conftest import Served
 
 
@@ -56,24 +51,3 @@ async def test_every_operator_works(served: Served) -> None:
             "/api/v1/alerts", params={"where": where, "limit": 1, "fields": "candid"}
         )
         assert answer.status_code == 200, (where, answer.text)
-
-
-def test_first_versions_are_those_of_the_packets(real: Path) -> None:
-    """Before schema 2.0 a record does not name its version; its schema does."""
-    first: dict[str, tuple[int, ...]] = {}
-    for path in (real / "ztf").rglob("*.avro"):
-        reader = fastavro.reader(io.BytesIO(path.read_bytes()))
-        schema = reader.writer_schema
-        assert isinstance(schema, dict)
-        for record in reader:
-            assert isinstance(record, dict)
-            text = record.get("schemavsn") or schema["version"]
-            version = tuple(int(part) for part in text.split("."))
-            for name in (*record, *record["candidate"]):
-                first[name] = min(first.get(name, version), version)
-    first["object_id"] = first["objectId"]
-    written = {
-        c.name: tuple(map(int, c.since.split("."))) for c in (*CANDIDATE, *DERIVED) if c.since
-    }
-    assert written == {name: first[name] for name in written}
-    assert {c.name for c in CANDIDATE} <= written.keys()
