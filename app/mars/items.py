@@ -27,7 +27,7 @@ CANDIDATE_KEYS: Final = tuple(
         | {"wall_time", "filter", "l", "b", "deltamaglatest", "deltamagref"}
     )
 )
-"""The keys of `candidate`; MARS sorted the keys of all its objects."""
+"""The keys of `candidate`; MARS sorted the keys of its objects."""
 
 _SOURCE: Final = (*LEGACY, *PLAIN, *KEPT, *REALS, "wall_time")
 _AT: Final = {name: n for n, name in enumerate(_SOURCE)}
@@ -124,9 +124,10 @@ _POINT: Final = ("diffmaglim", "filter", "jd", "magpsf", "sigmapsf")
 
 
 def photometry(alert: Alert) -> dict[str, Any]:
-    """The points of a single alert (with_history) by their number: oldest first, its own last."""
+    """The points of a single alert (add_history) by their number: oldest first, its own last."""
     points = [*reversed(alert["prv_candidate"]), alert]
-    return dict(sorted((str(n), _point(item["candidate"])) for n, item in enumerate(points)))
+    # Not in MARS's order, which was that of the numbers as texts: 0, 1, 10, 2.
+    return {str(n): _point(item["candidate"]) for n, item in enumerate(points)}
 
 
 def _point(candidate: Mapping[str, Any]) -> dict[str, Any]:
