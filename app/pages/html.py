@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from app.answers.negotiation import send_bytes
 from app.pages import assets
+from app.search.sphere import round_longitude
 from app.settings import settings_of
 
 _TEMPLATES: Final = Path(__file__).parents[1] / "templates"
@@ -61,6 +62,13 @@ def format_fixed(value: float | None, digits: int, sign: str = "") -> str:
     return f"{value:{sign}.{digits}f}" if abs(value) < _LONG else f"{value:{sign}.3e}"
 
 
+def format_longitude(degrees: float | None, digits: int) -> str:
+    """An RA or other longitude [deg] with so many decimals; what rounds to 360 is 0."""
+    if degrees is not None and math.isfinite(degrees):
+        degrees = round_longitude(degrees, digits)
+    return format_fixed(degrees, digits)
+
+
 def _finite(value: Any) -> Any:
     """The value; None for a number that is none."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
@@ -98,6 +106,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "json": _json,
         "fixed": format_fixed,
+        "longitude": format_longitude,
         "error": _error,
         "finite": _finite,
         "plain": _plain,

@@ -13,6 +13,7 @@ from app.names.designations import Kind
 from app.names.resolver import read_name, resolve, resolve_reading
 from app.openapi.described import PROBLEMS
 from app.routes.dependencies import NamesDependency, SettingsDependency, allow_only, no_repeats
+from app.search.sphere import round_longitude
 from app.search.values import MAX_TEXT
 
 router = APIRouter()
@@ -71,5 +72,5 @@ async def _page(names: NamesDependency, typed: str) -> str:
     if reading.kind is Kind.BODY:
         return "/?" + urlencode({"ssnamenr": reading.text})
     place = await resolve_reading(names, reading)
-    cone = f"{round(place.ra, 7)},{round(place.dec, 7)},{place.radius:.6g}"
+    cone = f"{round_longitude(place.ra, 7)},{round(place.dec, 7)},{place.radius:.6g}"
     return "/?" + urlencode({"cone": cone}, safe=",")
