@@ -89,6 +89,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lambda app: _lifespan(app, settings, metrics),
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # problems.py leads there, below the path of a proxy too
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.settings = settings

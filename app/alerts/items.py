@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final
-from urllib.parse import quote
 
 import asyncpg
 import numpy as np
 
+from app.addresses import quote_object_id
 from app.alerts.matching import KEPT, PLAIN, REALS
 from app.answers.tabular import AS_TEXT, Values, json_items, shortest_floats
 from app.search.selection import ALERT_COLUMNS, ALERT_KEYS, ALERT_LINKS, HAS
@@ -66,12 +66,6 @@ def alert_items(rows: Sequence[asyncpg.Record], api: str) -> list[dict[str, Any]
         values += (times.mjd_of(jd), moments[n], links)
         items.append(dict(zip(ALERT_KEYS, _IN_ORDER(values), strict=True)))
     return items
-
-
-def quote_object_id(object_id: str) -> str:
-    """An object id as a part of an address."""
-    # ZTF's own need nothing: quote() of 100 would take a twentieth of a page.
-    return object_id if object_id.isascii() and object_id.isalnum() else quote(object_id, safe="")
 
 
 def _links(

@@ -77,7 +77,7 @@ def page_links(
     """The RFC 8288 header that leads to the pages next to this one, by their cursors."""
     led = ("cursor", "after")
     kept = [(k, v) for k, v in request.query_params.multi_items() if k not in led and v.strip()]
-    address = f"{public_url}{quote(request.url.path)}"
+    address = public_url + _path(request)
     links = [
         f'<{address}?{urlencode([*kept, ("cursor", token)])}>; rel="{relation}"'
         for relation, token in (("next", following), ("prev", preceding))
@@ -94,7 +94,12 @@ def next_link(
         return {}
     kept = [(k, v) for k, v in request.query_params.multi_items() if k != parameter and v.strip()]
     query = urlencode([*kept, (parameter, following)])
-    return {"Link": f'<{public_url}{quote(request.url.path)}?{query}>; rel="next"'}
+    return {"Link": f'<{public_url}{_path(request)}?{query}>; rel="next"'}
+
+
+def _path(request: Request) -> str:
+    """The path as an address has it; request.url would leave a part of it quoted, a part not."""
+    return quote(request.scope["path"])
 
 
 def encode_json(body: Mapping[str, Any]) -> bytes:

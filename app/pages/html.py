@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import orjson
 from fastapi import Request, Response
@@ -16,6 +15,7 @@ from fastapi.responses import RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from app.addresses import alert_address, object_address, quote_object_id
 from app.answers.negotiation import send_bytes
 from app.pages import assets
 from app.search.sphere import round_longitude
@@ -102,7 +102,11 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.globals["asset"] = assets.asset_address
+    environment.globals |= {
+        "asset": assets.asset_address,
+        "alert_address": alert_address,
+        "object_address": object_address,
+    }
     environment.filters |= {
         "json": _json,
         "fixed": format_fixed,
@@ -110,6 +114,7 @@ def _environment() -> Environment:
         "error": _error,
         "finite": _finite,
         "plain": _plain,
+        "quoted_id": quote_object_id,
         "moment": _moment,
         "day": _day,
     }
@@ -162,8 +167,11 @@ def error_page(
     )
 
 
-def redirect_to_slash(request: Request, public_url: str) -> Response:
-    """Lead to the same address with a slash at its end."""
-    query = f"?{request.url.query}" if request.url.query else ""
-    place = f"{urlsplit(public_url).path}{request.url.path}/{query}"
-    return RedirectResponse(place, HTTPStatus.PERMANENT_REDIRECT)
+def redirect(
+    request: Request,
+    address: str,
+    status: int = HTTPStatus.PERMANENT_REDIRECT,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Lead to another address of this app."""
+    return RedirectResponse(settings_of(request).base_path + address, status, headers)

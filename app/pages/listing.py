@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import asyncpg
 
-from app.alerts.items import quote_object_id
+from app.addresses import object_address
 from app.mars.form import FORM, GROUPS, Entry
 from app.pages.html import format_fixed, format_longitude
 from app.search.values import MAX_TEXT
@@ -64,7 +64,7 @@ def _id(row: Row) -> Cell:
 
 
 def _object(row: Row) -> Cell:
-    return Cell(row["object_id"], f"/objects/{quote_object_id(row['object_id'])}/")
+    return Cell(row["object_id"], object_address(row["object_id"]))
 
 
 def _time(row: Row) -> Cell:
