@@ -73,7 +73,8 @@ ROUTES: Final = (
 )
 EXPOSED: Final = (
     "ETag Link X-Request-ID X-Alerts-Shown X-Alerts-Total RateLimit RateLimit-Policy Retry-After "
-    "Location Content-Disposition X-As-Of X-Truncated X-Next-Cursor X-Cone X-Count X-Count-Kind"
+    "Location Content-Disposition Content-Range Accept-Ranges X-As-Of X-Truncated X-Next-Cursor "
+    "X-Cone X-Count X-Count-Kind"
 ).split()
 
 
