@@ -10,6 +10,7 @@ archive.errors.MarsError
 │   ├── BodyTooSlow           408: a body that does not come
 │   ├── BodyTooLarge          413: a body beyond the bound
 │   ├── UnknownMedia          415: a body of a kind that is not read here
+│   │   └── UnknownCoding     415: a body compressed in a way that is not read here
 │   ├── TooMany               429: a client with as many matches or jobs as it may have
 │   └── RangeNotSatisfiable   416: bytes beyond the end
 ├── TooDear                   503: the query did not end in time; asking for less may help
@@ -128,6 +129,10 @@ class UnknownMedia(RequestError):
     """A body whose Content-Type is not read here; the text lists those that are."""
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+
+
+class UnknownCoding(UnknownMedia):
+    """A body whose Content-Encoding is not read here."""
 
 
 class TooMany(RequestError):

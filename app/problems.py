@@ -24,6 +24,7 @@ from app.errors import (
     RangeNotSatisfiable,
     RequestError,
     TooMany,
+    UnknownCoding,
     UnknownName,
     reason_of,
 )
@@ -74,6 +75,8 @@ async def _request_error(request: Request, error: Exception) -> Response:
     more: dict[str, Any] = {}
     if isinstance(error, RangeNotSatisfiable):
         headers["Content-Range"] = f"bytes */{error.length}"
+    if isinstance(error, UnknownCoding):
+        headers["Accept-Encoding"] = "gzip"
     if isinstance(error, TooMany):
         headers["Retry-After"] = RETRY_AFTER_S
     if isinstance(error, BadParameters):
