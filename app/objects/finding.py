@@ -73,6 +73,24 @@ async def settle_as_of(archive: Archive, as_of: int | None) -> int:
 # -------------------------------------------------------------------------------------------------
 
 
+ANY_ALERT: Final = compile_statement(
+    select(alert.c.candid)
+    .where(alert.c.object_id == bindparam("object_id", type_=Text()), alert.c.batch <= _AS_OF)
+    .limit(literal_column("1"))
+)
+"""An alert of an object, whichever the index alert_object leads to first."""
+
+
+async def check_object(archive: Archive, object_id: str, as_of: int) -> None:
+    """Raise NotFound for an object without an alert up to that batch."""
+    if not await archive.fetch(ANY_ALERT, object_id=object_id, as_of=as_of):
+        raise _unknown(object_id)
+
+
+def _unknown(object_id: str) -> NotFound:
+    return NotFound(f"there is no object {object_id[:64]!r}")
+
+
 def _named(cone: bool, batch: Sequence[ColumnElement[bool]]) -> FromClause:
     """object_id and candid of a body's alerts, by the index alert_body."""
     body = alert.c.ssnamenr == any_(bindparam("names", type_=ARRAY(Text())))
@@ -233,5 +251,5 @@ async def read_summary(archive: Archive, object_id: str, as_of: int) -> Item:
     """The same of one object. Raises NotFound for one without an alert up to that batch."""
     found = await read_summaries(archive, [object_id], as_of)
     if not found:
-        raise NotFound(f"there is no object {object_id[:64]!r}")
+        raise _unknown(object_id)
     return found[0]
