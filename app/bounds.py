@@ -13,7 +13,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import BadBody, BodyTooLarge, BodyTooSlow, RequestError
+from app.errors import BadBody, BodyTooLarge, BodyTooSlow, RequestError, UnknownCoding
+from app.gunzip import Gunzip
 from app.problems import problem_response
 
 MAX_HEADERS: Final = 131_072
@@ -24,7 +25,7 @@ MAX_PARAMETERS: Final = 64
 
 
 class Body(NamedTuple):
-    """How much a body may hold, and how long all in all it may be waited for."""
+    """How much a body may hold, expanded too, and how long all in all it may be waited for."""
 
     max_bytes: int
     max_seconds: float
@@ -36,6 +37,9 @@ BODIES: Final[dict[str, Body]] = {
     "/api/v1/match/jobs": Body(200_000_000, 900.0),
 }
 """Those of some paths; at all others a body is bounded by ANY_BODY."""
+_GZIP: Final = ("gzip", "x-gzip")
+_PIECE: Final = 65_536
+"""Bytes of a gzipped body that are expanded at a time."""
 LINGER_S: Final = 2.0
 """Seconds in which the rest of a body that is not read may come before the connection is closed."""
 
@@ -84,9 +88,41 @@ class _Incoming:
         self._unread = self._told > 0 or "transfer-encoding" in headers
         self._size, self._left = 0, self._bound.max_seconds
         self._answered = self._closing = False
+        # Without a body there is nothing to expand.
+        coding = headers.get("content-encoding", "").strip().lower() if self._unread else ""
+        self._gunzip = Gunzip() if coding in _GZIP else None
+        self._is_foreign = coding not in ("", "identity", *_GZIP)
+        self._expanded = 0
 
     async def receive(self) -> Message:
-        """The next piece. Raises BodyTooLarge, BodyTooSlow, and BadBody if the client has gone."""
+        """The next piece, expanded.
+
+        Raises BodyTooLarge, BodyTooSlow, UnknownCoding, BadBody where the client has gone.
+        """
+        if self._is_foreign:
+            return self._end(UnknownCoding("Content-Encoding must be gzip, or be left out"))
+        if self._gunzip is not None:
+            return await self._receive_gzip(self._gunzip)
+        return await self._receive_as_sent()
+
+    async def _receive_gzip(self, gunzip: Gunzip) -> Message:
+        try:
+            while not (piece := gunzip.read(_PIECE)) and self._unread:
+                message = await self._receive_as_sent()
+                if message["type"] != "http.request":
+                    return message
+                gunzip.feed(message.get("body", b""))
+            if not piece:
+                gunzip.check_end()
+                self._gunzip = None
+        except BadBody as error:
+            return self._end(error)
+        self._expanded += len(piece)
+        if self._expanded > self._bound.max_bytes:
+            return self._end(self._too_large())
+        return {"type": "http.request", "body": piece, "more_body": bool(piece)}
+
+    async def _receive_as_sent(self) -> Message:
         if not self._unread:
             return await self._receive()
         if self._told > self._bound.max_bytes:

@@ -10,6 +10,7 @@ archive.errors.MarsError
 │   ├── BodyTooSlow           408: a body that does not arrive in time
 │   ├── BodyTooLarge          413: a body that is too large
 │   ├── UnknownMedia          415: a body of an unsupported media type
+│   │   └── UnknownCoding     415: a body with an unsupported Content-Encoding
 │   ├── TooMany               429: the client has reached its number of matches or jobs
 │   └── RangeNotSatisfiable   416: a range beyond the end of the file
 ├── QueryTooCostly            503: the query ran out of time; a narrower one may succeed
@@ -143,6 +144,10 @@ class UnknownMedia(RequestError):
     """A body of an unsupported Content-Type; the text lists the supported ones."""
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+
+
+class UnknownCoding(UnknownMedia):
+    """A body whose Content-Encoding is not read here."""
 
 
 class TooMany(RequestError):

@@ -73,7 +73,8 @@ ROUTES: Final = (
 )
 EXPOSED: Final = (
     "ETag Link X-Request-ID X-Alerts-Shown X-Alerts-Total RateLimit RateLimit-Policy Retry-After "
-    "Location Content-Disposition X-As-Of X-Truncated X-Next-Cursor X-Cone X-Count X-Count-Kind"
+    "Location Content-Disposition Content-Range Accept-Ranges X-As-Of X-Truncated X-Next-Cursor "
+    "X-Cone X-Count X-Count-Kind"
 ).split()
 
 
@@ -89,6 +90,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lambda app: _lifespan(app, settings, metrics),
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # problems.py leads there, below the path of a proxy too
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.settings = settings

@@ -4,6 +4,7 @@ import logging
 import re
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import quote
 
 import orjson
 from fastapi import FastAPI, Request, Response
@@ -23,10 +24,11 @@ from app.errors import (
     RangeNotSatisfiable,
     RequestError,
     TooMany,
+    UnknownCoding,
     UnknownName,
     reason_of,
 )
-from app.pages.html import error_page
+from app.pages.html import error_page, redirect
 from app.spelling import Misspelt
 from archive.database import is_passing
 from archive.errors import MarsError
@@ -38,6 +40,8 @@ PROBLEM: Final = "application/problem+json"
 _NOTHING: Final = "no such address; /docs lists the addresses of the API"
 _WORD: Final = re.compile("'([^']*)'")
 _METHODS: Final = ("GET", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
+_QUERY: Final = ":/%?=@[]!$&'()*+,;"
+"""What a query may hold as it is (RFC 3986), and what is quoted already."""
 _READ_ONLY: Final = "this address does not support this method; see the Allow header"
 
 
@@ -71,6 +75,8 @@ async def _request_error(request: Request, error: Exception) -> Response:
     more: dict[str, Any] = {}
     if isinstance(error, RangeNotSatisfiable):
         headers["Content-Range"] = f"bytes */{error.length}"
+    if isinstance(error, UnknownCoding):
+        headers["Accept-Encoding"] = "gzip"
     if isinstance(error, TooMany):
         headers["Retry-After"] = RETRY_AFTER_S
     if isinstance(error, BadParameters):
@@ -103,12 +109,26 @@ def _bad_option(error: dict[str, Any]) -> BadParameter:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == HTTPStatus.NOT_FOUND and (other := _other_slash(request)):
+        return redirect(request, other)
     known = {HTTPStatus.NOT_FOUND: _NOTHING, HTTPStatus.METHOD_NOT_ALLOWED: _READ_ONLY}
     detail = known.get(HTTPStatus(error.status_code), str(error.detail))
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = allowed_methods(request)
     return problem_response(request, error.status_code, detail, headers)
+
+
+def _other_slash(request: Request) -> str | None:
+    """The same address with a slash at its end, or without it, and its query; None: no such."""
+    path: str = request.scope["path"]
+    other = path.rstrip("/") if path.endswith("/") else f"{path}/"
+    # Not Starlette's own redirect: that leads to the host and scheme behind a proxy.
+    scope = {**request.scope, "path": other}
+    if not any(route.matches(scope)[0] is not Match.NONE for route in request.app.routes):
+        return None
+    query = quote(request.scope["query_string"], safe=_QUERY)
+    return f"{quote(other)}?{query}" if query else quote(other)
 
 
 def allowed_methods(request: Request) -> str:

@@ -3,6 +3,7 @@
 import json
 from ipaddress import ip_interface, ip_network
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
@@ -92,6 +93,11 @@ class Settings(ArchiveSettings):
     job_days: float = Field(
         default=7.0, gt=0, description="Days after which a job and its result are deleted."
     )
+
+    @property
+    def base_path(self) -> str:
+        """The path in public_url, which a proxy takes off: addresses on pages begin with it."""
+        return urlsplit(self.public_url).path
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import aioboto3
 from aiobotocore.config import AioConfig
 from aiohttp import ClientError as HttpError
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
 from archive.errors import ObjectMissing, StoreUnavailable
 from archive.settings import ArchiveSettings
@@ -21,8 +21,13 @@ if TYPE_CHECKING:
 CHUNK: Final = 64 * 1024
 PART: Final = 8 * 2**20
 """Bytes of a part of a large object; S3 wants 5 MiB at least of all but the last."""
+RESUMES: Final = 100
+"""Times that a stream goes on after the store has closed its connection."""
 _MISSING: Final = frozenset({"NoSuchKey", "404", "InvalidRange"})
 _FAILURES: Final = (BotoCoreError, ClientError, HttpError, OSError, TimeoutError)
+_CLOSED: Final = (StoreUnavailable, BotoCoreError, HttpError, OSError)
+_TIMEOUTS: Final = (TimeoutError, ReadTimeoutError)
+"""Those of _CLOSED that tell of a store which does not answer: who waits should hear so soon."""
 
 
 class ObjectStore:
@@ -52,22 +57,33 @@ class ObjectStore:
     async def stream(self, key: str, offset: int, length: int) -> AsyncIterator[bytes]:
         """The same bytes as they arrive, in chunks of up to 64 kB. Raises as `get` does.
 
+        A store does not wait for ever for a slow reader: where it closes the connection, the stream
+        goes on from there by another, as long as the object is the same.
+
         A reader that goes away closes the generator and with it the body: an unread body would
         keep its connection out of the pool for ever.
         """
-        got = 0
+        got, left = 0, RESUMES
+        condition: dict[str, str] = {}
         try:
-            answer = await self._open(key, Range=f"bytes={offset}-{offset + length - 1}")
-            body = answer["Body"]
-            async with body:
-                if answer["ContentLength"] != length:
-                    raise StoreUnavailable(
-                        f"get {key}: {answer['ContentLength']} bytes, not {length}"
-                    )
-                while got < length:
-                    chunk = await self._chunk(key, body, got, length)
-                    got += len(chunk)
-                    yield chunk
+            while got < length:
+                span = f"bytes={offset + got}-{offset + length - 1}"
+                answer = await self._open(key, Range=span, **condition)
+                condition, body = {"IfMatch": answer["ETag"]}, answer["Body"]
+                async with body:
+                    if answer["ContentLength"] != length - got:
+                        raise StoreUnavailable(
+                            f"get {key}: {answer['ContentLength']} bytes, not {length - got}"
+                        )
+                    try:
+                        while got < length:
+                            chunk = await self._chunk(key, body, got, length)
+                            got += len(chunk)
+                            yield chunk
+                    except _CLOSED as error:
+                        left -= 1
+                        if left < 0 or isinstance(error, _TIMEOUTS):
+                            raise
         except _FAILURES as error:
             raise _translated("get", key, error) from error
 

@@ -11,7 +11,7 @@ from dev.simulator.survey import JD_OF_FIRST_NIGHT
 
 Record = dict[str, Any]
 
-_AS_SIMULATED: Any = object()
+AS_SIMULATED: Any = object()
 CUTOUTS = ("cutoutScience", "cutoutTemplate", "cutoutDifference")
 
 
@@ -29,7 +29,7 @@ def alert(
     object_id: str | None = None,
     prv_candidates: list[Record] | None = None,
     fp_hists: list[Record] | None = None,
-    cutouts: Any = _AS_SIMULATED,
+    cutouts: Any = AS_SIMULATED,
     **candidate: Any,
 ) -> Record:
     """The record of one public alert without history; other names are fields of its candidate.
@@ -40,7 +40,7 @@ def alert(
     base = _simulated()
     latest = _changed(base["candidate"], candidate, "candid")
     stamps = {kind: base[kind] for kind in CUTOUTS}
-    if cutouts is not _AS_SIMULATED:
+    if cutouts is not AS_SIMULATED:
         given = (*(cutouts or ()), None, None, None)[:3]
         for kind, data in zip(CUTOUTS, given, strict=True):
             stamps[kind] = data if data is None else {**base[kind], "stampData": data}

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 import asyncpg
 import numpy as np
 
+from app.addresses import quote_object_id
 from app.alerts.matching import answered
 from app.answers.tabular import Values, json_items, shortest_floats
 from app.search.vocabulary import ZTF, Vocabulary
@@ -94,12 +94,6 @@ def alert_items(
         values += (times.mjd_of(jd), moments[n], links)
         items.append(dict(zip(keys, in_order(values), strict=True)))
     return items
-
-
-def quote_object_id(object_id: str) -> str:
-    """An object id as a part of an address."""
-    # ZTF's own need nothing: quote() of 100 would take a twentieth of a page.
-    return object_id if object_id.isascii() and object_id.isalnum() else quote(object_id, safe="")
 
 
 def _links(

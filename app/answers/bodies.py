@@ -47,7 +47,7 @@ def origin_of(request: Request, as_of: int | None) -> Origin:
     """The origin of a table that answers a request."""
     service = settings_of(request).public_url
     query = f"?{request.url.query}" if request.url.query else ""
-    return Origin(service, f"{_public_address(request, service)}{query}", as_of)
+    return Origin(service, f"{service}{_path(request)}{query}", as_of)
 
 
 def send_file(
@@ -84,7 +84,7 @@ def page_links(
     """The RFC 8288 header with the next and the previous page, by their cursors."""
     led = ("cursor", "after")
     kept = [(k, v) for k, v in request.query_params.multi_items() if k not in led and v.strip()]
-    address = _public_address(request, public_url)
+    address = public_url + _path(request)
     links = [
         f'<{address}?{urlencode([*kept, ("cursor", token)])}>; rel="{relation}"'
         for relation, token in (("next", following), ("prev", preceding))
@@ -101,12 +101,12 @@ def next_link(
         return {}
     kept = [(k, v) for k, v in request.query_params.multi_items() if k != parameter and v.strip()]
     query = urlencode([*kept, (parameter, following)])
-    return {"Link": f'<{_public_address(request, public_url)}?{query}>; rel="next"'}
+    return {"Link": f'<{public_url}{_path(request)}?{query}>; rel="next"'}
 
 
-def _public_address(request: Request, public_url: str) -> str:
-    """The request's address as users reach it, without its query."""
-    return f"{public_url}{quote(request.url.path)}"
+def _path(request: Request) -> str:
+    """The path as an address has it; request.url would leave a part of it quoted, a part not."""
+    return quote(request.scope["path"])
 
 
 def encode_json(body: Mapping[str, Any]) -> bytes:

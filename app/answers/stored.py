@@ -75,7 +75,7 @@ async def send_file(
     headers["Content-Length"] = str(length)
     if request.scope.get("head"):
         return Response(status_code=status, headers=headers, media_type=media_type)
-    _, body = await await_first_chunk(store.stream(key, offset, length))
+    body = await await_first_chunk(store.stream(key, offset, length))
     return StreamingResponse(body, status, headers, media_type)
 
 
@@ -85,9 +85,12 @@ async def send_made(
     headers: dict[str, str],
     media_type: str,
 ) -> Response:
-    """Bytes that are made for the answer, whole or a range of them; not made for a 304."""
+    """Bytes that are made for the answer, whole or a range of them; not made for a 304.
+
+    `make` may add headers of what it made, such as its Content-Encoding.
+    """
     etag = headers["ETag"]
-    headers = headers | {"Accept-Ranges": "bytes"}
+    headers["Accept-Ranges"] = "bytes"
     if is_not_modified(request, etag):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     body, status = await make(), HTTPStatus.OK
@@ -107,7 +110,7 @@ async def send_stream(
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     if request.scope.get("head"):
         return without_body(headers, media_type)
-    _, body = await await_first_chunk(chunks)
+    body = await await_first_chunk(chunks)
     return StreamingResponse(body, headers=headers, media_type=media_type)
 
 
@@ -121,8 +124,8 @@ def without_body(headers: Mapping[str, str], media_type: str) -> Response:
     return StreamingResponse(nothing(), headers=headers, media_type=media_type)
 
 
-async def await_first_chunk(chunks: AsyncIterator[bytes]) -> tuple[bytes, AsyncIterator[bytes]]:
-    """The first chunk, and all of them: a failure before it is an error, not half a body."""
+async def await_first_chunk(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """All chunks, the first of them in hand: a failure before it is an error, not half a body."""
     first = await anext(chunks)
 
     async def whole() -> AsyncIterator[bytes]:
@@ -134,7 +137,7 @@ async def await_first_chunk(chunks: AsyncIterator[bytes]) -> tuple[bytes, AsyncI
             if isinstance(chunks, AsyncGenerator):
                 await chunks.aclose()
 
-    return first, whole()
+    return whole()
 
 
 def headers_of(etag: str, name: str, shown: str = "attachment") -> dict[str, str]:

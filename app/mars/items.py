@@ -28,7 +28,7 @@ CANDIDATE_KEYS: Final = tuple(
         | {"wall_time", "filter", "l", "b", "deltamaglatest", "deltamagref"}
     )
 )
-"""The keys of `candidate`; MARS sorted the keys of all its objects."""
+"""The keys of `candidate`; MARS sorted the keys of its objects."""
 
 _WHOLE: Final = answered(ZTF)
 _SOURCE: Final = (*LEGACY, *_WHOLE.plain, *_WHOLE.kept, *_WHOLE.reals, "wall_time")
@@ -126,9 +126,10 @@ _POINT: Final = ("diffmaglim", "filter", "jd", "magpsf", "sigmapsf")
 
 
 def photometry(alert: Alert) -> dict[str, Any]:
-    """The points of a single alert (with_history) by their number: oldest first, its own last."""
+    """The points of a single alert (add_history) by their number: oldest first, its own last."""
     points = [*reversed(alert["prv_candidate"]), alert]
-    return dict(sorted((str(n), _point(item["candidate"])) for n, item in enumerate(points)))
+    # Not in MARS's order, which was that of the numbers as texts: 0, 1, 10, 2.
+    return {str(n): _point(item["candidate"]) for n, item in enumerate(points)}
 
 
 def _point(candidate: Mapping[str, Any]) -> dict[str, Any]:

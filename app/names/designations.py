@@ -4,6 +4,7 @@ import re
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from app.addresses import CANDID_DIGITS
 from app.names.coordinates import read_position
 from app.names.links import find_in_link
 from app.search.regions import MAX_RADIUS, MIN_RADIUS, parse_cone
@@ -12,8 +13,6 @@ from app.search.values import read_integer, read_number, read_text
 
 COORDINATES_ARCSEC: Final = 2.0
 """Radius around typed coordinates, or one unit of their last digit if that is more."""
-CANDID_DIGITS: Final = 15
-"""A number with this many digits is a candid, a shorter one an lco_id."""
 FORMS: Final = (
     "coordinates (10.68 41.27, 00:42:44.3 +41:16:09, 00h42m44.3s +41d16m09s, J004244.3+411609), "
     "an object id (ZTF18abcdxyz), a candid, a Messier, NGC or IC number, a name that SIMBAD, NED "

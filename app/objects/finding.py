@@ -63,6 +63,20 @@ def read_object_id(text: str) -> str:
 # -------------------------------------------------------------------------------------------------
 
 
+ANY_ALERT: Final = compile_statement(
+    select(alert.c.candid)
+    .where(alert.c.object_id == bindparam("object_id", type_=Text()), alert.c.batch <= _AS_OF)
+    .limit(literal_column("1"))
+)
+"""An alert of an object, whichever the index alert_object leads to first."""
+
+
+async def check_object(archive: Archive, object_id: str, as_of: int) -> None:
+    """Raise NotFound for an object without an alert up to that batch."""
+    if not await archive.fetch(ANY_ALERT, object_id=object_id, as_of=as_of):
+        raise no_object(object_id)
+
+
 def _named(cone: bool, batch: Sequence[ColumnElement[bool]]) -> FromClause:
     """object_id and candid of a body's alerts, by the index alert_body."""
     body = alert.c.ssnamenr == any_(bindparam("names", type_=ARRAY(Text())))

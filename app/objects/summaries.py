@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import asyncpg
 
-from app.alerts.items import quote_object_id, utc_text
+from app.addresses import quote_object_id
+from app.alerts.items import utc_text
 from app.answers.tabular import shortest_floats
 from app.search.sphere import direction_of
 from archive.columns import Column, Kind

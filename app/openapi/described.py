@@ -100,6 +100,7 @@ def _header(description: str) -> Json:
 
 _RANGED: Final = (
     "application/avro",
+    "application/fits",
     "application/gzip",
     "image/png",
     FORMATS["parquet"].media_type,

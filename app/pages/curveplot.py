@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
+from app.addresses import alert_address
 from app.objects.lightcurve import Point
 
 Series = dict[str, Any]
@@ -100,7 +101,7 @@ def _series(view: str, kind: str, band: str | None, negative: bool, limit: bool)
         "limit": limit,
         "symbol": symbol,
         "size": SIZES[kind],
-        **{name: [] for name in ("x", "y", "error", "text", "candid")},
+        **{name: [] for name in ("x", "y", "error", "text", "candid", "page")},
     }
 
 
@@ -113,6 +114,8 @@ def _add(series: Series, point: Point, value: Value) -> None:
     series["y"].append(magnitude)
     series["error"].append(error)
     series["candid"].append(point.get("candid"))
+    # Histories tell of detections that never came as alerts: those have no page.
+    series["page"].append(alert_address(point["candid"]) if point["kind"] == "detection" else None)
     said = f"> {magnitude:.2f}" if value.limit else f"{magnitude:.3f}"
     if error is not None:
         said += f" ± {error:.3f}"

@@ -3,6 +3,8 @@
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
+from app.pages.html import format_longitude
+
 
 class Link(NamedTuple):
     """A service's name, what is there, and the address."""
@@ -62,5 +64,5 @@ _SERVICES: Final = (
 
 def links(object_id: str, ra: float, dec: float) -> list[Link]:
     """Links for an object of this name at this position [deg]."""
-    values = {"id": quote(object_id, safe=""), "ra": f"{ra:.6f}", "dec": f"{dec:.6f}"}
+    values = {"id": quote(object_id, safe=""), "ra": format_longitude(ra, 6), "dec": f"{dec:.6f}"}
     return [link._replace(address=link.address.format_map(values)) for link in _SERVICES]

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import orjson
 from fastapi import Request, Response
@@ -16,8 +15,10 @@ from fastapi.responses import RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from app.addresses import alert_address, object_address, quote_object_id
 from app.answers.negotiation import send_bytes
 from app.pages import assets
+from app.search.sphere import round_longitude
 from app.settings import settings_of
 
 _TEMPLATES: Final = Path(__file__).parents[1] / "templates"
@@ -61,6 +62,13 @@ def format_fixed(value: float | None, digits: int, sign: str = "") -> str:
     return f"{value:{sign}.{digits}f}" if abs(value) < _LONG else f"{value:{sign}.3e}"
 
 
+def format_longitude(degrees: float | None, digits: int) -> str:
+    """An RA or other longitude [deg] with so many decimals; what rounds to 360 is 0."""
+    if degrees is not None and math.isfinite(degrees):
+        degrees = round_longitude(degrees, digits)
+    return format_fixed(degrees, digits)
+
+
 def _finite(value: Any) -> Any:
     """The value; None for NaN and infinities."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
@@ -94,13 +102,19 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.globals["asset"] = assets.asset_address
+    environment.globals |= {
+        "asset": assets.asset_address,
+        "alert_address": alert_address,
+        "object_address": object_address,
+    }
     environment.filters |= {
         "json": _json,
         "fixed": format_fixed,
+        "longitude": format_longitude,
         "error": _error,
         "finite": _finite,
         "plain": _plain,
+        "quoted_id": quote_object_id,
         "moment": _moment,
         "day": _day,
     }
@@ -153,8 +167,11 @@ def error_page(
     )
 
 
-def redirect_to_slash(request: Request, public_url: str) -> Response:
-    """Redirect to the same address with a slash at its end."""
-    query = f"?{request.url.query}" if request.url.query else ""
-    place = f"{urlsplit(public_url).path}{request.url.path}/{query}"
-    return RedirectResponse(place, HTTPStatus.PERMANENT_REDIRECT)
+def redirect(
+    request: Request,
+    address: str,
+    status: int = HTTPStatus.PERMANENT_REDIRECT,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Redirect to another address of this app."""
+    return RedirectResponse(settings_of(request).base_path + address, status, headers)

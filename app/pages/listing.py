@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 
 import asyncpg
 
-from app.alerts.items import quote_object_id
+from app.addresses import object_address
 from app.mars.form import FORM, GROUPS, Entry
-from app.pages.html import format_fixed
+from app.pages.html import format_fixed, format_longitude
 from app.search.values import MAX_TEXT
 from archive import times
 from archive.surveys.ztf.tables import FILTER_OF_FID
@@ -53,8 +53,10 @@ def clock(jd: float) -> str:
     return f"{times.datetime_of(jd):%Y-%m-%d %H:%M:%S}" if times.is_date(jd) else ""
 
 
-def _decimals(name: str, places: int) -> Callable[[Row], Cell]:
-    return lambda row: Cell(format_fixed(row[name], places))
+def _decimals(
+    name: str, places: int, write: Callable[[Any, int], str] = format_fixed
+) -> Callable[[Row], Cell]:
+    return lambda row: Cell(write(row[name], places))
 
 
 def _id(row: Row) -> Cell:
@@ -62,7 +64,7 @@ def _id(row: Row) -> Cell:
 
 
 def _object(row: Row) -> Cell:
-    return Cell(row["object_id"], f"/objects/{quote_object_id(row['object_id'])}/")
+    return Cell(row["object_id"], object_address(row["object_id"]))
 
 
 def _time(row: Row) -> Cell:
@@ -76,7 +78,7 @@ LIST_COLUMNS: Final = (
     Column("objectId", "objectId", "ZTF's name of the object", _object, number=False),
     Column("time", "jd", "start of exposure, UTC", _time, number=False),
     Column("filter", "filter", "band", lambda row: Cell(row["filter"] or ""), number=False),
-    Column("ra", "ra", "right ascension, J2000 [deg]", _decimals("ra", 5)),
+    Column("ra", "ra", "right ascension, J2000 [deg]", _decimals("ra", 5, format_longitude)),
     Column("dec", "dec", "declination, J2000 [deg]", _decimals("dec", 5)),
     Column("magpsf", "magpsf", "magnitude of the difference, PSF fit", _decimals("magpsf", 2)),
     Column("magap", "magap", "magnitude of the difference, aperture", _decimals("magap", 2)),

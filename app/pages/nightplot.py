@@ -15,6 +15,7 @@ from app.nights.days import Item, midnight_of
 from app.nights.fieldcounts import BANDS, Counted, Exposures
 from app.pages.curveplot import BANDS as SYMBOLS
 from app.pages.curveplot import GLYPHS, ticks
+from app.pages.html import format_longitude
 from app.pages.listing import address
 from archive import times
 
@@ -132,7 +133,7 @@ def _named(item: Item) -> str:
     exposures = f"{item['exposures']} exposure{'' if item['exposures'] == 1 else 's'}"
     return (
         f"{name}, {item['filter'] or 'other band'}<br>{item['alerts']:,} alerts, {exposures}"
-        f"<br>RA {item['ra']:.2f}°, Dec {item['dec']:+.2f}°"
+        f"<br>RA {format_longitude(item['ra'], 2)}°, Dec {item['dec']:+.2f}°"
     )
 
 

@@ -2,6 +2,8 @@
 
 from starlette.convertors import Convertor, register_url_convertor
 
+from app.addresses import unquote_object_id
+
 
 class Text(Convertor[str]):
     """A part of a path that fits a pattern, as text: what does not fit is another address."""
@@ -19,11 +21,14 @@ class Digits(Text):
     regex = "-?[0-9]{1,30}"
 
 
-class Name(Text):
-    """Whatever a name holds, a slash too: a route that ends in it comes behind longer ones."""
+class ObjectId(Text):
+    """Whatever an id holds, a slash too: a route that ends in it comes behind longer ones."""
 
     regex = "(?s:.*[^/])"
 
+    def convert(self, value: str) -> str:
+        return unquote_object_id(value)
+
 
 register_url_convertor("digits", Digits())
-register_url_convertor("object", Name())
+register_url_convertor("object", ObjectId())

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 from app.alerts import searching
 from app.errors import DATABASE_ERRORS
 from app.openapi.document import canonical_text
+from app.pages.html import format_fixed, format_longitude
 from app.routes.resources import resources_of
 from app.search import examples
 from app.search.search import parse_search
@@ -60,8 +61,8 @@ async def _own(request: Request) -> dict[str, str]:
     if row := whole or next(iter(rows), None):
         found[examples.OF_FIELD["candid"]] = str(row["candid"])
         found[examples.OF_FIELD["object_id"]] = row["object_id"]
-        for shown, degrees in zip(examples.POSITION, (row["ra"], row["dec"]), strict=True):
-            found[shown] = f"{degrees:.6f}"
+        position = format_longitude(row["ra"], 6), format_fixed(row["dec"], 6)
+        found |= dict(zip(examples.POSITION, position, strict=True))
     if nights:
         found[examples.NIGHT] = nights[0]["night"].replace("-", "")
     return found

@@ -9,7 +9,7 @@ from app import bounds
 from app.alerts.counting import COUNTED
 from app.mars import bulk
 from app.mars.form import FORM, GROUPS, SORTS, Entry
-from app.pages.html import redirect_to_slash, render
+from app.pages.html import render
 from app.pages.listing import SYMBOLS, meaning
 from app.routes.dependencies import SettingsDependency
 from app.search.vocabulary import FILTERS
@@ -109,9 +109,3 @@ async def get_help(request: Request, settings: SettingsDependency) -> Response:
         bulk=bulk,
         most_bytes=bounds.ANY_BODY.max_bytes,
     )
-
-
-@router.get("/help")
-async def get_help_without_slash(request: Request, settings: SettingsDependency) -> Response:
-    """The original redirected."""
-    return redirect_to_slash(request, settings.public_url)

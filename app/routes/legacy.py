@@ -4,6 +4,7 @@ from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
+from app.addresses import CANDID_DIGITS
 from app.alerts import queries, searching
 from app.alerts.archive import Archive
 from app.alerts.matching import LEGACY
@@ -16,7 +17,7 @@ from app.mars import bulk, items
 from app.mars.form import read_form
 from app.mars.placing import place_form
 from app.pages.front import front_page, latest_time
-from app.pages.html import redirect_to_slash, render
+from app.pages.html import render
 from app.problems import allowed_methods
 from app.routes.alert_page import alert_page
 from app.routes.dependencies import (
@@ -34,8 +35,6 @@ from app.search.values import read_integer
 from app.stamps.sending import piece_of
 from app.surveys.ztf import SAME_OBJECT_ARCSEC
 
-CANDID_DIGITS: Final = 15
-"""An id so long is a candid; a shorter one is an lco_id."""
 MAX_NEARBY: Final = 10_000
 KINDS: Final = {"Science": "science", "Template": "template", "Difference": "difference"}
 NEGOTIATED: Final = {"Vary": "Accept, Accept-Encoding"}
@@ -126,14 +125,6 @@ async def get_cutout(
     row = await queries.read_places(archive, *_key(number))
     name = items.cutout_names(row)[KINDS[kind]]
     return await send_file(request, store, piece_of(row, KINDS[kind]), name, "image/fits")
-
-
-@router.get("/{number:digits}")
-@router.get("/{number:digits}/photometry")
-@router.get("/{number:digits}/cutout/{kind}")
-async def add_slash(request: Request, settings: SettingsDependency) -> Response:
-    """Redirect to the address that ends in a slash."""
-    return redirect_to_slash(request, settings.public_url)
 
 
 def _key(number: str) -> tuple[int, str]:

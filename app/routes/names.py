@@ -2,17 +2,20 @@
 
 from http import HTTPStatus
 from typing import Annotated, Final
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from app.addresses import object_address
 from app.alerts.models import Place
 from app.answers.bodies import send_json
 from app.names.catalogue import CREDIT
 from app.names.designations import Kind
 from app.names.resolver import read_name, resolve, resolve_reading, tell_number
 from app.openapi.described import PROBLEMS
-from app.routes.dependencies import NamesDependency, SettingsDependency, allow_only, no_repeats
+from app.pages.html import redirect
+from app.routes.dependencies import NamesDependency, allow_only, no_repeats
+from app.search.sphere import round_longitude
 from app.search.values import MAX_TEXT
 
 router = APIRouter()
@@ -48,15 +51,10 @@ async def resolve_name(
 
 
 @router.get("/search", include_in_schema=False, dependencies=[Depends(allow_only("q"))])
-async def search_box(names: NamesDependency, settings: SettingsDependency, q: str = "") -> Response:
+async def search_box(request: Request, names: NamesDependency, q: str = "") -> Response:
     """Redirect to the page of the typed text: an alert, an object, or a list of alerts."""
-    return Response(
-        status_code=HTTPStatus.SEE_OTHER,
-        headers={
-            "Location": urlsplit(settings.public_url).path + await _page(names, q),
-            "Cache-Control": "no-store",
-        },
-    )
+    headers = {"Cache-Control": "no-store"}
+    return redirect(request, await _page(names, q), HTTPStatus.SEE_OTHER, headers)
 
 
 async def _page(names: NamesDependency, typed: str) -> str:
@@ -65,7 +63,7 @@ async def _page(names: NamesDependency, typed: str) -> str:
         return "/"
     reading = read_name("q", typed)
     if reading.kind is Kind.OBJECT:
-        return f"/objects/{quote(reading.text)}/"
+        return object_address(reading.text)
     number = reading.kind is Kind.LCO_ID
     kind = await tell_number(names, reading.text) if number else reading.kind
     if kind in (Kind.CANDID, Kind.LCO_ID):
@@ -73,5 +71,5 @@ async def _page(names: NamesDependency, typed: str) -> str:
     if kind is Kind.BODY:
         return "/?" + urlencode({"ssnamenr": reading.text})
     place = await resolve_reading(names, reading)
-    cone = f"{round(place.ra, 7)},{round(place.dec, 7)},{place.radius:.6g}"
+    cone = f"{round_longitude(place.ra, 7)},{round(place.dec, 7)},{place.radius:.6g}"
     return "/?" + urlencode({"cone": cone}, safe=",")

@@ -9,12 +9,11 @@ from app.errors import NotFound
 from app.nights import days
 from app.nights.options import NightsShown
 from app.pages import nightplot
-from app.pages.html import PLOTTED, redirect_to_slash, render
+from app.pages.html import PLOTTED, render
 from app.routes.dependencies import (
     ArchiveDependency,
     LedgerDependency,
     NightCountsDependency,
-    SettingsDependency,
     no_parameters,
     no_repeats,
 )
@@ -70,10 +69,3 @@ async def get_night_page(
         counted=counted,
         **nightplot.draw_night(day, counted),
     )
-
-
-@router.get("/nights")
-@router.get("/nights/{night}")
-async def add_nights_slash(request: Request, settings: SettingsDependency) -> Response:
-    """Redirect to the address that ends in a slash."""
-    return redirect_to_slash(request, settings.public_url)

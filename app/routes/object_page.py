@@ -8,9 +8,11 @@ from fastapi import APIRouter, Request, Response
 
 from app.alerts import queries, searching
 from app.alerts.items import alert_items
+from app.errors import BadForm
+from app.mars.form import read_form
 from app.objects import finding
 from app.objects.lightcurve import light_curve
-from app.pages import curveplot, elsewhere
+from app.pages import curveplot, elsewhere, listing
 from app.pages.html import PLOTTED, render
 from app.routes.alert_page import API, search_here
 from app.routes.dependencies import ArchiveDependency
@@ -46,9 +48,20 @@ async def get_object_page(request: Request, object_id: str, archive: ArchiveDepe
         place={"ra": mean[0], "dec": mean[1], "sexagesimal": sexagesimal(*mean)},
         summary=summary,
         near=_others(alert_items(here, API), name, mean),
-        links=elsewhere.links(object_id, *mean),
+        links=elsewhere.links(name, *mean),
+        search=_search_address(name),
         **curveplot.draw_curve(points),
     )
+
+
+def _search_address(name: str) -> str | None:
+    """The main page with the object's alerts; None for a name that its form cannot take."""
+    asked = {"objectId": name}
+    try:
+        clauses = read_form(asked.items()).search.clauses
+    except BadForm:
+        return None
+    return listing.address(asked) if [clause.value for clause in clauses] == [name] else None
 
 
 def _others(

@@ -117,7 +117,7 @@ async def list_object_alerts(
     match none of its alerts.
     """
     as_of = await settle_as_of(archive, search.as_of)
-    await finding.read_summary(archive, finding.read_object_id(object_id), as_of)
+    await finding.check_object(archive, finding.read_object_id(object_id), as_of)
     return await list_alerts(request, search, archive, names, fragments)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 _ARCSEC: Final = 3600.0
+_CIRCLE: Final = 360
 _NOISE: Final = 1e-12
 """Degrees that a sum of unit vectors is unsure of: so near below 360 is 0."""
 Vector = tuple[float, float, float]
@@ -21,6 +22,12 @@ def sexagesimal(ra: float, dec: float) -> str:
         f"{hours:02d}:{minutes:02d}:{seconds / 100:05.2f} "
         f"{sign}{degrees:02d}:{arcmin:02d}:{arcsec / 10:04.1f}"
     )
+
+
+def round_longitude(degrees: float, digits: int) -> float:
+    """An RA or other longitude [deg] to so many decimals; what rounds to 360 is 0."""
+    rounded = round(degrees, digits)
+    return 0.0 if rounded == _CIRCLE else rounded
 
 
 def unit_vector(ra: float, dec: float) -> Vector:

@@ -1,16 +1,14 @@
 """Parts of a packet as answers: stamps as FITS, with a WCS, and as pictures."""
 
 import asyncio
-from http import HTTPStatus
 from typing import Final
 
 import asyncpg
 from fastapi import Request, Response
-from fastapi.responses import StreamingResponse
 from isal import igzip
 
-from app.answers.negotiation import accepts_gzip, is_not_modified
-from app.answers.stored import Piece, await_first_chunk, headers_of, send_made
+from app.answers.negotiation import accepts_gzip
+from app.answers.stored import Piece, headers_of, send_made
 from app.stamps.astrometry import WCS, PixelPlace, with_wcs
 from app.stamps.options import Look
 from app.stamps.pictures import GZIP_MAGIC, RENDERER, draw_stamp, expand_fits
@@ -36,22 +34,21 @@ def piece_of(row: asyncpg.Record, part: str) -> Piece:
 
 
 async def send_fits(request: Request, store: ObjectStore, piece: Piece, name: str) -> Response:
-    """The FITS image: its gzip untouched for clients that take it, else expanded."""
+    """The FITS image, whole or a range of it: its gzip untouched for clients that take it."""
     key, offset, length = piece.place()
     gzipped = accepts_gzip(request)
-    etag = f'"{piece.content}-fits{"-gzip" if gzipped else ""}"'
-    headers = headers_of(etag, name) | {"Vary": "Accept-Encoding"}
-    if is_not_modified(request, etag):
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    if gzipped:
-        # A HEAD, too, must know whether the stored bytes are gzip.
-        asked = len(GZIP_MAGIC) if request.scope.get("head") else length
-        first, body = await await_first_chunk(store.stream(key, offset, asked))
-        if first.startswith(GZIP_MAGIC):
-            headers |= {"Content-Encoding": "gzip", "Content-Length": str(length)}
-        return StreamingResponse(body, headers=headers, media_type=FITS)
-    image = await asyncio.to_thread(expand_fits, await store.get(key, offset, length))
-    return Response(image, headers=headers, media_type=FITS)
+    headers = headers_of(f'"{piece.content}-fits{"-gzip" if gzipped else ""}"', name)
+    headers["Vary"] = "Accept-Encoding"
+
+    async def make() -> bytes:
+        stamp = await store.get(key, offset, length)
+        if not gzipped:
+            return await asyncio.to_thread(expand_fits, stamp)
+        if stamp.startswith(GZIP_MAGIC):
+            headers["Content-Encoding"] = "gzip"
+        return stamp
+
+    return await send_made(request, make, headers, FITS)
 
 
 async def send_with_wcs(

@@ -24,7 +24,7 @@
           x: one.x,
           y: one.y,
           text: one.text,
-          customdata: one.candid,
+          customdata: one.page,
           meta: one.kind,
           hovertemplate: "%{text}<extra></extra>",
           opacity: one.kind === "forced" ? 0.55 : 1,
@@ -84,8 +84,6 @@
   controls.addEventListener("change", draw);
   document.addEventListener("themechange", draw);
   place.on("plotly_click", ({ points: [point] }) => {
-    // Histories tell of detections that never came as alerts: those have no page.
-    if (point.data.meta !== "detection" || point.customdata === marked) return;
-    location.assign(`/${point.customdata}/`);
+    if (point.customdata && point.customdata !== marked) location.assign(point.customdata);
   });
 })();

@@ -1,6 +1,7 @@
-"""Bodies that come slowly, never end or lie about their length, at every route that takes one."""
+"""Bodies at every route that takes one: slow, without end, longer than they say, gzipped."""
 
 import asyncio
+import gzip
 import logging
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -8,9 +9,14 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app import bounds
 from app.bounds import Body
+from app.errors import BadBody
+from app.gunzip import Gunzip
+from tests.app import sky
 from tests.app.addresses import Address, addresses
 from tests.app.conftest import Served
 
@@ -162,3 +168,100 @@ async def test_a_body_within_the_bounds_keeps_the_connection(served: Served) -> 
         )
         assert answer.status_code in (200, 400, 422)
         assert answer.headers.get("connection") != "close"
+
+
+# -------------------------------------------------------------------------------------------------
+# Gzipped
+# -------------------------------------------------------------------------------------------------
+
+
+def expand(body: bytes, sent: int, most: int) -> bytes:
+    """What is read of a body that comes in pieces of `sent` bytes."""
+    gunzip, found = Gunzip(), bytearray()
+    for start in range(0, len(body), sent):
+        gunzip.feed(body[start : start + sent])
+        while piece := gunzip.read(most):
+            assert len(piece) <= most
+            found += piece
+    gunzip.check_end()
+    return bytes(found)
+
+
+@given(
+    st.lists(st.binary(max_size=300) | st.integers(0, 9000).map(bytes), min_size=1, max_size=4),
+    st.integers(1, 500),
+    st.sampled_from([1, 7, 258, 65_536]),
+)
+def test_gzip_is_expanded_however_it_comes(members: list[bytes], sent: int, most: int) -> None:
+    body = b"".join(map(gzip.compress, members))
+    assert expand(body, sent, most) == b"".join(members)
+    with pytest.raises(BadBody, match="gzip"):
+        expand(body[:-1], sent, most)
+    with pytest.raises(BadBody, match="gzip"):
+        expand(body + b"x", sent, most)
+
+
+GZIPPED: Final = {"content-encoding": "gzip"}
+POSITION: Final = b'{"positions": [{"id": "a", "ra": 150, "dec": 30, "radius": 1}]}'
+
+
+@pytest.mark.parametrize("coding", ["gzip", "X-GZIP"])
+async def test_a_gzipped_body_is_read_as_a_plain_one(served: Served, coding: str) -> None:
+    bulk = b'{"queries": [{"candid": %d}]}' % sky.FIRST
+    for path, kind, body in (
+        ("/", "application/json", bulk),
+        ("/api/v1/match?limit=3", "application/json", POSITION),
+        ("/api/v1/match?limit=3", "text/csv", b"id,ra,dec,radius\na,150,30,1\n"),
+    ):
+        plain = {"content-type": kind}
+        wanted = await served.client.post(path, content=body, headers=plain)
+        assert wanted.status_code == 200
+        squeezed = plain | {"content-encoding": coding}
+        answer = await served.client.post(path, content=gzip.compress(body), headers=squeezed)
+        assert (answer.status_code, answer.json()) == (200, wanted.json())
+    headers = plain | GZIPPED
+    job = await served.client.post(
+        "/api/v1/match/jobs", content=gzip.compress(body), headers=headers
+    )
+    assert (job.status_code, job.json()["positions"]) == (202, 1)
+    await served.client.delete(f"/api/v1/jobs/{job.json()['id']}")
+
+
+async def test_a_gzipped_body_is_bounded_by_what_it_expands_to(served: Served) -> None:
+    """Ten megabytes in ten kilobytes, and as much in one piece."""
+    bomb = gzip.compress(b" " * 10_000_000)[: MAX_BYTES - 1]
+    for address in taking_a_body():
+        answer = await served.client.request(
+            address.method,
+            address.path,
+            params={"radius": 1},
+            content=bomb,
+            headers=GZIPPED | {"content-type": "application/json"},
+        )
+        assert answer.status_code in REFUSED, (address, answer.text)
+        assert "the body has more than 2,000 bytes" in answer.text
+
+
+@pytest.mark.parametrize("body", [b"{}", b"", gzip.compress(POSITION)[:-1], b"\x1f\x8b" + POSITION])
+async def test_what_is_no_gzip_is_said_to_be_none(served: Served, body: bytes) -> None:
+    for address in taking_a_body():
+        headers = GZIPPED | {"content-type": "application/json"}
+        answer = await served.client.request(
+            address.method, address.path, params={"radius": 1}, content=body, headers=headers
+        )
+        assert answer.status_code in (400, 422), (address, answer.text)
+        assert "gzip" in answer.text or not body
+
+
+@pytest.mark.parametrize("coding", ["br", "deflate", "zstd", "gzip, gzip", "nonsense"])
+async def test_other_codings_are_refused_with_the_one_that_is_read(
+    served: Served, coding: str
+) -> None:
+    for address in taking_a_body():
+        headers = {"content-encoding": coding, "content-type": "application/json"}
+        answer = await served.client.request(
+            address.method, address.path, params={"radius": 1}, content=b"{}", headers=headers
+        )
+        assert answer.status_code == 415, (address, answer.text)
+        assert "Content-Encoding must be gzip" in answer.text
+        assert answer.headers["accept-encoding"] == "gzip"

@@ -86,6 +86,35 @@ async def test_ranges(served: Served, asked: str, status: int, part: slice) -> N
         assert answer.headers["content-range"] == f"bytes {first}-{last - 1}/{len(whole)}"
 
 
+DOWNLOADS = [
+    *(AVRO, f"/{sky.FIRST}/cutout/Science/", f"/api/v1/objects/{sky.OBJECT}/cutouts.png"),
+    *(f"{CUTOUTS}/science.{form}" for form in ("fits", "fits.gz", "png")),
+    *(f"{CUTOUTS}/science.{form}?wcs=true" for form in ("fits", "fits.gz")),
+]
+
+
+@pytest.mark.parametrize("coding", ["identity", "gzip"])
+@pytest.mark.parametrize("path", DOWNLOADS)
+async def test_ranges_of_every_download(served: Served, path: str, coding: str) -> None:
+    """They are ranges of the bytes that would come, so of the gzip where gzip is taken."""
+    whole, body = await raw(served, path, **{"accept-encoding": coding})
+    kept = ("etag", "content-encoding", "content-type", "accept-ranges")
+    wanted = {name: whole.headers.get(name) for name in kept}
+    assert wanted["accept-ranges"] == "bytes"
+    asked = {"accept-encoding": coding, "if-range": whole.headers["etag"]}
+    end, middle = len(body), len(body) // 2
+    for first, last in ((0, 0), (0, end - 1), (middle, end - 1), (middle, middle + 9)):
+        answer, part = await raw(served, path, range=f"bytes={first}-{last}", **asked)
+        assert (answer.status_code, part) == (206, body[first : last + 1])
+        assert answer.headers["content-range"] == f"bytes {first}-{last}/{end}"
+        assert {name: answer.headers.get(name) for name in kept} == wanted
+    beyond, _ = await raw(served, path, range=f"bytes={end}-", **asked)
+    assert beyond.status_code == 416
+    other = asked | {"if-range": '"another"'}
+    again, part = await raw(served, path, range="bytes=1-2", **other)
+    assert (again.status_code, part) == (200, body)
+
+
 @pytest.mark.parametrize("asked", ["bytes=99999999-", "bytes=-0"])
 async def test_range_beyond_the_end(served: Served, asked: str) -> None:
     answer, _ = await raw(served, AVRO, range=asked)

@@ -9,9 +9,12 @@ import asyncpg
 import httpx
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from app.answers.bodies import encode_json
 from app.bounds import ANY_BODY
-from app.mars import walks
+from app.mars import items, walks
 from app.mars.bulk import MAX_ALERTS, MAX_QUERIES
 from app.mars.form import FORM, PAGE_SIZE, SORTS
 from app.mars.items import CANDIDATE_KEYS
@@ -263,6 +266,24 @@ async def test_photometry(served: Served) -> None:
     assert list(own) == ["diffmaglim", "filter", "jd", "magpsf", "sigmapsf"]
     assert list(others[0]) == ["diffmaglim", "filter", "jd"]
     assert own["jd"] < others[-1]["jd"]
+
+
+@given(st.lists(st.floats(2458000, 2462000), max_size=30), st.integers(0, 30))
+def test_photometry_is_numbered_in_the_order_of_time(times: list[float], limits: int) -> None:
+    """In the text as it is sent, which is what people read."""
+    entries = [
+        {"candid": n, "candidate": {"jd": jd, "fid": 1, "diffmaglim": 20.5}}
+        for n, jd in enumerate(times, 1)
+    ]
+    for entry in entries[:limits]:
+        del entry["candid"]
+    own = {"candid": 0, "candidate": {"jd": 2458100.5, "fid": 2, "magpsf": 18.0}}
+    nearby = [entry for entry in entries if "candid" in entry]
+    alert = items.add_history(own, nearby, entries[:limits])
+    shown = json.loads(encode_json(items.photometry(alert)), object_pairs_hook=list)
+    assert [number for number, _ in shown] == [str(n) for n in range(len(times) + 1)]
+    jds = [dict(point)["jd"] for _, point in shown]
+    assert jds == [*sorted(times), 2458100.5]
 
 
 async def test_cutouts(served: Served) -> None:

@@ -22,7 +22,7 @@ import pytest
 from app.errors import QueryTooCostly
 from app.match import results, worker
 from app.match.crossmatch import Matcher, Piece
-from app.match.jobs import Jobs, queue
+from app.match.jobs import Jobs, Progress, new_id, open_jobs, queue
 from app.match.models import Job
 from app.match.worker import MAX_STARTS
 from app.settings import Settings
@@ -30,6 +30,7 @@ from archive.objects import ObjectStore, open_store
 from tests.app import sky
 from tests.app.conftest import Served, database_of, serving
 from tests.conftest import url_of
+from tests.proxies import cutting
 
 JOBS = "/api/v1/match/jobs"
 ROOT = Path(__file__).parents[3]
@@ -519,3 +520,30 @@ def test_only_results_writes_to_the_store() -> None:
     } == {"results.py"}
     assert all(hasattr(ObjectStore, name) for name in ("put", "put_stream", "delete"))
     assert results.result_key("x").startswith("results/")
+
+
+async def test_a_result_read_slowly_comes_whole(served: Served) -> None:
+    """The store closes the connection again and again, in the midst of it."""
+    data, job = np.random.default_rng(5).bytes(3_000_000), new_id()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield data
+
+    async with open_jobs(served.settings) as jobs, open_store(served.settings) as store:
+        assert jobs is not None
+        await jobs.add(job, "one who reads slowly", parts=[], positions=1, as_of=1, parameters=[])
+        begun = await jobs.start(job)
+        assert begun is not None
+        size = await results.put_result(store, job, pieces())
+        assert await jobs.end(Progress(job, begun.starts), "done", size=size, matches=1)
+    async with cutting(served.settings.s3_endpoint_url, 500_000) as proxy:
+        cut = served.settings.model_copy(update={"s3_endpoint_url": proxy.address})
+        async with serving(cut) as client:
+            address, got = f"/api/v1/jobs/{job}/matches.parquet", bytearray()
+            async with client.stream("GET", address) as answer:
+                async for chunk in answer.aiter_raw(100_000):
+                    got += chunk
+                    await asyncio.sleep(0.02)
+            assert answer.status_code == 200
+            assert bytes(got) == data
+            assert proxy.cut >= 5

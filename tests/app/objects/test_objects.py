@@ -6,20 +6,23 @@ from collections import Counter, defaultdict
 from typing import Any
 from urllib.parse import quote
 
+import asyncpg
 import httpx
 import numpy as np
 import pytest
 from astropy import units
 from astropy.coordinates import SkyCoord
 
+from app.objects import finding
 from app.objects.models import ObjectList, ObjectWithFilters
 from app.objects.point_models import LightCurve
 from tests import packets
 from tests.app import sky
 from tests.app.alerts.test_cones import CENTRES
-from tests.app.conftest import Served, fresh_archive, serving, take_in
+from tests.app.conftest import Served, database_of, fresh_archive, serving, take_in
 from tests.app.objects.test_lightcurves_independent import by_object, earlier
 from tests.app.routes.test_hostile import HOSTILE
+from tests.conftest import url_of
 from tests.real_archive import Everything, Public, for_each
 
 ARCSEC = 1 / 3600
@@ -112,6 +115,31 @@ async def test_alerts_of_an_object_are_those_of_a_search(served: Served) -> None
     query = {"object_id": "ZTF26aaaa000"}
     answer = await served.client.get(f"/api/v1/objects/{sky.OBJECT}/alerts", params=query)
     assert answer.json()["errors"][0]["parameter"] == "object_id"
+
+
+async def test_to_list_alerts_of_an_object_takes_no_sums(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That it exists is known from one alert: its sums would read them all."""
+
+    async def refuse(*_: object) -> list[Any]:
+        raise AssertionError("the sums of an object were asked for")
+
+    monkeypatch.setattr(finding, "read_summaries", refuse)
+    assert (await body_of(served.client, f"/{sky.OBJECT}/alerts"))["items"]
+    for name, query in (("ZTF00nowhere", {}), (sky.OBJECT, {"as_of": 0})):
+        answer = await served.client.get(f"/api/v1/objects/{name}/alerts", params=query)
+        assert answer.status_code == 404
+    connection = await asyncpg.connect(
+        url_of("reader", database_of(served.settings)).replace("+asyncpg", "")
+    )
+    try:
+        await connection.execute("SET enable_seqscan = off")  # A few hundred rows are no archive.
+        values = finding.ANY_ALERT.arguments({"object_id": sky.OBJECT, "as_of": 2})
+        plan = await connection.fetch(f"EXPLAIN {finding.ANY_ALERT.sql}", *values)
+    finally:
+        await connection.close()
+    assert any("alert_object" in row[0] for row in plan), plan
 
 
 async def test_alerts_of_an_object_in_other_formats(served: Served) -> None:

@@ -138,3 +138,18 @@ def test_every_answer_says_its_headers() -> None:
             assert known.keys() >= set(refs), where
         if method == "get" and path.startswith("/api/"):
             assert "304" in operation["responses"], path
+
+
+SAFELISTED = {"cache-control", "content-language", "content-length", "content-type", "expires"}
+"""Headers that a script may read of another site's answer without being told (Fetch standard)."""
+
+
+async def test_scripts_of_other_sites_may_read_every_header_that_is_told(served: Served) -> None:
+    answer = await served.client.get("/healthz", headers={"origin": "https://example.org"})
+    exposed = answer.headers["access-control-expose-headers"].lower().split(", ")
+    responses = [r for _, _, operation in operations() for r in operation["responses"].values()]
+    told = {name.lower() for response in responses for name in response.get("headers", {})}
+    assert len(told) > 10
+    assert told - SAFELISTED <= {*exposed}
+    # Of every download, though openapi.json does not tell of it.
+    assert "accept-ranges" in exposed
