@@ -36,6 +36,7 @@ async def test_every_stamp_is_the_packets(everything: Everything) -> None:
 
     async def check(public: Public) -> None:
         nonlocal missing
+        expanded = STAMPS[public.candid % len(STAMPS)]
         for stamp in STAMPS:
             base = f"/api/v1/alerts/{public.candid}/cutouts/{stamp}"
             cutout = public.record[f"cutout{stamp.capitalize()}"]
@@ -45,7 +46,8 @@ async def test_every_stamp_is_the_packets(everything: Everything) -> None:
                 assert answer.status_code == 404
                 continue
             assert answer.content == cutout["stampData"]
-            for coding in ("identity", "gzip"):
+            # To expand each of 2,600 tells no more than a third of them.
+            for coding in ("gzip", "identity") if stamp == expanded else ("gzip",):
                 fits = await everything.client.get(
                     base + ".fits", headers={"Accept-Encoding": coding}
                 )
