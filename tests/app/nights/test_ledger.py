@@ -28,12 +28,12 @@ class Watched(Archive):
     """An archive that tells which statements it was asked, and fails some of them."""
 
     asked: list[str] = []  # noqa: RUF012 - a NamedTuple has no place for one of its own
-    too_costly: set[str] = set()  # noqa: RUF012 - the same
+    stopped: set[str] = set()  # noqa: RUF012 - the same
 
     async def fetch(self, statement: Any, **values: Any) -> list[asyncpg.Record]:
         Watched.asked.append(statement.sql)
-        if statement.sql in Watched.too_costly:
-            Watched.too_costly.clear()
+        if statement.sql in Watched.stopped:
+            Watched.stopped.clear()
             raise QueryTooCostly
         return await super().fetch(statement, **values)
 
@@ -104,9 +104,9 @@ async def test_sums_are_begun_anew(monkeypatch: pytest.MonkeyPatch) -> None:
         await kept.listed(archive, None, 10)
         await taken(settings, 1, NIGHTS[0])
         await taken(settings, 2, NIGHTS[1])
-        Watched.too_costly.add(ledger._LATER.sql)
+        Watched.stopped.add(ledger._LATER.sql)
         assert (await kept.listed(archive, None, 10)).items == await told(settings)
-        assert not Watched.too_costly
+        assert not Watched.stopped
         monkeypatch.setattr(ledger, "MOST", 1)
         for n in (3, 4):
             await taken(settings, n, NIGHTS[1])
