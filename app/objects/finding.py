@@ -37,7 +37,7 @@ from app.objects.summaries import Item, object_items
 from app.search.regions import Cone
 from app.search.search import MAX_LIMIT, Search, Sort
 from app.search.sphere import separation_arcsec
-from app.surveys.ztf import SAME_OBJECT_ARCSEC
+from app.surveys.ztf.wording import SAME_OBJECT_ARCSEC
 from archive.surveys.ztf import ZTF
 from archive.surveys.ztf.tables import alert
 from archive.tables import counter

@@ -2,9 +2,8 @@
 
 The four kinds are never mixed: each point has its kind. Only the histories of the object's packets,
 which repeat one another, are merged; if repeats differ, the packet with the highest candid counts,
-so the curve depends on the packets alone, not on their order of arrival. Formulas:
-ZTF's alert and forced-photometry guides; a total magnitude is that of the reference source's flux
-plus or minus the difference's, 10^(-0.4 magnr) ± 10^(-0.4 magpsf).
+so the curve depends on the packets alone, not on their order of arrival. Formulas stand in
+surveys/ztf/photometry.py.
 
 Rows may hold any value of their type. An entry without the time of an exposure (times.is_exposure)
 is left out, and so is a detection without a candid. A number that cannot be computed as a finite
@@ -18,23 +17,22 @@ from math import isfinite
 from operator import itemgetter
 from typing import Any, Final
 
-import asyncpg
-
 from app.alerts.items import utc_texts
 from app.answers.tabular import shortest_floats
+from app.surveys.ztf.photometry import (
+    AB_ZERO_UJY,
+    Row,
+    finite_or_none,
+    forced_magnitude,
+    is_corrected,
+    signed_flux,
+    total_magnitude,
+)
 from archive import times
 from archive.surveys.ztf.tables import FILTER_OF_FID, HISTORIES
 
-Row = Mapping[str, Any] | asyncpg.Record
 Point = dict[str, Any]
 
-AB_ZERO_UJY: Final = 23.9
-"""Magnitude of 1 µJy."""
-MAG_ERROR: Final = 1.0857
-"""2.5 / ln 10, as ZTF's guide rounds it: a relative error of the flux as magnitudes."""
-CORRECTED_PIX: Final = 1.4
-DETECTED_SNR: Final = 3.0
-LIMIT_SIGMA: Final = 5.0
 _SECONDS_PER_DAY: Final = 86_400.0
 _OBJECT: Final = itemgetter("object_id")
 _NONE: Final = repeat(None)
@@ -134,7 +132,7 @@ def _detections(entries: Sequence[Row]) -> Iterator[Point]:
     first = _first_corrected(entries)
     printed = iter(shortest_floats([entry.get(name) for entry in entries for name in _PRINTED]))
     for entry, magpsf, sigmapsf, rb, drb in zip(entries, *[printed] * 4, strict=True):
-        flux, flux_error = _signed_flux(entry)
+        flux, flux_error = signed_flux(entry)
         total, total_error, vanished = total_magnitude(entry)
         corrected = is_corrected(entry)
         faint = not corrected and entry["isdiffpos"] is False
@@ -154,60 +152,12 @@ def _detections(entries: Sequence[Row]) -> Iterator[Point]:
         }
 
 
-def is_corrected(entry: Row) -> bool:
-    """Whether the nearest reference source is close enough to be the object itself."""
-    return entry["distnr"] is not None and entry["distnr"] < CORRECTED_PIX
-
-
 def _first_corrected(detections: Sequence[Row]) -> dict[int, bool]:
     """`corrected` of the object's first detection in each filter."""
     first: dict[int, bool] = {}
     for entry in sorted(detections, key=lambda e: (e["jd"], e["candid"])):
         first.setdefault(entry["fid"], is_corrected(entry))
     return first
-
-
-def total_magnitude(entry: Row) -> tuple[float | None, float | None, bool]:
-    """Magnitude of source and difference together, its error, and whether no flux was left."""
-    distnr, magnr, sigmagnr = entry["distnr"], entry["magnr"], entry["sigmagnr"]
-    magpsf, sigmapsf, positive = entry["magpsf"], entry["sigmapsf"], entry["isdiffpos"]
-    if None in (distnr, magnr, sigmagnr, magpsf, positive):
-        return None, None, False
-    if not (magnr > 0 and sigmagnr >= 0 and 0 <= distnr < CORRECTED_PIX):
-        return None, None, False
-    try:
-        reference, difference = 10 ** (-0.4 * magnr), 10 ** (-0.4 * magpsf)
-    except OverflowError:
-        return None, None, False
-    flux = reference + (difference if positive else -difference)
-    if flux <= 0:
-        return None, None, True
-    if not isfinite(flux):
-        return None, None, False
-    error = None
-    if sigmapsf is not None:
-        error = math.hypot(reference * sigmagnr, difference * sigmapsf) / flux
-    return -2.5 * math.log10(flux), _finite(error), False
-
-
-def _signed_flux(entry: Row) -> tuple[float | None, float | None]:
-    """Flux of the difference [µJy], negative where the source faded, and its error."""
-    magpsf, sigmapsf, positive = entry["magpsf"], entry["sigmapsf"], entry["isdiffpos"]
-    if magpsf is None or positive is None:
-        return None, None
-    try:
-        flux = 10 ** (0.4 * (AB_ZERO_UJY - magpsf))
-    except OverflowError:
-        return None, None
-    if not isfinite(flux):
-        return None, None
-    error = None if sigmapsf is None else flux * sigmapsf * math.log(10) / 2.5
-    return (flux if positive else -flux), _finite(error)
-
-
-def _finite(number: float | None) -> float | None:
-    """The number if JSON can hold it, else None."""
-    return number if number is None or isfinite(number) else None
 
 
 def _upper_limits(entries: Sequence[Row]) -> list[Point]:
@@ -227,15 +177,7 @@ def _forced(entry: Row) -> Point:
         if isfinite(shown := flux * scale):
             point["flux_ujy"] = shown
             if error is not None and 0 < error < math.inf:
-                point["flux_ujy_err"] = _finite(error * scale)
-                point["snr"] = _finite(flux / error)
-                point |= _forced_magnitude(flux, error, zero)
+                point["flux_ujy_err"] = finite_or_none(error * scale)
+                point["snr"] = finite_or_none(flux / error)
+                point |= forced_magnitude(flux, error, zero)
     return point | {"procstatus": entry["procstatus"], "from_candid": str(entry["from_candid"])}
-
-
-def _forced_magnitude(flux: float, error: float, zero: float) -> dict[str, float]:
-    """A magnitude where the flux, of either sign, is significant; else a limit."""
-    if abs(flux) / error > DETECTED_SNR:
-        magnitude = zero - 2.5 * math.log10(abs(flux))
-        return {"mag": magnitude, "mag_err": MAG_ERROR * error / abs(flux)}
-    return {"limit_mag": zero - 2.5 * math.log10(LIMIT_SIGMA * error)}

@@ -3,6 +3,7 @@
 from typing import Final, NamedTuple
 
 from app.alerts.models import Alert
+from app.surveys.ztf.groups import FIELD_GROUPS
 from archive.surveys.ztf.columns import CANDIDATE, DERIVED
 
 
@@ -14,25 +15,6 @@ class Field(NamedTuple):
     meaning: str
 
 
-_GROUPS: Final = {
-    "Alert": "candid object_id time jd mjd filter fid exptime field rcid nid pid tblid batch "
-    "programid programpi pdiffimfilename tooflag",
-    "Position": "ra dec l b xpos ypos mindtoedge",
-    "Difference photometry": "magpsf sigmapsf isdiffpos deltamaglatest deltamagref diffmaglim "
-    "magap sigmagap magapbig sigmagapbig magdiff magfromlim chipsf scorr sky dsnrms ssnrms dsdiff",
-    "Quality and shape": "rb rbversion drb drbversion classtar fwhm seeratio elong aimage bimage "
-    "aimagerat bimagerat sumrat nneg nbad",
-    "Reference image": "distnr magnr sigmagnr chinr sharpnr ranr decnr nframesref jdstartref "
-    "jdendref rfid",
-    "History": "ndethist ncovhist jdstarthist jdendhist",
-    "Solar system": "ssdistnr ssmagnr ssnamenr",
-    "Pan-STARRS1": "nmtchps objectidps1 distpsnr1 sgscore1 sgmag1 srmag1 simag1 szmag1 objectidps2 "
-    "distpsnr2 sgscore2 sgmag2 srmag2 simag2 szmag2 objectidps3 distpsnr3 sgscore3 sgmag3 srmag3 "
-    "simag3 szmag3",
-    "Gaia": "neargaia maggaia neargaiabright maggaiabright",
-    "Calibration": "magzpsci magzpsciunc magzpscirms nmatches clrcoeff clrcounc zpclrcov zpmed "
-    "clrmed clrrms",
-}
 _COLUMNS: Final = {c.name: c for c in (*DERIVED, *CANDIDATE)}
 
 
@@ -44,6 +26,6 @@ def _field(name: str) -> Field:
 
 
 GROUPS: Final = {
-    title: tuple(_field(name) for name in names.split()) for title, names in _GROUPS.items()
+    title: tuple(_field(name) for name in names.split()) for title, names in FIELD_GROUPS.items()
 }
 """Title -> fields; every key of an alert but its links, once."""

@@ -17,7 +17,7 @@ from app.routes.dependencies import ArchiveDependency
 from app.search.search import parse_search
 from app.search.sphere import separation_arcsec, sexagesimal
 from app.search.values import read_integer
-from app.surveys.ztf import SAME_OBJECT_ARCSEC
+from app.surveys.ztf.wording import SAME_OBJECT_ARCSEC
 from archive.surveys.ztf.tables import STAMPS
 
 router = APIRouter(include_in_schema=False)

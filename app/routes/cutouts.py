@@ -28,13 +28,13 @@ from app.routes.dependencies import (
     no_parameters,
     no_repeats,
 )
-from app.stamps.astrometry import PixelPlace
 from app.stamps.fetching import fetch_in_order
 from app.stamps.options import FitsOptions, Look, StripLook, ZipOptions
 from app.stamps.pictures import RENDERER
 from app.stamps.sending import FITS, GZIP, piece_of, send_fits, send_picture, send_with_wcs
 from app.stamps.strips import STRIP, draw_strip
 from app.stamps.zips import ZIP, write_manifest, zip_stamps
+from app.surveys.ztf.camera import PixelPlace
 
 router = APIRouter(prefix="/api/v1", tags=["cutouts"], responses=PROBLEMS)
 ONCE: Final = [Depends(no_repeats)]

@@ -33,7 +33,7 @@ from app.search.regions import Cone
 from app.search.search import Search
 from app.search.values import read_integer
 from app.stamps.sending import piece_of
-from app.surveys.ztf import SAME_OBJECT_ARCSEC
+from app.surveys.ztf.wording import SAME_OBJECT_ARCSEC
 
 MAX_NEARBY: Final = 10_000
 KINDS: Final = {"Science": "science", "Template": "template", "Difference": "difference"}

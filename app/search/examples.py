@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from app.surveys.ztf import ZTF_WORDING
+from app.surveys.ztf.wording import ZTF_WORDING
 
 POSITION: Final = ("0.8143", "16.1457")
 """RA and Dec of an alert of the object below, in degrees."""

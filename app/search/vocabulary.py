@@ -6,7 +6,7 @@ from typing import Final
 
 from app.search.filters import Field, Filter, make_fields, make_filters
 from app.surveys.wording import Wording
-from app.surveys.ztf import ZTF_WORDING
+from app.surveys.ztf.wording import ZTF_WORDING
 from archive.columns import TEXT, Column
 from archive.survey import Survey
 

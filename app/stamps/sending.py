@@ -9,9 +9,10 @@ from isal import igzip
 
 from app.answers.negotiation import accepts_gzip
 from app.answers.stored import Piece, headers_of, send_made
-from app.stamps.astrometry import WCS, PixelPlace, with_wcs
+from app.stamps.astrometry import WCS, with_wcs
 from app.stamps.options import Look
 from app.stamps.pictures import GZIP_MAGIC, RENDERER, draw_stamp, expand_fits
+from app.surveys.ztf.camera import PixelPlace
 from archive.objects import ObjectStore
 from archive.surveys.ztf.tables import STAMPS
 

@@ -7,10 +7,10 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from app.errors import NotFound
-from app.stamps.astrometry import QUADRANT, SIDE, find_centre
 from app.stamps.colormaps import INK, MISSING, PAPER
 from app.stamps.options import StripLook
 from app.stamps.pictures import Levels, find_levels, scale_pixels, write_png
+from app.surveys.ztf.camera import QUADRANT, SIDE, find_centre
 from archive import times
 from archive.surveys.ztf.tables import STAMPS
 

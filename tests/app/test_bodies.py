@@ -242,7 +242,9 @@ async def test_a_gzipped_body_is_bounded_by_what_it_expands_to(served: Served) -
         assert "the body has more than 2,000 bytes" in answer.text
 
 
-@pytest.mark.parametrize("body", [b"{}", b"", gzip.compress(POSITION, mtime=0)[:-1], b"\x1f\x8b" + POSITION])
+@pytest.mark.parametrize(
+    "body", [b"{}", b"", gzip.compress(POSITION, mtime=0)[:-1], b"\x1f\x8b" + POSITION]
+)
 async def test_what_is_no_gzip_is_said_to_be_none(served: Served, body: bytes) -> None:
     for address in taking_a_body():
         headers = GZIPPED | {"content-type": "application/json"}

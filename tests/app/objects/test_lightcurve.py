@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.objects.lightcurve import light_curve, total_magnitude
+from app.objects.lightcurve import light_curve
 from app.objects.point_models import LightCurvePoint
 from app.pages import curveplot
 from app.pages.html import ENVIRONMENT
+from app.surveys.ztf.photometry import total_magnitude
 from archive import times
 from archive.surveys.ztf.tables import HISTORIES
 from archive.surveys.ztf.tables import alert as alert_table

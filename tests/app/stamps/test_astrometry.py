@@ -14,7 +14,8 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from app.errors import NotFound
-from app.stamps.astrometry import QUADRANT, Centre, PixelPlace, find_centre, turned, with_wcs
+from app.stamps.astrometry import with_wcs
+from app.surveys.ztf.camera import QUADRANT, Centre, PixelPlace, angle_of_north, find_centre
 from tests.app.stamps.stamps import Alert, Pixels, brightest, fits_of, pixels_of, real_alerts
 
 PID = 522193343315
@@ -117,7 +118,7 @@ def test_other_sources_lie_where_the_catalogue_says(
         here = np.array(wcs.all_world2pix(c["ra"], c["dec"], 0))
         there = wcs.all_world2pix(c["ranr"], c["decnr"], 0)
         if 3 < np.hypot(*(there - here)) < 40:
-            x, y = here + turned(*(there - here))
+            x, y = here + angle_of_north(*(there - here))
             column, row = round(float(x)), round(float(y))
             box = hdu.data[max(0, row - 3) : row + 4, max(0, column - 3) : column + 4]
             if box.shape == (7, 7) and np.isfinite(box).all():
@@ -142,7 +143,7 @@ def test_north_is_turned_as_pairs_of_alerts_say(stamps: Found) -> None:
                 x, y = one[1].all_world2pix(there["ra"], there["dec"], 1) - one[1].wcs.crpix
                 angles.append(np.degrees(np.angle(complex(x, y) / seen)))
                 scales.append(abs(complex(x, y) / seen))
-                plain.append(turned(place_of(one[0])) or 0.0)
+                plain.append(angle_of_north(place_of(one[0])) or 0.0)
             assert here["rcid"] == here["pid"] % 10_000 // 100
     assert len(angles) > 200
     assert np.std(angles) < 0.16
@@ -164,7 +165,7 @@ def test_north_is_turned_as_pairs_of_alerts_say(stamps: Found) -> None:
     ],
 )
 def test_how_north_is_turned(place: PixelPlace, expected: float | None) -> None:
-    assert turned(place) == expected
+    assert angle_of_north(place) == expected
     header = opened(with_wcs(fits_of(np.ones((63, 63), dtype=np.float32)), place)).header
     assert ("north ASSUMED" in str(header["COMMENT"])) == (expected is None)
     assert len(header["COMMENT"]) == 4
@@ -181,7 +182,7 @@ def test_the_turn_is_the_meridians() -> None:
         above = SkyCoord(-west * units.deg, 0.01 * units.deg, frame=frame).icrs
         lean = -point.position_angle(above).wrap_at(180 * units.deg).deg
         place = PixelPlace(point.ra.deg, point.dec.deg, xpos, 100.0, 10_000 + 100 * quadrant + 15)
-        assert turned(place) == pytest.approx(lean, abs=0.1)
+        assert angle_of_north(place) == pytest.approx(lean, abs=0.1)
 
 
 def test_stamps_that_an_edge_cut(stamps: Found) -> None:

@@ -1,4 +1,4 @@
-"""ZTF, as the app knows it."""
+"""How ZTF's alerts are asked for and answered."""
 
 from typing import Final
 
