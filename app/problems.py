@@ -29,6 +29,7 @@ from app.errors import (
     reason_of,
 )
 from app.pages.html import error_page, redirect
+from app.settings import settings_of
 from app.spelling import Misspelt
 from archive.database import is_passing
 from archive.errors import MarsError
@@ -62,7 +63,7 @@ def problem_response(
         "title": title,
         "status": status,
         "detail": detail,
-        "instance": request.url.path,
+        "instance": settings_of(request).base_path + request.url.path,
         **more,
     }
     fixed = {"Cache-Control": "no-store"} | (headers or {})

@@ -21,7 +21,7 @@ class Settings(ArchiveSettings):
         default="http://127.0.0.1:8000",
         pattern=r"^https?://[^\s/]+(/[^\s?#]*[^\s/?#])?$",
         description="Address under which users reach the app, without a last slash; links begin "
-        "with it.",
+        "with it, and a path in it is one that a proxy takes off.",
     )
     database_pool_size: int = Field(
         default=10, ge=1, le=200, description="Connections to the database that the app keeps."

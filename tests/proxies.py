@@ -2,9 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
-from urllib.parse import urlsplit
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from posixpath import normpath
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+import httpx
+
+from tests.servers import listening, running
 
 PIECE = 16_384
 
@@ -25,15 +31,18 @@ async def cutting(target: str | None, after: int) -> AsyncIterator[Cutting]:
     tasks: set[asyncio.Task[None]] = set()
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, most: int) -> None:
-        with suppress(ConnectionError):
+        try:
             while most > 0 and (piece := await reader.read(min(PIECE, most))):
                 writer.write(piece)
                 await writer.drain()
                 most -= len(piece)
-        if most <= 0:
-            proxy.cut += 1
-            await asyncio.sleep(0.05)  # What was sent arrives before the end does.
-        writer.close()
+            if most <= 0:
+                proxy.cut += 1
+                await asyncio.sleep(0.05)  # What was sent arrives before the end does.
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         back, there = await asyncio.open_connection(host, port)
@@ -51,3 +60,53 @@ async def cutting(target: str | None, after: int) -> AsyncIterator[Cutting]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@dataclass
+class Stripping:
+    """A proxy that serves a program below a path, and what it was asked for beside that path."""
+
+    address: str
+    """With the path, without a slash behind it."""
+    path: str
+    client: httpx.AsyncClient
+    target: str = ""
+    beside: list[str] = field(default_factory=list)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """One request, handed on as nginx does: with the path read, shortened and quoted anew."""
+        if scope["type"] != "http":
+            return
+        asked = unquote(scope["raw_path"].decode())
+        clean = normpath(asked).replace("//", "/") + ("/" if asked[1:].endswith("/") else "")
+        if not clean.startswith(f"{self.path}/"):
+            self.beside.append(clean)
+            await send({"type": "http.response.start", "status": 404, "headers": []})
+            await send({"type": "http.response.body"})
+            return
+        body, more = b"", True
+        while more:
+            message = await receive()
+            body, more = body + message.get("body", b""), message.get("more_body", False)
+        place = httpx.URL(self.target).copy_with(
+            raw_path=quote(clean.removeprefix(self.path)).encode()
+            + (b"?" + scope["query_string"] if scope["query_string"] else b"")
+        )
+        kept = [(name, value) for name, value in scope["headers"] if name != b"connection"]
+        async with self.client.stream(scope["method"], place, headers=kept, content=body) as answer:
+            sent = [(k, v) for k, v in answer.headers.raw if k.lower() != b"transfer-encoding"]
+            start = {"type": "http.response.start", "status": answer.status_code, "headers": sent}
+            await send(start)
+            async for chunk in answer.aiter_raw():
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body"})
+
+
+@asynccontextmanager
+async def stripping(path: str) -> AsyncIterator[Stripping]:
+    """A proxy that takes a path off; its target is to be set once that runs."""
+    with listening() as (listener, address):
+        async with httpx.AsyncClient(timeout=30) as client:
+            proxy = Stripping(address + path, path, client)
+            async with running(proxy, listener):
+                yield proxy

@@ -21,6 +21,8 @@ def describe(app: FastAPI) -> Json:
         routes=app.routes,
         tags=app.openapi_tags,
     )
+    if base := app.state.settings.base_path:
+        document["servers"] = [{"url": base}]
     # FastAPI does not see them: the error table answers with the one, the other is read by hand.
     schemas = document["components"]["schemas"]
     for unseen in (Problem, MatchRequest):

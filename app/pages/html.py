@@ -12,7 +12,8 @@ from typing import Any, Final
 import orjson
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup
 
 from app.addresses import alert_address, object_address, quote_object_id
@@ -93,6 +94,12 @@ def _day(time: str | None) -> str:
     return _NO_DATE if time is None else time[:10]
 
 
+@pass_context
+def _asset(context: Context, name: str) -> str:
+    """Where the page finds a file below `static`."""
+    return f"{context['base']}{assets.asset_address(name)}"
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
@@ -103,7 +110,7 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     environment.globals |= {
-        "asset": assets.asset_address,
+        "asset": _asset,
         "alert_address": alert_address,
         "object_address": object_address,
     }
@@ -134,7 +141,9 @@ def render(
     **context: Any,
 ) -> Response:
     """A page. It may be cached as long as its JSON; `headers` override the usual ones."""
-    html = ENVIRONMENT.get_template(template).render(path=request.url.path, **context)
+    # `base` stands before every address of ours.
+    base, path = settings_of(request).base_path, request.url.path
+    html = ENVIRONMENT.get_template(template).render(base=base, path=path, **context)
     sent = {
         "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
         "Cache-Control": f"public, max-age={settings_of(request).cache_max_age_s}",

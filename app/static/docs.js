@@ -1,7 +1,7 @@
 "use strict";
 window.addEventListener("load", () => {
   window.SwaggerUIBundle({
-    url: "/docs/openapi.json",
+    url: document.getElementById("swagger").dataset.document,
     dom_id: "#swagger",
     deepLinking: true,
     tryItOutEnabled: true,

@@ -84,6 +84,6 @@
   controls.addEventListener("change", draw);
   document.addEventListener("themechange", draw);
   place.on("plotly_click", ({ points: [point] }) => {
-    if (point.customdata && point.customdata !== marked) location.assign(point.customdata);
+    if (point.customdata && point.customdata !== marked) plots.visit(point.customdata);
   });
 })();

@@ -63,7 +63,7 @@
     draw();
     document.addEventListener("themechange", draw);
     place.on("plotly_click", ({ points: [point] }) => {
-      if (point.customdata) location.assign(point.customdata);
+      if (point.customdata) plots.visit(point.customdata);
     });
   }
 })();

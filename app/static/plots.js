@@ -1,4 +1,5 @@
-// What all plots of the pages share: colours and type from the style sheet, and Plotly's settings.
+// What all plots of the pages share: colours and type from the style sheet, Plotly's settings, and
+// where a click leads.
 "use strict";
 const plots = (() => {
   // A custom property may hold light-dark(): only a drawn element tells its colour.
@@ -34,5 +35,7 @@ const plots = (() => {
     displaylogo: false,
     modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
   };
-  return { colour, axis, layout, config };
+  // The site may lie below a path of its host.
+  const visit = (address) => location.assign(document.documentElement.dataset.base + address);
+  return { colour, axis, layout, config, visit };
 })();

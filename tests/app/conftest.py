@@ -1,16 +1,13 @@
 """Archives of their own, filled by the real consumer, and the app on a port of loopback."""
 
-import asyncio
-import socket
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from pydantic import SecretStr
 
 from app.main import create_app
@@ -22,6 +19,8 @@ from consumer.sorting import Raw
 from dev.testing import TEMPLATE
 from tests.app import sky
 from tests.conftest import Place, new_place, url_of
+from tests.proxies import Stripping, stripping
+from tests.servers import listening, running
 
 NIGHT = date(2026, 1, 31)
 
@@ -73,32 +72,32 @@ async def take_in(
 
 
 @asynccontextmanager
-async def serving(settings: Settings, prefix: str = "") -> AsyncIterator[httpx.AsyncClient]:
+async def serving(
+    settings: Settings, prefix: str = "", public_url: str = ""
+) -> AsyncIterator[httpx.AsyncClient]:
     """The app behind a real HTTP server, and a client of it.
 
-    It is told that its addresses begin with `prefix`, which a proxy before it would take off.
+    It is told that its addresses begin with `prefix`, which a proxy before it would take off, or
+    the whole address under which such a proxy is reached.
     """
-    # Named as TCP, or asyncio leaves Nagle's algorithm on and each answer waits 40 ms.
-    with socket.socket(proto=socket.IPPROTO_TCP) as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-        address = f"http://127.0.0.1:{port}"
-        public = settings.model_copy(update={"public_url": address + prefix})
-        config = uvicorn.Config(
-            create_app(public), log_config=None, access_log=False, proxy_headers=False
-        )
-        server = uvicorn.Server(config)
-        # Ctrl-C ends the tests, and not the app alone.
-        server.capture_signals = nullcontext  # type: ignore[method-assign,assignment]
-        task = asyncio.create_task(server.serve(sockets=[listener]))
-        try:
-            while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event
-                await asyncio.sleep(0.01)
-            async with httpx.AsyncClient(base_url=address, timeout=30) as client:
-                yield client
-        finally:
-            server.should_exit = True
-            await task
+    with listening() as (listener, address):
+        public = settings.model_copy(update={"public_url": public_url or address + prefix})
+        async with (
+            running(create_app(public), listener),
+            httpx.AsyncClient(base_url=address, timeout=30) as client,
+        ):
+            yield client
+
+
+@asynccontextmanager
+async def serving_below(settings: Settings, path: str) -> AsyncIterator[Stripping]:
+    """The app behind a proxy that serves it below a path."""
+    async with (
+        stripping(path) as proxy,
+        serving(settings, public_url=proxy.address) as client,
+    ):
+        proxy.target = str(client.base_url)
+        yield proxy
 
 
 @dataclass

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from app.addresses import CANDID_DIGITS, alert_address, quote_object_id, unquote_object_id
 from archive.surveys.ztf.columns import DERIVED
 from tests import packets
-from tests.app.conftest import Served, fresh_archive, serving, take_in
+from tests.app.conftest import Served, fresh_archive, serving, serving_below, take_in
 from tests.app.stored import TEXTS, drawn
 
 (LONGEST,) = (column.longest for column in DERIVED if column.name == "object_id")
@@ -28,8 +28,11 @@ ODD = [
     *(" ", " a ", "ZTF18 abc", "tab\tand\nline", "alerts", "x/cutouts.png", "Röntgen ☄/日本"),
     *("<script>", "\x01\x7f\x85", 'it\'s "quoted"', "\u202eltr"),
 ]
-ELSEWHERE = ("/?", "/search", "/static/", "#", "http", "data:")
-"""Searches, of which there is no end, files, places on the same page, other hosts."""
+OTHERS = ("#", "http", "data:")
+"""Places on the same page, and on other hosts."""
+ENDLESS = ("/?", "/search", "/api/v1/alerts?", "/static/")
+"""Searches, and files that are on every page."""
+_OBJECTS_SEARCH = re.compile("/[?]objectId=[^&]*")
 _HEADING = re.compile("<h1>(.*?)</h1>", re.DOTALL)
 _LINK = re.compile(r' (?:href|src|action|data-fits|hx-get)="([^"]*)"')
 
@@ -65,8 +68,8 @@ def texts_of(value: Any) -> Iterator[str]:
             yield from texts_of(inner)
 
 
-def links_of(answer: httpx.Response) -> Iterator[str]:
-    """Where an answer leads."""
+def links_of(answer: httpx.Response, base: str) -> Iterator[str]:
+    """Where an answer leads, which is nowhere on this host but below `base`."""
     kind = answer.headers["content-type"].partition(";")[0]
     found = [link["url"] for link in answer.links.values()]
     if kind == "text/html":
@@ -76,25 +79,28 @@ def links_of(answer: httpx.Response) -> Iterator[str]:
     host = f"{answer.url.scheme}://{answer.url.netloc.decode()}"
     for address in found:
         path = address.removeprefix(host)
-        if path.startswith("/?objectId=") or not path.startswith(ELSEWHERE):
+        assert path.startswith((f"{base}/", *OTHERS)), (str(answer.url), address)
+        own = path.removeprefix(base)
+        if _OBJECTS_SEARCH.fullmatch(own) or not own.startswith((*OTHERS, *ENDLESS)):
             yield path
 
 
-async def walk(client: httpx.AsyncClient, start: list[str]) -> dict[str, httpx.Response]:
+async def walk(client: httpx.AsyncClient, base: str, start: list[str]) -> dict[str, httpx.Response]:
     """All that can be reached by links, with what was answered."""
     found: dict[str, httpx.Response] = {}
-    waiting = list(start)
+    waiting = [base + path for path in start]
     while waiting:
         address = waiting.pop()
         if address not in found:
             stays_as_it_is(address)
             found[address] = await client.get(address, headers=HTML)
             assert found[address].status_code == 200, (address, found[address].text[:300])
-            waiting += links_of(found[address])
+            waiting += links_of(found[address], base)
     return found
 
 
 async def test_every_link_leads_somewhere() -> None:
+    """Below a path of a host, too, whose proxy reads addresses and writes them anew."""
     given = [name for name in (*ODD, *drawn(TEXTS, 4)[:5]) if 0 < len(name) <= LONGEST]
     names = dict.fromkeys(given)
     candids = chain(CANDIDS, count(-(10**15), -1))
@@ -113,18 +119,23 @@ async def test_every_link_leads_somewhere() -> None:
             for n, (name, candid) in enumerate(zip(names, candids, strict=False))
         ]
         await take_in(settings, messages, "ztf_20260131_programid1")
-        async with serving(settings) as client:
-            stored = (await client.get("/api/v1/alerts?limit=1000")).json()["items"]
+        async with (
+            serving_below(settings, "/mars") as proxy,
+            httpx.AsyncClient(base_url=proxy.address.removesuffix("/mars"), timeout=30) as client,
+        ):
+            stored = (await client.get("/mars/api/v1/alerts?limit=1000")).json()["items"]
             assert {alert["object_id"] for alert in stored} == names.keys()
             assert {int(alert["candid"]) for alert in stored} >= set(CANDIDS)
-            found = await walk(client, ["/", "/api/v1/objects?cone=15,1,10&limit=1000"])
-            pages = [answer for path, answer in found.items() if path.startswith("/objects/")]
+            start = ["/", "/nights/", "/docs", "/api/v1/objects?cone=15,1,10&limit=1000"]
+            found = await walk(client, "/mars", start)
+            assert proxy.beside == []
+            pages = [page for path, page in found.items() if path.startswith("/mars/objects/")]
             shown = [name for page in pages for name in _HEADING.findall(page.text)]
             assert {html.unescape(name) for name in shown} == names.keys()
             for name in names:
                 part = quote_object_id(name)
                 for what in ("", "/alerts", "/lightcurve"):
-                    answer = await client.get(f"/api/v1/objects/{part}{what}")
+                    answer = await client.get(f"/mars/api/v1/objects/{part}{what}")
                     assert answer.status_code == 200, (name, what)
                     assert name in texts_of(answer.json()), (name, what)
 

@@ -122,15 +122,15 @@ async def test_views_and_kinds_can_be_switched(
 async def test_a_point_leads_to_its_alert(page: Page, served: Served) -> None:
     await opened_alert(page, served.client, MIDDLE)
     place = await page.evaluate(
-        """candid => {
+        """address => {
           const plot = document.querySelector('[data-curve]');
-          const n = plot.data.findIndex(t => t.customdata?.includes(candid));
+          const n = plot.data.findIndex(t => t.customdata?.includes(address));
           const trace = document.querySelectorAll('.scatterlayer .trace')[n];
           const points = trace.querySelectorAll('.points path');
-          const box = points[plot.data[n].customdata.indexOf(candid)].getBoundingClientRect();
+          const box = points[plot.data[n].customdata.indexOf(address)].getBoundingClientRect();
           return [box.x + box.width / 2, box.y + box.height / 2];
         }""",
-        str(sky.THIRD),
+        f"/{sky.THIRD}/",
     )
     await page.mouse.move(*place)
     hover = page.locator(".hoverlayer")
