@@ -1,29 +1,22 @@
 """The page of an alert, and the frames that it opens on a click: JS9 and Aladin Lite."""
 
-import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
-from app.alerts import queries, searching
+from app.alerts import queries
 from app.alerts.archive import Archive
 from app.alerts.items import alert_items
 from app.errors import NotFound, no_alert
-from app.objects.lightcurve import Point, light_curve
-from app.pages import curveplot, elsewhere, fieldgroups
-from app.pages.html import PLOTTED, POLICY, render
+from app.pages.alertpage import API
+from app.pages.html import POLICY, render
 from app.routes.dependencies import ArchiveDependency
-from app.search.search import parse_search
-from app.search.sphere import separation_arcsec, sexagesimal
 from app.search.values import read_integer
-from app.surveys.ztf.wording import SAME_OBJECT_ARCSEC
 from archive.surveys.ztf.tables import STAMPS
 
 router = APIRouter(include_in_schema=False)
 
-API: Final = "/api/v1"
-OTHERS: Final = 100
 _FRAMED: Final = {**POLICY, "frame-src": "'none'", "frame-ancestors": "'self'"}
 JS9_POLICY: Final = _FRAMED | {
     # It runs cfitsio as WebAssembly and writes styles as it builds its menus and windows.
@@ -43,57 +36,6 @@ SKY_POLICY: Final = _FRAMED | {
     "worker-src": "'self' blob:",
     "font-src": "'self' data:",
 }
-
-
-def search_here(ra: float, dec: float, as_of: int, limit: int) -> Any:
-    """The search for alerts within 1.5 arcsec of a position, newest first."""
-    cone = f'{ra!r},{dec!r},{SAME_OBJECT_ARCSEC}"'
-    return parse_search([("cone", cone), ("limit", str(limit)), ("as_of", str(as_of))])
-
-
-async def alert_page(request: Request, archive: Archive, number: int, key: str) -> Response:
-    """The page of an alert, by candid or lco_id: the data of the typed API. Raises NotFound."""
-    row = await queries.read_alert(archive, number, key)
-    (alert,) = alert_items([row], API)
-    ra, dec = alert["ra"], alert["dec"]
-    (_, rows), histories = await asyncio.gather(
-        searching.find_alerts(archive, search_here(ra, dec, row["newest"], OTHERS + 1)),
-        queries.read_histories(archive, row["object_id"], row["newest"]),
-    )
-    others = [other for other in alert_items(rows, API) if other["candid"] != alert["candid"]]
-    points = light_curve(histories)
-    return render(
-        request,
-        "alert.html",
-        policy=PLOTTED,
-        alert=alert,
-        lco_id=row["lco_id"],
-        place={**alert, "sexagesimal": sexagesimal(ra, dec)},
-        others=[
-            {**other, "apart": separation_arcsec((ra, dec), (other["ra"], other["dec"]))}
-            for other in others[:OTHERS]
-        ],
-        more_others=len(others) > OTHERS,
-        links=elsewhere.links(alert["object_id"], ra, dec),
-        groups=fieldgroups.GROUPS,
-        **_neighbours(points, alert["candid"]),
-        **curveplot.draw_curve(points),
-    )
-
-
-def _neighbours(points: Sequence[Point], candid: str) -> dict[str, Any]:
-    """The alerts of the object before and after this one, and its place among them."""
-    candids = [point["candid"] for point in points if point["kind"] == "detection"]
-    if candid not in candids:
-        # Its jd is not the time of an exposure.
-        return {"earlier": None, "later": None, "number": None, "of": len(candids)}
-    n = candids.index(candid)
-    return {
-        "earlier": candids[n - 1] if n else None,
-        "later": candids[n + 1] if n + 1 < len(candids) else None,
-        "number": n + 1,
-        "of": len(candids),
-    }
 
 
 @router.get("/js9/{candid}/")

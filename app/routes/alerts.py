@@ -1,20 +1,13 @@
 """Alerts of the typed API: lists and one alert; its bytes are in cutouts.py."""
 
-from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from app.alerts import queries, searching
-from app.alerts.counting import tally_page
-from app.alerts.exports import send_alerts
-from app.alerts.items import alert_items, chosen_items
+from app.alerts import queries
+from app.alerts.items import alert_items
 from app.alerts.models import AlertList
-from app.alerts.paging import begin_after, page_of
-from app.answers.bodies import VARY, page_links, send_json
-from app.answers.formats import JSON
-from app.answers.streams import run_for_rows
-from app.names.places import locate, place_header
+from app.answers.bodies import send_json
 from app.objects.lightcurve import light_curve
 from app.objects.point_models import AlertWithHistory
 from app.openapi.described import PROBLEMS, CandidPath, list_responses
@@ -28,7 +21,7 @@ from app.routes.dependencies import (
     candid_of,
     no_parameters,
 )
-from app.settings import settings_of
+from app.routes.searches import send_search
 
 router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"], responses=PROBLEMS)
 ALONE: Final = [Depends(no_parameters)]
@@ -57,29 +50,7 @@ async def list_alerts(
     Formats other than JSON can hold up to 1,000,000 alerts, sent as a stream. What JSON has in its
     body stands in headers, or at the end of the body if it is known only then.
     """
-    public_url: str = settings_of(request).public_url
-    search, place = await locate(search, names)
-    search = await begin_after(archive, search)
-    if search.format != JSON:
-        return await send_alerts(request, archive, search, place_header(search, place))
-    newest, rows = await searching.find_alerts(archive, search)
-    page = page_of(search, newest, rows)
-    api = f"{public_url}/api/v1"
-    make = partial(chosen_items, search.fields, api=api) if search.fields else fragments.of
-    body: dict[str, Any] = {
-        "items": await run_for_rows(len(rows), make, page.rows),
-        "next": page.next,
-        "prev": page.prev,
-        "truncated": page.next is not None,
-        "as_of": page.as_of,
-    }
-    if search.count:
-        tally = await tally_page(archive, search, page)
-        body |= {"count": tally.number, "count_kind": tally.kind}
-    if place is not None:
-        body["place"] = place._asdict()
-    told = page_links(request, public_url, page.next, page.prev) | place_header(search, place)
-    return await run_for_rows(len(rows), send_json, request, body, told | {"Vary": VARY})
+    return await send_search(request, search, archive, names, fragments)
 
 
 @router.get("/{candid}", response_model=AlertWithHistory, dependencies=ALONE)

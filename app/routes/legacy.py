@@ -16,10 +16,10 @@ from app.errors import NotFound, no_alert
 from app.mars import bulk, items
 from app.mars.form import read_form
 from app.mars.placing import place_form
+from app.pages.alertpage import alert_page
 from app.pages.front import front_page, latest_time
 from app.pages.html import render
 from app.problems import allowed_methods
-from app.routes.alert_page import alert_page
 from app.routes.dependencies import (
     ArchiveDependency,
     ClientDependency,

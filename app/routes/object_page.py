@@ -13,8 +13,8 @@ from app.mars.form import read_form
 from app.objects import finding
 from app.objects.lightcurve import light_curve
 from app.pages import curveplot, elsewhere, listing
+from app.pages.alertpage import API, search_here
 from app.pages.html import PLOTTED, render
-from app.routes.alert_page import API, search_here
 from app.routes.dependencies import ArchiveDependency
 from app.search.sphere import separation_arcsec, sexagesimal
 

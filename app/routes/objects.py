@@ -22,7 +22,6 @@ from app.objects.points import table_of
 from app.objects.summaries import list_item
 from app.openapi.described import PROBLEMS, ObjectPath, list_responses
 from app.openapi.search import object_parameters, search_parameters
-from app.routes.alerts import list_alerts
 from app.routes.dependencies import (
     ArchiveDependency,
     FragmentsDependency,
@@ -32,6 +31,7 @@ from app.routes.dependencies import (
     allow_repeats,
     no_repeats,
 )
+from app.routes.searches import send_search
 from app.search.filters import Clause
 from app.search.options import AsOf
 from app.search.search import Search, parse_search
@@ -118,7 +118,7 @@ async def list_object_alerts(
     """
     as_of = await settle_as_of(archive, search.as_of)
     await finding.check_object(archive, finding.read_object_id(object_id), as_of)
-    return await list_alerts(request, search, archive, names, fragments)
+    return await send_search(request, search, archive, names, fragments)
 
 
 @router.get(

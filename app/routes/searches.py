@@ -1,0 +1,53 @@
+"""A search as an answer: for all alerts, and for those of one object."""
+
+from functools import partial
+from typing import Any
+
+from fastapi import Request, Response
+
+from app.alerts import searching
+from app.alerts.archive import Archive
+from app.alerts.counting import tally_page
+from app.alerts.exports import send_alerts
+from app.alerts.fragments import Fragments
+from app.alerts.items import chosen_items
+from app.alerts.paging import begin_after, page_of
+from app.answers.bodies import VARY, page_links, send_json
+from app.answers.formats import JSON
+from app.answers.streams import run_for_rows
+from app.names.places import locate, place_header
+from app.names.resolver import Names
+from app.search.search import Search
+from app.settings import settings_of
+
+
+async def send_search(
+    request: Request, search: Search, archive: Archive, names: Names, fragments: Fragments
+) -> Response:
+    """The alerts that a search finds, in its format, around the place of its name.
+
+    Raises what names.places.locate and alerts.paging.begin_after raise.
+    """
+    public_url: str = settings_of(request).public_url
+    search, place = await locate(search, names)
+    search = await begin_after(archive, search)
+    if search.format != JSON:
+        return await send_alerts(request, archive, search, place_header(search, place))
+    newest, rows = await searching.find_alerts(archive, search)
+    page = page_of(search, newest, rows)
+    api = f"{public_url}/api/v1"
+    make = partial(chosen_items, search.fields, api=api) if search.fields else fragments.of
+    body: dict[str, Any] = {
+        "items": await run_for_rows(len(rows), make, page.rows),
+        "next": page.next,
+        "prev": page.prev,
+        "truncated": page.next is not None,
+        "as_of": page.as_of,
+    }
+    if search.count:
+        tally = await tally_page(archive, search, page)
+        body |= {"count": tally.number, "count_kind": tally.kind}
+    if place is not None:
+        body["place"] = place._asdict()
+    told = page_links(request, public_url, page.next, page.prev) | place_header(search, place)
+    return await run_for_rows(len(rows), send_json, request, body, told | {"Vary": VARY})
