@@ -12,7 +12,7 @@ import asyncpg
 import numpy as np
 
 from app.addresses import quote_object_id
-from app.alerts.matching import answered
+from app.alerts.search_sql import answered
 from app.answers.tabular import Values, json_items, shortest_floats
 from app.search.vocabulary import ZTF, Vocabulary
 from archive import times
@@ -74,7 +74,7 @@ def utc_texts(jds: Sequence[float]) -> list[str | None]:
 def alert_items(
     rows: Sequence[asyncpg.Record], api: str, vocabulary: Vocabulary = ZTF
 ) -> list[dict[str, Any]]:
-    """Alerts as API.md shapes them, from rows whose last columns are those of matching.answered.
+    """Alerts as API.md shapes them, from rows whose last columns are those of search_sql.answered.
 
     `api` is the address of the typed API, with which links begin.
     """

@@ -1,4 +1,4 @@
-"""SELECTs of the archive, one function each; those of a search are built in matching.py.
+"""SELECTs of the archive, one function each; those of a search are built in search_sql.py.
 
 An answer's rows and the number of the newest batch come from one statement, so from one snapshot.
 """
@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from app.alerts.archive import Archive
-from app.alerts.matching import LEGACY, answered
+from app.alerts.search_sql import LEGACY, answered
 from app.alerts.statements import Statement, compile_statement
 from app.errors import no_alert, no_object
 from app.search.vocabulary import ZTF

@@ -7,7 +7,7 @@ import asyncpg
 
 from app.alerts.archive import Archive
 from app.alerts.costs import Cost, cost_of, cost_of_all
-from app.alerts.matching import (
+from app.alerts.search_sql import (
     Shape,
     count_statement,
     explain_statement,

@@ -12,7 +12,7 @@ from fastapi import Request
 from app.alerts import searching
 from app.alerts.archive import Archive
 from app.alerts.fragments import Fragments
-from app.alerts.matching import LEGACY
+from app.alerts.search_sql import LEGACY
 from app.errors import BadForm, BadParameter, BodyTooLarge, QueryTooCostly
 from app.mars.form import KNOWN, Form, read_form
 from app.mars.placing import advise_on_timeout, place_form

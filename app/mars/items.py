@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import asyncpg
 
-from app.alerts.matching import LEGACY, answered
-from app.alerts.ordering import EMPTY_TEXTS
+from app.alerts.order_sql import EMPTY_TEXTS
+from app.alerts.search_sql import LEGACY, answered
 from app.objects.lightcurve import latest
 from app.search.vocabulary import ZTF
 from archive import times
@@ -57,7 +57,7 @@ def _sentinels(bits: int) -> tuple[tuple[int, Any], ...]:
 
 
 def legacy_items(rows: Sequence[asyncpg.Record], api: str) -> list[Alert]:
-    """Alerts as MARS shaped them, from rows that end in matching.LEGACY and whole alerts.
+    """Alerts as MARS shaped them, from rows that end in search_sql.LEGACY and whole alerts.
 
     `api` is the address of the typed API: the original packet is there.
     """

@@ -14,7 +14,7 @@ from cachetools import LRUCache, TTLCache
 
 from app.alerts import searching
 from app.alerts.archive import Archive
-from app.alerts.matching import LEGACY
+from app.alerts.search_sql import LEGACY
 from app.errors import NotFound
 from app.mars.form import PAGE_SIZE, Form
 from app.mars.placing import advise_on_timeout

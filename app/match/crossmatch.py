@@ -31,8 +31,8 @@ from sqlalchemy import (
 from app.alerts.archive import Archive
 from app.alerts.as_of import settle_as_of
 from app.alerts.costs import SMALL_DEG
-from app.alerts.covering import Circle, select_in_region
-from app.alerts.matching import answered
+from app.alerts.region_sql import Circle, select_in_region
+from app.alerts.search_sql import answered
 from app.alerts.statements import Statement, compile_statement
 from app.errors import TooMany
 from app.match.targets import Target

@@ -30,8 +30,8 @@ from sqlalchemy import (
 )
 
 from app.alerts.archive import Archive
-from app.alerts.covering import unit_vector_of
 from app.alerts.items import utc_text
+from app.alerts.region_sql import unit_vector_of
 from app.alerts.statements import Statement, compile_statement
 from app.answers.tabular import Table, shortest_floats
 from app.errors import QueryTooCostly

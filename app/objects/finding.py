@@ -30,7 +30,7 @@ from sqlalchemy.sql.elements import Grouping
 
 from app.alerts.archive import Archive
 from app.alerts.costs import Cost, cost_of_all
-from app.alerts.covering import ASKED, exact_tests, select_in_region, unit_vector_of
+from app.alerts.region_sql import ASKED, exact_tests, select_in_region, unit_vector_of
 from app.alerts.statements import Statement, compile_statement
 from app.errors import NotFound, no_object
 from app.objects.summaries import Item, object_items

@@ -49,8 +49,8 @@ def match_body() -> Json:
     text: Json = {"type": "string"}
     return {
         "description": "The positions. A table needs columns `ra` and `dec`, by name or, in a "
-        "VOTable (TABLEDATA), by UCD; columns `id` and `radius` are optional. The body may come with "
-        "`Content-Encoding: gzip`.",
+        "VOTable (TABLEDATA), by UCD; columns `id` and `radius` are optional. The body may "
+        "come with `Content-Encoding: gzip`.",
         "required": True,
         "content": {
             # Its example stands in the schema, or Java's generator warns that it leaves it out.

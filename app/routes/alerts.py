@@ -12,6 +12,7 @@ from app.objects.lightcurve import light_curve
 from app.objects.point_models import AlertWithHistory
 from app.openapi.described import PROBLEMS, CandidPath, list_responses
 from app.openapi.search import search_parameters
+from app.routes.alert_lists import send_search
 from app.routes.dependencies import (
     ArchiveDependency,
     FragmentsDependency,
@@ -21,7 +22,6 @@ from app.routes.dependencies import (
     candid_of,
     no_parameters,
 )
-from app.routes.searches import send_search
 
 router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"], responses=PROBLEMS)
 ALONE: Final = [Depends(no_parameters)]

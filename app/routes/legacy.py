@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from app.addresses import CANDID_DIGITS
 from app.alerts import queries, searching
 from app.alerts.archive import Archive
-from app.alerts.matching import LEGACY
+from app.alerts.search_sql import LEGACY
 from app.answers.bodies import send_json
 from app.answers.negotiation import wants_json
 from app.answers.stored import send_file

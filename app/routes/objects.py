@@ -22,6 +22,7 @@ from app.objects.points import table_of
 from app.objects.summaries import list_item
 from app.openapi.described import PROBLEMS, ObjectPath, list_responses
 from app.openapi.search import object_parameters, search_parameters
+from app.routes.alert_lists import send_search
 from app.routes.dependencies import (
     ArchiveDependency,
     FragmentsDependency,
@@ -31,7 +32,6 @@ from app.routes.dependencies import (
     allow_repeats,
     no_repeats,
 )
-from app.routes.searches import send_search
 from app.search.filters import Clause
 from app.search.options import AsOf
 from app.search.search import Search, parse_search

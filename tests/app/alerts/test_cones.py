@@ -6,7 +6,7 @@ import pytest
 from astropy import units
 from astropy.coordinates import SkyCoord
 
-from app.alerts import matching, searching
+from app.alerts import search_sql, searching
 from app.alerts.archive import Archive
 from app.alerts.gate import Gate
 from app.search.search import DEFAULT_SORT, parse_search
@@ -57,8 +57,8 @@ async def test_the_plan_stays_when_the_statement_is_prepared(served: Served) -> 
     """Ten times on one connection: PostgreSQL may turn to a generic plan at the sixth."""
     url = url_of("reader", database_of(served.settings)).replace("+asyncpg", "")
     connection = await asyncpg.connect(url)
-    shape = matching.Shape(ZTF, 100, DEFAULT_SORT, cone=True)
-    statement = matching.page_statement(shape)
+    shape = search_sql.Shape(ZTF, 100, DEFAULT_SORT, cone=True)
+    statement = search_sql.page_statement(shape)
     plans = []
     try:
         for ra, dec in ((0.0, 90.0), (150.0, 30.0), (359.9, 45.0)) * 10:

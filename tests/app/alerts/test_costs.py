@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 import httpx
 import pytest
 
-from app.alerts import matching, statements
+from app.alerts import search_sql, statements
 from app.alerts.archive import Archive
 from app.alerts.costs import Cost, cost_of, cost_of_all
 from app.mars.form import read_form
@@ -61,8 +61,8 @@ def test_to_count_costs_what_all_matches_cost() -> None:
 @pytest.fixture
 def short_glances(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
     """Only seven alerts are seen at a glance; tells for each whether that was enough."""
-    matching.glance_statement.cache_clear()
-    monkeypatch.setattr(matching, "GLANCE", 7)
+    search_sql.glance_statement.cache_clear()
+    monkeypatch.setattr(search_sql, "GLANCE", 7)
     enough: list[bool] = []
     fetch = Archive.fetch
 
@@ -74,7 +74,7 @@ def short_glances(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
 
     monkeypatch.setattr(Archive, "fetch", told)
     yield enough
-    matching.glance_statement.cache_clear()
+    search_sql.glance_statement.cache_clear()
 
 
 async def _walked(client: httpx.AsyncClient, query: str) -> list[str]:

@@ -4,7 +4,7 @@ import asyncpg
 import numpy as np
 import pytest
 
-from app.alerts import matching
+from app.alerts import search_sql
 from app.errors import BadParameters
 from app.search.search import DEFAULT_SORT, parse_search
 from app.search.vocabulary import ZTF
@@ -95,8 +95,8 @@ async def test_the_plan_stays_when_the_statement_is_prepared(served: Served) -> 
     """Ten times on one connection: PostgreSQL may turn to a generic plan at the sixth."""
     url = url_of("reader", database_of(served.settings)).replace("+asyncpg", "")
     connection = await asyncpg.connect(url)
-    shape = matching.Shape(ZTF, 100, DEFAULT_SORT, polygon=True)
-    statement = matching.page_statement(shape)
+    shape = search_sql.Shape(ZTF, 100, DEFAULT_SORT, polygon=True)
+    statement = search_sql.page_statement(shape)
     try:
         for centre in ((0.0, 89.9), (150.0, 30.0), (359.9, 45.0)) * 10:
             vertices = [x for vertex in ring(centre, "star", 1.2) for x in vertex]
@@ -177,5 +177,5 @@ def test_taken(polygon: str) -> None:
 @pytest.mark.parametrize("polygon", [True, False])
 def test_no_bound_of_q3c_is_asked_for_first_with_number_0(polygon: bool) -> None:
     """There q3c_poly_query_it may take the ranges of freed memory for those of its polygon."""
-    shape = matching.Shape(ZTF, 100, DEFAULT_SORT, cone=not polygon, polygon=polygon)
-    assert "generate_series(98, 0, -2)" in matching.page_statement(shape).sql
+    shape = search_sql.Shape(ZTF, 100, DEFAULT_SORT, cone=not polygon, polygon=polygon)
+    assert "generate_series(98, 0, -2)" in search_sql.page_statement(shape).sql

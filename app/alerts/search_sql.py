@@ -22,8 +22,8 @@ from sqlalchemy import (
     true,
 )
 
-from app.alerts.covering import ASKED, covered_columns, exact_tests, select_in_region
-from app.alerts.ordering import is_beyond, order_of
+from app.alerts.order_sql import is_beyond, order_of
+from app.alerts.region_sql import ASKED, covered_columns, exact_tests, select_in_region
 from app.alerts.statements import Statement, compile_statement
 from app.search.filters import Filter
 from app.search.search import Sort
