@@ -15,7 +15,7 @@ _NEWEST: Final = compile_statement(select(counter.c.batch))
 def check_as_of(asked: int | None, newest: int) -> int:
     """The batch asked for, or the newest. Raises BadParameters for one that is still to come."""
     if asked is not None and asked > newest:
-        reason = f"the archive has come to batch {newest} so far"
+        reason = f"the newest batch is {newest}; give it or an earlier one"
         raise BadParameters([BadParameter("as_of", reason)])
     return newest if asked is None else asked
 

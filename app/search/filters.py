@@ -222,8 +222,9 @@ def _field(column: Column, wording: Wording) -> Field:
     if name in _BOUNDS:
         return field._replace(parse=read_angle_within(*_BOUNDS[name]), bounds=_BOUNDS[name])
     if name == "filter":
-        parse = read_band_of(wording.survey.bands)
-        return field._replace(parse=parse, operators=_UNORDERED, kind="band")
+        bands = wording.survey.bands
+        parse = read_band_of(bands)
+        return field._replace(parse=parse, operators=_UNORDERED, kind="band", example=bands[0])
     return field
 
 

@@ -178,9 +178,9 @@ async def test_an_alert_has_the_keys_and_links_of_its_survey(toy: Toy) -> None:
 def test_errors_speak_of_its_own_fields() -> None:
     with pytest.raises(BadParameters, match="did you mean 'mag__lte'"):
         asked(mags__lte="18")
-    with pytest.raises(BadParameters, match="'g' is none of u, y"):
+    with pytest.raises(BadParameters, match="'g' is not one of u, y; an example is u"):
         asked(filter="g")
-    with pytest.raises(BadParameters, match="anywhere by jd, id, object_id, lco_id"):
+    with pytest.raises(BadParameters, match="sorting by jd, id, object_id, lco_id does not"):
         asked(sort="mag")
 
 

@@ -78,9 +78,9 @@ async def test_what_the_primary_has_comes_from_the_primary(lagging: Lagging, cos
 
 async def test_what_the_primary_has_not_is_refused(lagging: Lagging) -> None:
     search = parse_search([("as_of", "3")])
-    with pytest.raises(BadParameters, match="batch 2 so far"):
+    with pytest.raises(BadParameters, match="the newest batch is 2"):
         page_of(search, *await searching.find_alerts(lagging.archive, search))
-    with pytest.raises(BadParameters, match="batch 2 so far"):
+    with pytest.raises(BadParameters, match="the newest batch is 2"):
         await settle_as_of(lagging.archive, 3)
 
 

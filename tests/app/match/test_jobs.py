@@ -262,7 +262,7 @@ async def test_a_deleted_job_ends_and_leaves_nothing(
         result = await client.get(f"/api/v1/jobs/{job.id}/matches.parquet")
         assert (result.status_code, result.json()["detail"]) == (
             404,
-            "this job has no result: it is running",
+            "this job has no result: its status is running",
         )
         assert (await client.delete(f"/api/v1/jobs/{job.id}")).status_code == 204
         for path in (f"/api/v1/jobs/{job.id}", f"/api/v1/jobs/{job.id}/matches.parquet"):

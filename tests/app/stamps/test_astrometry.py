@@ -118,7 +118,7 @@ def test_other_sources_lie_where_the_catalogue_says(
         here = np.array(wcs.all_world2pix(c["ra"], c["dec"], 0))
         there = wcs.all_world2pix(c["ranr"], c["decnr"], 0)
         if 3 < np.hypot(*(there - here)) < 40:
-            x, y = here + angle_of_north(*(there - here))
+            x, y = here + turned(*(there - here))
             column, row = round(float(x)), round(float(y))
             box = hdu.data[max(0, row - 3) : row + 4, max(0, column - 3) : column + 4]
             if box.shape == (7, 7) and np.isfinite(box).all():
