@@ -51,7 +51,9 @@ async def everything(template: str, real: Path) -> AsyncIterator[Everything]:
             paths = [str(real / "ztf")]
             accounts = await backfill(archive, place.settings("writer"), paths, asyncio.Event())
         assert total_of(accounts)["stored"] == len(packets) == 864
-        async with serving(app_settings(place)) as client:
+        # A busy machine may take long over many costly questions: that is not what is tested here.
+        patient = {"statement_timeout_s": 60, "database_timeout_s": 61, "s3_timeout_s": 60}
+        async with serving(app_settings(place).model_copy(update=patient)) as client:
             yield Everything(client, packets)
 
 
