@@ -9,7 +9,6 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-UNIX_EPOCH_JD = 2440587.5
 MJD_EPOCH_JD = 2400000.5
 FIRST_JD, LAST_JD = MJD_EPOCH_JD, 2500000.0
 """The years 1858 to 2132: what lies beyond, an MJD or a 0, is no time of an exposure."""

@@ -12,8 +12,10 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Select,
+    Subquery,
     Table,
     and_,
+    false,
     func,
     literal,
     or_,
@@ -48,6 +50,12 @@ def _pairs(surveys: Surveys) -> list[tuple[ColumnElement[int], ColumnElement[int
         for s in surveys
         if s.history is not None
     ]
+
+
+def _all_of(selects: Sequence[Select[Any]], *names: str) -> Subquery:
+    """The rows of all selects, of which there may be none, with these columns of integers."""
+    nothing = select(*(literal(0).label(name) for name in names)).where(false())
+    return union_all(*selects, nothing).subquery()
 
 
 def _above(surveys: Surveys, _as_of: int) -> Select[Any]:
@@ -111,38 +119,35 @@ def _ledger_sums(_surveys: Surveys, _as_of: int) -> Select[Any]:
 
 
 def _no_history(surveys: Surveys, as_of: int) -> Select[Any]:
-    rows = union_all(
-        *(
-            select(ours.label("id"))
-            .select_from(alert.join(history, theirs == ours, isouter=True))
-            .where(theirs.is_(None), alert.c.batch <= as_of)
-            for ours, theirs, alert, history in _pairs(surveys)
-        )
-    ).subquery()
+    found = [
+        select(ours.label("id"))
+        .select_from(alert.join(history, theirs == ours, isouter=True))
+        .where(theirs.is_(None), alert.c.batch <= as_of)
+        for ours, theirs, alert, history in _pairs(surveys)
+    ]
+    rows = _all_of(found, "id")
     return select(rows).order_by(rows.c.id)
 
 
 def _no_alert(surveys: Surveys, as_of: int) -> Select[Any]:
-    rows = union_all(
-        *(
-            select(theirs.label("id"))
-            .select_from(history.join(alert, theirs == ours, isouter=True))
-            .where(ours.is_(None), history.c.batch <= as_of)
-            for ours, theirs, alert, history in _pairs(surveys)
-        )
-    ).subquery()
+    found = [
+        select(theirs.label("id"))
+        .select_from(history.join(alert, theirs == ours, isouter=True))
+        .where(ours.is_(None), history.c.batch <= as_of)
+        for ours, theirs, alert, history in _pairs(surveys)
+    ]
+    rows = _all_of(found, "id")
     return select(rows).order_by(rows.c.id)
 
 
 def _two_batches(surveys: Surveys, _as_of: int) -> Select[Any]:
-    rows = union_all(
-        *(
-            select(ours.label("id"), alert.c.batch, history.c.batch.label("other"))
-            .select_from(alert.join(history, theirs == ours))
-            .where(alert.c.batch != history.c.batch)
-            for ours, theirs, alert, history in _pairs(surveys)
-        )
-    ).subquery()
+    found = [
+        select(ours.label("id"), alert.c.batch, history.c.batch.label("other"))
+        .select_from(alert.join(history, theirs == ours))
+        .where(alert.c.batch != history.c.batch)
+        for ours, theirs, alert, history in _pairs(surveys)
+    ]
+    rows = _all_of(found, "id", "batch", "other")
     return select(rows)
 
 
@@ -173,6 +178,19 @@ def _no_bundle(surveys: Surveys, _as_of: int) -> Select[Any]:
         )
     ).subquery()
     return select(rows).order_by(rows.c.name, rows.c.bundle)
+
+
+def _of_another_survey(surveys: Surveys, _as_of: int) -> Select[Any]:
+    """Alerts that point into a bundle of another survey, or of what was kept aside."""
+    rows = union_all(
+        *(
+            select(s.alert.c[s.key].label("id"), bundle.c.key)
+            .join(bundle, s.alert.c.bundle == bundle.c.id)
+            .where(~bundle.c.key.startswith(f"{s.name}/", autoescape=True))
+            for s in surveys
+        )
+    ).subquery()
+    return select(rows).order_by(rows.c.id)
 
 
 def _bytes_without_a_bundle(surveys: Surveys, _as_of: int) -> Select[Any]:
@@ -210,6 +228,7 @@ CHECKS: Final[Sequence[Check]] = (
         _beyond,
     ),
     Check("bundle {bundle}: it has no row, but {n} rows of {name} point to it", _no_bundle),
+    Check("alert {id}: its bundle {key} is not of its survey", _of_another_survey),
     Check("alert {id}: it has byte ranges, but no bundle", _bytes_without_a_bundle),
     Check("reject {source}/{partition}/{position}: its bytes are not kept", _no_bytes),
 )

@@ -256,7 +256,7 @@ async def _put(archive: Archive, kind: Kind, batch: Batch, work: Sorted) -> Writ
     )
 
 
-_OTHER: Final = "the candid of an alert, and other content"
+_OTHER: Final = "the id of an alert, and other content"
 
 
 async def _sorted(

@@ -103,7 +103,8 @@ def make_rows(intake: Intake, packets: Sequence[Packet], places: Sequence[Place]
     bits = {c.name: bit for bit, c in enumerate(survey.sentinels)}
     columns = {c.name: _column(c, packets, sentinels, bits.get(c.name)) for c in survey.sent}
     derived = _core(packets, columns) | intake.derive(packets, columns)
-    columns |= {c.name: derived[c.name] for c in survey.derived if c.name in derived}
+    made = survey.alert.c
+    columns |= {c.name: derived[c.name] for c in survey.derived if made[c.name].computed is None}
     tail = [
         (int(bits), p.extra, p.payload_hash, *_flat(place))
         for bits, p, place in zip(sentinels, packets, places, strict=True)

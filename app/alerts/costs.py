@@ -9,6 +9,7 @@ from enum import Enum, auto
 from itertools import combinations
 from typing import Final
 
+from app.search.filters import Clause
 from app.search.regions import MAX_RADIUS
 from app.search.search import MAX_LIMIT, Search
 from app.search.sphere import separation_arcsec
@@ -68,8 +69,14 @@ def _is_held(search: Search) -> bool:
         clause.filter.narrow
         and (
             clause.filter.field.name == search.vocabulary.survey.key
-            # A name given with blanks around it is looked for with and without them.
-            or len({str(value).strip() for value in clause.values}) <= FEW_OBJECTS
+            or len(_told_apart(clause)) <= FEW_OBJECTS
         )
         for clause in search.clauses
     )
+
+
+def _told_apart(clause: Clause) -> set[str]:
+    """What a clause looks for: a name is there as it was given, without blanks, and respelled."""
+    spell = clause.filter.field.spell
+    texts = (str(value).strip() for value in clause.values)
+    return {(spell(text) if spell else None) or text for text in texts}

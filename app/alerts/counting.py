@@ -9,6 +9,7 @@ from app.alerts.archive import Archive
 from app.alerts.paging import Page
 from app.errors import QueryTooCostly
 from app.search.search import Search
+from archive.surveys import SURVEYS
 
 COUNTED: Final = 10_000
 """Up to here alerts are counted: some 20 ms where no index helps."""
@@ -43,7 +44,9 @@ async def tally(
     """
     if not more:
         return Tally(seen, EXACT)
-    if not (search.cone or search.polygon or search.clauses):
+    # The ledger does not tell surveys apart.
+    whole = not (search.cone or search.polygon or search.clauses)
+    if whole and (search.vocabulary.survey,) == SURVEYS:
         return Tally(await queries.count_stored(archive, search.as_of), EXACT)
     if exact:
         patient = archive._replace(statement_timeout_s=EXACT_S, wait_s=EXACT_S)

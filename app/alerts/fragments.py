@@ -5,6 +5,7 @@ takes to find them (measured); to look them up takes 0.03 ms.
 """
 
 from collections.abc import Callable, Sequence
+from threading import Lock
 from typing import Any, Final
 
 import asyncpg
@@ -28,20 +29,25 @@ class Fragments:
     the restore of a backup the same alert comes again under another batch.
     """
 
-    def __init__(self, items: Items, api: str) -> None:
-        """`items` makes alerts from rows, with links that begin with `api`."""
-        self._items, self._api = items, api
+    def __init__(self, items: Items, api: str, key: str = "candid") -> None:
+        """`items` makes alerts, `key` their id, from rows, with links that begin with `api`."""
+        self._items, self._api, self._key = items, api, key
+        # Long pages are made in the thread of exports, short ones in the loop.
+        self._lock = Lock()
         self._texts: LRUCache[tuple[int, int], orjson.Fragment] = LRUCache(MOST)
 
     def of(self, rows: Sequence[asyncpg.Record]) -> list[Any]:
         """Each row's alert, ready to stand in a body."""
-        keys = [(row["candid"], row["batch"]) for row in rows]
-        new = [n for n, key in enumerate(keys) if key not in self._texts]
+        keys = [(row[self._key], row["batch"]) for row in rows]
+        with self._lock:
+            # Read before the new ones come in, which may push out what this page shows.
+            texts = {key: self._texts[key] for key in keys if key in self._texts}
+        new = [n for n, key in enumerate(keys) if key not in texts]
         if len(new) > AT_ONCE:
             return self._items(rows, self._api)
         made = self._items([rows[n] for n in new], self._api)
-        texts = {keys[n]: orjson.Fragment(orjson.dumps(i)) for n, i in zip(new, made, strict=True)}
-        # Read before the new ones come in, which may push out what this page shows.
-        found = [texts[key] if key in texts else self._texts[key] for key in keys]
-        self._texts.update(texts)
-        return found
+        fresh = {keys[n]: orjson.Fragment(orjson.dumps(i)) for n, i in zip(new, made, strict=True)}
+        with self._lock:
+            self._texts.update(fresh)
+        texts |= fresh
+        return [texts[key] for key in keys]

@@ -24,7 +24,7 @@ class Statement(NamedTuple):
         return [values[name] if name in values else self.fixed[name] for name in self.names]
 
 
-def compile_statement(statement: Select[Any], costly: bool = False) -> Statement:
+def compile_statement(statement: Select[Any]) -> Statement:
     """Compile for asyncpg once and for all."""
     done = statement.compile(dialect=_DIALECT)
-    return Statement(str(done), tuple(done.positiontup or ()), done.params, costly)
+    return Statement(str(done), tuple(done.positiontup or ()), done.params)

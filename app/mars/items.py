@@ -37,8 +37,8 @@ _IN_ORDER: Final = itemgetter(*(_AT[name] for name in CANDIDATE_KEYS))
 _EMPTY_TEXTS: Final = tuple(_AT[name] for name in EMPTY_TEXTS)
 _SIGN: Final = {True: "t", False: "f", None: None}
 _LCO_ID, _PUBLISHER, _BITS = (_AT[name] for name in LEGACY)
-_CANDID, _OBJECT, _JD, _ISDIFFPOS, _PACKET = (
-    _AT[name] for name in ("candid", "object_id", "jd", "isdiffpos", "packet")
+_CANDID, _OBJECT, _ISDIFFPOS, _PACKET = (
+    _AT[name] for name in ("candid", "object_id", "isdiffpos", "packet")
 )
 
 
@@ -84,7 +84,7 @@ def legacy_items(rows: Sequence[asyncpg.Record], api: str) -> list[Alert]:
 
 
 def non_detections(rows: Sequence[asyncpg.Record]) -> list[Alert]:
-    """An object's upper limits in jd order, from all its packets (queries.limits).
+    """An object's upper limits in jd order, from all its packets (queries.read_limits).
 
     Each exposure counts once, and not at all if the object was detected in it.
     """
@@ -138,7 +138,7 @@ def _point(candidate: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def cutout_names(row: asyncpg.Record) -> dict[str, str]:
-    """The file names of the cutouts of an alert (queries.places), as its packet has them."""
+    """The file names of the cutouts of an alert (queries.read_places), as its packet has them."""
     candid = f"candid{row['candid']}"
     target = f"{candid}_pid{row['pid']}_targ"
     return {

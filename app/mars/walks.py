@@ -25,7 +25,7 @@ from archive.surveys.ztf.tables import alert
 MOST_OF_CLIENT: Final = 50
 """Remembered pages of one client: it needs one for each search that it walks through."""
 MOST_CLIENTS: Final = 1000
-"""Clients remembered by each process; the one whose last page is the oldest is dropped first."""
+"""Clients remembered by each process; the one that asked longest ago is dropped first."""
 KEPT_S: Final = 600.0
 """Lifetime: a client may take long between two pages, but not until another day."""
 _MAX_CANDID: Final = 2**63 - 1

@@ -42,8 +42,8 @@ _NONE: Final = repeat(None)
 def light_curve(rows: Sequence[Row], *, named: bool = False) -> list[Point]:
     """The points of one object in jd order, each with its `object_id` if they are to be `named`.
 
-    `rows` are its alerts by candid, each with the history of its packet (queries.histories). Those
-    of several objects count as one object's, but forced photometry, which is that of a place.
+    `rows` are its alerts by candid, each with the history of its packet (queries.read_histories).
+    Those of several objects count as one object's, but forced photometry, which is that of a place.
     """
     alerts = [row for row in rows if times.is_exposure(row["jd"])]
     candids = {None, *(row["candid"] for row in rows)}

@@ -36,7 +36,8 @@ async def send_search(
     newest, rows = await searching.find_alerts(archive, search)
     page = page_of(search, newest, rows)
     api = f"{public_url}/api/v1"
-    make = partial(chosen_items, search.fields, api=api) if search.fields else fragments.of
+    chosen = partial(chosen_items, search.fields, api=api, vocabulary=search.vocabulary)
+    make = chosen if search.fields else fragments.of
     body: dict[str, Any] = {
         "items": await run_for_rows(len(rows), make, page.rows),
         "next": page.next,

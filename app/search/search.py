@@ -51,7 +51,7 @@ DEFAULT_SORT: Final = Sort()
 class Search:
     """A validated search."""
 
-    vocabulary: Vocabulary = field(default=ZTF, compare=False, kw_only=True)
+    vocabulary: Vocabulary = field(default=ZTF, kw_only=True)
     cone: Cone | None = None
     polygon: Polygon | None = None
     named: Named | None = None
@@ -260,7 +260,7 @@ def _columns_of(wanted: str, fields: tuple[str, ...], vocabulary: Vocabulary) ->
 
 def _unsortable(vocabulary: Vocabulary) -> str:
     return (
-        "sorting by this field needs a cone, a polygon, a name, an object, a list of candids or a "
+        "sorting by this field needs a cone, a polygon, a name, an object, a list of ids or a "
         f"time range of at most {SORT_WINDOW_D:g} days; sorting by "
         f"{', '.join(vocabulary.sorted_anywhere)} does not"
     )

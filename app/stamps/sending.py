@@ -23,7 +23,7 @@ _LEVEL: Final = 1
 
 
 def piece_of(row: asyncpg.Record, part: str) -> Piece:
-    """Where a part of an alert's packet lies, from a row of queries.places."""
+    """Where a part of an alert's packet lies, from a row of queries.read_places."""
     missing = (
         f"the packet of alert {row['candid']} has no {part} cutout"
         if part in STAMPS

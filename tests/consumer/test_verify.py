@@ -237,6 +237,16 @@ async def test_rows_that_were_tampered_with(
     assert verdict.status == 1
 
 
+async def test_an_alert_that_points_into_another_kind_of_bundle(
+    copy: Place, archive: Archive
+) -> None:
+    kept = "(SELECT id FROM bundle WHERE key LIKE 'rejects/%' LIMIT 1)"
+    await tamper(copy, f"UPDATE alert SET bundle = {kept} WHERE candid = {F}")
+    (fault,) = (await verify(archive)).faults
+    assert fault.startswith(f"alert {FIRST}: its bundle rejects/")
+    assert fault.endswith(" is not of its survey")
+
+
 def flipped(data: bytes) -> bytes:
     """One bit in the first packet's stamps or text."""
     middle = len(data) // 2

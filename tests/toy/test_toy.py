@@ -5,12 +5,14 @@ import json
 import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import httpx
 import numpy as np
+import orjson
 import pyarrow.parquet
 import pytest
 from astropy import units
@@ -19,7 +21,9 @@ from astropy.io.votable import parse_single_table
 from fastapi import FastAPI, Request, Response
 
 from app.alerts.archive import Archive, open_archive
+from app.alerts.counting import Tally, tally
 from app.alerts.exports import send_alerts
+from app.alerts.fragments import Fragments
 from app.alerts.items import alert_items
 from app.alerts.paging import page_of
 from app.alerts.searching import count_alerts, find_alerts
@@ -117,6 +121,10 @@ async def test_what_comes_in_adds_up_and_is_sound(toy: Toy) -> None:
     assert len(await rows_of(toy.consumer, conflict)) == 1
     verdict = await verify(toy.consumer, surveys=(ZTF, TOY))
     assert (verdict.faults, verdict.unknown, verdict.checked["alerts"]) == ([], [], 61)
+    # Alone it has no histories, and the ledger speaks of more than its alerts.
+    alone = (await verify(toy.consumer, surveys=(TOY,))).faults
+    assert len(alone) == 1
+    assert "1 stored by the ledger, but there are 0" in alone[0]
 
 
 async def test_a_cone_and_filters_find_what_brute_force_finds(toy: Toy) -> None:
@@ -130,6 +138,7 @@ async def test_a_cone_and_filters_find_what_brute_force_finds(toy: Toy) -> None:
     assert sorted(await found(toy, cone="120,89.5,1", mag__lte="18", filter="u")) == both
     assert await found(toy, object_id="T3", where="visits__gt:9") == [2**60 + 11, 2**60 + 10]
     assert await count_alerts(toy.archive, asked(mag__isnull="true")) == 9
+    assert await tally(toy.archive, asked(), 5, True, exact=True) == Tally(60, "exact")
     # The toy's table has no alert of ZTF's, and ZTF's none of the toy's.
     _, rows = await find_alerts(toy.archive, parse_search([]))
     assert [row["candid"] for row in rows] == [2**60]
@@ -160,6 +169,9 @@ async def test_an_alert_has_the_keys_and_links_of_its_survey(toy: Toy) -> None:
     (item,) = alert_items(rows, API, TOY_VOCABULARY)
     sent = SENT[4]
     assert tuple(item) == TOY_VOCABULARY.keys
+    kept = Fragments(partial(alert_items, vocabulary=TOY_VOCABULARY), API, TOY.key)
+    for _ in range(2):
+        assert orjson.loads(orjson.dumps(kept.of(rows))) == [item]
     assert (item["id"], item["object_id"], item["filter"]) == (str(sent["id"]), "T1", "u")
     assert {
         name: item[name] for name in ("jd", "ra", "dec", "mag", "visits", "rising", "note")
