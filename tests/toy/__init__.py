@@ -1,1 +1,1 @@
-"""A third survey that nothing outside this folder knows: ten columns, packets of its own."""
+"""A survey that nothing outside this folder knows: ten columns, packets of its own."""
