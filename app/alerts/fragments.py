@@ -23,7 +23,7 @@ Items = Callable[[Sequence[asyncpg.Record], str], list[Any]]
 
 
 class Fragments:
-    """JSON texts of alerts, those asked for last.
+    """JSON texts of the alerts that were asked for last.
 
     A row never changes, so its text never does. The key holds the batch beside the candid: after
     the restore of a backup the same alert comes again under another batch.

@@ -148,7 +148,7 @@ def alert_values(
 
 
 def alert_columns(names: Sequence[str], vocabulary: Vocabulary = ZTF) -> tuple[Column, ...]:
-    """What is known of the chosen columns; `links` is an object, which only JSON can hold."""
+    """The chosen columns; `links` is an object, which only JSON can hold."""
     links = Column("links", TEXT, "", "meta.ref.url", "addresses of the alert's parts")
     known = vocabulary.columns
     return tuple(links if name == "links" else known[name] for name in names)
@@ -157,6 +157,6 @@ def alert_columns(names: Sequence[str], vocabulary: Vocabulary = ZTF) -> tuple[C
 def chosen_items(
     names: Sequence[str], rows: Sequence[asyncpg.Record], api: str, vocabulary: Vocabulary = ZTF
 ) -> list[dict[str, Any]]:
-    """Alerts with the chosen keys only; with all of them what alert_items makes."""
+    """Alerts with the chosen keys only; with all keys the same as alert_items."""
     columns = alert_columns(names, vocabulary)
     return json_items(columns, alert_values(names, rows, api, vocabulary))

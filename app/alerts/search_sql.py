@@ -50,7 +50,7 @@ class Answered(NamedTuple):
 
 @cache
 def answered(vocabulary: Vocabulary) -> Answered:
-    """What whole alerts of a survey are made from."""
+    """The columns from which whole alerts of a survey are made."""
     survey = vocabulary.survey
     columns = survey.columns
     names = [n for n in vocabulary.keys if n in survey.alert.c]
@@ -90,7 +90,7 @@ _SKIP: Final[BindParameter[int]] = bindparam("skip", type_=BigInteger())
 
 
 def _columns(shape: Shape) -> tuple[ColumnElement[Any], ...]:
-    """What is answered, behind what else is asked for and the sort column if it is not there."""
+    """The columns of an answer; `more` and, if it is missing, the sort column come first."""
     whole, survey = answered(shape.vocabulary), shape.vocabulary.survey
     if shape.columns:
         names = (shape.sort.column, survey.key, *shape.columns)
@@ -228,6 +228,6 @@ def count_statement(shape: Shape) -> Statement:
 
 @lru_cache(maxsize=512)
 def explain_statement(shape: Shape) -> Statement:
-    """What the planner expects of all that match, as JSON."""
+    """The planner's estimate for all matches, as JSON."""
     rows = compile_statement(_page(shape).order_by(None))
     return rows._replace(sql=f"EXPLAIN (FORMAT JSON) {rows.sql}")
