@@ -41,5 +41,6 @@ def unquote_object_id(part: str) -> str:
         try:
             return bytes.fromhex(match[1]).decode()
         except UnicodeDecodeError:
-            pass
+            # No code of ours: an id of this spelling is itself.
+            return part
     return part

@@ -5,7 +5,7 @@ statement must agree: an archive may be verified while it takes alerts in.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
@@ -119,22 +119,22 @@ def _ledger_sums(_surveys: Surveys, _as_of: int) -> Select[Any]:
 
 
 def _no_history(surveys: Surveys, as_of: int) -> Select[Any]:
-    found = [
-        select(ours.label("id"))
-        .select_from(alert.join(history, theirs == ours, isouter=True))
-        .where(theirs.is_(None), alert.c.batch <= as_of)
-        for ours, theirs, alert, history in _pairs(surveys)
-    ]
-    rows = _all_of(found, "id")
-    return select(rows).order_by(rows.c.id)
+    return _unpaired(((a, ours, h, theirs) for ours, theirs, a, h in _pairs(surveys)), as_of)
 
 
 def _no_alert(surveys: Surveys, as_of: int) -> Select[Any]:
+    return _unpaired(((h, theirs, a, ours) for ours, theirs, a, h in _pairs(surveys)), as_of)
+
+
+def _unpaired(
+    pairs: Iterable[tuple[Table, ColumnElement[int], Table, ColumnElement[int]]], as_of: int
+) -> Select[Any]:
+    """The ids of one table, up to a batch, that the other lacks."""
     found = [
-        select(theirs.label("id"))
-        .select_from(history.join(alert, theirs == ours, isouter=True))
-        .where(ours.is_(None), history.c.batch <= as_of)
-        for ours, theirs, alert, history in _pairs(surveys)
+        select(own.label("id"))
+        .select_from(table.join(other, foreign == own, isouter=True))
+        .where(foreign.is_(None), table.c.batch <= as_of)
+        for table, own, other, foreign in pairs
     ]
     rows = _all_of(found, "id")
     return select(rows).order_by(rows.c.id)

@@ -57,14 +57,16 @@ def size_of(path: str) -> int | None:
     if is_address(path):
         return None
     places = _walk(path) if os.path.isdir(path) else iter([path])
-    sizes = 0
-    for place in places:
-        if isinstance(place, str) and kind_of(place) in (Kind.PACKET, Kind.TARBALL):
-            try:
-                sizes += os.stat(place).st_size
-            except OSError:
-                continue  # `read` says so
-    return sizes
+    read = (p for p in places if isinstance(p, str) and kind_of(p) in (Kind.PACKET, Kind.TARBALL))
+    return sum(map(_readable_size, read))
+
+
+def _readable_size(path: str) -> int:
+    """Bytes of a file; 0 where it cannot be looked at, which `read` tells when it comes to it."""
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
 
 
 def _found(path: str, advance: Advance) -> Iterator[File | LeftOut | Remark]:

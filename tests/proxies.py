@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from posixpath import normpath
 from typing import Any
@@ -31,7 +31,8 @@ async def cutting(target: str | None, after: int) -> AsyncIterator[Cutting]:
     tasks: set[asyncio.Task[None]] = set()
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, most: int) -> None:
-        try:
+        # The other side may close first: that is what a proxy passes on.
+        with suppress(ConnectionError), closing(writer):
             while most > 0 and (piece := await reader.read(min(PIECE, most))):
                 writer.write(piece)
                 await writer.drain()
@@ -39,10 +40,6 @@ async def cutting(target: str | None, after: int) -> AsyncIterator[Cutting]:
             if most <= 0:
                 proxy.cut += 1
                 await asyncio.sleep(0.05)  # What was sent arrives before the end does.
-        except ConnectionError:
-            pass
-        finally:
-            writer.close()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         back, there = await asyncio.open_connection(host, port)

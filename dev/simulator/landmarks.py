@@ -36,7 +36,7 @@ def light_of_landmark(number: int) -> Light:
 
 def designation(seed: int) -> str:
     """The body's: in form like those of a half-month's 25,000th discovery, which never came."""
-    return f"2018 YZ{900 + seed % 100}"
+    return f"2018YZ{900 + seed % 100}"
 
 
 def orbit(seed: int) -> Orbit:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import date
 from typing import Any, NamedTuple
@@ -352,14 +353,11 @@ class Door:
             task.add_done_callback(self.tasks.discard)
 
     async def pass_on(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-        try:
+        # Either side may close first: that is what this passes on.
+        with suppress(OSError), closing(target):
             while self.open and (data := await source.read(1 << 16)):
                 target.write(data)
                 await target.drain()
-        except OSError:
-            pass
-        finally:
-            target.close()
 
 
 @pytest.fixture

@@ -299,7 +299,7 @@ def test_landmarks_are_the_same_whatever_the_night(night: date) -> None:
     for one in simulate(300, 1, night):
         found[one.record["objectId"]].append(one)
         found[one.record["candidate"]["ssnamenr"]].append(one)
-    star, burst, body = (found[name] for name in ("ZTF18olghcjf", "ZTF18hkapgpi", "2018 YZ901"))
+    star, burst, body = (found[name] for name in ("ZTF18olghcjf", "ZTF18hkapgpi", "2018YZ901"))
     kinds = [{one.kind for one in seen} for seen in (star, burst, body)]
     assert kinds == [{"periodic star"}, {"supernova"}, {"moving body"}]
     for seen, where in ((star, (0.068, 63.139)), (burst, (1.772, 78.880))):

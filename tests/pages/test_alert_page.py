@@ -138,6 +138,7 @@ async def test_a_point_leads_to_its_alert(page: Page, served: Served) -> None:
     await expect(hover).to_contain_text("g detection, fainter than the reference")
     await page.mouse.click(*place)
     await page.wait_for_url(f"**/{sky.THIRD}/")
+    assert str(sky.THIRD) in await page.locator(".headline").inner_text()
 
 
 async def test_faded_detections_are_open(page: Page, real_sky: httpx.AsyncClient) -> None:
@@ -218,6 +219,7 @@ async def test_the_first_tab_leads_to_the_content(page: Page, served: Served) ->
     await expect(page.get_by_text("Skip to content")).to_be_focused()
     await page.keyboard.press("Enter")
     await expect(page.locator("#main")).to_be_focused()
+    assert await page.evaluate("location.hash") == "#main"
 
 
 async def test_without_javascript_all_is_there(

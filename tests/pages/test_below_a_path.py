@@ -97,3 +97,4 @@ async def test_what_is_not_there_leads_back(browser: Browser, proxy: Stripping) 
         await page.goto(f"{proxy.address}/999999/")
         await follow(page.get_by_role("link", name="Search the archive"))
         await expect(page).to_have_url(f"{proxy.address}/")
+        assert await page.locator("table.alerts tbody tr").count() > 0

@@ -167,3 +167,4 @@ async def test_a_link_of_the_contents_leads_to_its_part(served: Served, page: Pa
     await page.get_by_role("navigation", name="Contents").get_by_text("Columns").click()
     is_above = "e => e.getBoundingClientRect().top < 300"
     await becomes(lambda: page.locator("#columns").evaluate(is_above), True)
+    assert await page.evaluate("location.hash") == "#columns"

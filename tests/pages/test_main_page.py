@@ -157,6 +157,7 @@ async def test_the_slash_goes_to_the_search_box(real_sky: httpx.AsyncClient, pag
     await box.fill("ZTF21abiuvdk")
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/objects/ZTF21abiuvdk/")
+    assert await page.locator("h1").inner_text() == "ZTF21abiuvdk"
 
 
 async def test_a_position_in_the_search_box(real_sky: httpx.AsyncClient, page: Page) -> None:
@@ -269,6 +270,7 @@ async def test_stamps_are_drawn_in_the_rows(real_sky: httpx.AsyncClient, page: P
     await page.goto(at(real_sky, "/?objectId=ZTF21abiuvdk"), wait_until="networkidle")
     widths = "[...document.querySelectorAll('td.thumb img')].slice(0, 10).map(i => i.naturalWidth)"
     await becomes(lambda: page.evaluate(widths), [63] * 10)
+    assert await page.locator("td.thumb img").count() >= 10
 
 
 async def test_without_scripts(real_sky: httpx.AsyncClient, browser: Browser) -> None:

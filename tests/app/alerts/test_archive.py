@@ -41,5 +41,6 @@ async def test_who_gives_up_between_two_steps_keeps_no_lock(
             await asyncio.gather(asked, return_exceptions=True)
         async with owner.transaction():
             await owner.execute("SET LOCAL lock_timeout = '5s'")
-            await owner.execute("LOCK TABLE alert IN ACCESS EXCLUSIVE MODE")
+            locked = await owner.execute("LOCK TABLE alert IN ACCESS EXCLUSIVE MODE")
+    assert locked == "LOCK TABLE"
     await owner.close()

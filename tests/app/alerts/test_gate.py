@@ -126,10 +126,11 @@ STEPS = st.lists(
 
 @given(STEPS, st.integers(1, 4))
 def test_places_are_never_lost_nor_kept_from_who_may_have_them(steps: Steps, places: int) -> None:
-    asyncio.run(_tried(steps, places))
+    ours = asyncio.run(_tried(steps, places))
+    assert (ours.free, ours.waiting) == (places, 0)
 
 
-async def _tried(steps: Steps, places: int) -> None:
+async def _tried(steps: Steps, places: int) -> Gate:
     ours, order = Gate(NO_ENGINE, places), []  # type: ignore[arg-type, var-annotated]
     visits: list[Visit] = []
     for step, n in steps:
@@ -150,7 +151,7 @@ async def _tried(steps: Steps, places: int) -> None:
     for one in visits:
         one.task.cancel()
     await asyncio.gather(*(one.task for one in visits), return_exceptions=True)
-    assert (ours.free, ours.waiting) == (places, 0)
+    return ours
 
 
 class Blocked(NamedTuple):

@@ -62,7 +62,8 @@ def find_all(body: bytes, path: str) -> list[Any]:
 def test_every_table_is_valid(table: Table, tmp_path: Path) -> None:
     body = written(table)
     etree.XMLSchema(etree.parse(SCHEMA)).assertValid(etree.fromstring(body))
-    parse_single_table(io.BytesIO(body), verify="exception")
+    read = parse_single_table(io.BytesIO(body), verify="exception")
+    assert [field.name for field in read.fields] == [column.name for column in table.columns]
     by_stilts(tmp_path, body)
 
 
