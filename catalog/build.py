@@ -1,7 +1,7 @@
 """Sorted rows -> the files of a root: leaves, margin, index. Update and compaction share it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -17,14 +17,15 @@ from catalog.layout import INDEX, INDEXED, MAIN, MARGIN, File
 from catalog.pixels import Ints, Pixel, Tiles, beside, cuts
 from catalog.published import Shelf
 from catalog.runs import Merge, Spool
-from catalog.sums import sum_of
+from catalog.sums import MODULUS, sum_of
 
 LEAF: Final = "_leaf"
 """The column of the margin's runs that says whose margin it is: the index of a leaf."""
 CHUNK: Final = 2**20
 WHOLE: Final = 8 * 2**20
 """Bytes up to which a file is put at once."""
-_64_BITS: Final = 2**64 - 1
+Rows = Callable[[int], list[Any]]
+Before = Callable[[Pixel], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -33,21 +34,23 @@ class Builder:
 
     shelf: Shelf
     root: str
-    first: int
-    last: int
+    batches: tuple[int, int]
+    """The first and the last."""
     tiles: Tiles
     folder: Path
     bar: "tqdm[Any]"
     margin: Spool
     objects: Objects = field(default_factory=Objects)
 
-    async def build(self, rows: "Callable[[int], list[Any]]", counts: Ints) -> list[File]:
+    async def build(self, rows: Rows, counts: Ints, before: Before | None = None) -> list[File]:
         """Put the files of all rows; `rows` gives the next ones up to a pixel of order 29.
 
-        `counts` are these rows by pixel of order COUNTED.
+        `counts` are these rows by pixel of order COUNTED; `before` is called with each leaf.
         """
         files: list[File] = []
         for n, leaf in enumerate(self.tiles.leaves):
+            if before is not None:
+                await before(leaf)
             bounds = cuts(counts, leaf, parquetry.ROW_GROUP)
             file = await asyncio.to_thread(self._write_leaf, n, bounds, rows)
             if file is not None:
@@ -56,12 +59,10 @@ class Builder:
             files.append(await self._put(file))
         count = await asyncio.to_thread(self.objects.write, self._path(INDEX, None))
         if count:
-            files.append(await self._put(File(INDEX, None, self.first, self.last, count, 0, 0)))
+            files.append(await self._put(File(INDEX, None, *self.batches, count, 0, 0)))
         return files
 
-    def _write_leaf(
-        self, n: int, bounds: list[int], rows: "Callable[[int], list[Any]]"
-    ) -> File | None:
+    def _write_leaf(self, n: int, bounds: list[int], rows: Rows) -> File | None:
         leaf, names, total, count = self.tiles.leaves[n], [], 0, 0
         schema = self.shelf.form.schema
         writer = None
@@ -72,7 +73,7 @@ class Builder:
             table = self.shelf.form.sort(pa.Table.from_batches(batches, schema))
             writer = writer or parquetry.open_writer(self._path(MAIN, leaf), schema)
             writer.write_table(table, parquetry.ROW_GROUP)
-            total = (total + sum_of(table)) & _64_BITS
+            total = (total + sum_of(table)) % MODULUS
             count += table.num_rows
             names += table[INDEXED].chunks
             self._spool_margin(n, table)
@@ -81,7 +82,7 @@ class Builder:
             return None
         writer.close()
         self.objects.add(leaf, names)
-        return File(MAIN, leaf, self.first, self.last, count, 0, total)
+        return File(MAIN, leaf, *self.batches, count, 0, total)
 
     def _spool_margin(self, n: int, table: Any) -> None:
         rows, leaves = beside(np.asarray(table[PLACE]), self.tiles, n)
@@ -98,9 +99,7 @@ class Builder:
             table = self.shelf.form.sort(pa.Table.from_batches(batches).drop_columns([LEAF]))
             with parquetry.open_writer(self._path(MARGIN, leaf), table.schema) as writer:
                 writer.write_table(table, parquetry.ROW_GROUP)
-            files.append(
-                File(MARGIN, leaf, self.first, self.last, table.num_rows, 0, sum_of(table))
-            )
+            files.append(File(MARGIN, leaf, *self.batches, table.num_rows, 0, sum_of(table)))
         return files
 
     def _path(self, part: str, leaf: Pixel | None) -> Path:
@@ -126,6 +125,6 @@ def margin_spool(folder: Path, schema: Any) -> Spool:
 
 
 async def _pieces(path: Path) -> AsyncIterator[bytes]:
-    with path.open("rb") as file:  # noqa: ASYNC230 - a local file, a megabyte at a time
+    with path.open("rb") as file:
         while piece := file.read(CHUNK):
             yield piece

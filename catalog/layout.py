@@ -1,13 +1,14 @@
 """What lies where in the bucket, by the HATS standard, and what the small files say.
 
-    <prefix>/<survey>/collection.properties     which root is the catalog, with margin and index
-                      <root>/                   alert-0000000000; the number is that of its first batch - 1
-                          hats.properties       put last: rows, and `mars_as_of`
-                          files.csv             every file of root, margin and index
-                          partition_info.csv  skymap.fits  unfinished.json
-                          dataset/Norder=k/Dir=d/Npix=n/0000000081-0000000160.parquet
-                      <root>_10arcs/            rows near a leaf, by leaf
-                      <root>_object_id/         in which leaves an object lies
+    <prefix>/<survey>/
+        collection.properties       which root is the catalog, with which margin and index
+        alert-0000000000/           a root; the number is the batch as of which it was begun
+            hats.properties         put last: how many rows, and `mars_as_of`
+            files.csv               every file of root, margin and index
+            partition_info.csv  skymap.fits  unfinished.json
+            dataset/Norder=k/Dir=d/Npix=n/0000000081-0000000160.parquet
+        alert-0000000000_10arcs/    rows around each leaf, by leaf
+        alert-0000000000_object_id/ in which leaves an object lies
 
 A file holds what the batches of its name brought to its leaf. It counts for a reader if its last
 batch is not above `mars_as_of`.

@@ -1,4 +1,4 @@
-"""Pixels of the sky (HEALPix, nested): where a position lies, and how the sky is cut into leaves."""
+"""Pixels of the sky (HEALPix, nested): where a position lies, how the sky is cut into leaves."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple

@@ -18,6 +18,7 @@ from catalog.layout import INDEX, INDEXED, MAIN, MARGIN, MARGIN_ARCSEC, File, Pl
 from catalog.pixels import COUNTED, FINEST, Ints, Pixel, no_counts
 from catalog.skymap import read_skymap, skymap_bytes
 
+INTENT: Final = "unfinished.json"
 LARGEST: Final = 2**31
 FOOTER: Final = 2**16
 AT_ONCE: Final = 8
@@ -73,7 +74,7 @@ class Shelf:
     async def fetch(self, root: str, file: File, path: Path) -> None:
         """Copy a file of a root to the local disk."""
         key = self.place.key(root, file.name, file.part)
-        with path.open("wb") as out:  # noqa: ASYNC230 - a local file, some kB at a time
+        with path.open("wb") as out:
             async for piece in self.store.stream(key, 0, file.bytes):
                 out.write(piece)
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+MODULUS: Final = 2**64
 Bits = NDArray[np.uint64]
 _NULL: Final = np.uint64(0x9E3779B97F4A7C15)
 _FACTORS: Final = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
@@ -33,7 +34,7 @@ def hashes_of(table: Any) -> Bits:
 
 
 def _mixed(bits: Bits) -> Bits:
-    """Every bit of a number into every other (the finaliser of splitmix64, by Steele et al. 2014)."""
+    """Every bit of a number into every other (the last step of splitmix64, Steele et al. 2014)."""
     bits = (bits ^ (bits >> _HALF[0])) * _FACTORS[0]
     bits = (bits ^ (bits >> _HALF[1])) * _FACTORS[1]
     return bits ^ (bits >> _HALF[2])

@@ -1,6 +1,7 @@
 """Catalogs of archives, written by the program, and read without it."""
 
 import asyncio
+import io
 import os
 import sys
 from asyncio.subprocess import Process
@@ -13,11 +14,16 @@ from typing import Any, NamedTuple
 import asyncpg
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 from pydantic import SecretStr
 
 from archive.objects import ObjectStore, open_store
 from archive.surveys.ztf import ZTF
+from catalog import layout, source
+from catalog.form import Form
+from catalog.published import Shelf
 from catalog.settings import Settings
+from catalog.writer import Writer
 from dev.simulator.bulk.fill import Wanted, fill
 from tests.conftest import Place, url_of
 
@@ -59,10 +65,18 @@ async def catalog(place: Place, *arguments: str, status: int = 0, **more: object
     return out.decode() + err.decode()
 
 
-async def add_alerts(place: Place, count: int, seed: int = 1) -> None:
-    """Add rows of the simulated sky to an archive, a batch for 250."""
-    wanted = Wanted(count, seed, date(2026, 1, 31), 150, again=True)
-    await fill(wanted, place.settings("writer"))
+async def simulate_alerts(place: Place, count: int) -> None:
+    """Rows of the simulated sky into an archive, 250 a batch."""
+    await fill(Wanted(count, 1, date(2026, 1, 31), 150), place.settings("writer"))
+
+
+async def set_newest(place: Place, batch: int) -> None:
+    """Make an archive one that has taken in no more than its first batches."""
+    connection = await asyncpg.connect(url_of("owner", place.database).replace("+asyncpg", ""))
+    try:
+        await connection.execute("UPDATE counter SET batch = $1", batch)
+    finally:
+        await connection.close()
 
 
 class Copy(NamedTuple):
@@ -86,6 +100,44 @@ class Copy(NamedTuple):
 def properties(text: str) -> dict[str, str]:
     pairs = (line.partition("=") for line in text.splitlines() if not line.startswith("#"))
     return {name: value.replace("\\", "") for name, _, value in pairs}
+
+
+class Reading(NamedTuple):
+    """What a reader found who counted rows."""
+
+    root: str
+    as_of: int
+    promised: int
+    counted: int
+
+
+async def count_as_a_reader(store: ObjectStore) -> Reading:
+    """Go from the first file to the rows, as any reader does, and count them."""
+
+    async def told(key: str) -> dict[str, str]:
+        return properties((await store.get_whole(KEY + key, 2**20))[1].decode())
+
+    root = (await told("collection.properties"))["hats_primary_table_url"]
+    found = await told(f"{root}/hats.properties")
+    as_of, counted = int(found["mars_as_of"]), 0
+    for key, _ in await store.keys(f"{KEY}{root}/dataset/Norder"):
+        if int(key.removesuffix(".parquet").split("-")[-1]) <= as_of:
+            _, data = await store.get_whole(key, 2**30)
+            counted += pq.read_metadata(io.BytesIO(data)).num_rows
+    return Reading(root, as_of, int(found["hats_nrows"]), counted)
+
+
+@asynccontextmanager
+async def opened_writer(place: Place, **more: Any) -> AsyncIterator[Writer]:
+    """What the program works with, in the tests' own process."""
+    settings = catalog_settings(place, **more)
+    async with (
+        source.open_archive(settings) as engine,
+        source.alone(engine) as lock,
+        open_store(settings) as store,
+    ):
+        shelf = Shelf(store, layout.Place(settings.catalog_prefix, "ztf"), Form(ZTF))
+        yield Writer(engine, shelf, settings, lock)
 
 
 @asynccontextmanager
@@ -131,7 +183,7 @@ async def rows_of_postgres(place: Place, as_of: int) -> pa.Table:
 
 
 def differences(ours: Copy, rows: pa.Table) -> tuple[int, int]:
-    """EXCEPT ALL both ways: rows of the catalog that PostgreSQL has not, and the other way round."""
+    """EXCEPT ALL both ways: how many rows the catalog alone has, and PostgreSQL alone."""
     with duckdb.connect() as connection:
         connection.register("postgres", rows)
         names = ", ".join(f'"{name}"' for name in rows.column_names)

@@ -10,23 +10,37 @@ from sqlalchemy import select
 from archive.surveys.ztf.tables import alert
 from catalog.pixels import pixels_of
 from tests.app.stored import store
-from tests.catalog.catalogs import add_alerts, assert_equal, catalog, copy
+from tests.catalog.catalogs import assert_equal, catalog, copy, opened_store, set_newest
 from tests.conftest import Place, opened
 
 
-async def test_three_nights_are_what_postgresql_holds(place: Place, tmp_path: Path) -> None:
+async def test_three_nights_are_what_postgresql_holds(sky: Place, tmp_path: Path) -> None:
     for night in (1, 2, 3):
-        await add_alerts(place, 3000, seed=night)
-        assert f"{3000 * night:,} alerts" in await catalog(
-            place, "update", MARS_CATALOG_LEAF_ROWS=400
-        )
-        ours = await assert_equal(place, tmp_path / str(night))
+        await set_newest(sky, 12 * night)
+        said = await catalog(sky, "update", MARS_CATALOG_LEAF_ROWS=400)
+        assert f"{3000 * night:,} alerts as of batch {12 * night}" in said
+        ours = await assert_equal(sky, tmp_path / str(night))
         assert ours.as_of == 12 * night
-        spans = {path.stem for path in ours.files()}
-        assert f"{12 * night - 11:010}-{12 * night:010}" in spans
-        assert len(spans) == night
-    again = await catalog(place, "update")
-    assert "9,000 alerts as of batch 36" in again
+        assert {path.stem for path in ours.files()} == {
+            f"{12 * n - 11:010}-{12 * n:010}" for n in range(1, night + 1)
+        }
+    assert "9,000 alerts as of batch 36" in await catalog(sky, "update")
+
+
+async def test_a_first_update_goes_in_steps(sky: Place, tmp_path: Path) -> None:
+    await catalog(sky, "update", MARS_CATALOG_LEAF_ROWS=400, MARS_CATALOG_STEP_ROWS=3000)
+    ours = await assert_equal(sky, tmp_path)
+    assert len({path.stem for path in ours.files()}) == 4
+    # Leaves are made for all that is to come, not for what the first step brings.
+    lines = (ours.root / "partition_info.csv").read_text().splitlines()[1:]
+    assert np.mean([int(line.split(",")[3]) for line in lines]) < 500
+
+
+async def test_without_alerts_there_is_no_catalog(place: Place) -> None:
+    assert "0 alerts as of batch 0" in await catalog(place, "update")
+    assert "there is no catalog" in await catalog(place, "check")
+    async with opened_store(place) as store:
+        assert await store.keys("") == []
 
 
 async def test_rows_that_nobody_would_have_wished_for_keep_their_bits(
@@ -47,10 +61,9 @@ async def test_rows_that_nobody_would_have_wished_for_keep_their_bits(
             assert bits[0] == bits[1] or pair[0] != pair[0] != pair[1], name
 
 
-async def test_files_are_sorted_within_their_leaves(place: Place, tmp_path: Path) -> None:
-    await add_alerts(place, 5000)
-    await catalog(place, "update", MARS_CATALOG_LEAF_ROWS=300)
-    ours = await copy(place, tmp_path)
+async def test_files_are_sorted_within_their_leaves(sky: Place, tmp_path: Path) -> None:
+    await catalog(sky, "update", MARS_CATALOG_LEAF_ROWS=300)
+    ours = await copy(sky, tmp_path)
     assert len(ours.files()) > 12
     for path in ours.files():
         order, pixel = (int(part.split("=")[1]) for part in (path.parts[-4], path.parts[-2]))
@@ -61,5 +74,5 @@ async def test_files_are_sorted_within_their_leaves(place: Place, tmp_path: Path
         assert set(places >> 2 * (29 - order)) == {pixel}
         assert (places == pixels_of(table["ra"].to_numpy(), table["dec"].to_numpy())).all()
     lines = (ours.root / "partition_info.csv").read_text().splitlines()[1:]
-    assert sum(int(line.split(",")[3]) for line in lines) == 5000
+    assert sum(int(line.split(",")[3]) for line in lines) == 10_000
     assert len(lines) == len(ours.files())
