@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status env test check sdks bars bench faults openapi lock image image-check clean
+.PHONY: help setup demo up down status env test check sdks hats bars bench faults openapi lock image image-check clean
 
 LOCAL ?= .local
 PORT ?=
@@ -14,6 +14,8 @@ TEST_LOCAL ?= .local/test
 WORKERS ?= 3
 SDKS_PORT ?= 18400
 SDKS_LOCAL ?= .local/sdks-test
+HATS_PORT ?= 18500
+HATS_LOCAL ?= .local/hats-test
 IMAGE_PORT ?= 8700
 IMAGE_LOCAL ?= .local/image
 
@@ -56,6 +58,10 @@ sdks: ## make four clients of openapi.json, and have each search, page and downl
 	@dev/setup.sh --sdks && \
 	exec $(python) -m dev.testing --local '$(SDKS_LOCAL)' --port '$(SDKS_PORT)' -- tests/sdks $(ARGS)
 
+hats: ## have HATS's own tools, and LSDB on Dask, read the catalog; run docs/catalog.md
+	@dev/setup.sh --hats && \
+	exec $(python) -m dev.testing --local '$(HATS_LOCAL)' --port '$(HATS_PORT)' -- tests/catalog/judges $(ARGS)
+
 bars: ## the bars on size, names and SQL alone
 	@$(python) -m dev.bars
 
@@ -82,6 +88,7 @@ lock: setup ## pin every dependency anew, with hashes
 	$(pin) tests/clients/tom/requirements.in --output-file tests/clients/tom/requirements.txt
 	$(pin) tests/schema/requirements.in --output-file tests/schema/requirements.txt
 	$(pin) tests/sdks/requirements.in --output-file tests/sdks/requirements.txt
+	$(pin) tests/catalog/requirements.in --output-file tests/catalog/requirements.txt
 
 image: ## build the container images with docker, podman or buildah (PIP_CERT: certificates to trust)
 	@dev/image.sh build

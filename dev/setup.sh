@@ -3,9 +3,9 @@
 # and the page assets. Each part is finished under another name or gets its stamp
 # last, so a set-up that was killed is simply run again.
 #
-#   dev/setup.sh [--tests | --sdks]     --tests: also the browser, axe, stilts, schemathesis and the
-#                                       client that the tests use; --sdks: generators of clients, and
-#                                       compilers
+#   dev/setup.sh [--tests | --sdks | --hats]   --tests: also the browser, axe, stilts, schemathesis
+#                                              and the client that the tests use; --sdks: generators
+#                                              of clients, and compilers; --hats: LSDB, hats-import
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -171,4 +171,6 @@ if [ "${1:-}" = --tests ]; then
 elif [ "${1:-}" = --sdks ]; then
     make_environment "$lib/sdks/python" tests/sdks/requirements.txt "generators of clients"
     fetch_node
+elif [ "${1:-}" = --hats ]; then
+    make_environment "$lib/hats" tests/catalog/requirements.txt "LSDB and what else reads catalogs"
 fi

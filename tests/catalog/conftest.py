@@ -1,4 +1,4 @@
-"""An archive of 40 batches of 250 alerts, copied for each test; by and by they are told to be there."""
+"""An archive of 40 batches of 250 alerts, copied for each test, which says how many are there."""
 
 from collections.abc import AsyncIterator
 

@@ -96,8 +96,8 @@ async def check_margins(writer: Writer, catalog: Catalog, path: Path) -> None:
 
 async def test_margins_hold_what_is_around_each_leaf(sky: Place, tmp_path: Path) -> None:
     """By both ways: as rows came night by night, and all at once."""
-    async with opened_writer(sky, catalog_leaf_rows=40) as writer:
-        for night in range(6):
+    async with opened_writer(sky, catalog_leaf_rows=100) as writer:
+        for night in range(4):
             await set_newest(sky, 2 * night + 2)
             old = await update(writer)
         await check_margins(writer, old, tmp_path / "old")
