@@ -1,6 +1,6 @@
-# The images of MARS: `app` answers requests, `consumer` takes alerts in, `feeder` puts simulated
-# alerts into Kafka, `database` is PostgreSQL with q3c. `make image` builds the first three with
-# docker, podman or buildah; compose.yaml builds and runs all four.
+# The images of MARS: `app` answers requests, `consumer` takes alerts in, `catalog` keeps their copy by
+# columns, `feeder` puts simulated alerts into Kafka, `database` is PostgreSQL with q3c. `make image`
+# builds all but the last with docker, podman or buildah; compose.yaml builds and runs all five.
 #
 # Behind a proxy that signs TLS itself: PIP_CERT names a file of certificates inside the build
 # (dev/image.sh mounts it).
@@ -34,7 +34,7 @@ ARG PIP_CERT
 RUN NODE_EXTRA_CA_CERTS="${PIP_CERT:-}" /assets/install.sh /tmp/assets /vendor
 
 
-# What app and consumer share. All of it belongs to root, and can be read whatever the modes of the
+# What app, consumer and catalog share. All of it belongs to root, and can be read whatever the modes of the
 # checkout; they run as a user without a home and need nothing to write to but, at times, /tmp.
 FROM system AS mars
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent \
@@ -76,6 +76,14 @@ EXPOSE 8005
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s CMD ["python", "-c", \
     "import http.client as h; c = h.HTTPConnection('127.0.0.1', 8005, timeout=4); c.request('GET', '/metrics'); exit(c.getresponse().status != 200)"]
 CMD ["python", "-m", "consumer", "stream"]
+
+
+# An update when it starts, and every day after the night at Palomar.
+FROM mars AS catalog
+COPY catalog catalog
+RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash catalog
+USER 10001:10001
+CMD ["python", "-m", "catalog", "update", "--every-night", "16:00"]
 
 
 # Simulated alerts into Kafka, for those who want to see it work.

@@ -19,10 +19,11 @@ from dev.processes import StackError, require_free, tail
 from dev.produce import topic_of_tonight
 from dev.simulator.landmarks import STAR, SUPERNOVA, designation
 from dev.simulator.sources import landmark_name
-from dev.state import State, open_state
+from dev.state import BUCKET, State, open_state
 
 SIMULATED = 1000
 SEED = 1
+CATALOG = ["catalog", "update"]
 READY_SECONDS = 60
 STALLED_SECONDS = 120
 SHOWN = {"candid", "object_id", "time", "filter", "ra", "dec", "magpsf", "sigmapsf", "rb"}
@@ -53,6 +54,7 @@ def demonstrate(state: State, children: Children, data: Path | None, clock: Cloc
     say(f"feeding {data or f'{SIMULATED:,} simulated alerts'} into {topic}")
     children.start("feed", feeder(state, data, topic), "owner")
     after = drain(state, children, topic, before, clock)
+    children.start("catalog", CATALOG, "reader")
     report(state, topic, before, after)
     spent = [f"{phase} {seconds:.1f} s" for phase, seconds in clock.phases]
     say("time: " + " · ".join(spent))
@@ -60,6 +62,7 @@ def demonstrate(state: State, children: Children, data: Path | None, clock: Cloc
     show_query(site)
     if data is None:
         show_landmarks(site)
+    show_catalog(state, children)
     say(f"MARS answers at {site}/ — Ctrl-C stops it")
     while True:
         children.check("app", "consumer")
@@ -174,6 +177,16 @@ def show_landmarks(site: str) -> None:
     for what, number in objects.items():
         say(f"{what}: {site}/objects/{landmark_name(SEED, number)}/")
     say(f"a body that moves: {site}/?ssnamenr={quote_plus(designation(SEED))}")
+
+
+def show_catalog(state: State, children: Children) -> None:
+    """Wait until the alerts are in the catalog too, and say how many it holds, and where."""
+    while not children.ended("catalog"):
+        children.check("app", "consumer")
+        time.sleep(0.1)
+    for line in state.log("catalog").read_text().splitlines():
+        if not line.startswith("{"):
+            say(f"catalog of {line}, in s3://{BUCKET}/catalog: docs/catalog.md")
 
 
 def shortened(answer: dict[str, Any]) -> dict[str, Any]:

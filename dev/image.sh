@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The container images, with docker, podman or buildah, whichever is there and works.
 #
-#   dev/image.sh build             mars-app, mars-consumer and mars-feeder, from this checkout
+#   dev/image.sh build             mars-app, mars-consumer, mars-catalog and mars-feeder
 #   dev/image.sh base              make debian:bookworm-slim by debootstrap, where no registry of
 #                                  images can be reached; `build` does it when it must
 #   dev/image.sh engine            say which of the three it is
@@ -12,7 +12,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 base=debian:bookworm-slim
-targets=(app consumer feeder)
+targets=(app consumer catalog feeder)
 
 say() { printf 'image: %s\n' "$*"; }
 fail() { printf 'image: %s\n' "$@" >&2; exit 1; }

@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings
 
 from app.settings import Settings as AppSettings
 from archive.settings import ArchiveSettings
+from catalog.settings import Settings as CatalogSettings
 from consumer.ingest import Batch, ingest
 from consumer.settings import Settings as ConsumerSettings
 from consumer.sorting import Raw
@@ -33,6 +34,7 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 LOCKS = """
 requirements.txt requirements-dev.txt tests/clients/tom/requirements.txt tests/sdks/requirements.txt
+tests/catalog/requirements.txt
 dev/assets/package-lock.json tests/sdks/npm/package-lock.json
 """.split()
 
@@ -40,13 +42,18 @@ dev/assets/package-lock.json tests/sdks/npm/package-lock.json
 def settings_table() -> list[str]:
     """The rows of README's table of settings, from the descriptions in the code."""
     rows = []
-    read_by = {"both": ArchiveSettings, "app": AppSettings, "consumer": ConsumerSettings}
+    read_by = {
+        "all": ArchiveSettings,
+        "app": AppSettings,
+        "consumer": ConsumerSettings,
+        "catalog": CatalogSettings,
+    }
     for name, settings in read_by.items():
         rows += [
             f"| `MARS_{field.upper()}` | {name} | {default(settings, field)} | "
             f"{settings.model_fields[field].description} |"
             for field in settings.model_fields
-            if name == "both"
+            if name == "all"
             or field not in ArchiveSettings.model_fields
             or default(settings, field) != default(ArchiveSettings, field)
         ]
@@ -86,7 +93,7 @@ def lines_of(package: str) -> str:
     return own[0]
 
 
-@pytest.mark.parametrize("package", ["archive", "consumer", "app"])
+@pytest.mark.parametrize("package", ["archive", "consumer", "catalog", "app"])
 def test_architecture_names_every_module(package: str) -> None:
     """In the package's own lines, and none that is not there."""
     modules = {path.name for path in (ROOT / package).glob("*.py")}
@@ -108,7 +115,7 @@ def test_documents_name_files_that_are_there() -> None:
     for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         text = page.read_text()
         for path in re.findall(
-            r"\b((?:app|archive|consumer|dev|tests|bench|faults)/[\w/]+\.py)\b", text
+            r"\b((?:app|archive|consumer|catalog|dev|tests|bench|faults)/[\w/]+\.py)\b", text
         ):
             assert (ROOT / path).exists(), f"{page.name}: {path}"
 

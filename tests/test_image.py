@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings
 
 from app.settings import Settings as AppSettings
 from archive.settings import ArchiveSettings
+from catalog.settings import Settings as CatalogSettings
 from consumer.settings import Settings as ConsumerSettings
 from dev import database, demo, kafka, postgres, s3
 from dev.state import BUCKET, CHECKOUT, JAVA, State, open_state, read_settings
@@ -19,10 +20,11 @@ from dev.state import BUCKET, CHECKOUT, JAVA, State, open_state, read_settings
 DOCKERFILE = (CHECKOUT / "Dockerfile").read_text()
 COMPOSE = (CHECKOUT / "compose.yaml").read_text()
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE)["services"]
-OURS = ("migrate", "consumer", "app", "feeder")
+OURS = ("migrate", "consumer", "app", "catalog", "feeder")
 SETTINGS: dict[str, type[BaseSettings]] = {
     "app": AppSettings,
     "consumer": ConsumerSettings,
+    "catalog": CatalogSettings,
     "migrate": ArchiveSettings,
     "feeder": ConsumerSettings,
 }
@@ -94,7 +96,7 @@ def test_images_stand_on_debian_and_the_lock_files() -> None:
     assert not re.search(r"^ADD|curl|wget|https?://(?!127)", DOCKERFILE, re.M)
 
 
-@pytest.mark.parametrize("target", ["app", "consumer", "feeder"])
+@pytest.mark.parametrize("target", ["app", "consumer", "catalog", "feeder"])
 def test_an_image_runs_as_a_user_that_owns_nothing(target: str) -> None:
     stage = STAGES[target]
     assert re.fullmatch(r"[1-9]\d{3,}:[1-9]\d{3,}", stage.last("USER"))
@@ -102,7 +104,7 @@ def test_an_image_runs_as_a_user_that_owns_nothing(target: str) -> None:
     assert not any(re.search(r"--chown|chmod (?!-R a\+rX \. &&)", text) for _, text in stage.steps)
     assert "PYTHONDONTWRITEBYTECODE=1" in DOCKERFILE
     copied = {text.split()[-1] for word, text in stage.steps if word == "COPY"}
-    packages = copied & {"archive", "app", "consumer", "dev"}
+    packages = copied & {"archive", "app", "consumer", "catalog", "dev"}
     assert all(
         any(
             f"compileall -q --invalidation-mode unchecked-hash {name}" in text
@@ -118,7 +120,7 @@ def test_nothing_secret_is_in_the_images() -> None:
     rules = [line for line in ignored if line and not line.startswith("#")]
     assert rules[0] == "*"
     sent = {rule[1:] for rule in rules if rule.startswith("!")}
-    assert sent == {"requirements.txt", "archive", "app", "consumer", "sql", "dev"}
+    assert sent == {"requirements.txt", "archive", "app", "consumer", "catalog", "sql", "dev"}
     own = [
         text.split()[:-1]
         for stage in STAGES.values()
@@ -140,6 +142,8 @@ def test_programs_start_as_in_the_demo(state: State, monkeypatch: pytest.MonkeyP
     app = json.loads(STAGES["app"].last("CMD"))
     assert app == [part.replace("127.0.0.1", "0.0.0.0") for part in started["app"]]
     assert json.loads(STAGES["consumer"].last("CMD")) == ["python", "-m", *started["consumer"]]
+    words = json.loads(STAGES["catalog"].last("CMD"))
+    assert words[:5] == ["python", "-m", *demo.CATALOG, "--every-night"]
     assert STAGES["consumer"].last("ENV") == "MARS_METRICS_HOST=0.0.0.0"
     assert SERVICES["migrate"]["command"] == ["python", "-m", "archive.migrate"]
 
@@ -270,7 +274,7 @@ def test_services_start_in_order() -> None:
     assert order["roles"] == {"database": {"condition": healthy}}
     assert order["migrate"] == {"roles": {"condition": done}}
     s3_healthy = {"migrate": {"condition": done}, "s3": {"condition": healthy}}
-    assert order["app"] == s3_healthy
+    assert order["app"] == order["catalog"] == s3_healthy
     assert order["consumer"] == s3_healthy | {"kafka": {"condition": healthy}}
     volumes = {
         v.partition(":")[0] for service in SERVICES.values() for v in service.get("volumes", [])
@@ -283,7 +287,7 @@ def test_services_start_in_order() -> None:
 def test_each_image_is_built_by_one_service() -> None:
     builds = [(s["image"], s["build"]["target"]) for s in SERVICES.values() if "build" in s]
     assert sorted(builds) == [
-        (f"mars-{name}", name) for name in ("app", "consumer", "database", "feeder")
+        (f"mars-{name}", name) for name in ("app", "catalog", "consumer", "database", "feeder")
     ]
     for service in SERVICES.values():
         if service["image"].startswith("mars-"):

@@ -75,11 +75,13 @@ def test_every_real_packet_is_accounted_for_twice(local: Path, real: Path) -> No
             "fed": 877, "stored": 0, "duplicate": 864, "private": 13, "rejected": 0,
         }  # fmt: skip
         assert "every packet is accounted for" in said
+        assert "catalog of ztf: 864 alerts" in said
 
 
 def test_simulated_alerts_without_data(local: Path) -> None:
     with demo(local) as (said, process):
         assert told(said)["stored"] == told(said)["fed"] == 1000
+        assert "demo: catalog of ztf: 1,000 alerts as of batch " in said
         named = dict(re.findall(r"^demo: (a [a-z ]+): (http\S+)$", said, re.M))
         assert set(named) == {"a supernova", "a variable star", "a body that moves"}
         for address in named.values():
