@@ -12,6 +12,7 @@ from typing import Any
 import hats
 import lsdb
 import pandas as pd
+import pyarrow as pa
 from dask.distributed import Client
 from hats.io.parquet_metadata import write_parquet_metadata
 from hats.io.validation import is_valid_catalog
@@ -53,6 +54,8 @@ def ask(catalog: UPath, asked: Any) -> dict[str, Any]:
         for ra, dec, radius in asked["cones"]
     ]
     objects = pd.DataFrame(asked["objects"])
+    # LSDB holds what it promised of a column against what it finds.
+    objects["object_id"] = objects["object_id"].astype(pd.ArrowDtype(pa.string()))
     mine = lsdb.from_dataframe(objects, ra_column="ra", dec_column="dec", catalog_name="mine")
     nested = mine.join_nested(
         alerts, left_on="object_id", right_on="object_id", nested_column_name="lc"
