@@ -12,10 +12,12 @@ from starlette.middleware.cors import CORSMiddleware
 
 from app.alerts.archive import open_archive
 from app.alerts.fragments import Fragments
+from app.alerts.gate import Turns
 from app.alerts.items import alert_items
 from app.alerts.queries import check_archive
 from app.bounds import Bounds
 from app.clients import networks_of
+from app.columns.columns import open_columns
 from app.errors import DATABASE_ERRORS, reason_of
 from app.mars.items import legacy_items
 from app.match.crossmatch import Matcher
@@ -50,6 +52,7 @@ from app.settings import Settings
 from archive import logs
 from archive.errors import SchemaOutdated
 from archive.objects import open_store
+from archive.surveys import SURVEYS
 
 log = logging.getLogger(__name__)
 # The first that fits an address answers.
@@ -116,12 +119,16 @@ async def _lifespan(app: FastAPI, settings: Settings, metrics: Metrics) -> Async
     """Open the database and the store; without them the app starts all the same, and says so."""
     logs.configure(settings.log_level)
     api = f"{settings.public_url}/api/v1"
-    async with open_archive(settings) as archive:
+    async with (
+        open_store(settings) as store,
+        open_columns(settings, SURVEYS[0], store) as columns,
+        open_archive(settings) as database,
+    ):
+        archive = database._replace(columns=columns, scans=Turns(settings.columns_places))
         metrics.watch(archive.engine, archive.gate)
         matcher = Matcher(archive)
         patient = matcher.reading(archive.patient(JOB_PATIENCE_S))
         async with (
-            open_store(settings) as store,
             open_names(settings, archive) as resolver,
             open_jobs(settings) as made,
             run_worker(made, patient, store, settings, metrics.job_troubles),

@@ -326,7 +326,7 @@ CREATE INDEX alert_object ON alert (object_id, jd);
 COMMENT ON INDEX alert_object IS 'the alerts of an object';
 CREATE INDEX alert_body ON alert (ssnamenr, jd) WHERE ssnamenr IS NOT NULL;
 COMMENT ON INDEX alert_body IS 'the alerts of a solar-system body';
-CREATE INDEX alert_batch ON alert USING brin (batch);
+CREATE INDEX alert_batch ON alert USING brin (batch) WITH (autosummarize = on);
 COMMENT ON INDEX alert_batch IS 'what a batch stored; rows lie in this order';
 
 -- ---------------------------------------------------------------------------------------------

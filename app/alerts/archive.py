@@ -10,8 +10,10 @@ import asyncpg
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.alerts.gate import NOBODY, Asker, Gate, open_gate, while_present
+from app.alerts.gate import NOBODY, Asker, Gate, Turns, open_gate, while_present
 from app.alerts.statements import Statement, compile_statement
+from app.columns.columns import Columns
+from app.columns.scans import Question, Row
 from app.errors import DATABASE_ERRORS, QueryTooCostly
 from app.settings import Settings
 from archive.database import at_primary, is_passing, make_engine
@@ -24,6 +26,8 @@ _AT_PRIMARY: Final = 5
 _LEAST_S: Final = 1.0
 """Least time for a statement after its wait: with less it would not finish."""
 _LET_GO_S: Final = 0.5
+SCAN_WAIT_S: Final = 20.0
+"""How long a scan waits for its turn: with twenty clients ahead that is what it takes."""
 PATIENCE_S: Final = 60.0
 """Wait for the next part of an answer that has begun: its client cannot be sent away any more."""
 
@@ -42,15 +46,21 @@ class Archive(NamedTuple):
     """The primary, for what a lagging replica does not have; None without replicas."""
     costly: bool = False
     """Whether every statement goes through the gate, as part of a long answer."""
+    columns: Columns | None = None
+    """The columnar copy; None for parts of the app that do without."""
+    scans: Turns = Turns(1)
+    scan_wait_s: float = SCAN_WAIT_S
 
     def hasty(self, seconds: float) -> "Archive":
         """For extras of an answer: little time, and no waiting."""
-        return self._replace(statement_timeout_s=seconds, wait_s=0.0)
+        return self._replace(statement_timeout_s=seconds, wait_s=0.0, scan_wait_s=0.0)
 
     def patient(self, seconds: float = PATIENCE_S) -> "Archive":
         """For the parts of a long answer."""
         whole = seconds + self.statement_timeout_s
-        return self._replace(wait_s=seconds, database_timeout_s=whole, costly=True)
+        return self._replace(
+            wait_s=seconds, scan_wait_s=seconds, database_timeout_s=whole, costly=True
+        )
 
     async def fetch(self, statement: Statement, **values: Any) -> list[asyncpg.Record]:
         """Run one statement, in one round trip; a costly one waits for its turn.
@@ -61,6 +71,18 @@ class Archive(NamedTuple):
             return await while_present(self.asker, self._fetch_costly(statement, values))
         async with asyncio.timeout(self.database_timeout_s):
             return await self._run(self.engine, statement, values, self.statement_timeout_s)
+
+    async def scan(self, question: Question) -> list[Row]:
+        """Ask the columnar copy, when it is this client's turn.
+
+        Raises QueryTooCostly (Busy if its turn did not come), ClientGone or ColumnsUnavailable.
+        """
+        return await while_present(self.asker, self._scan(question))
+
+    async def _scan(self, question: Question) -> list[Row]:
+        assert self.columns is not None
+        async with self.scans.place(self.asker.name, self.scan_wait_s):
+            return await self.columns.ask(question, self.statement_timeout_s)
 
     async def _fetch_costly(
         self, statement: Statement, values: dict[str, Any]
@@ -151,7 +173,7 @@ async def _fetched(
 
 @asynccontextmanager
 async def open_archive(settings: Settings) -> AsyncIterator[Archive]:
-    """The archive, with connections for costly statements and for all others."""
+    """The archive, with connections for costly statements and for all others; without columns."""
     engine = make_engine(settings, "app", settings.database_pool_size, ping=False)
     only = at_primary(settings)
     primary = make_engine(only, "app-primary", _AT_PRIMARY, ping=False) if only else None

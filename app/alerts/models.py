@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from pydantic import Field, create_model
 
+from app.alerts.explaining import Way
 from app.answers.models import Model
 from app.search.models import Band, field_of, none_required
 from app.search.selection import ALERT_COLUMNS, ALERT_KEYS, ON_REQUEST
@@ -87,6 +88,23 @@ class Place(Model):
     )
 
 
+class Explanation(Model):
+    """How a search was answered."""
+
+    way: Way = Field(
+        description="index: an index leads to the alerts; walk: down an index until the page is "
+        "full; columns: a scan of the columnar copy; table: a scan of the whole table"
+    )
+    words: str = Field(description="the same in words")
+    looks_at: int | None = Field(
+        description="number of alerts that have to be looked at, at most; null if not known"
+    )
+    columns_as_of: int | None = Field(
+        description="last batch of the columnar copy; null without one"
+    )
+    cheaper: list[str] = Field(description="what would be cheaper")
+
+
 class AlertList(Model):
     """A page of alerts."""
 
@@ -99,4 +117,7 @@ class AlertList(Model):
         default=None, description="number of alerts that match; only with `count`"
     )
     count_kind: CountKind | None = Field(default=None, description="how certain `count` is")
+    explain: Explanation | None = Field(
+        default=None, description="how the search was answered; only with `explain`"
+    )
     place: Place | None = Field(default=None, description="position of `name`; only with `name`")

@@ -8,6 +8,7 @@ from fastapi import Request, Response
 from app.alerts import searching
 from app.alerts.archive import Archive
 from app.alerts.counting import tally_page
+from app.alerts.explaining import explain_search
 from app.alerts.exports import send_alerts
 from app.alerts.fragments import Fragments
 from app.alerts.items import chosen_items
@@ -48,6 +49,8 @@ async def send_search(
     if search.count:
         tally = await tally_page(archive, search, page)
         body |= {"count": tally.number, "count_kind": tally.kind}
+    if search.explain:
+        body["explain"] = (await explain_search(archive, search))._asdict()
     if place is not None:
         body["place"] = place._asdict()
     told = page_links(request, public_url, page.next, page.prev) | place_header(search, place)

@@ -1,0 +1,118 @@
+"""The columnar copy as this process reads it: found anew regularly, its files kept near."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import NamedTuple
+
+from app.columns.cache import Cache
+from app.columns.copy import Copy, read_copy
+from app.columns.scans import Question, Row, Scans, quoted
+from app.errors import ColumnsUnavailable
+from app.settings import Settings
+from archive.errors import MarsError
+from archive.objects import ObjectStore
+from archive.survey import Survey
+
+log = logging.getLogger(__name__)
+_OPENING_S = 60.0
+
+
+class Readable(NamedTuple):
+    """A copy that can be read, as a table of DuckDB."""
+
+    table: str
+    as_of: int
+    """The last batch in it."""
+    rows: int
+    columns: frozenset[str]
+
+
+class Columns:
+    """The copy of one survey's alerts."""
+
+    def __init__(self, survey: Survey, store: ObjectStore, cache: Cache, scans: Scans) -> None:
+        self._survey, self._store, self._cache, self._scans = survey, store, cache, scans
+        self._copy: Copy | None = None
+        self._made = 0
+        self.readable: Readable | None = None
+
+    async def ask(self, question: Question, seconds: float) -> list[Row]:
+        """The rows of an answer. Raises QueryTooCostly after so long, or ColumnsUnavailable."""
+        return await self._scans.ask(question, seconds)
+
+    async def look(self) -> None:
+        """Take the present copy, if it is another. Raises StoreUnavailable or OSError."""
+        copy = await read_copy(self._store, self._survey.name, self._copy)
+        if copy == self._copy:
+            return
+        self.readable = None if copy is None else await self._opened(copy)
+        self._copy = copy
+
+    async def _opened(self, copy: Copy) -> Readable:
+        """The copy as a view; those of earlier copies stay, for who still reads them."""
+        places = await self._cache.keep(self._store, copy.leaves)
+        self._made += 1
+        table = f"{self._survey.name}_{self._made}"
+        listed = ", ".join(map(quoted, places))
+        columns = frozenset[str]()
+        if places:
+            schemas = f"SELECT count(DISTINCT names) FROM ({_SCHEMAS.format(listed)})"
+            ((kinds,),) = await self.ask(Question(schemas), _OPENING_S)
+            # A field that came later is missing in older files, as it is in older packets.
+            union = "true" if kinds > 1 else "false"
+            files = f"read_parquet([{listed}], hive_partitioning = false, union_by_name = {union})"
+            await self.ask(Question(f"CREATE VIEW {table} AS SELECT * FROM {files}"), _OPENING_S)
+            await self.ask(Question(_GROUPS.format(table, listed)), _OPENING_S)
+            told = await self.ask(Question(f"DESCRIBE {table}"), _OPENING_S)
+            columns = frozenset(row[0] for row in told)
+        log.info(
+            "columns",
+            extra={"as_of": copy.as_of, "rows": copy.rows, "files": len(places)},
+        )
+        return Readable(table, copy.as_of, copy.rows, columns)
+
+    async def keep_looking(self, every_s: float) -> None:
+        """Look again and again. Without the store, or the disk, the known copy stays."""
+        while True:
+            try:
+                await self.look()
+            except (MarsError, ColumnsUnavailable, OSError) as error:
+                log.warning("columns not read", extra={"error": repr(error)})
+            except Exception as error:  # whatever it is: the copy must be looked after
+                log.error("columns not read", exc_info=error)
+            await asyncio.sleep(every_s)
+
+
+_SCHEMAS = (
+    "SELECT string_agg(name || ' ' || type, ',') AS names FROM parquet_schema([{}]) "
+    "GROUP BY file_name"
+)
+_GROUPS = """
+    CREATE TABLE {0}_groups AS
+    SELECT file_name AS file, row_group_id AS number, row_group_num_rows AS rows,
+           path_in_schema AS name, try_cast(stats_min_value AS DOUBLE) AS least,
+           try_cast(stats_max_value AS DOUBLE) AS greatest
+    FROM parquet_metadata([{1}])
+"""
+"""What a row group holds of each column, as far as it is a number."""
+
+
+@asynccontextmanager
+async def open_columns(
+    settings: Settings, survey: Survey, store: ObjectStore
+) -> AsyncIterator[Columns]:
+    """The columns of a survey; the copy is looked for in the background."""
+    folder = settings.columns_dir
+    cache = Cache(folder, int(settings.columns_gb * 1e9), settings.s3_bucket)
+    scans = Scans(settings, folder, settings.columns_memory_mb, settings.columns_places)
+    columns = Columns(survey, store, cache, scans)
+    task = asyncio.create_task(columns.keep_looking(settings.columns_look_s))
+    try:
+        yield columns
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        await asyncio.to_thread(scans.close)
