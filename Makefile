@@ -20,7 +20,7 @@ IMAGE_LOCAL ?= .local/image
 python := .venv/bin/python
 # Without PORT a stack keeps the one it last had; the first time that is 8000.
 stack := --local '$(LOCAL)' $(if $(PORT),--port '$(PORT)')
-packages = $(wildcard archive app consumer dev tests bench faults)
+packages = $(wildcard archive app consumer catalog dev tests bench faults)
 pin := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header
 
@@ -77,8 +77,8 @@ openapi: setup ## write openapi.json anew
 	@$(python) -m dev.openapi > openapi.json.new && mv openapi.json.new openapi.json
 
 lock: setup ## pin every dependency anew, with hashes
-	$(pin) pyproject.toml --output-file requirements.txt
-	$(pin) pyproject.toml --extra dev --constraint requirements.txt --output-file requirements-dev.txt
+	$(pin) pyproject.toml --extra catalog --output-file requirements.txt
+	$(pin) pyproject.toml --extra catalog --extra dev --constraint requirements.txt --output-file requirements-dev.txt
 	$(pin) tests/clients/tom/requirements.in --output-file tests/clients/tom/requirements.txt
 	$(pin) tests/schema/requirements.in --output-file tests/schema/requirements.txt
 	$(pin) tests/sdks/requirements.in --output-file tests/sdks/requirements.txt

@@ -1,0 +1,65 @@
+"""The catalog holds what PostgreSQL holds, bit for bit, after each night and after each crash."""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+from sqlalchemy import select
+
+from archive.surveys.ztf.tables import alert
+from catalog.pixels import pixels_of
+from tests.app.stored import store
+from tests.catalog.catalogs import add_alerts, assert_equal, catalog, copy
+from tests.conftest import Place, opened
+
+
+async def test_three_nights_are_what_postgresql_holds(place: Place, tmp_path: Path) -> None:
+    for night in (1, 2, 3):
+        await add_alerts(place, 3000, seed=night)
+        assert f"{3000 * night:,} alerts" in await catalog(
+            place, "update", MARS_CATALOG_LEAF_ROWS=400
+        )
+        ours = await assert_equal(place, tmp_path / str(night))
+        assert ours.as_of == 12 * night
+        spans = {path.stem for path in ours.files()}
+        assert f"{12 * night - 11:010}-{12 * night:010}" in spans
+        assert len(spans) == night
+    again = await catalog(place, "update")
+    assert "9,000 alerts as of batch 36" in again
+
+
+async def test_rows_that_nobody_would_have_wished_for_keep_their_bits(
+    place: Place, tmp_path: Path
+) -> None:
+    async with opened(place, "owner") as archive:
+        await store(archive.engine, [b"x"], "key", 400)
+        await catalog(place, "update")
+        ours = await assert_equal(place, tmp_path)
+        reals = [c.name for c in alert.c if c.type.python_type is float]
+        async with archive.engine.connect() as connection:
+            wanted = (await connection.execute(select(alert))).mappings().all()
+    found = {row["candid"]: row for path in ours.files() for row in pq.read_table(path).to_pylist()}
+    for row in wanted:
+        for name in reals:
+            pair = [row[name], found[row["candid"]][name]]
+            bits = [None if v is None else struct.pack("<d", v) for v in pair]
+            assert bits[0] == bits[1] or pair[0] != pair[0] != pair[1], name
+
+
+async def test_files_are_sorted_within_their_leaves(place: Place, tmp_path: Path) -> None:
+    await add_alerts(place, 5000)
+    await catalog(place, "update", MARS_CATALOG_LEAF_ROWS=300)
+    ours = await copy(place, tmp_path)
+    assert len(ours.files()) > 12
+    for path in ours.files():
+        order, pixel = (int(part.split("=")[1]) for part in (path.parts[-4], path.parts[-2]))
+        assert path.parts[-3] == f"Dir={pixel // 10_000 * 10_000}"
+        table = pq.read_table(path, partitioning=None)
+        places = table["_healpix_29"].to_numpy()
+        assert (np.diff(places) >= 0).all()
+        assert set(places >> 2 * (29 - order)) == {pixel}
+        assert (places == pixels_of(table["ra"].to_numpy(), table["dec"].to_numpy())).all()
+    lines = (ours.root / "partition_info.csv").read_text().splitlines()[1:]
+    assert sum(int(line.split(",")[3]) for line in lines) == 5000
+    assert len(lines) == len(ours.files())
