@@ -1,7 +1,6 @@
 """The command line: `python -m catalog update | compact | check`."""
 
 import argparse
-import asyncio
 import sys
 
 import uvloop

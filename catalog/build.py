@@ -63,6 +63,7 @@ class Builder:
         self, n: int, bounds: list[int], rows: "Callable[[int], list[Any]]"
     ) -> File | None:
         leaf, names, total, count = self.tiles.leaves[n], [], 0, 0
+        nans: set[str] = set()
         schema = self.shelf.form.schema
         writer = None
         for bound in bounds:
@@ -72,6 +73,7 @@ class Builder:
             table = self.shelf.form.sort(pa.Table.from_batches(batches, schema))
             writer = writer or parquetry.open_writer(self._path(MAIN, leaf), schema)
             writer.write_table(table, parquetry.ROW_GROUP)
+            nans |= parquetry.columns_with_nan(table)
             total = (total + sum_of(table)) & _64_BITS
             count += table.num_rows
             names += table[INDEXED].chunks
@@ -79,7 +81,7 @@ class Builder:
             self.bar.update(table.num_rows)
         if writer is None:
             return None
-        writer.close()
+        parquetry.close_writer(writer, nans)
         self.objects.add(leaf, names)
         return File(MAIN, leaf, self.first, self.last, count, 0, total)
 
@@ -126,6 +128,6 @@ def margin_spool(folder: Path, schema: Any) -> Spool:
 
 
 async def _pieces(path: Path) -> AsyncIterator[bytes]:
-    with path.open("rb") as file:  # noqa: ASYNC230 - a local file, a megabyte at a time
+    with path.open("rb") as file:
         while piece := file.read(CHUNK):
             yield piece

@@ -15,7 +15,7 @@ from app.alerts.archive import Archive
 from app.alerts.costs import is_gathered
 from app.alerts.search_sql import Shape, count_statement, page_statement
 from app.alerts.shapes import shape_of
-from app.columns.columns import Readable
+from app.columns.copy import Readable
 from app.columns.scan_sql import can_scan, count_matches, find_keys, key_columns
 from app.search.filters import Clause
 from app.search.search import DEFAULT_SORT, Search
@@ -50,7 +50,7 @@ async def find_by_columns(
     newer = await _find_newer(archive, copy, search, skip)
     question = find_keys(
         search,
-        copy.table,
+        copy,
         as_of=min(copy.as_of, _seen(search, newer.newest)),
         skip=skip,
         found=_table_of(newer.rows, search),
@@ -64,7 +64,7 @@ async def count_by_columns(archive: Archive, copy: Readable, search: Search) -> 
     shape, values = _newer_of(copy, replace(search, sort=DEFAULT_SORT, cursor=None, limit=_LAST))
     newer = await archive.fetch(count_statement(shape), **values)
     as_of = min(copy.as_of, _seen(search, _LAST))
-    ((older,),) = await archive.scan(count_matches(search, copy.table, as_of=as_of))
+    ((older,),) = await archive.scan(count_matches(search, copy, as_of=as_of))
     return int(newer[0][0]) + int(older)
 
 

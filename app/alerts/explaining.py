@@ -61,7 +61,7 @@ async def explain_search(archive: Archive, search: Search) -> Explained:
     elif usable is not None:
         way = Way.COLUMNS
         try:
-            ((rows,),) = await archive.scan(count_rows_to_read(search, usable.table))
+            ((rows,),) = await archive.scan(count_rows_to_read(search, usable))
             looks_at = int(rows)
         except (QueryTooCostly, ColumnsUnavailable):
             looks_at = usable.rows

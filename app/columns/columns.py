@@ -4,10 +4,9 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import NamedTuple
 
 from app.columns.cache import Cache
-from app.columns.copy import Copy, read_copy
+from app.columns.copy import Copy, Readable, read_copy
 from app.columns.scans import Question, Row, Scans, quoted
 from app.errors import ColumnsUnavailable
 from app.settings import Settings
@@ -19,16 +18,6 @@ log = logging.getLogger(__name__)
 _OPENING_S = 60.0
 
 
-class Readable(NamedTuple):
-    """A copy that can be read, as a table of DuckDB."""
-
-    table: str
-    as_of: int
-    """The last batch in it."""
-    rows: int
-    columns: frozenset[str]
-
-
 class Columns:
     """The copy of one survey's alerts."""
 
@@ -36,6 +25,7 @@ class Columns:
         self._survey, self._store, self._cache, self._scans = survey, store, cache, scans
         self._copy: Copy | None = None
         self._made = 0
+        self._looking = asyncio.Lock()
         self.readable: Readable | None = None
 
     async def ask(self, question: Question, seconds: float) -> list[Row]:
@@ -44,11 +34,12 @@ class Columns:
 
     async def look(self) -> None:
         """Take the present copy, if it is another. Raises StoreUnavailable or OSError."""
-        copy = await read_copy(self._store, self._survey.name, self._copy)
-        if copy == self._copy:
-            return
-        self.readable = None if copy is None else await self._opened(copy)
-        self._copy = copy
+        async with self._looking:
+            copy = await read_copy(self._store, self._survey.name, self._copy)
+            if copy == self._copy:
+                return
+            self.readable = None if copy is None else await self._opened(copy)
+            self._copy = copy
 
     async def _opened(self, copy: Copy) -> Readable:
         """The copy as a view; those of earlier copies stay, for who still reads them."""
@@ -56,7 +47,7 @@ class Columns:
         self._made += 1
         table = f"{self._survey.name}_{self._made}"
         listed = ", ".join(map(quoted, places))
-        columns = frozenset[str]()
+        columns, with_nan = frozenset[str](), frozenset[str]()
         if places:
             schemas = f"SELECT count(DISTINCT names) FROM ({_SCHEMAS.format(listed)})"
             ((kinds,),) = await self.ask(Question(schemas), _OPENING_S)
@@ -67,11 +58,13 @@ class Columns:
             await self.ask(Question(_GROUPS.format(table, listed)), _OPENING_S)
             told = await self.ask(Question(f"DESCRIBE {table}"), _OPENING_S)
             columns = frozenset(row[0] for row in told)
+            noted = await self.ask(Question(_NANS.format(listed)), _OPENING_S)
+            with_nan = frozenset(name for row in noted for name in row[0].decode().split(","))
         log.info(
             "columns",
             extra={"as_of": copy.as_of, "rows": copy.rows, "files": len(places)},
         )
-        return Readable(table, copy.as_of, copy.rows, columns)
+        return Readable(table, copy.as_of, copy.rows, columns, with_nan)
 
     async def keep_looking(self, every_s: float) -> None:
         """Look again and again. Without the store, or the disk, the known copy stays."""
@@ -89,6 +82,8 @@ _SCHEMAS = (
     "SELECT string_agg(name || ' ' || type, ',') AS names FROM parquet_schema([{}]) "
     "GROUP BY file_name"
 )
+_NANS = "SELECT DISTINCT value FROM parquet_kv_metadata([{}]) WHERE key = 'mars_nan'"
+"""Each file names the columns in which it has a NaN (catalog/parquetry.py)."""
 _GROUPS = """
     CREATE TABLE {0}_groups AS
     SELECT file_name AS file, row_group_id AS number, row_group_num_rows AS rows,

@@ -32,6 +32,18 @@ class Copy(NamedTuple):
     leaves: tuple[Leaf, ...] = ()
 
 
+class Readable(NamedTuple):
+    """A copy that can be read, as a table of DuckDB."""
+
+    table: str
+    as_of: int
+    """The last batch in it."""
+    rows: int
+    columns: frozenset[str]
+    with_nan: frozenset[str]
+    """Columns in which a NaN occurs."""
+
+
 async def read_copy(store: ObjectStore, survey: str, known: Copy | None) -> Copy | None:
     """The present copy of a survey's alerts: the known one if it is that; None if there is none.
 

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
+from app.columns.copy import Readable
 from app.columns.scans import FOUND, Question
 from app.search.filters import Clause
 from app.search.regions import Cone
@@ -25,8 +26,8 @@ from archive.surveys.ztf.columns import EMPTY_TEXTS, SENTINEL_BITS
 class Sql:
     """A condition as it is put together, and the texts for its parameters."""
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        self.vocabulary = vocabulary
+    def __init__(self, vocabulary: Vocabulary, copy: Readable) -> None:
+        self.vocabulary, self._copy = vocabulary, copy
         self.texts: list[str] = []
 
     def literal(self, value: Value) -> str:
@@ -46,8 +47,15 @@ class Sql:
         So that the least and greatest values of row groups, which are singles, can exclude them.
         """
         if isinstance(value, int | float) and _is_single(self.vocabulary, column):
-            return _compare_single(column, sign, float(value))
-        return f"{quote(column)} {sign} {self.literal(value)}"
+            test = _compare_single(column, sign, float(value))
+        else:
+            test = f"{quote(column)} {sign} {self.literal(value)}"
+        if column in self._copy.with_nan and isinstance(value, int | float):
+            # Row groups are excluded by their greatest value, which leaves out NaN.
+            nan = math.isnan(value)
+            if {">": not nan, ">=": True, "=": nan}.get(sign):
+                return f"({test} OR isnan({quote(column)}))"
+        return test
 
     def matches(self, clause: Clause) -> str:
         """The condition of a clause."""
@@ -155,42 +163,42 @@ def can_scan(search: Search) -> bool:
 
 
 def find_keys(
-    search: Search, table: str, *, as_of: int, skip: int = 0, found: pa.Table | None = None
+    search: Search, copy: Readable, *, as_of: int, skip: int = 0, found: pa.Table | None = None
 ) -> Question:
     """The ids of a page and one more; the rows of `found`, of key_columns, are in order with them.
 
     `skip` of them are left out at the start.
     """
-    sql = Sql(search.vocabulary)
+    sql = Sql(search.vocabulary, copy)
     names = ", ".join(map(quote, key_columns(search)))
     where = _conditions(sql, search, as_of)
     if search.cursor is not None:
         where.append(_is_beyond(sql, search))
-    rows = f"SELECT {names} FROM {table} WHERE {' AND '.join(where)}"
+    rows = f"SELECT {names} FROM {copy.table} WHERE {' AND '.join(where)}"
     if found is not None:
         rows += f" UNION ALL SELECT {names} FROM {FOUND}"
-    order = ", ".join(_order_of(search))
+    order = ", ".join(_order_of(search, copy))
     key = quote(search.vocabulary.survey.key)
     text = f"SELECT {key} FROM ({rows}) ORDER BY {order} LIMIT {search.limit + 1} OFFSET {skip}"
     return Question(text, sql.texts, found)
 
 
-def count_matches(search: Search, table: str, *, as_of: int) -> Question:
+def count_matches(search: Search, copy: Readable, *, as_of: int) -> Question:
     """How many rows of the copy match."""
-    sql = Sql(search.vocabulary)
+    sql = Sql(search.vocabulary, copy)
     where = " AND ".join(_conditions(sql, search, as_of))
-    return Question(f"SELECT count(*) FROM {table} WHERE {where}", sql.texts)
+    return Question(f"SELECT count(*) FROM {copy.table} WHERE {where}", sql.texts)
 
 
-def count_rows_to_read(search: Search, table: str) -> Question:
+def count_rows_to_read(search: Search, copy: Readable) -> Question:
     """How many rows lie in row groups that the least and greatest values do not exclude.
 
     The table of statistics is of columns.Columns: a line for each column of each row group.
     """
     excluded = [test for clause in search.clauses for test in _exclusions(clause)]
-    groups = f"SELECT DISTINCT file, number, rows FROM {table}_groups"
+    groups = f"SELECT DISTINCT file, number, rows FROM {copy.table}_groups"
     if excluded:
-        left = f"SELECT file, number FROM {table}_groups WHERE {' OR '.join(excluded)}"
+        left = f"SELECT file, number FROM {copy.table}_groups WHERE {' OR '.join(excluded)}"
         groups += f" WHERE (file, number) NOT IN ({left})"
     return Question(f"SELECT coalesce(sum(rows), 0) FROM ({groups})")
 
@@ -228,7 +236,7 @@ def key_columns(search: Search) -> tuple[str, ...]:
     return tuple(dict.fromkeys((search.vocabulary.survey.key, search.sort.column, *held)))
 
 
-def _order_of(search: Search) -> list[str]:
+def _order_of(search: Search, copy: Readable) -> list[str]:
     """As alerts.order_sql.order_of."""
     sort, key = search.sort, search.vocabulary.survey.key
     back = search.cursor is not None and search.cursor.back
@@ -238,7 +246,12 @@ def _order_of(search: Search) -> list[str]:
         return [f"{quote(key)} {way}"]
     nulls_first = (sort.as_mars and sort.descending) is not back
     value = _as_mars(sort) if sort.as_mars else quote(sort.column)
-    return [f"{value} {way} NULLS {'FIRST' if nulls_first else 'LAST'}", f"{quote(key)} {way}"]
+    nulls = "FIRST" if nulls_first else "LAST"
+    keys = [value]
+    if sort.column in copy.with_nan:
+        # Else the greatest values found so far would exclude row groups with nothing but NaN more.
+        keys.insert(0, f"isnan({value})")
+    return [*(f"{one} {way} NULLS {nulls}" for one in keys), f"{quote(key)} {way}"]
 
 
 def _as_mars(sort: Sort) -> str:
@@ -249,7 +262,8 @@ def _as_mars(sort: Sort) -> str:
     if sort.column not in SENTINEL_BITS:
         return column
     bit, sentinel = SENTINEL_BITS[sort.column]
-    return f"CASE WHEN sentinels & {1 << bit} <> 0 THEN '{sentinel!r}'::DOUBLE ELSE {column} END"
+    held = f"'{sentinel!r}'::DOUBLE" if isinstance(sentinel, float) else repr(sentinel)
+    return f"CASE WHEN sentinels & {1 << bit} <> 0 THEN {held} ELSE {column} END"
 
 
 def _is_beyond(sql: Sql, search: Search) -> str:
