@@ -124,7 +124,9 @@ async def _lifespan(app: FastAPI, settings: Settings, metrics: Metrics) -> Async
         open_columns(settings, SURVEYS[0], store) as columns,
         open_archive(settings) as database,
     ):
-        archive = database._replace(columns=columns, scans=Turns(settings.columns_places))
+        archive = database._replace(
+            columns=columns, scans=Turns(settings.columns_places), bulk=Turns(1)
+        )
         metrics.watch(archive.engine, archive.gate)
         matcher = Matcher(archive)
         patient = matcher.reading(archive.patient(JOB_PATIENCE_S))

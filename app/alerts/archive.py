@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import asyncpg
+import pyarrow as pa
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -14,6 +15,7 @@ from app.alerts.gate import NOBODY, Asker, Gate, Turns, open_gate, while_present
 from app.alerts.statements import Statement, compile_statement
 from app.columns.columns import Columns
 from app.columns.scans import Question, Row
+from app.columns.spool import Spool
 from app.errors import DATABASE_ERRORS, QueryTooCostly
 from app.settings import Settings
 from archive.database import at_primary, is_passing, make_engine
@@ -26,6 +28,8 @@ _AT_PRIMARY: Final = 5
 _LEAST_S: Final = 1.0
 """Least time for a statement after its wait: with less it would not finish."""
 _LET_GO_S: Final = 0.5
+BULK_S: Final = 300.0
+"""Time for a scan of a long answer: its client has been told that it begins."""
 SCAN_WAIT_S: Final = 20.0
 """How long a scan waits for its turn: with twenty clients ahead that is what it takes."""
 PATIENCE_S: Final = 60.0
@@ -49,6 +53,8 @@ class Archive(NamedTuple):
     columns: Columns | None = None
     """The columnar copy; None for parts of the app that do without."""
     scans: Turns = Turns(1)
+    bulk: Turns = Turns(1)
+    """Turns of long answers, beside those of single questions."""
     scan_wait_s: float = SCAN_WAIT_S
 
     def hasty(self, seconds: float) -> "Archive":
@@ -83,6 +89,18 @@ class Archive(NamedTuple):
         assert self.columns is not None
         async with self.scans.place(self.asker.name, self.scan_wait_s):
             return await self.columns.ask(question, self.statement_timeout_s)
+
+    async def scan_table(self, question: Question) -> pa.Table:
+        """The same for many rows, as a table, in time for a long answer. Raises as `scan` does."""
+        assert self.columns is not None
+        async with self.bulk.place(self.asker.name, self.scan_wait_s):
+            return await self.columns.ask_table(question, BULK_S)
+
+    async def spool(self, question: Question, spool: Spool) -> None:
+        """The rows of a long answer into a spool. Raises as `scan` does."""
+        assert self.columns is not None
+        async with self.bulk.place(self.asker.name, self.scan_wait_s):
+            await self.columns.spool(question, BULK_S, spool)
 
     async def _fetch_costly(
         self, statement: Statement, values: dict[str, Any]

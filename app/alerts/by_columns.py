@@ -17,6 +17,7 @@ from app.alerts.search_sql import Shape, count_statement, page_statement
 from app.alerts.shapes import shape_of
 from app.columns.copy import Readable
 from app.columns.scan_sql import can_scan, count_matches, find_keys, key_columns
+from app.columns.scans import Question
 from app.search.filters import Clause
 from app.search.search import DEFAULT_SORT, Search
 from archive.surveys import SURVEYS
@@ -47,16 +48,20 @@ async def find_by_columns(
     archive: Archive, copy: Readable, search: Search, more: tuple[str, ...] = (), skip: int = 0
 ) -> tuple[int, list[asyncpg.Record]]:
     """As searching.find_alerts. Raises what Archive.scan and Archive.fetch raise."""
-    newer = await _find_newer(archive, copy, search, skip)
-    question = find_keys(
+    newer = await find_newer(archive, copy, search, skip)
+    ids = [id_ for (id_,) in await archive.scan(keys_question(copy, search, newer, skip))]
+    return newer.newest, await read_rows(archive, search, ids, more)
+
+
+def keys_question(copy: Readable, search: Search, newer: Newer, skip: int = 0) -> Question:
+    """The ids of a page and one more, of the copy and of what came after it."""
+    return find_keys(
         search,
         copy,
         as_of=min(copy.as_of, _seen(search, newer.newest)),
         skip=skip,
         found=_table_of(newer.rows, search),
     )
-    ids = [id_ for (id_,) in await archive.scan(question)]
-    return newer.newest, await _read_rows(archive, search, ids, more)
 
 
 async def count_by_columns(archive: Archive, copy: Readable, search: Search) -> int:
@@ -81,7 +86,7 @@ def _newer_of(copy: Readable, search: Search) -> tuple[Shape, dict[str, Any]]:
     return shape._replace(new=True), values | {"as_of": search.as_of}
 
 
-async def _find_newer(archive: Archive, copy: Readable, search: Search, skip: int) -> Newer:
+async def find_newer(archive: Archive, copy: Readable, search: Search, skip: int) -> Newer:
     """The newest batch, and as many keys of later batches as may come into the page."""
     keys = replace(search, fields=key_columns(search), limit=search.limit + skip)
     shape, values = _newer_of(copy, keys)
@@ -97,8 +102,8 @@ def _table_of(rows: Sequence[asyncpg.Record], search: Search) -> pa.Table | None
     return pa.table({name: [row[name] for row in rows] for name in names})
 
 
-async def _read_rows(
-    archive: Archive, search: Search, ids: Sequence[int], more: tuple[str, ...]
+async def read_rows(
+    archive: Archive, search: Search, ids: Sequence[int], more: tuple[str, ...] = ()
 ) -> list[asyncpg.Record]:
     """The rows of some ids, in the order of the search."""
     if not ids:

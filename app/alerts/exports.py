@@ -1,10 +1,12 @@
 """Lists in formats other than JSON, up to a million alerts long, in constant memory.
 
-They are read in pages by cursor, each its own short statement up to the same batch: no transaction
-stays open.
+They are read from the columnar copy; without it in pages by cursor, each its own short statement up
+to the same batch: no transaction stays open.
 """
 
+import logging
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Final
 
@@ -12,16 +14,22 @@ from fastapi import Request, Response
 
 from app.alerts import searching
 from app.alerts.archive import Archive
+from app.alerts.bulk import FEW, read_in_bulk
+from app.alerts.by_columns import readable_for
+from app.alerts.costs import Cost, cost_of, cost_of_all
 from app.alerts.counting import tally_page
 from app.alerts.items import alert_columns, alert_values
 from app.alerts.paging import Page, page_of
 from app.answers.formats import FORMATS
 from app.answers.streams import Export, run_for_rows, send_page, send_pages
 from app.answers.tabular import Table
+from app.columns.copy import Readable
+from app.errors import ColumnsUnavailable
 from app.search.search import MAX_LIMIT, Search
 from app.search.vocabulary import Vocabulary
 from app.settings import settings_of
 
+log = logging.getLogger(__name__)
 CHUNK: Final = MAX_LIMIT
 """Alerts read at once: an export needs no larger query than a page."""
 
@@ -65,6 +73,38 @@ def is_whole(search: Search, first: Page) -> bool:
 
 async def read_pages(archive: Archive, search: Search) -> AsyncIterator[Page]:
     """The pages of a search, up to its limit, all of the batch that the first one saw."""
+    begun = False
+    copy = await _bulk_of(archive, search)
+    if copy is not None:
+        try:
+            async with aclosing(read_in_bulk(archive.patient(), copy, search)) as pages:
+                async for page in pages:
+                    yield page
+                    begun = True
+            return
+        except ColumnsUnavailable as error:
+            if begun:
+                raise
+            log.warning("columns did not answer", extra={"error": str(error)})
+    async for page in _read_by_pages(archive, search):
+        yield page
+
+
+async def _bulk_of(archive: Archive, search: Search) -> Readable | None:
+    """The columnar copy, if it is the better way: not where nearly every alert matches."""
+    if search.limit <= CHUNK or is_led_back(search) or cost_of_all(search) is Cost.LITTLE:
+        return None
+    copy = readable_for(archive, search)
+    if copy is None or search.limit > FEW:
+        return copy
+    dense = cost_of(replace(search, limit=CHUNK)) is not Cost.MUCH and (
+        await searching.is_glanced(archive, replace(search, limit=CHUNK))
+    )
+    return None if dense else copy
+
+
+async def _read_by_pages(archive: Archive, search: Search) -> AsyncIterator[Page]:
+    """The pages of PostgreSQL, each its own short statement."""
     left, led_back, begun = search.limit, is_led_back(search), archive.patient()
     while True:
         asked = replace(search, limit=min(CHUNK, search.limit))

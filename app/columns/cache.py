@@ -6,16 +6,19 @@ is read from the store.
 
 import hashlib
 import os
+import shutil
 import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from app.columns.copy import Leaf
+from app.columns.spool import PREFIX
 from archive.objects import ObjectStore
 
 _LEFT_S: Final = 3600.0
-"""Age at which a file that the present copy does not need is deleted: no scan takes so long."""
+"""Age at which is deleted what the present copy does not need, and what a killed process left: no
+scan takes so long."""
 
 
 class Cache:
@@ -63,5 +66,10 @@ class Cache:
     def _tidy(self, kept: set[Path]) -> None:
         before = time.time() - _LEFT_S
         for path in set(self._directory.iterdir()) - kept:
-            if path.suffix in (".parquet", ".part") and path.stat().st_mtime < before:
+            ours = path.suffix in (".parquet", ".part") or path.name.startswith(PREFIX)
+            if not ours or path.stat().st_mtime > before:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
                 path.unlink(missing_ok=True)

@@ -4,10 +4,15 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
 
 from app.columns.cache import Cache
 from app.columns.copy import Copy, Readable, read_copy
-from app.columns.scans import Question, Row, Scans, quoted
+from app.columns.scans import Connection, Question, Row, Scans, quoted
+from app.columns.spool import Spool
 from app.errors import ColumnsUnavailable
 from app.settings import Settings
 from archive.errors import MarsError
@@ -15,14 +20,19 @@ from archive.objects import ObjectStore
 from archive.survey import Survey
 
 log = logging.getLogger(__name__)
-_OPENING_S = 60.0
+_OPENING_S: Final = 60.0
+BATCH: Final = 16_384
+"""Rows of a long answer that are taken from DuckDB at a time."""
 
 
 class Columns:
     """The copy of one survey's alerts."""
 
-    def __init__(self, survey: Survey, store: ObjectStore, cache: Cache, scans: Scans) -> None:
+    def __init__(
+        self, survey: Survey, store: ObjectStore, directory: Path, cache: Cache, scans: Scans
+    ) -> None:
         self._survey, self._store, self._cache, self._scans = survey, store, cache, scans
+        self._directory = directory
         self._copy: Copy | None = None
         self._made = 0
         self._looking = asyncio.Lock()
@@ -30,7 +40,24 @@ class Columns:
 
     async def ask(self, question: Question, seconds: float) -> list[Row]:
         """The rows of an answer. Raises QueryTooCostly after so long, or ColumnsUnavailable."""
-        return await self._scans.ask(question, seconds)
+        return await self._scans.ask(question, seconds, lambda answer: answer.fetchall())
+
+    async def ask_table(self, question: Question, seconds: float) -> pa.Table:
+        """The same as a table of Arrow."""
+        return await self._scans.ask(question, seconds, lambda answer: answer.to_arrow_table())
+
+    async def spool(self, question: Question, seconds: float, spool: Spool) -> None:
+        """The rows of an answer, with their ranks, into a spool. Raises as `ask` does."""
+
+        def fill(answer: Connection) -> None:
+            batches = answer.to_arrow_reader(BATCH)
+            spool.add(batches, batches.schema)
+
+        await self._scans.ask(question, seconds, fill)
+
+    def new_spool(self) -> Spool:
+        """A place for the rows of one long answer; to be removed when they are sent."""
+        return Spool(self._directory)
 
     async def look(self) -> None:
         """Take the present copy, if it is another. Raises StoreUnavailable or OSError."""
@@ -102,7 +129,7 @@ async def open_columns(
     folder = settings.columns_dir
     cache = Cache(folder, int(settings.columns_gb * 1e9), settings.s3_bucket)
     scans = Scans(settings, folder, settings.columns_memory_mb, settings.columns_places)
-    columns = Columns(survey, store, cache, scans)
+    columns = Columns(survey, store, folder, cache, scans)
     task = asyncio.create_task(columns.keep_looking(settings.columns_look_s))
     try:
         yield columns

@@ -5,7 +5,7 @@ match nothing, NaN is greater than every number, texts are ordered by their byte
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Final
 
@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from app.columns.copy import Readable
-from app.columns.scans import FOUND, Question
+from app.columns.scans import Question
+from app.columns.spool import RANK
 from app.search.filters import Clause
 from app.search.regions import Cone
 from app.search.search import Search, Sort
@@ -21,6 +22,10 @@ from app.search.values import Value
 from app.search.vocabulary import Vocabulary
 from archive.columns import Kind
 from archive.surveys.ztf.columns import EMPTY_TEXTS, SENTINEL_BITS
+
+_FOUND: Final = "found"
+_RANKED: Final = "ranked"
+"""Tables that a question brings."""
 
 
 class Sql:
@@ -176,11 +181,23 @@ def find_keys(
         where.append(_is_beyond(sql, search))
     rows = f"SELECT {names} FROM {copy.table} WHERE {' AND '.join(where)}"
     if found is not None:
-        rows += f" UNION ALL SELECT {names} FROM {FOUND}"
+        rows += f" UNION ALL SELECT {names} FROM {_FOUND}"
     order = ", ".join(_order_of(search, copy))
     key = quote(search.vocabulary.survey.key)
     text = f"SELECT {key} FROM ({rows}) ORDER BY {order} LIMIT {search.limit + 1} OFFSET {skip}"
-    return Question(text, sql.texts, found)
+    return Question(text, sql.texts, {} if found is None else {_FOUND: found})
+
+
+def read_ranked(columns: Sequence[str], copy: Readable, key: str, ids: pa.Array) -> Question:
+    """Columns of the rows of some ids, in any order, each with the place of its id as RANK."""
+    names = ", ".join(f"held.{quote(name)}" for name in columns)
+    ranked = pa.table({key: ids, RANK: pa.array(np.arange(len(ids)))})
+    text = f"""
+        SELECT {_RANKED}.{RANK}, {names}
+        FROM {copy.table} AS held JOIN {_RANKED} USING ({quote(key)})
+        WHERE batch <= {copy.as_of}
+    """
+    return Question(text, (), {_RANKED: ranked})
 
 
 def count_matches(search: Search, copy: Readable, *, as_of: int) -> Question:

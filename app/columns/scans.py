@@ -7,12 +7,13 @@ other answers leave. On Linux a thread has a priority of its own and hands it on
 import asyncio
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 import duckdb
@@ -24,10 +25,8 @@ from archive.settings import ArchiveSettings
 NICENESS: Final = 10
 THREADS: Final = 2
 Row = tuple[Any, ...]
-
-
-FOUND: Final = "found"
-"""The table of a question's own rows."""
+Connection: TypeAlias = "duckdb.DuckDBPyConnection"
+Made = TypeVar("Made")
 
 
 class Question(NamedTuple):
@@ -35,8 +34,14 @@ class Question(NamedTuple):
 
     sql: str
     values: Sequence[Any] = ()
-    found: pa.Table | None = None
-    """Rows that it reads beside those of the copy, as FOUND."""
+    tables: Mapping[str, pa.Table] = MappingProxyType({})
+    """Rows that it reads beside those of the copy, by the name of their table."""
+
+
+def _forget(given_up: "asyncio.Future[Any]") -> None:
+    """Nobody waits for it any more, whatever it ends with."""
+    if not given_up.cancelled():
+        given_up.exception()
 
 
 def _lower_priority() -> None:
@@ -47,24 +52,30 @@ class Scans:
     """One DuckDB in memory, whose tables are files; `places` questions run at once."""
 
     def __init__(self, settings: ArchiveSettings, spill: Path, memory_mb: int, places: int) -> None:
-        self._threads = ThreadPoolExecutor(places, "columns", initializer=_lower_priority)
+        # One more, for who reads in bulk.
+        self._threads = ThreadPoolExecutor(places + 1, "columns", initializer=_lower_priority)
         self._settings, self._spill, self._memory_mb = settings, spill, memory_mb
-        self._database: duckdb.DuckDBPyConnection | None = None
+        self._database: Connection | None = None
         self._opening = threading.Lock()
 
-    async def ask(self, question: Question, seconds: float) -> list[Row]:
-        """The rows of an answer. Raises QueryTooCostly after so long, or ColumnsUnavailable."""
-        given_up = threading.Event()
-        running: list[duckdb.DuckDBPyConnection] = []
+    async def ask(
+        self, question: Question, seconds: float, take: Callable[[Connection], Made]
+    ) -> Made:
+        """What `take` makes of an answer, in a thread.
 
-        def work() -> list[Row]:
+        Raises QueryTooCostly after so long, or ColumnsUnavailable.
+        """
+        given_up = threading.Event()
+        running: list[Connection] = []
+
+        def work() -> Made:
             with self._cursor() as cursor:
                 running.append(cursor)
                 if given_up.is_set():
-                    return []
-                if question.found is not None:
-                    cursor.register(FOUND, question.found)
-                return cursor.execute(question.sql, list(question.values)).fetchall()
+                    raise QueryTooCostly
+                for name, rows in question.tables.items():
+                    cursor.register(name, rows)
+                return take(cursor.execute(question.sql, list(question.values)))
 
         future = asyncio.get_running_loop().run_in_executor(self._threads, work)
         try:
@@ -72,17 +83,17 @@ class Scans:
                 return await asyncio.shield(future)
         except TimeoutError:
             raise QueryTooCostly from None
-        except duckdb.Error as error:
+        except (duckdb.Error, OSError) as error:
             raise ColumnsUnavailable(f"{type(error).__name__}: {error}") from error
         finally:
             given_up.set()
             if not future.done():
-                future.add_done_callback(lambda done: done.exception())
+                future.add_done_callback(_forget)
                 for cursor in running:
                     cursor.interrupt()
 
     @contextmanager
-    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _cursor(self) -> Iterator[Connection]:
         """A connection of its own. The first one opens the database, in a thread of its kind."""
         with self._opening:
             if self._database is None:
@@ -93,7 +104,7 @@ class Scans:
         finally:
             cursor.close()
 
-    def _opened(self) -> duckdb.DuckDBPyConnection:
+    def _opened(self) -> Connection:
         self._spill.mkdir(parents=True, exist_ok=True)
         limits: dict[str, Any] = {
             "threads": THREADS,
@@ -109,7 +120,7 @@ class Scans:
         database.execute("SET lock_configuration = true")
         return database
 
-    def _reach_the_store(self, database: duckdb.DuckDBPyConnection) -> None:
+    def _reach_the_store(self, database: Connection) -> None:
         """Read `s3://` too. The extension comes as a package, for DuckDB would download it."""
         folder = files("duckdb_extension_httpfs") / "extensions" / f"v{duckdb.__version__}"
         database.execute(f"LOAD '{folder / 'httpfs.duckdb_extension'}'")
