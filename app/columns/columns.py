@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from app.columns.cache import Cache
 from app.columns.copy import Copy, Readable, read_copy
-from app.columns.scans import Connection, Question, Row, Scans, quoted
+from app.columns.scans import Connection, Made, Question, Row, Scans, quoted
 from app.columns.spool import Spool
 from app.errors import ColumnsUnavailable
 from app.settings import Settings
@@ -40,11 +40,11 @@ class Columns:
 
     async def ask(self, question: Question, seconds: float) -> list[Row]:
         """The rows of an answer. Raises QueryTooCostly after so long, or ColumnsUnavailable."""
-        return await self._scans.ask(question, seconds, lambda answer: answer.fetchall())
+        return await self._ask(question, seconds, lambda answer: answer.fetchall())
 
     async def ask_table(self, question: Question, seconds: float) -> pa.Table:
         """The same as a table of Arrow."""
-        return await self._scans.ask(question, seconds, lambda answer: answer.to_arrow_table())
+        return await self._ask(question, seconds, lambda answer: answer.to_arrow_table())
 
     async def spool(self, question: Question, seconds: float, spool: Spool) -> None:
         """The rows of an answer, with their ranks, into a spool. Raises as `ask` does."""
@@ -53,7 +53,17 @@ class Columns:
             batches = answer.to_arrow_reader(BATCH)
             spool.add(batches, batches.schema)
 
-        await self._scans.ask(question, seconds, fill)
+        await self._ask(question, seconds, fill)
+
+    async def _ask(
+        self, question: Question, seconds: float, take: Callable[[Connection], Made]
+    ) -> Made:
+        try:
+            return await self._scans.ask(question, seconds, take)
+        except ColumnsUnavailable:
+            # A file may be gone: look() fetches what is missing.
+            self._copy = None
+            raise
 
     def new_spool(self) -> Spool:
         """A place for the rows of one long answer; to be removed when they are sent."""
@@ -86,7 +96,8 @@ class Columns:
             told = await self.ask(Question(f"DESCRIBE {table}"), _OPENING_S)
             columns = frozenset(row[0] for row in told)
             noted = await self.ask(Question(_NANS.format(listed)), _OPENING_S)
-            with_nan = frozenset(name for row in noted for name in row[0].decode().split(","))
+            named = (name for row in noted for name in row[0].decode().split(","))
+            with_nan = frozenset(filter(None, named))
         log.info(
             "columns",
             extra={"as_of": copy.as_of, "rows": copy.rows, "files": len(places)},

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -66,9 +67,9 @@ async def fill(place: Place) -> None:
 
 
 @asynccontextmanager
-async def read_at(place: Place, folder: Path) -> AsyncIterator[Copied]:
-    """The archive at a place, once its copy can be read."""
-    settings = app_settings(place).model_copy(update={"columns_dir": folder})
+async def read_at(place: Place, folder: Path, **more: Any) -> AsyncIterator[Copied]:
+    """The archive at a place, once its copy, if there is one, can be read."""
+    settings = app_settings(place).model_copy(update={"columns_dir": folder} | more)
     async with (
         open_store(settings) as held,
         open_columns(settings, ZTF, held) as columns,
