@@ -10,17 +10,19 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from app.alerts.archive import open_archive
+from app.alerts.archive import open_archive, open_lasting
 from app.alerts.fragments import Fragments
 from app.alerts.items import alert_items
+from app.alerts.jobs import search_kind
 from app.alerts.queries import check_archive
 from app.bounds import Bounds
 from app.clients import networks_of
 from app.errors import DATABASE_ERRORS, reason_of
+from app.jobs.queue import open_jobs
+from app.jobs.worker import JOB_PATIENCE_S, run_worker
 from app.mars.items import legacy_items
 from app.match.crossmatch import Matcher
-from app.match.jobs import open_jobs
-from app.match.worker import JOB_PATIENCE_S, run_worker
+from app.match.jobs import match_kind
 from app.metrics import Metrics
 from app.middleware import Surroundings
 from app.names.resolver import open_names
@@ -35,6 +37,7 @@ from app.routes import (
     fields,
     health,
     help,
+    job_pages,
     jobs,
     legacy,
     match,
@@ -43,6 +46,7 @@ from app.routes import (
     nights,
     object_page,
     objects,
+    search_jobs,
     static,
 )
 from app.routes.resources import Resources
@@ -59,6 +63,7 @@ ROUTES: Final = (
     objects,
     fields,
     match,
+    search_jobs,
     jobs,
     nights,
     names,
@@ -69,6 +74,7 @@ ROUTES: Final = (
     object_page,
     alert_page,
     night_pages,
+    job_pages,
     legacy,
 )
 EXPOSED: Final = (
@@ -124,7 +130,17 @@ async def _lifespan(app: FastAPI, settings: Settings, metrics: Metrics) -> Async
             open_store(settings) as store,
             open_names(settings, archive) as resolver,
             open_jobs(settings) as made,
-            run_worker(made, patient, store, settings, metrics.job_troubles),
+            open_lasting(archive, settings, JOB_PATIENCE_S) as lasting,
+            run_worker(
+                made,
+                [
+                    match_kind(patient, store, settings.public_url),
+                    search_kind(lasting, settings.public_url),
+                ],
+                store,
+                settings,
+                metrics.job_troubles,
+            ),
         ):
             app.state.resources = resources = Resources(
                 archive=archive,

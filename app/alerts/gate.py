@@ -67,7 +67,7 @@ class Gate:
     """Places for costly queries, given to clients in turn."""
 
     def __init__(self, engine: AsyncEngine, places: int) -> None:
-        self.engine, self.free = engine, places
+        self.engine, self.places, self.free = engine, places, places
         # With a single place none can be kept free for others.
         self._share = max(1, places - 1)
         self._held: Counter[str] = Counter()

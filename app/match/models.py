@@ -1,12 +1,12 @@
 """Models of batch matches and their jobs."""
 
-from enum import StrEnum
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from app.alerts.models import Alert
 from app.answers.models import Model
+from app.jobs.models import JobStatus
 from app.search.models import Instant
 from app.search.regions import MAX_RADIUS, MIN_RADIUS, RADIUS_FORM
 
@@ -80,15 +80,6 @@ class MatchList(Model):
     items: list[MatchedPosition]
     truncated: bool = Field(description="whether any of the positions is truncated")
     as_of: int = Field(description="number of the batch up to which the archive was seen")
-
-
-class JobStatus(StrEnum):
-    """How far a job is."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
 
 
 class Job(Model):

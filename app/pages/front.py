@@ -9,6 +9,7 @@ from fastapi import Request, Response
 
 from app.alerts import counting, queries, searching
 from app.alerts.archive import Archive
+from app.alerts.jobs import FILES
 from app.errors import (
     RETRY_AFTER_S,
     BadParameters,
@@ -66,7 +67,7 @@ async def front_page(
     try:
         listed = await walks.page(archive, client, form, search)
     except QueryTooCostly as error:
-        return _page(request, parameters, latest, _BUSY, costly=str(error))
+        return _page(request, parameters, latest, _BUSY, costly=reason_of(error))
     seen = (form.page - 1) * PAGE_SIZE + len(listed.rows)
     total = await totals.say_total(archive, search, seen, listed.has_next)
     blame = _NO_BLAME if listed.rows else await _blame(archive, parameters, place)
@@ -132,6 +133,8 @@ def _page(
         blame=blame,
         **_around(asked, form, listed),
         **_elsewhere(asked, settings_of(request).public_url),
+        job_files=FILES.keys(),
+        most_in_a_job=f"{settings_of(request).job_rows:,}",
     )
 
 
@@ -164,6 +167,7 @@ def _elsewhere(parameters: listing.Parameters, url: str) -> dict[str, Any]:
         "most_downloaded": f"{MAX_EXPORT:,}",
         "curl": scripts.curl(parameters, url),
         "python": scripts.python(parameters, url),
+        "job_query": scripts.job_query(parameters),
     }
 
 

@@ -20,11 +20,12 @@ import pyarrow.parquet
 import pytest
 
 from app.errors import QueryTooCostly
-from app.match import results, worker
+from app.jobs import results, worker
+from app.jobs.queue import Jobs, Progress, new_id, open_jobs, open_queue
+from app.jobs.worker import MAX_STARTS
 from app.match.crossmatch import Matcher, Piece
-from app.match.jobs import Jobs, Progress, new_id, open_jobs, queue
+from app.match.jobs import FILE, MATCH
 from app.match.models import Job
-from app.match.worker import MAX_STARTS
 from app.settings import Settings
 from archive.objects import ObjectStore, open_store
 from tests.app import sky
@@ -156,7 +157,7 @@ async def test_a_job_gives_what_the_match_gives(served: Served) -> None:
         assert len(found) > 900
         assert any(row["truncated"] for row in found)
         # Positions are not kept longer than they are needed.
-        assert await keys(served.settings, job.id) == [results.result_key(job.id)]
+        assert await keys(served.settings, job.id) == [results.result_key(job.id, FILE)]
         assert (await client.delete(f"/api/v1/jobs/{job.id}")).status_code == 204
         assert await keys(served.settings, job.id) == []
 
@@ -269,7 +270,7 @@ async def test_a_deleted_job_ends_and_leaves_nothing(
             assert (await client.get(path)).status_code == 404
         assert (await client.delete(f"/api/v1/jobs/{job.id}")).status_code == 404
         assert (await ended(client, after.id)).status == "done"
-        assert await keys(served.settings, after.id) == [results.result_key(after.id)]
+        assert await keys(served.settings, after.id) == [results.result_key(after.id, FILE)]
         assert await keys(served.settings, job.id) == []
 
 
@@ -464,18 +465,18 @@ async def test_what_expired_is_swept(served: Served, monkeypatch: pytest.MonkeyP
 
     async with open_store(served.settings) as store:
         fresh = await results.sweep(store, statuses)
-        assert results.result_key(gone) not in fresh  # it is not a day old yet
+        assert results.result_key(gone, FILE) not in fresh  # it is not a day old yet
         for job in (gone, kept, unfinished):
-            place: Any = {"Bucket": served.settings.s3_bucket, "Key": results.result_key(job)}
+            place: Any = {"Bucket": served.settings.s3_bucket, "Key": results.result_key(job, FILE)}
             await store._client.create_multipart_upload(**place)
         await store.put("ztf/not-ours", b"x")
         monkeypatch.setattr(results, "ORPHANED", timedelta(seconds=-5))
         swept = await results.sweep(store, statuses)
-        assert swept.count(results.result_key(gone)) == 2  # the object, and the upload
-        assert swept.count(results.result_key(kept)) == 1
-        assert await keys(served.settings) == [results.result_key(kept)]
+        assert swept.count(results.result_key(gone, FILE)) == 2  # the object, and the upload
+        assert swept.count(results.result_key(kept, FILE)) == 1
+        assert await keys(served.settings) == [results.result_key(kept, FILE)]
         ((key, upload),) = await store.uploads(results.PREFIX)
-        assert key == results.result_key(unfinished)
+        assert key == results.result_key(unfinished, FILE)
         await store.drop_upload(key, upload)
         assert await store.get("ztf/not-ours", 0, 1) == b"x"
     await admin.close()
@@ -508,7 +509,7 @@ async def test_the_queues_tables_are_those_of_the_installed_version(served: Serv
     owner = await asyncpg.connect(
         url_of("owner", database_of(served.settings)).replace("+asyncpg", "")
     )
-    plan = await queue(owner).plan_upgrade()
+    plan = await open_queue(owner).plan_upgrade()
     assert plan.statements == (), plan
     await owner.close()
 
@@ -519,7 +520,7 @@ def test_only_results_writes_to_the_store() -> None:
         path.name for path in (ROOT / "app").rglob("*.py") if writing.search(path.read_text())
     } == {"results.py"}
     assert all(hasattr(ObjectStore, name) for name in ("put", "put_stream", "delete"))
-    assert results.result_key("x").startswith("results/")
+    assert results.result_key("x", FILE).startswith("results/")
 
 
 async def test_a_result_read_slowly_comes_whole(served: Served) -> None:
@@ -531,11 +532,12 @@ async def test_a_result_read_slowly_comes_whole(served: Served) -> None:
 
     async with open_jobs(served.settings) as jobs, open_store(served.settings) as store:
         assert jobs is not None
-        await jobs.add(job, "one who reads slowly", parts=[], positions=1, as_of=1, parameters=[])
+        told: Any = {"kind": MATCH, "file": FILE, "parts": [], "parameters": []}
+        await jobs.add(job, "one who reads slowly", expected=1, as_of=1, **told)
         begun = await jobs.start(job)
         assert begun is not None
-        size = await results.put_result(store, job, pieces())
-        assert await jobs.end(Progress(job, begun.starts), "done", size=size, matches=1)
+        size = await results.put_result(store, job, FILE, pieces())
+        assert await jobs.end(Progress(job, begun.starts), "done", size=size, found=1)
     async with cutting(served.settings.s3_endpoint_url, 500_000) as proxy:
         cut = served.settings.model_copy(update={"s3_endpoint_url": proxy.address})
         async with serving(cut) as client:
