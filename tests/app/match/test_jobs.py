@@ -2,15 +2,11 @@
 
 import asyncio
 import io
-import os
 import re
 import signal
-import socket
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -30,13 +26,11 @@ from app.settings import Settings
 from archive.objects import ObjectStore, open_store
 from tests.app import sky
 from tests.app.conftest import Served, database_of, serving
+from tests.app.jobs.running import HANGS_S, ROOT, admin_url, free_port, keys, process, running
 from tests.conftest import url_of
 from tests.proxies import cutting
 
 JOBS = "/api/v1/match/jobs"
-ROOT = Path(__file__).parents[3]
-HANGS_S = 300
-"""After this it is not the machine that is slow."""
 Rows = list[dict[str, Any]]
 
 
@@ -116,27 +110,6 @@ def rows_of(data: bytes) -> Rows:
     return rows
 
 
-@asynccontextmanager
-async def running(served: Served, **changed: Any) -> AsyncIterator[httpx.AsyncClient]:
-    """Another app on the same archive, that runs jobs; without those of other tests."""
-    admin = await asyncpg.connect(admin_url(served.settings))
-    await admin.execute("DELETE FROM app.job; DELETE FROM app.pgqueuer")
-    await admin.close()
-    settings = served.settings.model_copy(update={"jobs_run": True, **changed})
-    async with serving(settings) as client:
-        yield client
-
-
-def admin_url(settings: Settings) -> str:
-    return url_of("admin", database_of(settings)).replace("+asyncpg", "")
-
-
-async def keys(settings: Settings, job: str = "") -> list[str]:
-    """The objects of a job, or of all."""
-    async with open_store(settings) as store:
-        return [key for key, _ in await store.keys(results.PREFIX + job)]
-
-
 async def test_a_job_gives_what_the_match_gives(served: Served) -> None:
     data = body(9_000)
     async with running(served) as client:
@@ -174,46 +147,6 @@ async def test_the_result_is_a_download(served: Served) -> None:
         same = await client.get(path, headers={"If-None-Match": head.headers["etag"]})
         assert same.status_code == 304
         assert rows_of(file)[0].keys() > {"index", "id", "separation_arcsec", "ra", "rb"}
-
-
-@asynccontextmanager
-async def process(settings: Settings, port: int) -> AsyncIterator[asyncio.subprocess.Process]:
-    """The app as a process of its own, that can be killed."""
-    told = {
-        **os.environ,
-        "MARS_DATABASE_URL": settings.database_url.get_secret_value(),
-        "MARS_APP_DATABASE_URL": settings.app_database_url.get_secret_value(),
-        "MARS_S3_BUCKET": settings.s3_bucket,
-        "MARS_PUBLIC_URL": "http://mars.test",
-        "MARS_SESAME_URL": "",
-        "MARS_SIMBAD_TAP_URL": "",
-    }
-    command = f"-m uvicorn --factory app.main:create_app --log-level error --port {port}".split()
-    app = await asyncio.create_subprocess_exec(sys.executable, *command, cwd=ROOT, env=told)
-    try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
-            async with asyncio.timeout(HANGS_S):
-                while not await ready(client):  # noqa: ASYNC110 - it is another process
-                    await asyncio.sleep(0.1)
-        yield app
-    finally:
-        if app.returncode is None:
-            app.terminate()
-            await app.wait()
-
-
-async def ready(client: httpx.AsyncClient) -> bool:
-    try:
-        return (await client.get("/readyz")).status_code == 200
-    except httpx.TransportError:
-        return False
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
