@@ -46,6 +46,7 @@ def job_page(
         headers={"Cache-Control": "no-store"},
         job=told,
         shown=_shown(told),
+        parameters=parameters,
         title=_TITLES[status],
         is_over=status in (JobStatus.DONE, JobStatus.FAILED),
         chips=[describe_filter(name, value) for name, value in filters_of(parameters)],

@@ -82,3 +82,18 @@ def free_port() -> int:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
         return port
+
+
+@asynccontextmanager
+async def locked(settings: Settings) -> AsyncIterator["asyncpg.Connection[Any]"]:
+    """No statement gets at an alert; with a connection that sees who waits."""
+    admin = await asyncpg.connect(admin_url(settings))
+    # In the transaction it would see for ever what it saw first.
+    watching = await asyncpg.connect(admin_url(settings))
+    try:
+        async with admin.transaction():
+            await admin.execute("LOCK TABLE alert IN ACCESS EXCLUSIVE MODE")
+            yield watching
+    finally:
+        await admin.close()
+        await watching.close()

@@ -3,8 +3,7 @@
 import asyncio
 import io
 import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any
 
 import asyncpg
@@ -20,12 +19,11 @@ from app.alerts.models import SearchJob
 from app.alerts.statements import compile_statement
 from app.answers.formats import FORMATS
 from app.search.search import Search
-from app.settings import Settings
 from tests import packets
 from tests.app import sky
 from tests.app.answers import readers
 from tests.app.conftest import Served, fresh_archive, serving, take_in
-from tests.app.jobs.running import HANGS_S, admin_url, free_port, keys, process, running
+from tests.app.jobs.running import HANGS_S, admin_url, free_port, keys, locked, process, running
 
 JOBS = "/api/v1/search/jobs"
 ALERTS = "/api/v1/alerts"
@@ -82,21 +80,6 @@ def candids(name: str, body: bytes) -> list[str]:
     """What a file holds."""
     read = {reader[0]: reader[1] for reader in readers.READERS.values()}[name]
     return [str(row["candid"]) for row in read(body)]
-
-
-@asynccontextmanager
-async def locked(settings: Settings) -> AsyncIterator["asyncpg.Connection[Any]"]:
-    """No statement gets at an alert; with a connection that sees who waits."""
-    admin = await asyncpg.connect(admin_url(settings))
-    # In the transaction it would see for ever what it saw first.
-    watching = await asyncpg.connect(admin_url(settings))
-    try:
-        async with admin.transaction():
-            await admin.execute("LOCK TABLE alert IN ACCESS EXCLUSIVE MODE")
-            yield watching
-    finally:
-        await admin.close()
-        await watching.close()
 
 
 async def waiting(admin: "asyncpg.Connection[Any]") -> int:
