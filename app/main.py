@@ -10,7 +10,7 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from app.alerts.archive import open_archive, open_lasting
+from app.alerts.archive import Archive, open_archive, open_lasting
 from app.alerts.fragments import Fragments
 from app.alerts.items import alert_items
 from app.alerts.jobs import search_kind
@@ -18,7 +18,7 @@ from app.alerts.queries import check_archive
 from app.bounds import Bounds
 from app.clients import networks_of
 from app.errors import DATABASE_ERRORS, reason_of
-from app.jobs.queue import open_jobs
+from app.jobs.queue import Jobs, open_jobs
 from app.jobs.worker import JOB_PATIENCE_S, run_worker
 from app.mars.items import legacy_items
 from app.match.crossmatch import Matcher
@@ -53,7 +53,7 @@ from app.routes.resources import Resources
 from app.settings import Settings
 from archive import logs
 from archive.errors import SchemaOutdated
-from archive.objects import open_store
+from archive.objects import ObjectStore, open_store
 
 log = logging.getLogger(__name__)
 # The first that fits an address answers.
@@ -125,22 +125,11 @@ async def _lifespan(app: FastAPI, settings: Settings, metrics: Metrics) -> Async
     async with open_archive(settings) as archive:
         metrics.watch(archive.engine, archive.gate)
         matcher = Matcher(archive)
-        patient = matcher.reading(archive.patient(JOB_PATIENCE_S))
         async with (
             open_store(settings) as store,
             open_names(settings, archive) as resolver,
             open_jobs(settings) as made,
-            open_lasting(archive, settings, JOB_PATIENCE_S) as lasting,
-            run_worker(
-                made,
-                [
-                    match_kind(patient, store, settings.public_url),
-                    search_kind(lasting, settings.public_url),
-                ],
-                store,
-                settings,
-                metrics.job_troubles,
-            ),
+            _run_jobs(made, matcher, archive, store=store, settings=settings, metrics=metrics),
         ):
             app.state.resources = resources = Resources(
                 archive=archive,
@@ -159,6 +148,24 @@ async def _lifespan(app: FastAPI, settings: Settings, metrics: Metrics) -> Async
             except (SchemaOutdated, *DATABASE_ERRORS) as error:
                 log.error("not ready", extra={"reason": reason_of(error), "error": repr(error)})
             _spare_the_collector()
+            yield
+
+
+@asynccontextmanager
+async def _run_jobs(
+    jobs: Jobs | None,
+    matcher: Matcher,
+    archive: Archive,
+    *,
+    store: ObjectStore,
+    settings: Settings,
+    metrics: Metrics,
+) -> AsyncIterator[None]:
+    """Run jobs of every kind beside the requests."""
+    url, patient = settings.public_url, matcher.reading(archive.patient(JOB_PATIENCE_S))
+    async with open_lasting(archive, settings, JOB_PATIENCE_S) as lasting:
+        kinds = match_kind(patient, store, url), search_kind(lasting, url)
+        async with run_worker(jobs, kinds, store, settings, metrics.job_troubles):
             yield
 
 

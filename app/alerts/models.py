@@ -103,6 +103,15 @@ class AlertList(Model):
     place: Place | None = Field(default=None, description="position of `name`; only with `name`")
 
 
+class FileFormat(StrEnum):
+    """How the file of a search job is written."""
+
+    JSON_LINES = "jsonl"
+    CSV = "csv"
+    VOTABLE = "votable"
+    PARQUET = "parquet"
+
+
 class Suffix(StrEnum):
     """How the file of a search job ends."""
 
@@ -119,7 +128,7 @@ class SearchJob(Model):
     kind: Literal["search"] = Field(description="what the job does; a match has no such key")
     status: JobStatus
     query: str = Field(description="the query string of the search, its name and place resolved")
-    format: str = Field(description="format of the result")
+    format: FileFormat
     done: int = Field(description="number of alerts read so far")
     expected: int | None = Field(
         description="how many alerts there will be, as far as is known; at most `cap`"

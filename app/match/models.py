@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from app.alerts.models import Alert
+from app.alerts.models import Alert, SearchJob
 from app.answers.models import Model
 from app.jobs.models import JobStatus
 from app.search.models import Instant
@@ -97,3 +97,7 @@ class Job(Model):
     expires: Instant = Field(description="when job and result are deleted, RFC 3339, UTC")
     size: int | None = Field(description="bytes of the result; null until the job is done")
     result: str | None = Field(description="address of the Parquet file; null until then")
+
+
+class AnyJob(RootModel[Job | SearchJob]):
+    """A match or a search that runs in the background; a search has `kind`."""

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy import Row
 
 from app.alerts.jobs import FILES, SEARCH, describe_search_job
-from app.alerts.models import SearchJob, Suffix
+from app.alerts.models import Suffix
 from app.answers.bodies import send_json
 from app.answers.formats import FORMATS
 from app.answers.stored import Piece, headers_of, send_file
@@ -18,7 +18,7 @@ from app.jobs import results
 from app.jobs.models import job_address
 from app.jobs.queue import Jobs, new_id
 from app.match.jobs import FILE, MATCH, MAX_POSITIONS, describe_match_job, keep_targets
-from app.match.models import Job
+from app.match.models import AnyJob, Job
 from app.match.query import parse_match
 from app.match.targets import Targets
 from app.match.uploads import read_targets
@@ -96,7 +96,7 @@ DESCRIBED: Final[dict[str, Callable[[Row[Any], str], dict[str, Any]]]] = {
 """How a job of each kind is told."""
 
 
-@router.get("/jobs/{job}", response_model=Job | SearchJob, dependencies=ALONE)
+@router.get("/jobs/{job}", response_model=AnyJob, dependencies=ALONE)
 async def get_job(
     request: Request, job: JobPath, jobs: JobsDependency, settings: SettingsDependency
 ) -> Response:

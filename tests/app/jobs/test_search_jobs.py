@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from app.alerts import exports, searching
 from app.alerts.archive import Archive, open_archive, open_lasting
 from app.alerts.jobs import FILES
-from app.alerts.models import SearchJob
+from app.alerts.models import FileFormat, SearchJob, Suffix
 from app.alerts.statements import compile_statement
 from app.answers.formats import FORMATS
 from app.search.search import Search
@@ -95,6 +95,10 @@ async def becomes(admin: "asyncpg.Connection[Any]", wanted: int) -> None:
     async with asyncio.timeout(HANGS_S):
         while await waiting(admin) != wanted:  # noqa: ASYNC110 - it is in the database
             await asyncio.sleep(0.05)
+
+
+def test_every_format_and_its_suffix_is_in_openapi() -> None:
+    assert (list(FileFormat), {*Suffix}) == (list(FILES), set(FILES.values()))
 
 
 @pytest.mark.parametrize("name", FILES)
