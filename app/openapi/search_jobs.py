@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from app.alerts.jobs import DEFAULT_FORMAT, FILES
+from app.openapi.match import REFUSED_BODIES
 from app.openapi.search import search_parameters
 from app.search.bodies import FORM
 
@@ -36,8 +37,8 @@ def query_schema() -> Json:
     return {
         "type": "object",
         "title": QUERY,
-        "description": "The parameters of GET /api/v1/alerts, by name. Beside those listed here "
-        "any `<field>__<operator>` is one. A list stands for values with commas between them.",
+        "description": "The parameters of GET /api/v1/alerts, by name; filters that are not "
+        "listed here go into `where`. A list stands for values with commas between them.",
         "properties": properties | _OTHERWISE,
         "additionalProperties": False,
         "examples": [_EXAMPLE],
@@ -56,3 +57,14 @@ def query_body() -> Json:
             FORM: {"schema": schema, "example": _FORM_EXAMPLE},
         },
     }
+
+
+def job_responses() -> dict[int | str, Json]:
+    """What POST /api/v1/search/jobs answers: where its answer leads, and how a body is refused."""
+    job = {"job": "$response.body#/id"}
+    result = job | {"suffix": FILES[DEFAULT_FORMAT]}
+    links: Json = {
+        "Progress": {"operationId": "get_job", "parameters": job},
+        "Result": {"operationId": "get_search_result", "parameters": result},
+    }
+    return {202: {"description": "The job", "links": links}, **REFUSED_BODIES}

@@ -25,7 +25,7 @@ from app.names.resolver import Names, Place
 from app.pages import listing, scripts, totals
 from app.pages.html import render
 from app.search.search import MAX_EXPORT
-from app.settings import settings_of
+from app.settings import Settings, settings_of
 
 STAMP_PIXELS: Final = 63
 """One for each of the stamp's own: enough for the height of a row, and the least bytes."""
@@ -133,8 +133,7 @@ def _page(
         blame=blame,
         **_around(asked, form, listed),
         **_elsewhere(asked, settings_of(request).public_url),
-        job_files=FILES.keys(),
-        most_in_a_job=f"{settings_of(request).job_rows:,}",
+        **_as_a_job(asked, settings_of(request)),
     )
 
 
@@ -167,7 +166,16 @@ def _elsewhere(parameters: listing.Parameters, url: str) -> dict[str, Any]:
         "most_downloaded": f"{MAX_EXPORT:,}",
         "curl": scripts.curl(parameters, url),
         "python": scripts.python(parameters, url),
-        "job_query": scripts.job_query(parameters),
+    }
+
+
+def _as_a_job(parameters: listing.Parameters, settings: Settings) -> dict[str, Any]:
+    """The same search as a job, if this server runs any."""
+    has_jobs = bool(settings.app_database_url.get_secret_value())
+    return {
+        "job_query": scripts.job_query(parameters) if has_jobs else None,
+        "job_files": FILES.keys(),
+        "most_in_a_job": f"{settings.job_rows:,}",
     }
 
 

@@ -15,8 +15,7 @@ from app.jobs.models import job_address
 from app.jobs.queue import new_id
 from app.names.places import locate
 from app.openapi.described import PROBLEMS
-from app.openapi.match import REFUSED_BODIES
-from app.openapi.search_jobs import query_body
+from app.openapi.search_jobs import job_responses, query_body
 from app.routes.dependencies import (
     ArchiveDependency,
     ClientDependency,
@@ -65,7 +64,7 @@ StartedDependency = Annotated[Row[Any], Depends(start_search)]
     "/jobs",
     response_model=SearchJob,
     status_code=HTTPStatus.ACCEPTED,
-    responses=REFUSED_BODIES,
+    responses=job_responses(),
     openapi_extra={"requestBody": query_body()},
 )
 async def start_search_job(

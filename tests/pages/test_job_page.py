@@ -8,10 +8,11 @@ import httpx
 import pytest
 from lxml import html
 from playwright.async_api import Browser, Page, expect
+from pydantic import SecretStr
 
 from app.pages.jobpage import describe_filter, filters_of
 from app.settings import Settings
-from tests.app.conftest import Served
+from tests.app.conftest import Served, serving
 from tests.app.jobs.running import locked, running
 from tests.pages.conftest import follow, opened_page, serious_findings, width_beyond
 
@@ -97,6 +98,15 @@ async def test_an_empty_answer_and_a_full_one_offer_a_job(served: Served) -> Non
         # What the typed API has no words for cannot be a job.
         page = html.fromstring((await client.get("/?time__since=9", headers=HTML)).content)
         assert page.xpath('//form[@class="as-job"]') == []
+
+
+async def test_a_server_without_jobs_offers_none(served: Served) -> None:
+    bare = served.settings.model_copy(update={"app_database_url": SecretStr("")})
+    async with serving(bare) as client:
+        text = (await client.get("/?magpsf__lte=2", headers=HTML)).text
+        assert ("No alert matches" in text, "as a job" in text) == (True, False)
+        refused = await client.post("/jobs/", headers=HTML)
+        assert (refused.status_code, "does not run jobs" in refused.text) == (503, True)
 
 
 async def test_a_form_that_is_refused_gets_a_page(served: Served) -> None:
