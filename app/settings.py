@@ -111,6 +111,18 @@ class Settings(ArchiveSettings):
         ge=1,
         description="Jobs that one client may have at a time, finished ones included.",
     )
+    job_rows: int = Field(
+        default=5_000_000,
+        ge=1,
+        le=1_000_000_000,
+        description="Alerts in the result of a search job at most; a job that finds more says so.",
+    )
+    job_statement_timeout_s: float = Field(
+        default=600.0,
+        gt=0,
+        le=86_400,
+        description="Seconds after which a single query of a search job is stopped.",
+    )
     job_days: float = Field(
         default=7.0, gt=0, description="Days after which a job and its result are deleted."
     )

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import asyncpg
@@ -11,7 +11,7 @@ import pyarrow as pa
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.alerts.gate import NOBODY, Asker, Gate, Turns, open_gate, while_present
+from app.alerts.gate import NOBODY, SESSION, Asker, Gate, Turns, open_gate, while_present
 from app.alerts.statements import Statement, compile_statement
 from app.columns.columns import Columns
 from app.columns.scans import Question, Row
@@ -56,13 +56,17 @@ class Archive(NamedTuple):
     bulk: Turns = Turns(1)
     """Turns of long answers, beside those of single questions."""
     scan_wait_s: float = SCAN_WAIT_S
+    lasting: AsyncEngine | None = None
+    """For statements that may take minutes; None: they run as the others behind the gate do."""
 
     def hasty(self, seconds: float) -> "Archive":
         """For extras of an answer: little time, and no waiting."""
         return self._replace(statement_timeout_s=seconds, wait_s=0.0, scan_wait_s=0.0)
 
     def patient(self, seconds: float = PATIENCE_S) -> "Archive":
-        """For the parts of a long answer."""
+        """For the parts of a long answer; one that is patient already stays as it is."""
+        if self.costly:
+            return self
         whole = seconds + self.statement_timeout_s
         return self._replace(
             wait_s=seconds, scan_wait_s=seconds, database_timeout_s=whole, costly=True
@@ -108,12 +112,18 @@ class Archive(NamedTuple):
         began = time.monotonic()
         async with (
             asyncio.timeout(self.database_timeout_s),
-            self.gate.place(self.asker.name, self.wait_s),
+            self._place(),
         ):
             left = self.database_timeout_s - (time.monotonic() - began)
             # So that the statement ends, not the connection, and the client gets an answer.
             seconds = min(self.statement_timeout_s, 0.95 * left)
-            return await self._run(self.gate.engine, statement, values, seconds)
+            return await self._run(self.lasting or self.gate.engine, statement, values, seconds)
+
+    def _place(self) -> AbstractAsyncContextManager[None]:
+        """A place at the gate; if there is only one, a statement of minutes runs beside it."""
+        if self.lasting is not None and self.gate.places == 1:
+            return nullcontext()
+        return self.gate.place(self.asker.name, self.wait_s)
 
     async def _run(
         self, engine: AsyncEngine, statement: Statement, values: dict[str, Any], seconds: float
@@ -205,3 +215,22 @@ async def open_archive(settings: Settings) -> AsyncIterator[Archive]:
         await engine.dispose()
         if primary:
             await primary.dispose()
+
+
+@asynccontextmanager
+async def open_lasting(
+    archive: Archive, settings: Settings, wait_s: float
+) -> AsyncIterator[Archive]:
+    """The archive for jobs: each statement waits so long for its turn, and may take minutes.
+
+    It has a connection of its own, because the database, too, stops a reader's statements. Of the
+    places at the gate it takes one at a time.
+    """
+    each_s = settings.job_statement_timeout_s
+    session = {**SESSION, "statement_timeout": f"{each_s * 1000:.0f}"}
+    engine = make_engine(settings, "app-lasting", 1, session=session)
+    try:
+        own = archive._replace(statement_timeout_s=each_s, lasting=engine)
+        yield own.patient(wait_s)
+    finally:
+        await engine.dispose()

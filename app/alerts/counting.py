@@ -57,6 +57,22 @@ async def tally(
     return await _estimate(archive.hasty(COUNT_S), search, seen)
 
 
+async def foresee_count(archive: Archive, search: Search) -> Tally | None:
+    """How many alerts a search will find, exactly or as an estimate; None if nobody can tell soon.
+
+    Unlike a total it may be wrong by far: it says only how long something may take.
+    """
+    if search.cursor is not None:
+        return None
+    told = await tally(archive, search, 0, more=True)
+    if told.kind != AT_LEAST:
+        return told
+    if search.cone or search.polygon:
+        return None
+    expected = await searching.estimate_count(archive, search)
+    return Tally(_rounded(max(expected, told.number)), ESTIMATE)
+
+
 async def _estimate(hasty: Archive, search: Search, seen: int) -> Tally:
     """Count if there are few; else take the planner's estimate, if it knows the filters."""
     try:

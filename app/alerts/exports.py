@@ -5,9 +5,9 @@ to the same batch: no transaction stays open.
 """
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from fastapi import Request, Response
@@ -21,8 +21,8 @@ from app.alerts.counting import tally_page
 from app.alerts.items import alert_columns, alert_values
 from app.alerts.paging import Page, page_of
 from app.answers.formats import FORMATS
-from app.answers.streams import Export, run_for_rows, send_page, send_pages
-from app.answers.tabular import Table
+from app.answers.streams import Export, run_for_rows, send_page, send_pages, write_pages
+from app.answers.tabular import Origin, Table
 from app.columns.copy import Readable
 from app.errors import ColumnsUnavailable
 from app.search.search import MAX_LIMIT, Search
@@ -45,12 +45,7 @@ async def send_alerts(
 
     Headers hold what JSON has in its body; `said` are those that are known already.
     """
-    api, vocabulary = f"{settings_of(request).public_url}/api/v1", search.vocabulary
-    export = Export(
-        FORMATS[search.format],
-        Table("alerts", _meaning_of(vocabulary), alert_columns(search.fields, vocabulary)),
-        lambda rows: alert_values(search.fields, rows, api, vocabulary),
-    )
+    export = _export_of(search, settings_of(request).public_url)
     pages = read_pages(archive, search)
     first = await anext(pages)
     if search.count:
@@ -59,6 +54,49 @@ async def send_alerts(
     if is_whole(search, first):
         return await run_for_rows(len(first.rows), send_page, request, export, first, said)
     return send_pages(request, export, first, pages, said)
+
+
+def _export_of(search: Search, public_url: str) -> Export:
+    """How the alerts of a search are written."""
+    api, vocabulary = f"{public_url}/api/v1", search.vocabulary
+    return Export(
+        FORMATS[search.format],
+        Table("alerts", _meaning_of(vocabulary), alert_columns(search.fields, vocabulary)),
+        lambda rows: alert_values(search.fields, rows, api, vocabulary),
+    )
+
+
+@dataclass(slots=True)
+class Written:
+    """How far a file is."""
+
+    rows: int = 0
+    """Alerts read so far; at its end, those in it."""
+    next: str | None = None
+    """At its end, the cursor of the first alert beyond its limit; None if it holds all."""
+
+
+async def write_alerts(
+    archive: Archive, search: Search, origin: Origin, written: Written
+) -> AsyncGenerator[bytes]:
+    """The alerts of a search as a file in its format, piece by piece; `written` says how far it is.
+
+    The file is the same as that of send_alerts. Raises QueryTooCostly, or one of DATABASE_ERRORS.
+    """
+    pages = _count_rows(read_pages(archive, search), written)
+    first = await anext(pages)
+    made = write_pages(_export_of(search, origin.service), origin, first, pages)
+    async with aclosing(made) as pieces:
+        async for piece in pieces:
+            yield piece
+
+
+async def _count_rows(pages: AsyncIterator[Page], written: Written) -> AsyncIterator[Page]:
+    following = None
+    async for page in pages:
+        written.rows, following = written.rows + len(page.rows), page.next
+        yield page
+    written.next = following
 
 
 def is_led_back(search: Search) -> bool:

@@ -67,7 +67,7 @@ class Turns:
     """Places for costly queries, given to clients in turn."""
 
     def __init__(self, places: int) -> None:
-        self.free = places
+        self.places, self.free = places, places
         # With a single place none can be kept free for others.
         self._share = max(1, places - 1)
         self._held: Counter[str] = Counter()
