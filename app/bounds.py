@@ -35,6 +35,8 @@ ANY_BODY: Final = Body(1_000_000, 60.0)
 BODIES: Final[dict[str, Body]] = {
     "/api/v1/match": Body(5_000_000, 60.0),
     "/api/v1/match/jobs": Body(200_000_000, 900.0),
+    "/api/v1/search/jobs": Body(100_000, 30.0),
+    "/jobs/": Body(100_000, 30.0),
 }
 """Those of some paths; at all others a body is bounded by ANY_BODY."""
 _GZIP: Final = ("gzip", "x-gzip")

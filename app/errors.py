@@ -15,6 +15,7 @@ archive.errors.MarsError
 │   └── RangeNotSatisfiable   416: a range beyond the end of the file
 ├── QueryTooCostly            503: the query ran out of time; a narrower one may succeed
 │   └── Busy                  503: the query found no free place and did not start
+├── ColumnsUnavailable        the columnar copy cannot be read; PostgreSQL answers in its place
 ├── ClientGone                the client has closed the connection
 ├── NoJobs                    503: this app has no database of its own, so no jobs
 └── ResolversUnavailable      503: no name resolver answered
@@ -166,6 +167,10 @@ class QueryTooCostly(MarsError):
 
 class Busy(QueryTooCostly):
     """A costly query that waited too long for a free place."""
+
+
+class ColumnsUnavailable(MarsError):
+    """The columnar copy cannot be read just now."""
 
 
 class ClientGone(MarsError):

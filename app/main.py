@@ -10,17 +10,21 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from app.alerts.archive import open_archive
+from app.alerts.archive import Archive, open_archive, open_lasting
 from app.alerts.fragments import Fragments
+from app.alerts.gate import Turns
 from app.alerts.items import alert_items
+from app.alerts.jobs import search_kind
 from app.alerts.queries import check_archive
 from app.bounds import Bounds
 from app.clients import networks_of
+from app.columns.columns import open_columns
 from app.errors import DATABASE_ERRORS, reason_of
+from app.jobs.queue import Jobs, open_jobs
+from app.jobs.worker import JOB_PATIENCE_S, run_worker
 from app.mars.items import legacy_items
 from app.match.crossmatch import Matcher
-from app.match.jobs import open_jobs
-from app.match.worker import JOB_PATIENCE_S, run_worker
+from app.match.jobs import match_kind
 from app.metrics import Metrics
 from app.middleware import Surroundings
 from app.names.resolver import open_names
@@ -35,6 +39,7 @@ from app.routes import (
     fields,
     health,
     help,
+    job_pages,
     jobs,
     legacy,
     match,
@@ -43,13 +48,15 @@ from app.routes import (
     nights,
     object_page,
     objects,
+    search_jobs,
     static,
 )
 from app.routes.resources import Resources
 from app.settings import Settings
 from archive import logs
 from archive.errors import SchemaOutdated
-from archive.objects import open_store
+from archive.objects import ObjectStore, open_store
+from archive.surveys import SURVEYS
 
 log = logging.getLogger(__name__)
 # The first that fits an address answers.
@@ -59,6 +66,7 @@ ROUTES: Final = (
     objects,
     fields,
     match,
+    search_jobs,
     jobs,
     nights,
     names,
@@ -69,6 +77,7 @@ ROUTES: Final = (
     object_page,
     alert_page,
     night_pages,
+    job_pages,
     legacy,
 )
 EXPOSED: Final = (
@@ -116,15 +125,20 @@ async def _lifespan(app: FastAPI, settings: Settings, metrics: Metrics) -> Async
     """Open the database and the store; without them the app starts all the same, and says so."""
     logs.configure(settings.log_level)
     api = f"{settings.public_url}/api/v1"
-    async with open_archive(settings) as archive:
+    async with (
+        open_store(settings) as store,
+        open_columns(settings, SURVEYS[0], store) as columns,
+        open_archive(settings) as database,
+    ):
+        archive = database._replace(
+            columns=columns, scans=Turns(settings.columns_places), bulk=Turns(1)
+        )
         metrics.watch(archive.engine, archive.gate)
         matcher = Matcher(archive)
-        patient = matcher.reading(archive.patient(JOB_PATIENCE_S))
         async with (
-            open_store(settings) as store,
             open_names(settings, archive) as resolver,
             open_jobs(settings) as made,
-            run_worker(made, patient, store, settings, metrics.job_troubles),
+            _run_jobs(made, matcher, archive, store=store, settings=settings, metrics=metrics),
         ):
             app.state.resources = resources = Resources(
                 archive=archive,
@@ -143,6 +157,24 @@ async def _lifespan(app: FastAPI, settings: Settings, metrics: Metrics) -> Async
             except (SchemaOutdated, *DATABASE_ERRORS) as error:
                 log.error("not ready", extra={"reason": reason_of(error), "error": repr(error)})
             _spare_the_collector()
+            yield
+
+
+@asynccontextmanager
+async def _run_jobs(
+    jobs: Jobs | None,
+    matcher: Matcher,
+    archive: Archive,
+    *,
+    store: ObjectStore,
+    settings: Settings,
+    metrics: Metrics,
+) -> AsyncIterator[None]:
+    """Run jobs of every kind beside the requests."""
+    url, patient = settings.public_url, matcher.reading(archive.patient(JOB_PATIENCE_S))
+    async with open_lasting(archive, settings, JOB_PATIENCE_S) as lasting:
+        kinds = match_kind(patient, store, url), search_kind(lasting, url)
+        async with run_worker(jobs, kinds, store, settings, metrics.job_troubles):
             yield
 
 

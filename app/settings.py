@@ -2,6 +2,8 @@
 
 import json
 from ipaddress import ip_interface, ip_network
+from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
@@ -41,6 +43,25 @@ class Settings(ArchiveSettings):
         gt=0,
         le=660,
         description="Seconds for a query and its wait for a connection; then a 503.",
+    )
+    columns_dir: Path = Field(
+        default=Path(gettempdir()) / "mars-columns",
+        description="Directory in which the app keeps files of the columnar copy (docs/catalog.md) "
+        "and what a large sort does not hold in memory.",
+    )
+    columns_gb: float = Field(
+        default=50.0,
+        ge=0,
+        description="Gigabytes of these files at most; what is beyond is read from the store.",
+    )
+    columns_memory_mb: int = Field(
+        default=256, ge=64, description="Megabytes of memory for scans of the columnar copy."
+    )
+    columns_places: int = Field(
+        default=2, ge=1, le=50, description="Scans of the columnar copy that run at once."
+    )
+    columns_look_s: float = Field(
+        default=30.0, gt=0, description="Seconds after which the app looks for a newer copy."
     )
     s3_timeout_s: float = Field(
         default=4.0, gt=0, description="Seconds after which a get is stopped with a 503."
@@ -89,6 +110,18 @@ class Settings(ArchiveSettings):
         default=5,
         ge=1,
         description="Jobs that one client may have at a time, finished ones included.",
+    )
+    job_rows: int = Field(
+        default=5_000_000,
+        ge=1,
+        le=1_000_000_000,
+        description="Alerts in the result of a search job at most; a job that finds more says so.",
+    )
+    job_statement_timeout_s: float = Field(
+        default=600.0,
+        gt=0,
+        le=86_400,
+        description="Seconds after which a single query of a search job is stopped.",
     )
     job_days: float = Field(
         default=7.0, gt=0, description="Days after which a job and its result are deleted."

@@ -64,6 +64,7 @@ class Builder:
 
     def _write_leaf(self, n: int, bounds: list[int], rows: Rows) -> File | None:
         leaf, names, total, count = self.tiles.leaves[n], [], 0, 0
+        nans: set[str] = set()
         schema = self.shelf.form.schema
         writer = None
         for bound in bounds:
@@ -74,13 +75,14 @@ class Builder:
             writer = writer or parquetry.open_writer(self._path(MAIN, leaf), schema)
             writer.write_table(table, parquetry.ROW_GROUP)
             total = (total + sum_of(table)) % MODULUS
+            nans |= parquetry.columns_with_nan(table)
             count += table.num_rows
             names += table[INDEXED].chunks
             self._spool_margin(n, table)
             self.bar.update(table.num_rows)
         if writer is None:
             return None
-        writer.close()
+        parquetry.close_writer(writer, nans)
         self.objects.add(leaf, names)
         return File(MAIN, leaf, *self.batches, count, 0, total)
 

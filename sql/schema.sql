@@ -326,7 +326,7 @@ CREATE INDEX alert_object ON alert (object_id, jd);
 COMMENT ON INDEX alert_object IS 'the alerts of an object';
 CREATE INDEX alert_body ON alert (ssnamenr, jd) WHERE ssnamenr IS NOT NULL;
 COMMENT ON INDEX alert_body IS 'the alerts of a solar-system body';
-CREATE INDEX alert_batch ON alert USING brin (batch);
+CREATE INDEX alert_batch ON alert USING brin (batch) WITH (autosummarize = on);
 COMMENT ON INDEX alert_batch IS 'what a batch stored; rows lie in this order';
 
 -- ---------------------------------------------------------------------------------------------
@@ -584,7 +584,7 @@ COMMENT ON INDEX app.name_missed IS 'misses to be forgotten';
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.name TO mars_app;
 
 -- ---------------------------------------------------------------------------------------------
--- Batch matches that run as jobs
+-- Matches and searches that run as jobs
 -- ---------------------------------------------------------------------------------------------
 
 CREATE TABLE app.job (
@@ -593,34 +593,44 @@ CREATE TABLE app.job (
     status     text        NOT NULL DEFAULT 'queued' CHECK (status IN ('queued', 'running', 'done', 'failed')),
     parameters jsonb       NOT NULL,
     parts      integer[]   NOT NULL,
-    positions  integer     NOT NULL CHECK (positions > 0),
-    done       integer     NOT NULL DEFAULT 0 CHECK (done BETWEEN 0 AND positions),
+    expected   integer     CHECK (expected >= 0),
+    done       integer     NOT NULL DEFAULT 0 CHECK (done >= 0),
     as_of      bigint      NOT NULL,
     starts     integer     NOT NULL DEFAULT 0,
-    matches    bigint,
+    found      bigint,
     size       bigint,
     error      text,
     created    timestamptz NOT NULL DEFAULT now(),
     ended      timestamptz,
     expires    timestamptz NOT NULL,
-    CONSTRAINT job_result CHECK (status <> 'done' OR num_nulls(matches, size, ended) = 0)
+    kind       text        NOT NULL,
+    file       text        NOT NULL,
+    is_estimate boolean    NOT NULL DEFAULT false,
+    cap        integer,
+    next       text,
+    CONSTRAINT job_result CHECK (status <> 'done' OR num_nulls(found, size, ended) = 0)
 );
-COMMENT ON TABLE app.job IS 'Batch matches too large for one answer; positions and result lie in the object store under results/<id>/';
+COMMENT ON TABLE app.job IS 'Work too long for one answer; what it works on and its result lie in the object store under results/<id>/';
 COMMENT ON COLUMN app.job.id IS 'drawn at random, 192 bits: who knows it may read and delete the job';
 COMMENT ON COLUMN app.job.client IS 'address that sent it, to bound how many one client has';
 COMMENT ON COLUMN app.job.status IS 'how far it is; a deleted job has no row';
 COMMENT ON COLUMN app.job.parameters IS 'query string as [name, value] pairs: filters, columns, limit';
-COMMENT ON COLUMN app.job.parts IS 'bytes of each object that holds positions';
-COMMENT ON COLUMN app.job.positions IS 'number of positions';
-COMMENT ON COLUMN app.job.done IS 'positions that have been matched since the last start';
+COMMENT ON COLUMN app.job.parts IS 'bytes of each object that holds what it works on: the positions of a match';
+COMMENT ON COLUMN app.job.expected IS 'how much there is to do: the positions of a match, the alerts that a search finds; NULL: not known';
+COMMENT ON COLUMN app.job.done IS 'how much of that has been done since the last start';
 COMMENT ON COLUMN app.job.as_of IS 'batch up to which the archive is seen, fixed when the job is sent: whenever it runs, the result is the same';
 COMMENT ON COLUMN app.job.starts IS 'how often it was begun; whoever runs it says its number with every update, so that one who was thought dead changes nothing';
-COMMENT ON COLUMN app.job.matches IS 'alerts found';
+COMMENT ON COLUMN app.job.found IS 'alerts in the result';
 COMMENT ON COLUMN app.job.size IS 'bytes of the result';
 COMMENT ON COLUMN app.job.error IS 'why it failed, in words for the client';
 COMMENT ON COLUMN app.job.created IS 'when it was sent';
 COMMENT ON COLUMN app.job.ended IS 'when it was done or failed';
-COMMENT ON COLUMN app.job.expires IS 'when row, positions and result are swept';
+COMMENT ON COLUMN app.job.expires IS 'when row, parts and result are swept';
+COMMENT ON COLUMN app.job.kind IS 'what it does, by the name that its kind of work has in the app';
+COMMENT ON COLUMN app.job.file IS 'name of the result';
+COMMENT ON COLUMN app.job.is_estimate IS 'whether `expected` is an estimate: then `done` may go beyond it';
+COMMENT ON COLUMN app.job.cap IS 'most alerts that the result of a search may hold';
+COMMENT ON COLUMN app.job.next IS 'cursor of the first alert beyond that; NULL: the result holds all that match';
 COMMENT ON CONSTRAINT job_result ON app.job IS 'what is done has a result';
 CREATE INDEX job_of_client ON app.job (client);
 COMMENT ON INDEX app.job_of_client IS 'how many a client has';

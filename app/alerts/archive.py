@@ -3,15 +3,19 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import asyncpg
+import pyarrow as pa
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.alerts.gate import NOBODY, Asker, Gate, open_gate, while_present
+from app.alerts.gate import NOBODY, SESSION, Asker, Gate, Turns, open_gate, while_present
 from app.alerts.statements import Statement, compile_statement
+from app.columns.columns import Columns
+from app.columns.scans import Question, Row
+from app.columns.spool import Spool
 from app.errors import DATABASE_ERRORS, QueryTooCostly
 from app.settings import Settings
 from archive.database import at_primary, is_passing, make_engine
@@ -24,6 +28,10 @@ _AT_PRIMARY: Final = 5
 _LEAST_S: Final = 1.0
 """Least time for a statement after its wait: with less it would not finish."""
 _LET_GO_S: Final = 0.5
+BULK_S: Final = 300.0
+"""Time for a scan of a long answer: its client has been told that it begins."""
+SCAN_WAIT_S: Final = 20.0
+"""How long a scan waits for its turn: with twenty clients ahead that is what it takes."""
 PATIENCE_S: Final = 60.0
 """Wait for the next part of an answer that has begun: its client cannot be sent away any more."""
 
@@ -42,15 +50,27 @@ class Archive(NamedTuple):
     """The primary, for what a lagging replica does not have; None without replicas."""
     costly: bool = False
     """Whether every statement goes through the gate, as part of a long answer."""
+    columns: Columns | None = None
+    """The columnar copy; None for parts of the app that do without."""
+    scans: Turns = Turns(1)
+    bulk: Turns = Turns(1)
+    """Turns of long answers, beside those of single questions."""
+    scan_wait_s: float = SCAN_WAIT_S
+    lasting: AsyncEngine | None = None
+    """For statements that may take minutes; None: they run as the others behind the gate do."""
 
     def hasty(self, seconds: float) -> "Archive":
         """For extras of an answer: little time, and no waiting."""
-        return self._replace(statement_timeout_s=seconds, wait_s=0.0)
+        return self._replace(statement_timeout_s=seconds, wait_s=0.0, scan_wait_s=0.0)
 
     def patient(self, seconds: float = PATIENCE_S) -> "Archive":
-        """For the parts of a long answer."""
+        """For the parts of a long answer; one that is patient already stays as it is."""
+        if self.costly:
+            return self
         whole = seconds + self.statement_timeout_s
-        return self._replace(wait_s=seconds, database_timeout_s=whole, costly=True)
+        return self._replace(
+            wait_s=seconds, scan_wait_s=seconds, database_timeout_s=whole, costly=True
+        )
 
     async def fetch(self, statement: Statement, **values: Any) -> list[asyncpg.Record]:
         """Run one statement, in one round trip; a costly one waits for its turn.
@@ -62,18 +82,48 @@ class Archive(NamedTuple):
         async with asyncio.timeout(self.database_timeout_s):
             return await self._run(self.engine, statement, values, self.statement_timeout_s)
 
+    async def scan(self, question: Question) -> list[Row]:
+        """Ask the columnar copy, when it is this client's turn.
+
+        Raises QueryTooCostly (Busy if its turn did not come), ClientGone or ColumnsUnavailable.
+        """
+        return await while_present(self.asker, self._scan(question))
+
+    async def _scan(self, question: Question) -> list[Row]:
+        assert self.columns is not None
+        async with self.scans.place(self.asker.name, self.scan_wait_s):
+            return await self.columns.ask(question, self.statement_timeout_s)
+
+    async def scan_table(self, question: Question) -> pa.Table:
+        """The same for many rows, as a table, in time for a long answer. Raises as `scan` does."""
+        assert self.columns is not None
+        async with self.bulk.place(self.asker.name, self.scan_wait_s):
+            return await self.columns.ask_table(question, BULK_S)
+
+    async def spool(self, question: Question, spool: Spool) -> None:
+        """The rows of a long answer into a spool. Raises as `scan` does."""
+        assert self.columns is not None
+        async with self.bulk.place(self.asker.name, self.scan_wait_s):
+            await self.columns.spool(question, BULK_S, spool)
+
     async def _fetch_costly(
         self, statement: Statement, values: dict[str, Any]
     ) -> list[asyncpg.Record]:
         began = time.monotonic()
         async with (
             asyncio.timeout(self.database_timeout_s),
-            self.gate.place(self.asker.name, self.wait_s),
+            self._place(),
         ):
             left = self.database_timeout_s - (time.monotonic() - began)
             # So that the statement ends, not the connection, and the client gets an answer.
             seconds = min(self.statement_timeout_s, 0.95 * left)
-            return await self._run(self.gate.engine, statement, values, seconds)
+            return await self._run(self.lasting or self.gate.engine, statement, values, seconds)
+
+    def _place(self) -> AbstractAsyncContextManager[None]:
+        """A place at the gate; if there is only one, a statement of minutes runs beside it."""
+        if self.lasting is not None and self.gate.places == 1:
+            return nullcontext()
+        return self.gate.place(self.asker.name, self.wait_s)
 
     async def _run(
         self, engine: AsyncEngine, statement: Statement, values: dict[str, Any], seconds: float
@@ -151,7 +201,7 @@ async def _fetched(
 
 @asynccontextmanager
 async def open_archive(settings: Settings) -> AsyncIterator[Archive]:
-    """The archive, with connections for costly statements and for all others."""
+    """The archive, with connections for costly statements and for all others; without columns."""
     engine = make_engine(settings, "app", settings.database_pool_size, ping=False)
     only = at_primary(settings)
     primary = make_engine(only, "app-primary", _AT_PRIMARY, ping=False) if only else None
@@ -165,3 +215,22 @@ async def open_archive(settings: Settings) -> AsyncIterator[Archive]:
         await engine.dispose()
         if primary:
             await primary.dispose()
+
+
+@asynccontextmanager
+async def open_lasting(
+    archive: Archive, settings: Settings, wait_s: float
+) -> AsyncIterator[Archive]:
+    """The archive for jobs: each statement waits so long for its turn, and may take minutes.
+
+    It has a connection of its own, because the database, too, stops a reader's statements. Of the
+    places at the gate it takes one at a time.
+    """
+    each_s = settings.job_statement_timeout_s
+    session = {**SESSION, "statement_timeout": f"{each_s * 1000:.0f}"}
+    engine = make_engine(settings, "app-lasting", 1, session=session)
+    try:
+        own = archive._replace(statement_timeout_s=each_s, lasting=engine)
+        yield own.patient(wait_s)
+    finally:
+        await engine.dispose()

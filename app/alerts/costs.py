@@ -36,14 +36,19 @@ def cost_of(search: Search, skip: int = 0) -> Cost:
     """What a page of a search costs if `skip` rows before it are skipped."""
     if _is_held(search):
         return Cost.LITTLE
-    wide = search.cone is not None and search.cone.radius > MAX_RADIUS
-    gathered = (search.cone is not None and not wide) or search.polygon is not None
-    gathered |= any(clause.filter.narrow for clause in search.clauses)
     unordered = search.sort.column not in search.vocabulary.sorted_anywhere
-    if gathered or unordered or search.limit > MAX_LIMIT or skip > FEW_ROWS:
+    if is_gathered(search) or unordered or search.limit > MAX_LIMIT or skip > FEW_ROWS:
         return Cost.MUCH
     bounds = all(clause.filter.field.columns == (search.sort.column,) for clause in search.clauses)
-    return Cost.LITTLE if bounds and not wide and search.as_of is None else Cost.OPEN
+    whole = bounds and search.cone is None and search.as_of is None
+    return Cost.LITTLE if whole else Cost.OPEN
+
+
+def is_gathered(search: Search) -> bool:
+    """Whether an index leads to all matching alerts, many or few: of a region, or of names."""
+    if search.cone is not None and search.cone.radius <= MAX_RADIUS:
+        return True
+    return search.polygon is not None or any(clause.filter.narrow for clause in search.clauses)
 
 
 def cost_of_all(search: Search) -> Cost:

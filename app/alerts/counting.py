@@ -6,8 +6,9 @@ from typing import Final, NamedTuple
 
 from app.alerts import queries, searching
 from app.alerts.archive import Archive
+from app.alerts.by_columns import count_by_columns, readable_for
 from app.alerts.paging import Page
-from app.errors import QueryTooCostly
+from app.errors import ColumnsUnavailable, QueryTooCostly
 from app.search.search import Search
 from archive.surveys import SURVEYS
 
@@ -49,11 +50,27 @@ async def tally(
     if whole and (search.vocabulary.survey,) == SURVEYS:
         return Tally(await queries.count_stored(archive, search.as_of), EXACT)
     if exact:
-        patient = archive._replace(statement_timeout_s=EXACT_S, wait_s=EXACT_S)
+        patient = archive._replace(statement_timeout_s=EXACT_S, wait_s=EXACT_S, scan_wait_s=EXACT_S)
         # If that is too costly, answer with the estimate.
         with suppress(QueryTooCostly):
-            return Tally(await searching.count_alerts(patient, search), EXACT)
+            return Tally(await searching.count_all(patient, search), EXACT)
     return await _estimate(archive.hasty(COUNT_S), search, seen)
+
+
+async def foresee_count(archive: Archive, search: Search) -> Tally | None:
+    """How many alerts a search will find, exactly or as an estimate; None if nobody can tell soon.
+
+    Unlike a total it may be wrong by far: it says only how long something may take.
+    """
+    if search.cursor is not None:
+        return None
+    told = await tally(archive, search, 0, more=True)
+    if told.kind != AT_LEAST:
+        return told
+    if search.cone or search.polygon:
+        return None
+    expected = await searching.estimate_count(archive, search)
+    return Tally(_rounded(max(expected, told.number)), ESTIMATE)
 
 
 async def _estimate(hasty: Archive, search: Search, seen: int) -> Tally:
@@ -61,7 +78,7 @@ async def _estimate(hasty: Archive, search: Search, seen: int) -> Tally:
     try:
         count = await searching.count_alerts(hasty, search, COUNTED)
     except QueryTooCostly:
-        return Tally(seen + 1, AT_LEAST, "counting them all would take too long")
+        return await _by_columns(hasty, search) or Tally(seen + 1, AT_LEAST, _TOO_LONG)
     if count <= COUNTED:
         return Tally(count, EXACT)
     counted = Tally(count, AT_LEAST, f"counted up to {COUNTED:,}")
@@ -75,6 +92,17 @@ async def _estimate(hasty: Archive, search: Search, seen: int) -> Tally:
         # The estimate rests on samples: the counted number is the safer bound.
         return counted
     return Tally(_rounded(expected), ESTIMATE, "estimated, not counted")
+
+
+_TOO_LONG: Final = "counting them all would take too long"
+
+
+async def _by_columns(hasty: Archive, search: Search) -> Tally | None:
+    """The exact number where the columnar copy gives it in time."""
+    with suppress(QueryTooCostly, ColumnsUnavailable):
+        if copy := readable_for(hasty, search):
+            return Tally(await count_by_columns(hasty, copy, search), EXACT)
+    return None
 
 
 def _rounded(count: int) -> int:

@@ -63,11 +63,11 @@ class Turn(NamedTuple):
     """By the loop's clock."""
 
 
-class Gate:
+class Turns:
     """Places for costly queries, given to clients in turn."""
 
-    def __init__(self, engine: AsyncEngine, places: int) -> None:
-        self.engine, self.free = engine, places
+    def __init__(self, places: int) -> None:
+        self.places, self.free = places, places
         # With a single place none can be kept free for others.
         self._share = max(1, places - 1)
         self._held: Counter[str] = Counter()
@@ -159,6 +159,14 @@ class Gate:
         if not turn.given.done():
             turn.given.set_exception(Busy())
             self.refused += 1
+
+
+class Gate(Turns):
+    """Turns at connections to the database."""
+
+    def __init__(self, engine: AsyncEngine, places: int) -> None:
+        super().__init__(places)
+        self.engine = engine
 
 
 @asynccontextmanager

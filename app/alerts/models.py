@@ -5,12 +5,14 @@ builds the same shapes as plain dicts (items.py) and never goes through these.
 """
 
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import Field, create_model
 
+from app.alerts.explaining import Way
 from app.answers.models import Model
-from app.search.models import Band, field_of, none_required
+from app.jobs.models import JobStatus
+from app.search.models import Band, Instant, field_of, none_required
 from app.search.selection import ALERT_COLUMNS, ALERT_KEYS, ON_REQUEST
 
 
@@ -87,6 +89,23 @@ class Place(Model):
     )
 
 
+class Explanation(Model):
+    """How a search was answered."""
+
+    way: Way = Field(
+        description="index: an index leads to the alerts; walk: down an index until the page is "
+        "full; columns: a scan of the columnar copy; table: a scan of the whole table"
+    )
+    words: str = Field(description="the same in words")
+    looks_at: int | None = Field(
+        description="number of alerts that have to be looked at, at most; null if not known"
+    )
+    columns_as_of: int | None = Field(
+        description="last batch of the columnar copy; null without one"
+    )
+    cheaper: list[str] = Field(description="what would be cheaper")
+
+
 class AlertList(Model):
     """A page of alerts."""
 
@@ -99,4 +118,55 @@ class AlertList(Model):
         default=None, description="number of alerts that match; only with `count`"
     )
     count_kind: CountKind | None = Field(default=None, description="how certain `count` is")
+    explain: Explanation | None = Field(
+        default=None, description="how the search was answered; only with `explain`"
+    )
     place: Place | None = Field(default=None, description="position of `name`; only with `name`")
+
+
+class FileFormat(StrEnum):
+    """How the file of a search job is written."""
+
+    JSON_LINES = "jsonl"
+    CSV = "csv"
+    VOTABLE = "votable"
+    PARQUET = "parquet"
+
+
+class Suffix(StrEnum):
+    """How the file of a search job ends."""
+
+    PARQUET = "parquet"
+    CSV = "csv"
+    VOTABLE = "vot"
+    JSON_LINES = "jsonl"
+
+
+class SearchJob(Model):
+    """A search that runs in the background."""
+
+    id: str = Field(description="id of the job; anyone who knows it can read and delete the job")
+    kind: Literal["search"] = Field(description="what the job does; a match has no such key")
+    status: JobStatus
+    query: str = Field(description="the query string of the search, its name and place resolved")
+    format: FileFormat
+    done: int = Field(description="number of alerts read so far")
+    expected: int | None = Field(
+        description="how many alerts there will be, as far as is known; at most `cap`"
+    )
+    is_estimate: bool = Field(description="whether `expected` is an estimate")
+    alerts: int | None = Field(description="alerts in the result; null until the job is done")
+    cap: int = Field(description="most alerts that the result may hold: `limit`, or this server's")
+    truncated: bool | None = Field(
+        description="whether more alerts matched than `cap`; null until the job is done"
+    )
+    next: str | None = Field(
+        description="cursor with which another job goes on behind a truncated result"
+    )
+    as_of: int = Field(description="number of the batch up to which the archive is seen")
+    error: str | None = Field(description="why the job failed")
+    created: Instant = Field(description="RFC 3339, UTC")
+    ended: Instant | None = Field(description="RFC 3339, UTC; null until then")
+    expires: Instant = Field(description="when job and result are deleted, RFC 3339, UTC")
+    size: int | None = Field(description="bytes of the result; null until the job is done")
+    result: str | None = Field(description="address of the result; null until then")

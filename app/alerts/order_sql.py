@@ -1,6 +1,6 @@
 """The order of a search's rows, and what comes after one of them, as SQL."""
 
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -16,11 +16,7 @@ from sqlalchemy import (
 
 from app.search.search import Sort
 from app.search.vocabulary import Vocabulary
-from archive.surveys.ztf.columns import SENTINELS
-
-EMPTY_TEXTS: Final = ("publisher", "rbversion", "drbversion")
-"""Texts that MARS held as empty, not null, where the packet had none."""
-SENTINEL_BITS: Final = {c.name: (bit, c.sentinel) for bit, c in enumerate(SENTINELS)}
+from archive.surveys.ztf.columns import EMPTY_TEXTS, SENTINEL_BITS
 
 
 def order_of(

@@ -84,9 +84,13 @@ class Shape(NamedTuple):
     polygon: bool = False
     back: bool = False
     """Whether the page is the one before, its rows in reverse."""
+    new: bool = False
+    """Whether only alerts of batches after `since`, up to `until`, are looked at: they are few."""
 
 
 _SKIP: Final[BindParameter[int]] = bindparam("skip", type_=BigInteger())
+_SINCE: Final[BindParameter[int]] = bindparam("since", type_=BigInteger())
+_UNTIL: Final[BindParameter[int]] = bindparam("until", type_=BigInteger())
 
 
 def _columns(shape: Shape) -> tuple[ColumnElement[Any], ...]:
@@ -112,6 +116,11 @@ def _page(shape: Shape) -> Select[Any]:
     inside = exact_tests(alert.c, circle, shape.polygon)
     named = [(wanted, f"value{n}") for n, wanted in enumerate(shape.filters)]
     batch = [alert.c.batch <= bindparam("as_of", type_=BigInteger())] if shape.as_of else []
+    if shape.new:
+        late = [alert.c.batch > _SINCE, alert.c.batch <= _UNTIL]
+        clauses = [*late, *(wanted.sql(alert.c, key) for wanted, key in named), *inside]
+        fresh = select(alert.c[survey.key], alert.c.jd).where(*clauses).cte("picked")
+        return _fetched(fresh.prefix_with("MATERIALIZED"), [], shape)
     narrow = [pair for pair in named if pair[0].narrow]
     if not narrow and (shape.wide or not region):
         return _walked(

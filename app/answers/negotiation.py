@@ -15,6 +15,8 @@ _WORTH_COMPRESSING: Final = 1000
 _HTML: Final = ("text/html", "application/xhtml+xml")
 _MACHINES: Final = ("/api/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/static/")
 """Addresses whose errors are never pages."""
+_FORMS: Final = ("/jobs/",)
+"""Addresses to which forms of pages are sent."""
 
 
 def is_not_modified(request: Request, etag: str) -> bool:
@@ -43,7 +45,10 @@ def wants_json(request: Request) -> bool:
 
 def wants_page(request: Request) -> bool:
     """Whether an error should be a page: for a browser, and not at an address for machines."""
-    machine = request.url.path.startswith(_MACHINES) or request.method != "GET"
+    path = request.url.path
+    machine = path.startswith(_MACHINES) or (
+        request.method != "GET" and not path.startswith(_FORMS)
+    )
     if machine or wants_json(request):
         return False
     return any(_accepted(request).get(kind, 0) > 0 for kind in _HTML)

@@ -1,6 +1,5 @@
 """Parquet, row group by row group; the footer comes last, so a broken file cannot be opened."""
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 import pyarrow as pa
@@ -30,7 +29,7 @@ def _field(column: Column) -> pa.Field:
     return pa.field(column.name, _TYPES[column.kind], nullable, kept)
 
 
-def _array(column: Column, values: Sequence[Any]) -> pa.Array:
+def _array(column: Column, values: Any) -> pa.Array:
     if column.kind is TIME:
         return pa.array(values, pa.string()).cast(_TYPES[TIME])
     return pa.array(values, _TYPES[column.kind])

@@ -11,16 +11,19 @@ ended by them: only `end` writes the last one, so a file without it is not whole
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from itertools import chain, repeat
 from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 import orjson
 
-from archive.columns import REAL, TEXT, TIME, Column
+from app.answers.cells import Layout, write_rows
+from archive.columns import REAL, Column
 
-Values = Sequence[Sequence[Any]]
-"""The rows of a piece as columns of equal length, in the order of the table's columns."""
+Values = Sequence[Any]
+"""The rows of a piece as columns of equal length, in the order of the table's columns.
+
+Each is a list, or an array of Arrow whose missing values are null.
+"""
 
 
 class Table(NamedTuple):
@@ -75,36 +78,6 @@ def shortest_floats(values: Sequence[float | None]) -> list[float | None]:
     return numbers
 
 
-def tokens(column: Column, values: Sequence[Any]) -> str:
-    """The values of a column that is no text as JSON prints them, with commas between them."""
-    if column.kind is not REAL:
-        return orjson.dumps(list(values))[1:-1].decode()
-    single = np.array(values, dtype=np.float32)
-    printed = orjson.dumps(single, option=orjson.OPT_SERIALIZE_NUMPY)
-    # orjson writes 9.4e-6 as a double, as in the JSON, and 0.0000094 in an array of singles.
-    size = np.abs(single)
-    if ((size < _ALIKE[0]) & (size > 0) | (size > _ALIKE[1])).any():
-        printed = orjson.dumps(orjson.loads(printed))
-    return printed[1:-1].decode()
-
-
-_ALIKE: Final = (1e-5, 1e12)
-"""Between them, and at zero, singles and doubles of the same digits are spelled alike."""
-
-
-def cells(columns: Sequence[Column], values: Values, text: Callable[[Any], str]) -> list[list[str]]:
-    """The values column by column as a table shows them, nothing for a missing one.
-
-    `text` is how a text is written.
-    """
-    return [
-        list(map(text, column_values))
-        if column.kind in (TEXT, TIME)
-        else tokens(column, column_values).replace("null", "").split(",")
-        for column, column_values in zip(columns, values, strict=True)
-    ]
-
-
 def json_items(columns: Sequence[Column], values: Values) -> list[dict[str, Any]]:
     """The rows as JSON objects."""
     made = [_json_values(c, v) for c, v in zip(columns, values, strict=True)]
@@ -125,39 +98,31 @@ class JsonLines:
 
     def __init__(self, table: Table, origin: Origin) -> None:
         self._columns = table.columns
-        self._keys = [f'{"," if n else "{"}"{c.name}":' for n, c in enumerate(table.columns)]
-        self._lines = 0
+        keys = [f'"{c.name}":' for c in table.columns]
+        ends = [*(f",{key}" for key in keys[1:]), "}"]
+        self._layout = Layout(f"\n{{{keys[0]}", ends, [_json_text] * len(keys), "null", True)
+        self._begun = False
 
     def begin(self) -> bytes:
         return b""
 
     def rows(self, values: Values) -> bytes:
-        if not values[0]:
-            return b""
-        made = map(_json_tokens, self._columns, values)
-        pairs = zip(map(repeat, self._keys), made, strict=True)
-        lines = map("".join, zip(*chain.from_iterable(pairs), repeat("}")))
-        return self._joined(list(lines))
+        return self._after(write_rows(self._layout, self._columns, values))
 
     def end(self, ending: Ending) -> bytes:
         cut = {"truncated": True, "next": ending.next, "as_of": ending.as_of}
         more = ending.next is not None and not ending.told
-        last = self._joined([orjson.dumps(cut).decode()] if more else [])
-        return last + b"\n" if self._lines else last
+        last = self._after(b"\n" + orjson.dumps(cut) if more else b"")
+        return last + b"\n" if self._begun else last
 
-    def _joined(self, lines: list[str]) -> bytes:
-        before, self._lines = self._lines, self._lines + len(lines)
-        return "\n".join(["", *lines] if before and lines else lines).encode()
+    def _after(self, lines: bytes) -> bytes:
+        """Lines, each of which begins with a line end; the first of all does not."""
+        begun, self._begun = self._begun, self._begun or bool(lines)
+        return lines if begun else lines[1:]
 
 
-def _json_tokens(column: Column, values: Sequence[Any]) -> Sequence[str]:
-    """The values of a column as JSON, each by itself."""
-    if column.kind in (TEXT, TIME):
-        return [orjson.dumps(value).decode() for value in values]
-    printed = tokens(column, values).split(",")
-    if not column.as_text:
-        return printed
-    return [one if one == "null" else f'"{one}"' for one in printed]
+def _json_text(value: Any) -> str:
+    return orjson.dumps(value).decode()
 
 
 _CRLF: Final = "\r\n"
@@ -177,24 +142,28 @@ class Csv:
 
     def __init__(self, table: Table, origin: Origin) -> None:
         self._columns = table.columns
+        count = len(table.columns)
+        # Readers skip blank lines: the row of a single column that is missing would be lost.
+        missing = "" if count > 1 else '""'
+        ends = [","] * (count - 1) + [""]
+        spell = _quoted if count > 1 else _never_blank
+        self._layout = Layout(_CRLF, ends, [spell] * count, missing, False)
 
     def begin(self) -> bytes:
         return ",".join(c.name for c in self._columns).encode()
 
     def rows(self, values: Values) -> bytes:
-        if not values[0]:
-            return b""
-        made = cells(self._columns, values, _quoted)
-        if len(made) == 1:
-            # Readers skip blank lines: a row would be lost.
-            made = [[cell or '""' for cell in made[0]]]
-        return _CRLF.join(["", *map(",".join, zip(*made, strict=True))]).encode()
+        return write_rows(self._layout, self._columns, values)
 
     def end(self, ending: Ending) -> bytes:
         if ending.next is None or ending.told:
             return _CRLF.encode()
         cut = f"# truncated: more matched; next={ending.next} as_of={ending.as_of}"
         return f"{_CRLF}{cut}{_CRLF}".encode()
+
+
+def _never_blank(text: str | None) -> str:
+    return _quoted(text) or '""'
 
 
 class Format(NamedTuple):

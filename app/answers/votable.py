@@ -12,7 +12,8 @@ from functools import lru_cache
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
-from app.answers.tabular import Ending, Origin, Table, Values, cells
+from app.answers.cells import Layout, write_rows
+from app.answers.tabular import Ending, Origin, Table, Values
 from archive.columns import TEXT, TIME, Column, Kind
 
 CITATION: Final = "2019PASP..131a8001P"
@@ -53,7 +54,6 @@ _NO_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ff
 """Characters that XML cannot hold in any spelling."""
 _MARKS: Final = {"\r": "&#13;"}
 _ROW, _NEXT_CELL, _ROW_END = "<TR><TD>", "</TD><TD>", "</TD></TR>\n"
-_NEXT_ROW: Final = _ROW_END + _ROW
 _POWERS: Final = {"mag2": "mag**2"}
 """VOUnits spells a power so."""
 
@@ -74,6 +74,10 @@ def _in_ascii(text: str | None) -> str | None:
     if text is None or (text.isascii() and text.isprintable()):
         return text
     return _without_controls(text).encode("ascii", "backslashreplace").decode()
+
+
+def _ascii_cell(text: str | None) -> str:
+    return _cell(_in_ascii(text))
 
 
 def _field(column: Column) -> str:
@@ -128,6 +132,9 @@ class VOTable:
     def __init__(self, table: Table, origin: Origin) -> None:
         self._table = table
         self._origin = origin
+        spell = [_ascii_cell if _is_ascii(column) else _cell for column in table.columns]
+        ends = [_NEXT_CELL] * (len(spell) - 1) + [_ROW_END]
+        self._layout = Layout(_ROW, ends, spell, "", False)
 
     def begin(self) -> bytes:
         name, meaning, columns = self._table
@@ -140,15 +147,7 @@ class VOTable:
         return (head + "".join(map(_field, columns)) + "<DATA>\n<TABLEDATA>\n").encode()
 
     def rows(self, values: Values) -> bytes:
-        if not values[0]:
-            return b""
-        values = [
-            list(map(_in_ascii, own)) if _is_ascii(column) else own
-            for column, own in zip(self._table.columns, values, strict=True)
-        ]
-        made = cells(self._table.columns, values, _cell)
-        rows = _NEXT_ROW.join(map(_NEXT_CELL.join, zip(*made, strict=True)))
-        return f"{_ROW}{rows}{_ROW_END}".encode()
+        return write_rows(self._layout, self._table.columns, values)
 
     def end(self, ending: Ending) -> bytes:
         # OVERFLOW is DALI's word for a table that the limit cut.

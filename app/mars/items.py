@@ -12,12 +12,11 @@ from typing import Any, Final
 
 import asyncpg
 
-from app.alerts.order_sql import EMPTY_TEXTS
 from app.alerts.search_sql import LEGACY, answered
 from app.objects.lightcurve import latest
 from app.search.vocabulary import ZTF
 from archive import times
-from archive.surveys.ztf.columns import CANDIDATE, NONE, SENTINELS
+from archive.surveys.ztf.columns import CANDIDATE, EMPTY_TEXTS, NONE, SENTINELS
 from archive.surveys.ztf.tables import FILTER_OF_FID
 
 Alert = dict[str, Any]

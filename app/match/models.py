@@ -1,12 +1,12 @@
 """Models of batch matches and their jobs."""
 
-from enum import StrEnum
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from app.alerts.models import Alert
+from app.alerts.models import Alert, SearchJob
 from app.answers.models import Model
+from app.jobs.models import JobStatus
 from app.search.models import Instant
 from app.search.regions import MAX_RADIUS, MIN_RADIUS, RADIUS_FORM
 
@@ -82,15 +82,6 @@ class MatchList(Model):
     as_of: int = Field(description="number of the batch up to which the archive was seen")
 
 
-class JobStatus(StrEnum):
-    """How far a job is."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-
-
 class Job(Model):
     """A batch match that runs in the background."""
 
@@ -106,3 +97,7 @@ class Job(Model):
     expires: Instant = Field(description="when job and result are deleted, RFC 3339, UTC")
     size: int | None = Field(description="bytes of the result; null until the job is done")
     result: str | None = Field(description="address of the Parquet file; null until then")
+
+
+class AnyJob(RootModel[Job | SearchJob]):
+    """A match or a search that runs in the background; a search has `kind`."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from app.alerts.statements import compile_statement
 from app.answers.tabular import Table
 from app.errors import NotFound
 from app.search.examples import NIGHT
+from app.search.search import Search, parse_search
 from archive import times
 from archive.columns import INTEGER, TEXT, Column
 from archive.surveys.ztf.tables import alert
@@ -20,6 +22,8 @@ from archive.tables import ledger
 Item = dict[str, Any]
 DEFAULT_LIMIT: Final = 100
 MAX_LIMIT: Final = 400
+_WHOLE: Final = 10**9
+"""More alerts than a night has."""
 NIGHT_COLUMNS: Final = (
     Column(
         "night", TEXT, "", "time.epoch", "the night, UTC", required=True, since="", is_ascii=True
@@ -80,6 +84,14 @@ def midnight_of(night: date) -> datetime:
 def begin_of(night: date) -> float:
     """The same as a Julian date, exactly: one half behind the point."""
     return times.jd_of(midnight_of(night))
+
+
+def search_night(night: date, as_of: int | None) -> Search:
+    """All alerts exposed in a night, with all columns, as Parquet."""
+    begin = begin_of(night)
+    bounds = [("jd__gte", repr(begin)), ("jd__lt", repr(begin + 1)), ("format", "parquet")]
+    seen = [] if as_of is None else [("as_of", str(as_of))]
+    return replace(parse_search(bounds + seen), limit=_WHOLE)
 
 
 def read_topics(items: Sequence[Item]) -> list[Item]:

@@ -46,3 +46,7 @@ class NightsOptions(ListOptions, NightsShown):
 
 class CountsOptions(ListOptions, AsOf):
     """How a night's counts come, and how much of the archive is seen."""
+
+
+class NightAlerts(AsOf):
+    """How much of the archive is seen."""

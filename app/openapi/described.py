@@ -9,7 +9,7 @@ from app.alerts.models import Stamp
 from app.answers.formats import FORMATS
 from app.nights.days import DAY
 from app.problems import PROBLEM
-from app.search.examples import NIGHT, OF_FIELD
+from app.search.examples import JOB, NIGHT, OF_FIELD
 
 Json = dict[str, Any]
 _PROBLEM_REF: Final[Json] = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
@@ -35,12 +35,13 @@ def problem_responses(*statuses: int) -> dict[int | str, Json]:
 PROBLEMS: Final = problem_responses(400, 404, 422, 429, 500, 503)
 
 
-def bytes_responses(media_type: str) -> dict[int | str, Json]:
-    """Responses of a route that answers with bytes."""
-    binary = {media_type: {"schema": {"type": "string", "format": "binary"}}}
+def bytes_responses(*media_types: str) -> dict[int | str, Json]:
+    """Responses of a route that answers with bytes, of one of these types."""
+    bare = [media_type.partition(";")[0] for media_type in media_types]
+    binary = {name: {"schema": {"type": "string", "format": "binary"}} for name in bare}
     described: Json = {"description": "The bytes", "content": binary}
     part: Json = {"description": "The range that was asked for", "content": binary}
-    if media_type not in _RANGED:
+    if not set(_RANGED) & binary.keys():
         return {200: described, 304: {"description": "Not modified"}}
     return {
         200: described,
@@ -129,3 +130,11 @@ NightPath = Annotated[
     ),
 ]
 StampPath = Annotated[Stamp, path_parameter("which of the three cutouts", "", Stamp.SCIENCE)]
+JobPath = Annotated[
+    str,
+    path_parameter(
+        "`id` of the answer to POST /api/v1/match/jobs or POST /api/v1/search/jobs",
+        "^[A-Za-z0-9_-]{32}$",
+        JOB,
+    ),
+]

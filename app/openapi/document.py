@@ -9,6 +9,7 @@ from app.match.models import MatchRequest
 from app.openapi.described import Json
 from app.openapi.generators import prepare_for_generators
 from app.openapi.headers import add_headers
+from app.openapi.search_jobs import QUERY, query_schema
 
 
 def describe(app: FastAPI) -> Json:
@@ -28,6 +29,7 @@ def describe(app: FastAPI) -> Json:
     for unseen in (Problem, MatchRequest):
         schema = unseen.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= schema.pop("$defs", {}) | {unseen.__name__: schema}
+    schemas[QUERY] = query_schema()
     add_headers(document)
     prepare_for_generators(document)
     return document

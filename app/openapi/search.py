@@ -86,8 +86,9 @@ _PAGE: Final[tuple[Json, ...]] = (
     {
         "name": "sort",
         "description": "Field to sort by; `-` in front for descending. Fields other than jd, time, "
-        "candid, object_id and lco_id need a cone, a polygon, a name, an object, a list of candids "
-        "or a time range of at most 7 days.",
+        "candid, object_id and lco_id are sorted by the columnar copy; while there is none they "
+        "need a cone, a polygon, a name, an object, a list of candids or a time range of at most "
+        "7 days.",
         "schema": of_form("-?[a-z0-9_]+") | {"default": "-jd", "examples": ["-jd"]},
     },
     {
@@ -112,6 +113,12 @@ _PAGE: Final[tuple[Json, ...]] = (
         "name": "cursor",
         "description": "`next` or `prev` of another answer, with the same search.",
         "schema": of_form("[A-Za-z0-9_-]+", 600),
+    },
+    {
+        "name": "explain",
+        "description": "Whether the answer says in `explain` by which way it was found, how many "
+        "alerts had to be looked at, and what would be cheaper; JSON only.",
+        "schema": {"type": "boolean", "default": False},
     },
     {
         "name": "count",

@@ -9,6 +9,7 @@ from fastapi import Request, Response
 
 from app.alerts import counting, queries, searching
 from app.alerts.archive import Archive
+from app.alerts.jobs import FILES
 from app.errors import (
     RETRY_AFTER_S,
     BadParameters,
@@ -24,7 +25,7 @@ from app.names.resolver import Names, Place
 from app.pages import listing, scripts, totals
 from app.pages.html import render
 from app.search.search import MAX_EXPORT
-from app.settings import settings_of
+from app.settings import Settings, settings_of
 
 STAMP_PIXELS: Final = 63
 """One for each of the stamp's own: enough for the height of a row, and the least bytes."""
@@ -66,7 +67,7 @@ async def front_page(
     try:
         listed = await walks.page(archive, client, form, search)
     except QueryTooCostly as error:
-        return _page(request, parameters, latest, _BUSY, costly=str(error))
+        return _page(request, parameters, latest, _BUSY, costly=reason_of(error))
     seen = (form.page - 1) * PAGE_SIZE + len(listed.rows)
     total = await totals.say_total(archive, search, seen, listed.has_next)
     blame = _NO_BLAME if listed.rows else await _blame(archive, parameters, place)
@@ -132,6 +133,7 @@ def _page(
         blame=blame,
         **_around(asked, form, listed),
         **_elsewhere(asked, settings_of(request).public_url),
+        **_as_a_job(asked, settings_of(request)),
     )
 
 
@@ -164,6 +166,16 @@ def _elsewhere(parameters: listing.Parameters, url: str) -> dict[str, Any]:
         "most_downloaded": f"{MAX_EXPORT:,}",
         "curl": scripts.curl(parameters, url),
         "python": scripts.python(parameters, url),
+    }
+
+
+def _as_a_job(parameters: listing.Parameters, settings: Settings) -> dict[str, Any]:
+    """The same search as a job, if this server runs any."""
+    has_jobs = bool(settings.app_database_url.get_secret_value())
+    return {
+        "job_query": scripts.job_query(parameters) if has_jobs else None,
+        "job_files": FILES.keys(),
+        "most_in_a_job": f"{settings.job_rows:,}",
     }
 
 

@@ -6,15 +6,15 @@ from urllib.parse import urlencode
 
 from app.errors import BadParameters
 from app.mars.form import FORM
-from app.pages.listing import Parameters, address
+from app.pages.listing import ORDER, Parameters, address
 from app.search.search import MAX_EXPORT, parse_search
 
 _TYPED: Final = {"objectId": "object_id", "objectcone": "name"}
 _TYPED_SORT: Final = {"objectId": "object_id", "id": "lco_id", "alert_candid": "candid"}
 
 
-def typed_address(parameters: Parameters) -> str | None:
-    """The search in the typed API; None if it has no such search."""
+def typed_query(parameters: Parameters) -> dict[str, str] | None:
+    """The search in the words of the typed API; None if it has no such search."""
     filters = {n: v for n, v in parameters.items() if n in FORM}
     if "time__since" in filters or {"l__gt", "l__lt"} <= filters.keys():
         # Two limits on l may wrap there, here they never do.
@@ -27,7 +27,21 @@ def typed_address(parameters: Parameters) -> str | None:
         parse_search(query.items())
     except BadParameters:
         return None
+    return query
+
+
+def typed_address(parameters: Parameters) -> str | None:
+    """The address of that search; None if there is none."""
+    if (query := typed_query(parameters)) is None:
+        return None
     return f"/api/v1/alerts?{urlencode(query, safe=',:')}" if query else "/api/v1/alerts"
+
+
+def job_query(parameters: Parameters) -> dict[str, str] | None:
+    """The search for a job, newest first where it cannot be sorted otherwise; None if none can."""
+    if (query := typed_query(parameters)) is not None:
+        return query
+    return typed_query({n: v for n, v in parameters.items() if n not in ORDER})
 
 
 _FILES: Final = {"csv": "CSV", "votable": "VOTable", "parquet": "Parquet", "jsonl": "JSON Lines"}

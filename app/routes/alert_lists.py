@@ -1,13 +1,14 @@
 """A search as an answer: for all alerts, and for those of one object."""
 
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from fastapi import Request, Response
 
 from app.alerts import searching
 from app.alerts.archive import Archive
 from app.alerts.counting import tally_page
+from app.alerts.explaining import explain_search
 from app.alerts.exports import send_alerts
 from app.alerts.fragments import Fragments
 from app.alerts.items import chosen_items
@@ -15,8 +16,10 @@ from app.alerts.paging import begin_after, page_of
 from app.answers.bodies import VARY, page_links, send_json
 from app.answers.formats import JSON
 from app.answers.streams import run_for_rows
+from app.errors import QueryTooCostly, reason_of
 from app.names.places import locate, place_header
 from app.names.resolver import Names
+from app.routes.resources import resources_of
 from app.search.search import Search
 from app.settings import settings_of
 
@@ -26,8 +29,23 @@ async def send_search(
 ) -> Response:
     """The alerts that a search finds, in its format, around the place of its name.
 
-    Raises what names.places.locate and alerts.paging.begin_after raise.
+    Raises what names.places.locate and alerts.paging.begin_after raise, and QueryTooCostly with the
+    advice to send a job.
     """
+    try:
+        return await _send(request, search, archive, names, fragments)
+    except QueryTooCostly as error:
+        if resources_of(request).jobs is None:
+            raise
+        raise type(error)(f"{reason_of(error)}; {_AS_A_JOB}") from error
+
+
+_AS_A_JOB: Final = "or run it as a job: POST /api/v1/search/jobs takes the same parameters"
+
+
+async def _send(
+    request: Request, search: Search, archive: Archive, names: Names, fragments: Fragments
+) -> Response:
     public_url: str = settings_of(request).public_url
     search, place = await locate(search, names)
     search = await begin_after(archive, search)
@@ -48,6 +66,8 @@ async def send_search(
     if search.count:
         tally = await tally_page(archive, search, page)
         body |= {"count": tally.number, "count_kind": tally.kind}
+    if search.explain:
+        body["explain"] = (await explain_search(archive, search))._asdict()
     if place is not None:
         body["place"] = place._asdict()
     told = page_links(request, public_url, page.next, page.prev) | place_header(search, place)

@@ -15,14 +15,15 @@ from app.alerts.gate import Asker
 from app.alerts.queries import check_archive
 from app.clients import client_of
 from app.errors import BadParameter, BadParameters, NoJobs, no_alert, unknown_parameters
+from app.jobs.queue import Jobs
 from app.mars.walks import Walks
 from app.match.crossmatch import Matcher
-from app.match.jobs import Jobs
 from app.match.query import MatchQuery, parse_match
 from app.names.resolver import Names
 from app.nights.fieldcounts import NightCounts
 from app.nights.ledger import Ledger
 from app.routes.resources import resources_of
+from app.search.bodies import read_query_body
 from app.search.search import Search, parse_search
 from app.search.values import read_integer
 from app.settings import Settings, settings_of
@@ -132,6 +133,12 @@ async def read_match(request: Request) -> MatchQuery:
     return parse_match(request.query_params.multi_items(), accept)
 
 
+async def read_pairs(request: Request) -> list[tuple[str, str]]:
+    """The parameters in the address and in the body, a JSON object or a form."""
+    kind, body = request.headers.get("content-type", ""), await request.body()
+    return [*request.query_params.multi_items(), *read_query_body(kind, body)]
+
+
 def candid_of(text: str) -> int:
     """The candid in a path. Raises NotFound for any other text."""
     try:
@@ -183,3 +190,4 @@ NamesDependency = Annotated[Names, Depends(get_names)]
 MatcherDependency = Annotated[Matcher, Depends(get_matcher)]
 MatchQueryDependency = Annotated[MatchQuery, Depends(read_match)]
 JobsDependency = Annotated[Jobs, Depends(get_jobs)]
+PairsDependency = Annotated[list[tuple[str, str]], Depends(read_pairs)]

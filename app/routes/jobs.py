@@ -1,25 +1,28 @@
-"""Batch matches that run as jobs: send, watch, fetch, delete."""
+"""Jobs: matches are sent here; each kind is watched, fetched and deleted here."""
 
 import contextlib
-from collections.abc import AsyncIterator
-from datetime import datetime
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy import Row
 
+from app.alerts.jobs import FILES, SEARCH, describe_search_job
+from app.alerts.models import Suffix
 from app.answers.bodies import send_json
 from app.answers.formats import FORMATS
-from app.answers.stored import Piece, send_file
+from app.answers.stored import Piece, headers_of, send_file
 from app.errors import NotFound, TooMany
-from app.match import results
-from app.match.jobs import new_id
-from app.match.models import Job
+from app.jobs import results
+from app.jobs.models import job_address
+from app.jobs.queue import Jobs, new_id
+from app.match.jobs import FILE, MATCH, MAX_POSITIONS, describe_match_job, keep_targets
+from app.match.models import AnyJob, Job
 from app.match.query import parse_match
-from app.match.targets import Target, Targets
+from app.match.targets import Targets
 from app.match.uploads import read_targets
-from app.openapi.described import PROBLEMS, bytes_responses, path_parameter
+from app.openapi.described import PROBLEMS, JobPath, bytes_responses, path_parameter
 from app.openapi.match import REFUSED_BODIES, match_body, match_parameters
 from app.routes.dependencies import (
     ClientDependency,
@@ -29,19 +32,14 @@ from app.routes.dependencies import (
     StoreDependency,
     no_parameters,
 )
-from app.search.examples import JOB
 from archive.errors import StoreUnavailable
 from archive.objects import ObjectStore
 
 router = APIRouter(prefix="/api/v1", tags=["match"], responses=PROBLEMS)
 ALONE: Final = [Depends(no_parameters)]
-MAX_POSITIONS: Final = 1_000_000
-PART: Final = 20_000
-"""Positions stored together; a job holds this many in memory at a time."""
-JobPath = Annotated[
-    str,
-    path_parameter("`id` of the answer to POST /api/v1/match/jobs", "^[A-Za-z0-9_-]{32}$", JOB),
-]
+_MEDIA: Final = {f"alerts.{suffix}": FORMATS[name].media_type for name, suffix in FILES.items()}
+_FRESH: Final = {"Cache-Control": "no-store"}
+SuffixPath = Annotated[Suffix, path_parameter("how the file of the job ends", "", "parquet")]
 
 
 @router.post(
@@ -74,10 +72,9 @@ async def start_match_job(
     as_of = await matcher.settle_as_of(query.search.as_of)
     job, targets, adding = new_id(), Targets(query.radius, MAX_POSITIONS, ""), False
     try:
-        read = read_targets(request, targets)
-        parts = await _keep(store, job, read)
-        told: dict[str, Any] = {"parts": parts, "positions": targets.count, "as_of": as_of}
-        told["parameters"] = [list(pair) for pair in given]
+        parts = await keep_targets(store, job, read_targets(request, targets))
+        told: dict[str, Any] = {"parts": parts, "expected": targets.count, "as_of": as_of}
+        told |= {"kind": MATCH, "file": FILE, "parameters": [list(pair) for pair in given]}
         adding = True
         row = await jobs.add(job, client, **told)
     except BaseException as error:
@@ -86,35 +83,26 @@ async def start_match_job(
             with contextlib.suppress(StoreUnavailable):
                 await results.drop(store, job)
         raise
-    answer = send_json(request, _described(row, settings.public_url), _FRESH)
+    answer = send_json(request, describe_match_job(row, settings.public_url), _FRESH)
     answer.status_code = HTTPStatus.ACCEPTED
-    answer.headers["Location"] = f"{settings.public_url}/api/v1/jobs/{job}"
+    answer.headers["Location"] = job_address(settings.public_url, job)
     return answer
 
 
-async def _keep(store: ObjectStore, job: str, read: AsyncIterator[list[Target]]) -> list[int]:
-    """Put the positions into the store as they arrive; returns the bytes of each part."""
-    waiting: list[Target] = []
-    parts: list[int] = []
-    async for some in read:
-        waiting += some
-        while len(waiting) >= PART:
-            parts.append(await results.put_part(store, job, len(parts), waiting[:PART]))
-            del waiting[:PART]
-    if waiting:
-        parts.append(await results.put_part(store, job, len(parts), waiting))
-    return parts
+DESCRIBED: Final[dict[str, Callable[[Row[Any], str], dict[str, Any]]]] = {
+    MATCH: describe_match_job,
+    SEARCH: describe_search_job,
+}
+"""How a job of each kind is told."""
 
 
-_FRESH: Final = {"Cache-Control": "no-store"}
-
-
-@router.get("/jobs/{job}", response_model=Job, dependencies=ALONE)
+@router.get("/jobs/{job}", response_model=AnyJob, dependencies=ALONE)
 async def get_job(
     request: Request, job: JobPath, jobs: JobsDependency, settings: SettingsDependency
 ) -> Response:
-    """Progress of a job, and the address of its result."""
-    return send_json(request, _described(await jobs.get(job), settings.public_url), _FRESH)
+    """Progress of a job, and the address of its result. A search has `kind`, a match has not."""
+    row = await jobs.get(job)
+    return send_json(request, DESCRIBED[row.kind](row, settings.public_url), _FRESH)
 
 
 @router.delete("/jobs/{job}", status_code=HTTPStatus.NO_CONTENT, dependencies=ALONE)
@@ -126,7 +114,7 @@ async def delete_job(job: JobPath, jobs: JobsDependency, store: StoreDependency)
 
 
 @router.get(
-    "/jobs/{job}/matches.parquet",
+    f"/jobs/{{job}}/{FILE}",
     response_class=Response,
     responses=bytes_responses(FORMATS["parquet"].media_type),
     dependencies=ALONE,
@@ -134,26 +122,39 @@ async def delete_job(job: JobPath, jobs: JobsDependency, store: StoreDependency)
 async def get_job_result(
     request: Request, job: JobPath, jobs: JobsDependency, store: StoreDependency
 ) -> Response:
-    """The result of a finished job: a row for each match, nearest first at each position."""
+    """The result of a finished match: a row for each match, nearest first at each position."""
+    return await _send_result(request, jobs, store, job, FILE)
+
+
+@router.get(
+    "/jobs/{job}/alerts.{suffix}",
+    response_class=Response,
+    responses=bytes_responses(*_MEDIA.values()),
+    dependencies=ALONE,
+)
+async def get_search_result(
+    request: Request,
+    job: JobPath,
+    suffix: SuffixPath,
+    jobs: JobsDependency,
+    store: StoreDependency,
+) -> Response:
+    """The result of a finished search, in the order of its `sort`."""
+    return await _send_result(request, jobs, store, job, f"alerts.{suffix}")
+
+
+async def _send_result(
+    request: Request, jobs: Jobs, store: ObjectStore, job: str, file: str
+) -> Response:
+    """The file of a job. Raises NotFound."""
     row = await jobs.get(job)
+    if row.file != file:
+        raise NotFound(f"the result of this job is not {file} but {row.file}")
     if row.status != "done":
         raise NotFound(f"this job has no result: its status is {row.status}")
-    piece = Piece(results.result_key(job), 0, row.size, job, "")
-    return await send_file(request, store, piece, "matches.parquet", FORMATS["parquet"].media_type)
-
-
-def _described(row: Row[Any], public_url: str) -> dict[str, Any]:
-    """A job's row as API.md shapes it."""
-    done = row.status == "done"
-    where = f"{public_url}/api/v1/jobs/{row.id}/matches.parquet"
-    return {
-        **{name: getattr(row, name) for name in ("id", "status", "positions", "done", "matches")},
-        **{name: getattr(row, name) for name in ("as_of", "error", "size")},
-        **{name: _utc(getattr(row, name)) for name in ("created", "ended", "expires")},
-        "result": where if done else None,
-    }
-
-
-def _utc(moment: datetime | None) -> str | None:
-    text = None if moment is None else moment.isoformat(timespec="seconds")
-    return text and text.replace("+00:00", "Z")
+    media_type = _MEDIA.get(file, FORMATS["parquet"].media_type)
+    if not row.size:
+        # JSON Lines without a line; a store has no range of nothing.
+        return Response(b"", headers=headers_of(f'"{job}"', file), media_type=media_type)
+    piece = Piece(results.result_key(job, file), 0, row.size, job, "")
+    return await send_file(request, store, piece, file, media_type)

@@ -5,14 +5,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app.alerts.as_of import settle_as_of
+from app.alerts.exports import send_alerts
 from app.answers.bodies import next_link, send_json
+from app.answers.formats import FORMATS
 from app.answers.lists import send_list
 from app.errors import NotFound
 from app.nights import days
 from app.nights.fieldcounts import table_of
 from app.nights.models import FieldCountList, Night, NightList
-from app.nights.options import CountsOptions, NightsOptions
-from app.openapi.described import PROBLEMS, NightPath, list_responses
+from app.nights.options import CountsOptions, NightAlerts, NightsOptions
+from app.openapi.described import PROBLEMS, NightPath, bytes_responses, list_responses
 from app.routes.dependencies import (
     ArchiveDependency,
     LedgerDependency,
@@ -68,6 +70,29 @@ async def get_night(
     if (item := await ledger.one(archive, day)) is None:
         raise NotFound(f"the ledger has no night {night!r}")
     return send_json(request, item)
+
+
+@router.get(
+    "/{night}/alerts.parquet",
+    response_class=Response,
+    responses=bytes_responses(FORMATS["parquet"].media_type),
+    dependencies=[Depends(no_repeats)],
+)
+async def get_night_alerts(
+    request: Request,
+    night: NightPath,
+    options: Annotated[NightAlerts, Query()],
+    archive: ArchiveDependency,
+) -> Response:
+    """All alerts of a night with all columns, however many, newest first, as one Parquet file.
+
+    A night is the UTC day of `jd`, as in `fields`.
+    """
+    day = days.read_night(night)
+    answer = await send_alerts(request, archive, days.search_night(day, options.as_of), {})
+    name = f"ztf-{days.compact_date(day)}.parquet"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
 
 
 @router.get(

@@ -7,9 +7,9 @@ from fastapi import Request
 from app.alerts.archive import Archive
 from app.alerts.fragments import Fragments
 from app.clients import Networks
+from app.jobs.queue import Jobs
 from app.mars.walks import Walks
 from app.match.crossmatch import Matcher
-from app.match.jobs import Jobs
 from app.metrics import Metrics
 from app.names.resolver import Names
 from app.nights.fieldcounts import NightCounts

@@ -18,7 +18,7 @@ from app.search.cursor import Cursor, read_cursor
 from app.search.filters import Clause
 from app.search.regions import Cone, Named, Polygon, parse_cone, parse_named, parse_polygon
 from app.search.selection import default_fields, fields_named, flatten_links
-from app.search.values import read_integer, read_text
+from app.search.values import read_integer, read_text, read_truth
 from app.search.vocabulary import ZTF, Vocabulary
 from app.spelling import Unknown
 
@@ -31,7 +31,7 @@ COUNTS: Final = ("exact", "estimate")
 SORT_WINDOW_D: Final = 7.0
 PAGE_PARAMETERS: Final = (
     *("cone", "polygon", "name", "where", "sort", "limit", "cursor", "after", "as_of", "count"),
-    *("fields", "format"),
+    *("fields", "format", "explain"),
 )
 
 
@@ -68,6 +68,8 @@ class Search:
     """The answer begins after this candid; replaces a cursor."""
     count: str = ""
     """How to count the matches, one of COUNTS; empty: do not count."""
+    explain: bool = False
+    """Whether the answer says how it was found."""
     digest: str = field(default="", compare=False)
     """A hash of everything that decides which alerts match, and in which order."""
 
@@ -125,6 +127,7 @@ _PARSE: Final[dict[str, Callable[[str], Any]]] = {
     "cursor": read_cursor,
     "after": read_integer,
     "count": _parse_count,
+    "explain": read_truth,
     "format": read_format,
 }
 
@@ -196,8 +199,6 @@ def _settled(clauses: list[Clause], page: dict[str, Any], vocabulary: Vocabulary
     if cone and named:
         raise _bad("name", "cannot be combined with cone; give one of them")
     ordered = sorted(bend_arcs(clauses), key=lambda c: (c.filter.name, repr(c.value)))
-    if not _sortable(sort, bool(cone or polygon or named), ordered, vocabulary):
-        raise _bad("sort", _unsortable(vocabulary))
     search = Search(
         vocabulary=vocabulary,
         cone=cone,
@@ -212,7 +213,10 @@ def _settled(clauses: list[Clause], page: dict[str, Any], vocabulary: Vocabulary
         fields=_columns_of(wanted, page.get("fields", ()), vocabulary),
         after=page.get("after"),
         count=page.get("count", ""),
+        explain=page.get("explain", False),
     )
+    if search.explain and wanted != JSON:
+        raise _bad("explain", f"only an answer in {JSON} has room for it; leave format out")
     if wanted == JSON and search.limit > MAX_LIMIT:
         raise _bad("limit", _LIMITS)
     if search.cursor and search.cursor.back and search.limit > MAX_LIMIT:
@@ -258,20 +262,28 @@ def _columns_of(wanted: str, fields: tuple[str, ...], vocabulary: Vocabulary) ->
     return flatten_links(named, vocabulary) if as_table else named
 
 
-def _unsortable(vocabulary: Vocabulary) -> str:
-    return (
+def check_sort(search: Search) -> None:
+    """Raise BadParameters unless a search leaves so few rows that any column can sort them.
+
+    Columns with an index sort the whole archive, and so does the columnar copy every column; this
+    is for when that is missing. MARS's form never refused an order.
+    """
+    region = search.cone or search.polygon
+    anywhere = search.sort.column in search.vocabulary.sorted_anywhere or search.sort.as_mars
+    if anywhere or region or any(c.filter.narrow for c in search.clauses) or _is_short(search):
+        return
+    raise _bad(
+        "sort",
         "sorting by this field needs a cone, a polygon, a name, an object, a list of ids or a "
-        f"time range of at most {SORT_WINDOW_D:g} days; sorting by "
-        f"{', '.join(vocabulary.sorted_anywhere)} does not"
+        f"time range of at most {SORT_WINDOW_D:g} days while the archive has no columnar copy; "
+        f"sorting by {', '.join(search.vocabulary.sorted_anywhere)} does not",
     )
 
 
-def _sortable(sort: Sort, region: bool, clauses: list[Clause], vocabulary: Vocabulary) -> bool:
-    """Whether so few rows are left that a column without an index can sort them."""
-    if sort.column in vocabulary.sorted_anywhere or region or any(c.filter.narrow for c in clauses):
-        return True
+def _is_short(search: Search) -> bool:
+    """Whether its time range is at most SORT_WINDOW_D."""
     window = {"g": float("-inf"), "l": float("inf")}
-    for (searched, operator), value in clauses:
+    for (searched, operator), value in search.clauses:
         if searched.columns == ("jd",) and isinstance(value, float):
             if operator in ("gt", "gte", ""):
                 window["g"] = max(window["g"], value)

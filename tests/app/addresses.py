@@ -15,6 +15,7 @@ PARTS: Final = {
     "object_id": sky.OBJECT,
     "night": "20260131",
     "job": "A" * 32,
+    "suffix": "parquet",
     "number": str(sky.FIRST),
     "path": "pages.css",
 }

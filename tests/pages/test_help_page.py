@@ -81,7 +81,7 @@ async def test_python_examples_run(real_sky: httpx.AsyncClient) -> None:
         return said.getvalue()
 
     examples = code_of(await read(real_sky), "python")
-    assert len(examples) == 7
+    assert len(examples) == 8
     said = [await asyncio.to_thread(run, code) for code in examples]
     assert all(said), "each prints what it got"
     together = "\n".join(said)
@@ -113,6 +113,7 @@ async def test_limits_are_those_of_the_settings(served: Served) -> None:
     words = " ".join((await read(served.client)).text_content().split())
     assert f"{served.settings.rate_limit_per_s:g} requests a second" in words
     assert f"longer than {served.settings.statement_timeout_s:g} s" in words
+    assert f"{served.settings.jobs_per_client} jobs for each client" in words
 
 
 async def test_the_credits_that_were_asked_for(served: Served) -> None:
@@ -158,7 +159,7 @@ async def test_code_is_copied(served: Served, browser: Browser) -> None:
 async def test_all_is_there_without_scripts(served: Served, browser: Browser) -> None:
     async with opened_page(browser, java_script_enabled=False) as page:
         await page.goto(address(served))
-        assert await page.locator("pre code").count() == 10
+        assert await page.locator("pre code").count() == 11
         assert await page.locator("button.copy").count() == 0
 
 

@@ -122,22 +122,31 @@ async def test_what_a_body_shows_matches(client: httpx.AsyncClient) -> None:
     assert all(item["matches"] for item in found)
 
 
-async def test_a_job_from_its_beginning_to_its_end(client: httpx.AsyncClient) -> None:
+@pytest.mark.parametrize(
+    ("sent_to", "not_its_own"),
+    [
+        ("/api/v1/match/jobs", "/api/v1/jobs/{job}/alerts.{suffix}"),
+        ("/api/v1/search/jobs", "/api/v1/jobs/{job}/matches.parquet"),
+    ],
+)
+async def test_a_job_from_its_beginning_to_its_end(
+    client: httpx.AsyncClient, sent_to: str, not_its_own: str
+) -> None:
     """POST, GET, the result, DELETE, each with the id that the first gave."""
-    named = {
-        (method, path): operation
+    named = [
+        (method, path)
         for path, methods in DOCUMENT["paths"].items()
-        for method, operation in methods.items()
-        if "{job}" in path
-    }
-    (kind, body), *_ = bodies(DOCUMENT["paths"]["/api/v1/match/jobs"]["post"])
-    started = await answered(client, Asked("post", "/api/v1/match/jobs", {}, kind, body))
+        for method in methods
+        if "{job}" in path and path != not_its_own
+    ]
+    (kind, body), *_ = bodies(DOCUMENT["paths"][sent_to]["post"])
+    started = await answered(client, Asked("post", sent_to, {}, kind, body))
     job = started.json()["id"]
     address = f"/api/v1/jobs/{job}"
     async with asyncio.timeout(120):
         while (await client.get(address)).json()["status"] != "done":  # noqa: ASYNC110 - no event
             await asyncio.sleep(0.05)
     for method, path in sorted(named, key=lambda one: one[0] == "delete"):
-        answer = await client.request(method, path.format(job=job))
+        answer = await client.request(method, path.format(job=job, suffix="parquet"))
         assert answer.is_success, (method, path, answer.text)
     assert (await client.get(address)).status_code == 404

@@ -99,6 +99,7 @@ async def asked(mars: httpx.AsyncClient, document: Any) -> dict[str, Any]:
         "name": "M31",
         # It is not there, and whoever asks is told so.
         "job": "x" * 32,
+        "suffix": "parquet",
     }
     return {
         "address": str(mars.base_url).rstrip("/"),

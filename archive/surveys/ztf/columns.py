@@ -132,3 +132,6 @@ DERIVED: Final[tuple[Column, ...]] = (
 
 SENTINELS: Final[tuple[Column, ...]] = tuple(c for c in CANDIDATE if c.sentinel is not None)
 """Bit n of `alert.sentinels` belongs to the n-th of these. Positions are never reused: a new one goes last."""
+SENTINEL_BITS: Final = {c.name: (bit, c.sentinel) for bit, c in enumerate(SENTINELS)}
+EMPTY_TEXTS: Final = ("publisher", "rbversion", "drbversion")
+"""Texts that MARS held as empty, not null, where the packet had none."""

@@ -15,8 +15,9 @@ from astropy.io.votable.ucd import parse_ucd
 from astropy.units import Unit
 
 from app.alerts.items import utc_text, utc_texts
+from app.answers.cells import print_numbers
 from app.answers.formats import FORMATS
-from app.answers.tabular import shortest_floats, tokens
+from app.answers.tabular import shortest_floats
 from app.search.selection import ALERT_COLUMNS, ALERT_KEYS, ON_REQUEST
 from archive.columns import REAL, TEXT, TIME, Column
 from tests import packets
@@ -100,9 +101,9 @@ def test_every_single_is_printed_as_the_json_prints_it() -> None:
     numbers = [*map(float, np.array(edges, np.float32)), *map(float, bits.view(np.float32)), None]
     column = Column("magpsf", REAL, "", "", "")
     for some in (numbers, [n for n in numbers if n is None or 1e-5 < abs(n) < 1e13]):
-        assert tokens(column, some) == orjson.dumps(shortest_floats(some))[1:-1].decode()
+        assert print_numbers(column, some) == orjson.dumps(shortest_floats(some))[1:-1]
     for number in numbers[: len(edges)]:
-        assert tokens(column, [number]) == orjson.dumps(shortest_floats([number]))[1:-1].decode()
+        assert print_numbers(column, [number]) == orjson.dumps(shortest_floats([number]))[1:-1]
 
 
 async def test_stilts_reads_a_votable(odd: Served, served: Served, tmp_path: Path) -> None:

@@ -2,15 +2,11 @@
 
 import asyncio
 import io
-import os
 import re
 import signal
-import socket
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -20,22 +16,21 @@ import pyarrow.parquet
 import pytest
 
 from app.errors import QueryTooCostly
-from app.match import results, worker
+from app.jobs import results, worker
+from app.jobs.queue import Jobs, Progress, new_id, open_jobs, open_queue
+from app.jobs.worker import MAX_STARTS
 from app.match.crossmatch import Matcher, Piece
-from app.match.jobs import Jobs, Progress, new_id, open_jobs, queue
+from app.match.jobs import FILE, MATCH
 from app.match.models import Job
-from app.match.worker import MAX_STARTS
 from app.settings import Settings
 from archive.objects import ObjectStore, open_store
 from tests.app import sky
 from tests.app.conftest import Served, database_of, serving
+from tests.app.jobs.running import HANGS_S, ROOT, admin_url, free_port, keys, process, running
 from tests.conftest import url_of
 from tests.proxies import cutting
 
 JOBS = "/api/v1/match/jobs"
-ROOT = Path(__file__).parents[3]
-HANGS_S = 300
-"""After this it is not the machine that is slow."""
 Rows = list[dict[str, Any]]
 
 
@@ -115,27 +110,6 @@ def rows_of(data: bytes) -> Rows:
     return rows
 
 
-@asynccontextmanager
-async def running(served: Served, **changed: Any) -> AsyncIterator[httpx.AsyncClient]:
-    """Another app on the same archive, that runs jobs; without those of other tests."""
-    admin = await asyncpg.connect(admin_url(served.settings))
-    await admin.execute("DELETE FROM app.job; DELETE FROM app.pgqueuer")
-    await admin.close()
-    settings = served.settings.model_copy(update={"jobs_run": True, **changed})
-    async with serving(settings) as client:
-        yield client
-
-
-def admin_url(settings: Settings) -> str:
-    return url_of("admin", database_of(settings)).replace("+asyncpg", "")
-
-
-async def keys(settings: Settings, job: str = "") -> list[str]:
-    """The objects of a job, or of all."""
-    async with open_store(settings) as store:
-        return [key for key, _ in await store.keys(results.PREFIX + job)]
-
-
 async def test_a_job_gives_what_the_match_gives(served: Served) -> None:
     data = body(9_000)
     async with running(served) as client:
@@ -156,7 +130,7 @@ async def test_a_job_gives_what_the_match_gives(served: Served) -> None:
         assert len(found) > 900
         assert any(row["truncated"] for row in found)
         # Positions are not kept longer than they are needed.
-        assert await keys(served.settings, job.id) == [results.result_key(job.id)]
+        assert await keys(served.settings, job.id) == [results.result_key(job.id, FILE)]
         assert (await client.delete(f"/api/v1/jobs/{job.id}")).status_code == 204
         assert await keys(served.settings, job.id) == []
 
@@ -173,46 +147,6 @@ async def test_the_result_is_a_download(served: Served) -> None:
         same = await client.get(path, headers={"If-None-Match": head.headers["etag"]})
         assert same.status_code == 304
         assert rows_of(file)[0].keys() > {"index", "id", "separation_arcsec", "ra", "rb"}
-
-
-@asynccontextmanager
-async def process(settings: Settings, port: int) -> AsyncIterator[asyncio.subprocess.Process]:
-    """The app as a process of its own, that can be killed."""
-    told = {
-        **os.environ,
-        "MARS_DATABASE_URL": settings.database_url.get_secret_value(),
-        "MARS_APP_DATABASE_URL": settings.app_database_url.get_secret_value(),
-        "MARS_S3_BUCKET": settings.s3_bucket,
-        "MARS_PUBLIC_URL": "http://mars.test",
-        "MARS_SESAME_URL": "",
-        "MARS_SIMBAD_TAP_URL": "",
-    }
-    command = f"-m uvicorn --factory app.main:create_app --log-level error --port {port}".split()
-    app = await asyncio.create_subprocess_exec(sys.executable, *command, cwd=ROOT, env=told)
-    try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
-            async with asyncio.timeout(HANGS_S):
-                while not await ready(client):  # noqa: ASYNC110 - it is another process
-                    await asyncio.sleep(0.1)
-        yield app
-    finally:
-        if app.returncode is None:
-            app.terminate()
-            await app.wait()
-
-
-async def ready(client: httpx.AsyncClient) -> bool:
-    try:
-        return (await client.get("/readyz")).status_code == 200
-    except httpx.TransportError:
-        return False
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
@@ -269,7 +203,7 @@ async def test_a_deleted_job_ends_and_leaves_nothing(
             assert (await client.get(path)).status_code == 404
         assert (await client.delete(f"/api/v1/jobs/{job.id}")).status_code == 404
         assert (await ended(client, after.id)).status == "done"
-        assert await keys(served.settings, after.id) == [results.result_key(after.id)]
+        assert await keys(served.settings, after.id) == [results.result_key(after.id, FILE)]
         assert await keys(served.settings, job.id) == []
 
 
@@ -464,18 +398,18 @@ async def test_what_expired_is_swept(served: Served, monkeypatch: pytest.MonkeyP
 
     async with open_store(served.settings) as store:
         fresh = await results.sweep(store, statuses)
-        assert results.result_key(gone) not in fresh  # it is not a day old yet
+        assert results.result_key(gone, FILE) not in fresh  # it is not a day old yet
         for job in (gone, kept, unfinished):
-            place: Any = {"Bucket": served.settings.s3_bucket, "Key": results.result_key(job)}
+            place: Any = {"Bucket": served.settings.s3_bucket, "Key": results.result_key(job, FILE)}
             await store._client.create_multipart_upload(**place)
         await store.put("ztf/not-ours", b"x")
         monkeypatch.setattr(results, "ORPHANED", timedelta(seconds=-5))
         swept = await results.sweep(store, statuses)
-        assert swept.count(results.result_key(gone)) == 2  # the object, and the upload
-        assert swept.count(results.result_key(kept)) == 1
-        assert await keys(served.settings) == [results.result_key(kept)]
+        assert swept.count(results.result_key(gone, FILE)) == 2  # the object, and the upload
+        assert swept.count(results.result_key(kept, FILE)) == 1
+        assert await keys(served.settings) == [results.result_key(kept, FILE)]
         ((key, upload),) = await store.uploads(results.PREFIX)
-        assert key == results.result_key(unfinished)
+        assert key == results.result_key(unfinished, FILE)
         await store.drop_upload(key, upload)
         assert await store.get("ztf/not-ours", 0, 1) == b"x"
     await admin.close()
@@ -508,7 +442,7 @@ async def test_the_queues_tables_are_those_of_the_installed_version(served: Serv
     owner = await asyncpg.connect(
         url_of("owner", database_of(served.settings)).replace("+asyncpg", "")
     )
-    plan = await queue(owner).plan_upgrade()
+    plan = await open_queue(owner).plan_upgrade()
     assert plan.statements == (), plan
     await owner.close()
 
@@ -519,7 +453,7 @@ def test_only_results_writes_to_the_store() -> None:
         path.name for path in (ROOT / "app").rglob("*.py") if writing.search(path.read_text())
     } == {"results.py"}
     assert all(hasattr(ObjectStore, name) for name in ("put", "put_stream", "delete"))
-    assert results.result_key("x").startswith("results/")
+    assert results.result_key("x", FILE).startswith("results/")
 
 
 async def test_a_result_read_slowly_comes_whole(served: Served) -> None:
@@ -531,11 +465,12 @@ async def test_a_result_read_slowly_comes_whole(served: Served) -> None:
 
     async with open_jobs(served.settings) as jobs, open_store(served.settings) as store:
         assert jobs is not None
-        await jobs.add(job, "one who reads slowly", parts=[], positions=1, as_of=1, parameters=[])
+        told: Any = {"kind": MATCH, "file": FILE, "parts": [], "parameters": []}
+        await jobs.add(job, "one who reads slowly", expected=1, as_of=1, **told)
         begun = await jobs.start(job)
         assert begun is not None
-        size = await results.put_result(store, job, pieces())
-        assert await jobs.end(Progress(job, begun.starts), "done", size=size, matches=1)
+        size = await results.put_result(store, job, FILE, pieces())
+        assert await jobs.end(Progress(job, begun.starts), "done", size=size, found=1)
     async with cutting(served.settings.s3_endpoint_url, 500_000) as proxy:
         cut = served.settings.model_copy(update={"s3_endpoint_url": proxy.address})
         async with serving(cut) as client:

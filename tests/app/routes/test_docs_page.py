@@ -18,7 +18,7 @@ from tests.app.conftest import Served, fresh_archive, serving, take_in
 from tests.pages.conftest import FLAGS
 
 METHODS = ("get", "post", "delete")
-OF_JOBS = ("get_job", "get_job_result", "delete_job")
+OF_JOBS = ("get_job", "get_job_result", "get_search_result", "delete_job")
 """They want the name of a job that was made before; in this order."""
 
 
@@ -67,11 +67,12 @@ def operations(document: Any) -> list[tuple[str, str]]:
 async def test_every_form_answers_as_it_stands(simulated: httpx.AsyncClient, page: Page) -> None:
     document = (await simulated.get("/openapi.json")).json()
     await page.goto(f"{simulated.base_url}/docs")
-    job = ""
+    started: dict[str, str] = {}
     for tag, name in operations(document):
         operation = page.locator(f"#operations-{tag}-{name}")
         await operation.locator(".opblock-summary-control").click()
         if name in OF_JOBS:
+            job = started["start_search_job" if name == "get_search_result" else "start_match_job"]
             await _without_a_job_says_what_to_put(operation)
             await _ended(simulated, job)
             await operation.locator("input[placeholder='job']").fill(job)
@@ -79,8 +80,8 @@ async def test_every_form_answers_as_it_stands(simulated: httpx.AsyncClient, pag
             await operation.locator("button.execute").click()
         answer = await answered.value
         assert answer.ok, (name, answer.url, answer.status)
-        if name == "start_match_job":
-            job = (await answer.json())["id"]
+        if name in ("start_match_job", "start_search_job"):
+            started[name] = (await answer.json())["id"]
         if name == "match_positions":
             assert (await answer.json())["items"][0]["matches"]
         if name != "delete_job":

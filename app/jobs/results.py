@@ -3,14 +3,10 @@
 No other module of the app puts or deletes an object (a test looks).
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-import orjson
-
-from app.match.targets import Target
-from app.search.regions import Cone
 from archive.objects import ObjectStore
 
 PREFIX: Final = "results/"
@@ -18,35 +14,33 @@ ORPHANED: Final = timedelta(days=1)
 """Age at which an object without a job is deleted: no upload takes so long."""
 
 
-def result_key(job: str) -> str:
+def result_key(job: str, file: str) -> str:
     """Where the result of a job lies."""
-    return f"{PREFIX}{job}/matches.parquet"
+    return f"{PREFIX}{job}/{file}"
 
 
 def _part_key(job: str, number: int) -> str:
     return f"{PREFIX}{job}/positions-{number:04}.json"
 
 
-async def put_part(store: ObjectStore, job: str, number: int, targets: Sequence[Target]) -> int:
-    """Keep some positions of a job; returns the bytes they take."""
-    data = orjson.dumps([(target.place, target.id, *target.cone) for target in targets])
+async def put_part(store: ObjectStore, job: str, number: int, data: bytes) -> int:
+    """Keep a part of what a job works on; returns the bytes it takes."""
     await store.put(_part_key(job, number), data)
     return len(data)
 
 
-async def get_part(store: ObjectStore, job: str, number: int, size: int) -> list[Target]:
-    """The same positions, to the last bit."""
-    data = await store.get(_part_key(job, number), 0, size)
-    return [Target(place, name, Cone(*cone)) for place, name, *cone in orjson.loads(data)]
+async def get_part(store: ObjectStore, job: str, number: int, size: int) -> bytes:
+    """The same bytes."""
+    return await store.get(_part_key(job, number), 0, size)
 
 
-async def put_result(store: ObjectStore, job: str, pieces: AsyncIterator[bytes]) -> int:
+async def put_result(store: ObjectStore, job: str, file: str, pieces: AsyncIterator[bytes]) -> int:
     """Write the result as it is made; it appears once it is complete. Returns its size."""
-    return await store.put_stream(result_key(job), pieces)
+    return await store.put_stream(result_key(job, file), pieces)
 
 
 async def drop_parts(store: ObjectStore, job: str, count: int) -> None:
-    """Delete a job's positions."""
+    """Delete what a job worked on."""
     for number in range(count):
         await store.delete(_part_key(job, number))
 

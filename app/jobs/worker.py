@@ -9,10 +9,11 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
+from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import asyncpg
 from pgqueuer.core.qm import QueueManager
@@ -22,15 +23,9 @@ from pgqueuer.domain.types import Channel
 from prometheus_client import Counter
 from sqlalchemy import Row
 
-from app.answers.parquet import Parquet
-from app.answers.streams import run_in_thread
-from app.answers.tabular import Ending, Origin
 from app.errors import DATABASE_ERRORS, Busy, QueryTooCostly
-from app.match import results
-from app.match.crossmatch import Matcher
-from app.match.jobs import MATCH, Jobs, Progress, queue
-from app.match.query import parse_match
-from app.match.tagged import table_of, table_values
+from app.jobs import results
+from app.jobs.queue import ENTRY, Jobs, Progress, open_queue
 from app.settings import Settings
 from archive.errors import MarsError
 from archive.objects import ObjectStore
@@ -55,18 +50,45 @@ class Overtaken(Exception):
     """The job was deleted, or another process started it again."""
 
 
+@dataclass(slots=True)
+class Run:
+    """One run of a job, as its work sees it."""
+
+    row: Row[Any]
+    done: int = 0
+    """How much has been done, in the unit of the job's kind: the work counts it up."""
+    told: dict[str, Any] = field(default_factory=dict)
+    """Other columns of app.job that the work sets, as soon as it knows them."""
+
+    @property
+    def progress(self) -> Progress:
+        """The job and the number of its start."""
+        return Progress(self.row.id, self.row.starts)
+
+
+class Kind(NamedTuple):
+    """A kind of work."""
+
+    name: str
+    """As app.job.kind has it."""
+    write: Callable[[Run], AsyncGenerator[bytes]]
+    """The bytes of the result, as they are made; always the same for the same row."""
+    advice: str
+    """What a client could do if a query of such a job takes too long."""
+
+
 class Worker:
     """Runs jobs from the queue until `stop`."""
 
     def __init__(
         self,
         jobs: Jobs,
-        matcher: Matcher,
+        kinds: Mapping[str, Kind],
         store: ObjectStore,
         settings: Settings,
         troubles: Counter,
     ) -> None:
-        self._jobs, self._matcher, self._store, self._settings = jobs, matcher, store, settings
+        self._jobs, self._kinds, self._store, self._settings = jobs, kinds, store, settings
         self._troubles = troubles
         self._stopping = asyncio.Event()
 
@@ -94,9 +116,9 @@ class Worker:
             url, timeout=5, server_settings={"application_name": "mars-app-queue"}
         )
         try:
-            manager = QueueManager(queue(connection), Channel("ch_pgqueuer"))
+            manager = QueueManager(open_queue(connection), Channel("ch_pgqueuer"))
             manager.shutdown = self._stopping
-            manager.entrypoint(MATCH, concurrency_limit=1)(self._take)
+            manager.entrypoint(ENTRY, concurrency_limit=1)(self._take)
             await manager.run(
                 dequeue_timeout=timedelta(seconds=5), batch_size=1, heartbeat_timeout=SILENCE
             )
@@ -109,7 +131,7 @@ class Worker:
         try:
             row = await self._jobs.start(job)
             if row is not None:
-                await self._run(row, Progress(row.id, row.starts))
+                await self._run(Run(row))
         except RetryRequested:
             raise
         except Overtaken:
@@ -118,58 +140,63 @@ class Worker:
             log.warning("job interrupted", extra={"job": job[:6], "error": repr(error)})
             raise RetryRequested(PAUSE, "interrupted") from error
 
-    async def _run(self, row: Row[Any], progress: Progress) -> None:
+    async def _run(self, run: Run) -> None:
         """Run a job; a failure is written into its row."""
-        if row.starts > MAX_STARTS:
-            await self._jobs.end(progress, "failed", error=_GIVEN_UP)
+        kind = self._kinds[run.row.kind]
+        if run.row.starts > MAX_STARTS:
+            await self._jobs.end(run.progress, "failed", error=_GIVEN_UP)
             return
         try:
-            await self._match(row, progress)
+            await self._finish(kind, run)
         except Busy:
             raise
-        except QueryTooCostly as error:
-            reason = str(error) or "a query took too long: use a smaller radius or more filters"
-            await self._jobs.end(progress, "failed", error=reason)
+        except QueryTooCostly:
+            reason = f"a query took too long: {kind.advice}"
+            await self._jobs.end(run.progress, "failed", error=reason)
         except (RetryRequested, Overtaken, MarsError, *DATABASE_ERRORS):
             raise
         except Exception as error:
-            log.error("job failed", exc_info=error, extra={"job": row.id[:6]})
-            await self._jobs.end(progress, "failed", error=_FAULT)
+            log.error("job failed", exc_info=error, extra={"job": run.row.id[:6]})
+            await self._jobs.end(run.progress, "failed", error=_FAULT)
 
-    async def _match(self, row: Row[Any], progress: Progress) -> None:
-        counts = {"matches": 0}
-        size = await results.put_result(self._store, row.id, self._bytes(row, progress, counts))
-        told = {"done": row.positions, "size": size, **counts}
-        if not await self._jobs.end(progress, "done", **told):
+    async def _finish(self, kind: Kind, run: Run) -> None:
+        row = run.row
+        async with aclosing(self._watch(run, kind.write(run))) as pieces:
+            size = await results.put_result(self._store, row.id, row.file, pieces)
+        if not await self._jobs.end(run.progress, "done", done=run.done, size=size, **run.told):
             await results.drop(self._store, row.id)
             raise Overtaken
         await results.drop_parts(self._store, row.id, len(row.parts))
 
-    async def _bytes(
-        self, row: Row[Any], progress: Progress, counts: dict[str, int]
-    ) -> AsyncIterator[bytes]:
-        """The Parquet file as it is made; counts the matches and stores the progress."""
-        search = parse_match([*map(tuple, row.parameters), ("format", "parquet")]).search
-        api = f"{self._settings.public_url}/api/v1"
-        # The job's own address is a secret: anyone who knows it can delete the job.
-        origin = Origin(self._settings.public_url, f"{api}/match/jobs", row.as_of)
-        writer = Parquet(table_of(search), origin)
-        yield writer.begin()
-        done, noted = 0, time.monotonic()
-        for number, size in enumerate(row.parts):
-            targets = await results.get_part(self._store, row.id, number, size)
-            async for piece in self._matcher.pieces(targets, search, row.as_of):
-                if self._stopping.is_set():
-                    raise RetryRequested(timedelta(0), "the process ends")
-                values = await run_in_thread(table_values, piece, search, api)
-                yield await run_in_thread(writer.rows, values)
-                counts["matches"] += len(values[0])
-                done += len(piece.found)
-                if time.monotonic() - noted >= _NOTE_EVERY_S:
-                    noted = time.monotonic()
-                    if not await self._jobs.note(progress, done=done):
-                        raise Overtaken
-        yield await run_in_thread(writer.end, Ending(None, row.as_of))
+    async def _watch(self, run: Run, pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+        """The same pieces; meanwhile, also while one is long in coming, the progress is stored.
+
+        Raises Overtaken, or RetryRequested if the process ends.
+        """
+        noted, stopped = time.monotonic(), asyncio.ensure_future(self._stopping.wait())
+        try:
+            while True:
+                step = asyncio.ensure_future(anext(pieces, None))
+                try:
+                    while not step.done():
+                        left = max(0.0, noted + _NOTE_EVERY_S - time.monotonic())
+                        both = {step, stopped}
+                        await asyncio.wait(both, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+                        if stopped.done():
+                            raise RetryRequested(timedelta(0), "the process ends")
+                        if time.monotonic() - noted >= _NOTE_EVERY_S:
+                            noted = time.monotonic()
+                            if not await self._jobs.note(run.progress, done=run.done, **run.told):
+                                raise Overtaken
+                finally:
+                    step.cancel()
+                    await asyncio.wait({step})
+                if (piece := step.result()) is None:
+                    return
+                yield piece
+        finally:
+            stopped.cancel()
+            await pieces.aclose()
 
     async def _keep_house(self) -> None:
         """Put lost jobs back into the queue, and regularly delete expired ones."""
@@ -197,7 +224,7 @@ class Worker:
 @asynccontextmanager
 async def run_worker(
     jobs: Jobs | None,
-    matcher: Matcher,
+    kinds: Iterable[Kind],
     store: ObjectStore,
     settings: Settings,
     troubles: Counter,
@@ -206,7 +233,7 @@ async def run_worker(
     if jobs is None or not settings.jobs_run:
         yield
         return
-    worker = Worker(jobs, matcher, store, settings, troubles)
+    worker = Worker(jobs, {kind.name: kind for kind in kinds}, store, settings, troubles)
     task = asyncio.create_task(worker.run())
     try:
         yield

@@ -1,0 +1,111 @@
+"""Many alerts of a search, read from the columnar copy: ten times as fast as row by row.
+
+First the ids of all of them are found, in order. Few rows are then read by key; many are read from
+the copy as they lie there and put in order on the disk. What came after the copy PostgreSQL gives.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from app.alerts.archive import Archive
+from app.alerts.as_of import check_as_of
+from app.alerts.by_columns import find_newer, keys_question, read_rows
+from app.alerts.paging import Page
+from app.answers.streams import run_in_thread
+from app.columns.copy import Readable
+from app.columns.scan_sql import read_ranked
+from app.columns.spool import RANK, Spool
+from app.search.cursor import Cursor
+from app.search.search import MAX_LIMIT, Search
+from app.search.selection import columns_of
+
+FEW: Final = 10_000
+"""Rows that are read by key: 30 ms a thousand."""
+
+
+async def read_in_bulk(archive: Archive, copy: Readable, search: Search) -> AsyncGenerator[Page]:
+    """The pages of a search, up to its limit, all of one batch.
+
+    Raises BadParameters for an `as_of` that lies in the future, what Archive.fetch raises, or
+    ColumnsUnavailable.
+    """
+    newer = await find_newer(archive, copy, search, 0)
+    as_of = check_as_of(search.as_of, newer.newest)
+    found = await archive.scan_table(keys_question(copy, search, newer))
+    ids = found.column(0).combine_chunks()
+    more, ids = len(ids) > search.limit, ids[: search.limit]
+    late = {row[search.vocabulary.survey.key] for row in newer.rows}
+    bulk = Bulk(archive, copy, search, ids, late)
+    done = 0
+    async for rows in bulk.rows():
+        done += len(rows)
+        following = bulk.cursor_after(rows, as_of) if done < len(ids) or more else None
+        yield Page(rows, following, as_of)
+    if not done:
+        yield Page([], None, as_of)
+
+
+class Bulk(NamedTuple):
+    """The alerts of a search, by their ids."""
+
+    archive: Archive
+    copy: Readable
+    search: Search
+    ids: Any
+    """An array of Arrow, in order."""
+    late: set[int]
+    """Those that are not in the copy."""
+
+    @property
+    def _key(self) -> str:
+        return self.search.vocabulary.survey.key
+
+    def cursor_after(self, rows: Any, as_of: int) -> Cursor:
+        """Where the page behind these rows begins."""
+        names = self.search.sort.column, self._key
+        if isinstance(rows, pa.RecordBatch):
+            value, last = (rows.column(name)[-1].as_py() for name in names)
+        else:
+            value, last = (rows[-1][name] for name in names)
+        return Cursor(self.search.digest, as_of, value, last)
+
+    async def rows(self) -> AsyncIterator[Any]:
+        """The rows in order, some thousand at a time."""
+        if len(self.ids) <= FEW:
+            listed = self.ids.to_pylist()
+            for n in range(0, len(listed), MAX_LIMIT):
+                yield await read_rows(self.archive, self.search, listed[n : n + MAX_LIMIT])
+            return
+        assert self.archive.columns is not None
+        spool = self.archive.columns.new_spool()
+        try:
+            await self._fill(spool)
+            for bucket in spool.buckets():
+                yield await run_in_thread(spool.read, bucket)
+        finally:
+            spool.remove()
+
+    async def _fill(self, spool: Spool) -> None:
+        answered = columns_of(self.search.fields, self.search.vocabulary)
+        columns = tuple(dict.fromkeys((self.search.sort.column, self._key, *answered)))
+        await self.archive.spool(read_ranked(columns, self.copy, self._key, self.ids), spool)
+        late = np.fromiter(self.late, np.int64, len(self.late))
+        ranks = np.flatnonzero(np.isin(self.ids.to_numpy(), late))
+        for n in range(0, len(ranks), MAX_LIMIT):
+            some = ranks[n : n + MAX_LIMIT]
+            ids = self.ids.take(pa.array(some)).to_pylist()
+            rows = await read_rows(self.archive, self.search, ids)
+            spool.add([_batch_of(rows, some, spool.schema)], spool.schema)
+        await run_in_thread(spool.close)
+
+
+def _batch_of(rows: Sequence[Any], ranks: Any, schema: pa.Schema) -> pa.RecordBatch:
+    """Rows of PostgreSQL as those of the copy are."""
+    columns = [
+        pa.array(ranks if field.name == RANK else [row[field.name] for row in rows], field.type)
+        for field in schema
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)

@@ -1,0 +1,151 @@
+"""The columnar copy as this process reads it: found anew regularly, its files kept near."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+
+from app.columns.cache import Cache
+from app.columns.copy import Copy, Readable, read_copy
+from app.columns.scans import Connection, Made, Question, Row, Scans, quoted
+from app.columns.spool import Spool
+from app.errors import ColumnsUnavailable
+from app.settings import Settings
+from archive.errors import MarsError
+from archive.objects import ObjectStore
+from archive.survey import Survey
+
+log = logging.getLogger(__name__)
+_OPENING_S: Final = 60.0
+BATCH: Final = 16_384
+"""Rows of a long answer that are taken from DuckDB at a time."""
+
+
+class Columns:
+    """The copy of one survey's alerts."""
+
+    def __init__(
+        self, survey: Survey, store: ObjectStore, directory: Path, cache: Cache, scans: Scans
+    ) -> None:
+        self._survey, self._store, self._cache, self._scans = survey, store, cache, scans
+        self._directory = directory
+        self._copy: Copy | None = None
+        self._made = 0
+        self._looking = asyncio.Lock()
+        self.readable: Readable | None = None
+
+    async def ask(self, question: Question, seconds: float) -> list[Row]:
+        """The rows of an answer. Raises QueryTooCostly after so long, or ColumnsUnavailable."""
+        return await self._ask(question, seconds, lambda answer: answer.fetchall())
+
+    async def ask_table(self, question: Question, seconds: float) -> pa.Table:
+        """The same as a table of Arrow."""
+        return await self._ask(question, seconds, lambda answer: answer.to_arrow_table())
+
+    async def spool(self, question: Question, seconds: float, spool: Spool) -> None:
+        """The rows of an answer, with their ranks, into a spool. Raises as `ask` does."""
+
+        def fill(answer: Connection) -> None:
+            batches = answer.to_arrow_reader(BATCH)
+            spool.add(batches, batches.schema)
+
+        await self._ask(question, seconds, fill)
+
+    async def _ask(
+        self, question: Question, seconds: float, take: Callable[[Connection], Made]
+    ) -> Made:
+        try:
+            return await self._scans.ask(question, seconds, take)
+        except ColumnsUnavailable:
+            # A file may be gone: look() fetches what is missing.
+            self._copy = None
+            raise
+
+    def new_spool(self) -> Spool:
+        """A place for the rows of one long answer; to be removed when they are sent."""
+        return Spool(self._directory)
+
+    async def look(self) -> None:
+        """Take the present copy, if it is another. Raises StoreUnavailable or OSError."""
+        async with self._looking:
+            copy = await read_copy(self._store, self._survey.name, self._copy)
+            if copy == self._copy:
+                return
+            self.readable = None if copy is None else await self._opened(copy)
+            self._copy = copy
+
+    async def _opened(self, copy: Copy) -> Readable:
+        """The copy as a view; those of earlier copies stay, for who still reads them."""
+        places = await self._cache.keep(self._store, copy.leaves)
+        self._made += 1
+        table = f"{self._survey.name}_{self._made}"
+        listed = ", ".join(map(quoted, places))
+        columns, with_nan = frozenset[str](), frozenset[str]()
+        if places:
+            schemas = f"SELECT count(DISTINCT names) FROM ({_SCHEMAS.format(listed)})"
+            ((kinds,),) = await self.ask(Question(schemas), _OPENING_S)
+            # A field that came later is missing in older files, as it is in older packets.
+            union = "true" if kinds > 1 else "false"
+            files = f"read_parquet([{listed}], hive_partitioning = false, union_by_name = {union})"
+            await self.ask(Question(f"CREATE VIEW {table} AS SELECT * FROM {files}"), _OPENING_S)
+            await self.ask(Question(_GROUPS.format(table, listed)), _OPENING_S)
+            told = await self.ask(Question(f"DESCRIBE {table}"), _OPENING_S)
+            columns = frozenset(row[0] for row in told)
+            noted = await self.ask(Question(_NANS.format(listed)), _OPENING_S)
+            named = (name for row in noted for name in row[0].decode().split(","))
+            with_nan = frozenset(filter(None, named))
+        log.info(
+            "columns",
+            extra={"as_of": copy.as_of, "rows": copy.rows, "files": len(places)},
+        )
+        return Readable(table, copy.as_of, copy.rows, columns, with_nan)
+
+    async def keep_looking(self, every_s: float) -> None:
+        """Look again and again. Without the store, or the disk, the known copy stays."""
+        while True:
+            try:
+                await self.look()
+            except (MarsError, ColumnsUnavailable, OSError) as error:
+                log.warning("columns not read", extra={"error": repr(error)})
+            except Exception as error:  # whatever it is: the copy must be looked after
+                log.error("columns not read", exc_info=error)
+            await asyncio.sleep(every_s)
+
+
+_SCHEMAS = (
+    "SELECT string_agg(name || ' ' || type, ',') AS names FROM parquet_schema([{}]) "
+    "GROUP BY file_name"
+)
+_NANS = "SELECT DISTINCT value FROM parquet_kv_metadata([{}]) WHERE key = 'mars_nan'"
+"""Each file names the columns in which it has a NaN (catalog/parquetry.py)."""
+_GROUPS = """
+    CREATE TABLE {0}_groups AS
+    SELECT file_name AS file, row_group_id AS number, row_group_num_rows AS rows,
+           path_in_schema AS name, try_cast(stats_min_value AS DOUBLE) AS least,
+           try_cast(stats_max_value AS DOUBLE) AS greatest
+    FROM parquet_metadata([{1}])
+"""
+"""What a row group holds of each column, as far as it is a number."""
+
+
+@asynccontextmanager
+async def open_columns(
+    settings: Settings, survey: Survey, store: ObjectStore
+) -> AsyncIterator[Columns]:
+    """The columns of a survey; the copy is looked for in the background."""
+    folder = settings.columns_dir
+    cache = Cache(folder, int(settings.columns_gb * 1e9), settings.s3_bucket)
+    scans = Scans(settings, folder, settings.columns_memory_mb, settings.columns_places)
+    columns = Columns(survey, store, folder, cache, scans)
+    task = asyncio.create_task(columns.keep_looking(settings.columns_look_s))
+    try:
+        yield columns
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        await asyncio.to_thread(scans.close)
