@@ -82,6 +82,7 @@ class Checker:
         self._engine = engine
         self._shelf = shelf
         self._say = say
+        self._bad: set[File] = set()
         self.verdict = Verdict(Counter(), [], [])
 
     async def check(self, quick: bool) -> Verdict:
@@ -161,7 +162,7 @@ class Checker:
             rows.update(zip(ids.tolist(), hashes.tolist(), strict=True))
 
         for file in catalog.of(MAIN):
-            if file.first <= batch <= file.last:
+            if file.first <= batch <= file.last and file not in self._bad:
                 await self._read(catalog, file, lambda table: into(here, table))
         async for table in self._archived(batch, batch):
             into(there, table)
@@ -192,8 +193,10 @@ class Checker:
             await self._read(catalog, file, look.at)
             faults = list(look.faults())
         except ObjectMissing:
+            self._bad.add(file)
             faults = ["missing"]
         except (ArrowInvalid, OSError) as error:
+            self._bad.add(file)
             faults = [f"cannot be read: {str(error)[:200]}"]
         except StoreUnavailable as error:
             self._cannot(f"{name}: {error}")

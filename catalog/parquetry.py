@@ -13,6 +13,7 @@ from catalog.form import PLACE
 ROW_GROUP: Final = 131_072
 READ_ROWS: Final = 8192
 NANS: Final = "mars_nan"
+"""The key in a footer under which columns with NaN are named."""
 _LEVEL: Final = 3
 """zstd's. HATS's own tools take 15: a fifteenth of the speed for 6 % less."""
 
@@ -36,7 +37,7 @@ def open_writer(path: Path, schema: Any) -> Any:
 
 
 def columns_with_nan(table: Any) -> set[str]:
-    """Columns with a NaN: Parquet's least and greatest values leave it out, so readers must know."""
+    """Columns with a NaN: Parquet's least and greatest values leave it out, and readers must know."""
     floats = (field.name for field in table.schema if pa.types.is_floating(field.type))
     return {name for name in floats if pc.any(pc.is_nan(table[name])).as_py()}
 

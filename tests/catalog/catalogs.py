@@ -65,9 +65,10 @@ async def catalog(place: Place, *arguments: str, status: int = 0, **more: object
     return out.decode() + err.decode()
 
 
-async def simulate_alerts(place: Place, count: int) -> None:
-    """Rows of the simulated sky into an archive, 250 a batch."""
-    await fill(Wanted(count, 1, date(2026, 1, 31), 150), place.settings("writer"))
+async def add_alerts(place: Place, count: int, seed: int = 1) -> None:
+    """Add rows of the simulated sky to an archive, 250 a batch."""
+    wanted = Wanted(count, seed, date(2026, 1, 31), 150, again=True)
+    await fill(wanted, place.settings("writer"))
 
 
 async def set_newest(place: Place, batch: int) -> None:

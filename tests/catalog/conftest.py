@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.catalog.catalogs import simulate_alerts
+from tests.catalog.catalogs import add_alerts
 from tests.conftest import Place, new_place
 
 BATCHES = 40
@@ -14,7 +14,7 @@ BATCHES = 40
 async def filled(template: str) -> AsyncIterator[str]:
     """The database that is copied."""
     async with new_place(template) as place:
-        await simulate_alerts(place, 250 * BATCHES)
+        await add_alerts(place, 250 * BATCHES)
         yield place.database
 
 
