@@ -40,8 +40,8 @@ CHANCE = int(os.environ.get("MARS_STORED_CHANCE", "0"))
 STORED = odd_stamps()
 KEYS = frozenset({"candid", "number", "object_id", "night", "kind"})
 """What names something stored in a path."""
-OTHERS = frozenset({"job", "path"})
-"""What does not: the app's own jobs, and the files of pages."""
+OTHERS = frozenset({"job", "path", "suffix"})
+"""What does not: the app's own jobs with their files, and the files of pages."""
 PATHS = [
     *([], ["candid"], ["number"], ["object_id"], ["night"]),
     *(["candid", "kind"], ["kind", "number"]),
