@@ -59,9 +59,8 @@ class Cache:
 
     async def _have(self, store: ObjectStore, leaf: Leaf, path: Path) -> None:
         """Make sure that a file is here, and looks used. Raises OSError if the disk takes none."""
-        if not (path.exists() and path.stat().st_size == leaf.size):
+        if not _is_here(leaf, path):
             await self._fetch(store, leaf, path)
-        path.touch()
 
     async def _fetch(self, store: ObjectStore, leaf: Leaf, path: Path) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)
@@ -86,3 +85,11 @@ class Cache:
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
+
+
+def _is_here(leaf: Leaf, path: Path) -> bool:
+    """Whether a file is on the disk; if so, it looks used from now on."""
+    if not (path.exists() and path.stat().st_size == leaf.size):
+        return False
+    path.touch()
+    return True

@@ -70,7 +70,10 @@ class Columns:
         return Spool(self._directory)
 
     async def look(self) -> None:
-        """Take the present copy, if it is another. Raises StoreUnavailable or ColumnsUnavailable."""
+        """Take the present copy, if it is another.
+
+        Raises StoreUnavailable or ColumnsUnavailable.
+        """
         async with self._looking:
             copy = await read_copy(self._store, self._survey.name, self._copy)
             if copy == self._copy:
