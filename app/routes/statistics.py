@@ -1,0 +1,22 @@
+"""The statistics of the whole archive, in the typed API."""
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from app.answers.bodies import send_json
+from app.openapi.described import PROBLEMS
+from app.routes.dependencies import OverviewDependency, no_parameters
+from app.statistics.models import Statistics
+
+router = APIRouter(prefix="/api/v1/statistics", tags=["statistics"], responses=PROBLEMS)
+
+
+@router.get("", response_model=Statistics, dependencies=[Depends(no_parameters)])
+async def get_statistics(request: Request, overview: OverviewDependency) -> Response:
+    """The whole archive in numbers: nights, magnitudes, scores, the sky, objects, bodies, growth.
+
+    Everything is counted exactly, in the columnar catalog, up to its last batch `as_of`; JSON only.
+    The numbers change when the catalog does. Without a catalog
+    the answer is 503. While a new one is counted, the numbers are those of the one before.
+    """
+    statistics = await overview.present()
+    return send_json(request, statistics.model_dump(mode="json"))
