@@ -22,7 +22,7 @@ from app.statistics.models import Growth, Histogram, NightBand, ObjectsByAlerts,
 
 ALL: Final = "all"
 """In place of a band where bands are not told apart."""
-MOST_BARS: Final = 120
+MOST_BARS: Final = 160
 _TABLE_ORDER: Final = 1
 """HEALPix order of the table beside the map: 48 pixels of 29°."""
 _SHORT: Final = ((10**9, "G"), (10**6, "M"), (10**3, "k"))

@@ -15,8 +15,8 @@ async def get_statistics(request: Request, overview: OverviewDependency) -> Resp
     """The whole archive in numbers: nights, magnitudes, scores, the sky, objects, bodies, growth.
 
     Everything is counted exactly, in the columnar catalog, up to its last batch `as_of`; JSON only.
-    The numbers change when the catalog does. Without a catalog
-    the answer is 503. While a new one is counted, the numbers are those of the one before.
+    The numbers change when the catalog does; while a new one is counted, they are those of the one
+    before. Without a catalog the answer is 503.
     """
     statistics = await overview.present()
     return send_json(request, statistics.model_dump(mode="json"))
