@@ -1,5 +1,7 @@
 """The statistics of the whole archive, in the typed API."""
 
+from typing import Final
+
 from fastapi import APIRouter, Depends, Request, Response
 
 from app.answers.bodies import send_json
@@ -7,7 +9,12 @@ from app.openapi.described import PROBLEMS
 from app.routes.dependencies import OverviewDependency, no_parameters
 from app.statistics.models import Statistics
 
-router = APIRouter(prefix="/api/v1/statistics", tags=["statistics"], responses=PROBLEMS)
+_NONE_YET: Final = "There is no columnar catalog, or it is being counted for the first time"
+router = APIRouter(
+    prefix="/api/v1/statistics",
+    tags=["statistics"],
+    responses={**PROBLEMS, 503: {**PROBLEMS[503], "description": _NONE_YET}},
+)
 
 
 @router.get("", response_model=Statistics, dependencies=[Depends(no_parameters)])

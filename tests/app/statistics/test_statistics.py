@@ -119,8 +119,8 @@ def test_histograms(statistics: Statistics, rows: list[asyncpg.Record]) -> None:
     bands = [one.filter for one in statistics.magpsf]
     assert bands == [b for b in ("g", "r", "i", None) if any(row["filter"] == b for row in rows)]
     for one in statistics.magpsf:
-        own = [row["magpsf"] for row in rows if row["filter"] == one.filter]
-        assert one.model_dump() == histogram(MAGNITUDES, own) | {"filter": one.filter}
+        values = [row["magpsf"] for row in rows if row["filter"] == one.filter]
+        assert one.model_dump() == histogram(MAGNITUDES, values) | {"filter": one.filter}
     every = [*statistics.magpsf, statistics.rb, statistics.drb]
     assert sum(sum(h.counts) + h.below + h.above + h.missing for h in every) == 3 * len(rows)
 
