@@ -1,5 +1,7 @@
 """The page of statistics."""
 
+import asyncio
+
 from fastapi import APIRouter, Depends, Request, Response
 
 from app.alerts.as_of import settle_as_of
@@ -19,7 +21,7 @@ async def get_statistics_page(
     """The whole archive in pictures; without a catalog what the ledger knows by itself."""
     try:
         statistics = await overview.present()
-        shown = draw_statistics(statistics, statistics.growth, None)
+        shown = await asyncio.to_thread(draw_statistics, statistics, statistics.growth, None)
     except (NoCatalog, ColumnsUnavailable) as error:
         growth = await read_growth(archive, await settle_as_of(archive, None))
         shown = draw_statistics(None, growth, reason_of(error))

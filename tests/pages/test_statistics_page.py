@@ -11,6 +11,7 @@ from lxml import html
 from playwright.async_api import Browser, expect
 
 from app.statistics.models import Statistics
+from tests.app.columns.conftest import execute
 from tests.app.conftest import app_settings, fresh_archive, serving
 from tests.catalog.catalogs import add_alerts, catalog, until_counted
 from tests.conftest import new_place
@@ -24,6 +25,8 @@ async def counted(template: str) -> AsyncIterator[tuple[httpx.AsyncClient, Stati
     """Some thousand simulated alerts of 150 nights, all of them in the catalog, served."""
     async with new_place(template) as place:
         await add_alerts(place, 4000)
+        # As if they had come over some months.
+        await execute(place, "UPDATE ledger SET time = time - (16 - batch) * interval '9 days'")
         await catalog(place, "update")
         async with serving(app_settings(place)) as client:
             yield client, Statistics.model_validate(await until_counted(client))
