@@ -26,7 +26,7 @@ _CORNERS: Final = ((0, 0), (1, 0), (1, 1), (0, 1))
 
 
 class Shade(NamedTuple):
-    """Pixels with about as many alerts: `least` to `most` in each; `path` draws all of them."""
+    """Pixels with `least` to `most` alerts in each; `path` draws all of them."""
 
     least: int
     most: int
@@ -116,17 +116,20 @@ def _path_of(outline: Any) -> str:
     return f"M{places[0][0]} {places[0][1]}l" + " ".join(f"{a} {b}" for a, b in steps) + "z"
 
 
-def edges_of_shades(most: int) -> list[int]:
-    """The least numbers of the shades; each is the one before times the same, rounded up."""
-    ratio = max(most, 2) ** (1 / SHADES)
-    return sorted({math.ceil(ratio**n) for n in range(SHADES)} - {most + 1})
+def edges_of_shades(numbers: NDArray[np.int64]) -> list[int]:
+    """The least numbers of the shades, each of which has about as many of these as the others.
+
+    Shades of equal steps would all be one wherever few numbers are far from the rest.
+    """
+    steps = np.arange(SHADES) / SHADES
+    return sorted({int(edge) for edge in np.quantile(numbers, steps, method="lower")})
 
 
 def draw_sky(order: int, counts: Sequence[int]) -> SkyChart:
     """The map of numbers by pixel; pixels with none are left empty."""
     held = np.asarray(counts)
     outlines = outline_pixels(order)
-    edges = edges_of_shades(int(held.max())) if held.any() else []
+    edges = edges_of_shades(held[held > 0]) if held.any() else []
     shades = []
     for least, after in zip(edges, [*edges[1:], int(held.max()) + 1], strict=False):
         own = np.flatnonzero((held >= least) & (held < after))
