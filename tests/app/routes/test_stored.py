@@ -33,6 +33,7 @@ from tests.app.nights.visits import (
 )
 from tests.app.stamps.odd_stamps import odd_stamps
 from tests.app.stored import Row, store
+from tests.catalog.catalogs import catalog, until_counted
 from tests.conftest import new_place, opened
 
 ALERTS = int(os.environ.get("MARS_STORED_ALERTS", "80"))
@@ -96,7 +97,9 @@ async def odd(template: str) -> AsyncIterator[Odd]:
         key = "ztf/20260131/odd"
         await archive.store.put(key, b"".join(STORED.values()))
         rows = await store(archive.engine, list(STORED.values()), key, ALERTS, CHANCE)
+        await catalog(place, "update")
         async with serving(app_settings(place)) as client:
+            await until_counted(client)
             yield Odd(client, rows, (await client.get("/openapi.json")).json())
 
 
