@@ -56,22 +56,24 @@ async def front_page(
         place = await find_place(form, names)
     except BadParameters as error:
         faults = {e.parameter: e.reason for e in error.errors}
-        return _page(request, parameters, latest, error.status, faults=faults)
+        return _page(request, archive, parameters, latest, error.status, faults=faults)
     except NotFound as error:
         faults = {"objectcone": str(error)}
-        return _page(request, parameters, latest, error.status, faults=faults)
+        return _page(request, archive, parameters, latest, error.status, faults=faults)
     except ResolversUnavailable as error:
         faults = {"objectcone": reason_of(error)}
-        return _page(request, parameters, latest, _BUSY, faults=faults)
+        return _page(request, archive, parameters, latest, _BUSY, faults=faults)
     search = search_around(form, place)
     try:
         listed = await walks.page(archive, client, form, search)
     except QueryTooCostly as error:
-        return _page(request, parameters, latest, _BUSY, costly=reason_of(error))
+        return _page(request, archive, parameters, latest, _BUSY, costly=reason_of(error))
     seen = (form.page - 1) * PAGE_SIZE + len(listed.rows)
     total = await totals.say_total(archive, search, seen, listed.has_next)
     blame = _NO_BLAME if listed.rows else await _blame(archive, parameters, place)
-    return _page(request, parameters, latest, form=form, listed=listed, total=total, blame=blame)
+    return _page(
+        request, archive, parameters, latest, form=form, listed=listed, total=total, blame=blame
+    )
 
 
 async def latest_time(archive: Archive) -> str | None:
@@ -101,6 +103,7 @@ async def _blame(
 
 def _page(
     request: Request,
+    archive: Archive,
     parameters: listing.Parameters,
     latest: str | None,
     status: int = HTTPStatus.OK,
@@ -115,6 +118,7 @@ def _page(
     """The page; without `listed` it shows the errors instead of the table."""
     asked = listing.shorten(parameters)
     heads = listing.headers(asked)
+    any_order = archive.columns is not None and archive.columns.readable is not None
     return render(
         request,
         "list.html",
@@ -132,8 +136,8 @@ def _page(
         total=total,
         blame=blame,
         **_around(asked, form, listed),
-        **_elsewhere(asked, settings_of(request).public_url),
-        **_as_a_job(asked, settings_of(request)),
+        **_elsewhere(asked, settings_of(request).public_url, any_order),
+        **_as_a_job(asked, settings_of(request), any_order),
     )
 
 
@@ -157,23 +161,25 @@ def _around(
     }
 
 
-def _elsewhere(parameters: listing.Parameters, url: str) -> dict[str, Any]:
+def _elsewhere(parameters: listing.Parameters, url: str, any_order: bool) -> dict[str, Any]:
     """The same search for programs."""
     return {
         "json_address": listing.address(parameters, format="json"),
-        "typed_address": scripts.typed_address(parameters),
-        "downloads": scripts.downloads(parameters),
+        "typed_address": scripts.typed_address(parameters, any_order),
+        "downloads": scripts.downloads(parameters, any_order),
         "most_downloaded": f"{MAX_EXPORT:,}",
         "curl": scripts.curl(parameters, url),
         "python": scripts.python(parameters, url),
     }
 
 
-def _as_a_job(parameters: listing.Parameters, settings: Settings) -> dict[str, Any]:
+def _as_a_job(
+    parameters: listing.Parameters, settings: Settings, any_order: bool
+) -> dict[str, Any]:
     """The same search as a job, if this server runs any."""
     has_jobs = bool(settings.app_database_url.get_secret_value())
     return {
-        "job_query": scripts.job_query(parameters) if has_jobs else None,
+        "job_query": scripts.job_query(parameters, any_order) if has_jobs else None,
         "job_files": FILES.keys(),
         "most_in_a_job": f"{settings.job_rows:,}",
     }

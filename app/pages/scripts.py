@@ -7,14 +7,17 @@ from urllib.parse import urlencode
 from app.errors import BadParameters
 from app.mars.form import FORM
 from app.pages.listing import ORDER, Parameters, address
-from app.search.search import MAX_EXPORT, parse_search
+from app.search.search import MAX_EXPORT, check_sort, parse_search
 
 _TYPED: Final = {"objectId": "object_id", "objectcone": "name"}
 _TYPED_SORT: Final = {"objectId": "object_id", "id": "lco_id", "alert_candid": "candid"}
 
 
-def typed_query(parameters: Parameters) -> dict[str, str] | None:
-    """The search in the words of the typed API; None if it has no such search."""
+def typed_query(parameters: Parameters, any_order: bool) -> dict[str, str] | None:
+    """The search in the words of the typed API; None if it has no such search.
+
+    `any_order` says whether it can sort by every field (search.check_sort).
+    """
     filters = {n: v for n, v in parameters.items() if n in FORM}
     if "time__since" in filters or {"l__gt", "l__lt"} <= filters.keys():
         # Two limits on l may wrap there, here they never do.
@@ -24,32 +27,34 @@ def typed_query(parameters: Parameters) -> dict[str, str] | None:
         minus = "" if parameters.get("sort_order") == "asc" else "-"
         query["sort"] = minus + _TYPED_SORT.get(by, by)
     try:
-        parse_search(query.items())
+        search = parse_search(query.items())
+        if not any_order and search.named is None:
+            check_sort(search)
     except BadParameters:
         return None
     return query
 
 
-def typed_address(parameters: Parameters) -> str | None:
+def typed_address(parameters: Parameters, any_order: bool) -> str | None:
     """The address of that search; None if there is none."""
-    if (query := typed_query(parameters)) is None:
+    if (query := typed_query(parameters, any_order)) is None:
         return None
     return f"/api/v1/alerts?{urlencode(query, safe=',:')}" if query else "/api/v1/alerts"
 
 
-def job_query(parameters: Parameters) -> dict[str, str] | None:
+def job_query(parameters: Parameters, any_order: bool) -> dict[str, str] | None:
     """The search for a job, newest first where it cannot be sorted otherwise; None if none can."""
-    if (query := typed_query(parameters)) is not None:
+    if (query := typed_query(parameters, any_order)) is not None:
         return query
-    return typed_query({n: v for n, v in parameters.items() if n not in ORDER})
+    return typed_query({n: v for n, v in parameters.items() if n not in ORDER}, any_order)
 
 
 _FILES: Final = {"csv": "CSV", "votable": "VOTable", "parquet": "Parquet", "jsonl": "JSON Lines"}
 
 
-def downloads(parameters: Parameters) -> list[tuple[str, str]]:
+def downloads(parameters: Parameters, any_order: bool) -> list[tuple[str, str]]:
     """Label and address of each file with all alerts of the search."""
-    if (typed := typed_address(parameters)) is None:
+    if (typed := typed_address(parameters, any_order)) is None:
         return []
     joint = "&" if "?" in typed else "?"
     return [(w, f"{typed}{joint}format={n}&limit={MAX_EXPORT}") for n, w in _FILES.items()]

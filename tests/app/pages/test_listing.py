@@ -143,7 +143,7 @@ def test_a_time_is_cut_to_the_second() -> None:
     ],
 )
 def test_the_same_search_in_the_typed_api(parameters: dict[str, str], address: str | None) -> None:
-    assert scripts.typed_address(parameters) == address
+    assert scripts.typed_address(parameters, any_order=False) == address
 
 
 def test_no_value_leaves_the_quotes_of_the_command() -> None:
