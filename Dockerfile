@@ -60,6 +60,9 @@ FROM mars AS app
 COPY app app
 COPY --from=assets /vendor app/static/vendor
 RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash app
+# A volume belongs here: files of the columnar copy, which it reads from the store each time without.
+ENV MARS_COLUMNS_DIR=/var/lib/mars/columns
+RUN mkdir -p "$MARS_COLUMNS_DIR" && chown 10001:10001 "$MARS_COLUMNS_DIR"
 USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s CMD ["python", "-c", \

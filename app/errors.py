@@ -15,7 +15,9 @@ archive.errors.MarsError
 │   └── RangeNotSatisfiable   416: a range beyond the end of the file
 ├── QueryTooCostly            503: the query ran out of time; a narrower one may succeed
 │   └── Busy                  503: the query found no free place and did not start
-├── ColumnsUnavailable        the columnar copy cannot be read; PostgreSQL answers in its place
+├── ColumnsUnavailable        the columnar copy cannot be read; PostgreSQL answers in its place,
+│                             and what it cannot answer is a 503
+├── NoCatalog                 503: this archive has no columnar copy, so no statistics
 ├── ClientGone                the client has closed the connection
 ├── NoJobs                    503: this app has no database of its own, so no jobs
 └── ResolversUnavailable      503: no name resolver answered
@@ -173,6 +175,10 @@ class ColumnsUnavailable(MarsError):
     """The columnar copy cannot be read just now."""
 
 
+class NoCatalog(MarsError):
+    """This archive has no columnar copy."""
+
+
 class ClientGone(MarsError):
     """The client has closed the connection."""
 
@@ -201,6 +207,9 @@ _UNAVAILABLE: Final[dict[type[Exception], str]] = {
     QueryTooCostly: _COSTLY,
     ClientGone: "the client closed the connection",
     ResolversUnavailable: "this name is not known here, and no name resolver answered",
+    NoCatalog: "statistics are counted in the columnar catalog, and this archive has none yet: "
+    "`python -m catalog update` writes it",
+    ColumnsUnavailable: "the columnar catalog cannot be read; try again in a few seconds",
     NoJobs: "this server does not run jobs: MARS_APP_DATABASE_URL is not set",
     asyncpg.QueryCanceledError: _COSTLY,
     SchemaOutdated: "the database has a different schema version than this program needs",

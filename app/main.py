@@ -50,9 +50,12 @@ from app.routes import (
     objects,
     search_jobs,
     static,
+    statistics,
+    statistics_page,
 )
 from app.routes.resources import Resources
 from app.settings import Settings
+from app.statistics.overview import open_overview
 from archive import logs
 from archive.errors import SchemaOutdated
 from archive.objects import ObjectStore, open_store
@@ -69,6 +72,7 @@ ROUTES: Final = (
     search_jobs,
     jobs,
     nights,
+    statistics,
     names,
     health,
     docs,
@@ -78,6 +82,7 @@ ROUTES: Final = (
     alert_page,
     night_pages,
     job_pages,
+    statistics_page,
     legacy,
 )
 EXPOSED: Final = (
@@ -137,6 +142,7 @@ async def _lifespan(app: FastAPI, settings: Settings, metrics: Metrics) -> Async
         matcher = Matcher(archive)
         async with (
             open_names(settings, archive) as resolver,
+            open_overview(archive) as overview,
             open_jobs(settings) as made,
             _run_jobs(made, matcher, archive, store=store, settings=settings, metrics=metrics),
         ):
@@ -149,6 +155,7 @@ async def _lifespan(app: FastAPI, settings: Settings, metrics: Metrics) -> Async
                 metrics=metrics,
                 proxies=networks_of(settings.trusted_proxies),
                 fragments=Fragments(alert_items, api),
+                overview=overview,
                 legacy_fragments=Fragments(legacy_items, api),
             )
             try:

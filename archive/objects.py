@@ -165,9 +165,10 @@ class ObjectStore:
         async for page in self._listed(prefix):
             yield [(held["Key"], held["LastModified"]) for held in page]
 
-    async def sizes(self, prefix: str) -> dict[str, int]:
-        """The bytes of each object whose key begins so. Raises StoreUnavailable."""
-        return {o["Key"]: o["Size"] async for page in self._listed(prefix) for o in page}
+    async def versions(self, prefix: str) -> dict[str, tuple[int, str]]:
+        """Bytes and ETag of each object whose key begins so. Raises StoreUnavailable."""
+        pages = self._listed(prefix)
+        return {o["Key"]: (o["Size"], o["ETag"]) async for page in pages for o in page}
 
     async def _listed(self, prefix: str) -> "AsyncIterator[list[ObjectTypeDef]]":
         try:

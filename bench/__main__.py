@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from bench.breaking import breaking
 from bench.crowding import crowding
 from bench.decoding import decoding
 from bench.exporting import Measured, exporting
+from bench.filtering import filtering, wait_for_columns
 from bench.ingesting import STEPS, delay, ingest_figures, ingesting
 from bench.measure import Figure
 from bench.serving import downloads, legacy, searches, served, throughput
@@ -55,6 +57,19 @@ def fill(state: State, rows: int) -> None:
     """Archive rows by COPY; those of an earlier run are found again."""
     command = ["-m", "dev.simulate", "--count", str(rows), "--seed", "1", "--to", "archive"]
     subprocess.run([sys.executable, *command], env=state.environment("writer"), check=True)
+
+
+def copy_by_columns(state: State, rows: int) -> str:
+    """Bring the catalog up to date; how fast, and in how much memory."""
+    began = time.perf_counter()
+    command = [sys.executable, "-m", "catalog", "update"]
+    subprocess.run(command, env=state.environment("reader"), check=True)
+    spent = time.perf_counter() - began
+    most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    return (
+        f"`python -m catalog update` of {rows:,} alerts: {spent:.0f} s, {rows / spent:,.0f} "
+        f"rows/s, at most {most:,.0f} MB (of this and of all other programs run before it)."
+    )
 
 
 def say(text: str) -> None:
@@ -100,9 +115,12 @@ async def serving_part(address: str, count: int) -> tuple[list[Figure], list[str
             figures += await downloads(s, clients, count)
             figures += await legacy(s, clients, count)
         rates = await throughput(s, 16, 4 * count)
+        say("any filter")
+        await wait_for_columns(s)
+        filtered = await filtering(s, 500)
         say("beside costly questions")
         beside, told = await crowding(s, max(20, count // 5))
-    return [*figures, *beside], [report.against_mars(rates), " ".join(told)]
+    return [*figures, *beside], [report.against_mars(rates), " ".join(told), *filtered]
 
 
 async def export_part(state: State, address: str, pid: int, rows: int) -> Measured:
@@ -129,6 +147,8 @@ def measure(state: State, rows: int, count: int, requests: int) -> None:
     os.environ.update(state.environment("reader"))
     say(f"{rows:,} archived rows")
     fill(state, rows)
+    say("catalog")
+    copied = copy_by_columns(state, rows)
     figures, parts = asyncio.run(ingest_part(state, count, 3))
     with app(state) as (address, pid):
         more, mars = asyncio.run(serving_part(address, requests))
@@ -139,7 +159,7 @@ def measure(state: State, rows: int, count: int, requests: int) -> None:
     server, held, histories = asyncio.run(described(state))
     print(report.table(figures), "", *mars, sep="\n")
     serving_plot = "![serving](performance/serving.svg)"
-    pages = [report.table(figures), serving_plot, *mars, *told, *parts]
+    pages = [report.table(figures), serving_plot, *mars, copied, *told, *parts]
     report.write(pages, server, held, histories)
 
 

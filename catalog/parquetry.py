@@ -37,7 +37,7 @@ def open_writer(path: Path, schema: Any) -> Any:
 
 
 def columns_with_nan(table: Any) -> set[str]:
-    """Columns with a NaN: Parquet leaves it out of least and greatest values; readers must know."""
+    """Columns with a NaN, which readers must know: Parquet's greatest values leave it out."""
     floats = (field.name for field in table.schema if pa.types.is_floating(field.type))
     return {name for name in floats if pc.any(pc.is_nan(table[name])).as_py()}
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 PACKAGES = ("archive", "app", "consumer", "catalog", "dev", "bench", "faults")
 SQL_FREE = ("archive", "app", "consumer", "catalog")
+DUCKDB = ("app/columns", "app/statistics")
+"""Rooms that ask files by DuckDB: no schema of ours holds what they ask."""
 MODULE_LINES = 300
 FUNCTION_LINES = 40
 # Names that say nothing about what is inside.
@@ -45,7 +47,7 @@ def _in_module(path: Path, place: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(text, path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield from _in_function(node)
-        elif place.parts[0] not in SQL_FREE:
+        elif place.parts[0] not in SQL_FREE or place.as_posix().startswith(DUCKDB):
             continue
         elif isinstance(node, ast.Constant) and _is_sql(node.value):
             yield f"line {node.lineno}: SQL text belongs under sql/"

@@ -76,6 +76,7 @@ class State:
             **os.environ,
             **self.env(),
             "MARS_DATABASE_URL": self.database_url(role),
+            "MARS_COLUMNS_DIR": str(self.folder / "columns"),
         }
 
 

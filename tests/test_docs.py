@@ -26,6 +26,7 @@ from consumer.topics import night_of
 from dev.simulate import to_tarball
 from dev.simulator import simulate, tonight
 from tests.app.conftest import app_settings, serving
+from tests.catalog.catalogs import catalog, until_counted
 from tests.conftest import new_place, opened
 from tests.consumer.archives import sums
 from tests.consumer.commands import consumer, start
@@ -147,7 +148,9 @@ async def demo(template: str) -> AsyncIterator[httpx.AsyncClient]:
                 for n, packet in enumerate(simulate(1000, 1))
             ]
             await ingest(archive, "stream", Batch(raws))
+        await catalog(place, "update")
         async with serving(app_settings(place)) as client:
+            await until_counted(client)
             yield client
 
 

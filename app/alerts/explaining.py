@@ -8,7 +8,7 @@ from app.alerts.archive import Archive
 from app.alerts.by_columns import readable_for
 from app.alerts.costs import Cost, cost_of, is_gathered
 from app.alerts.search_sql import GLANCE
-from app.columns.scan_sql import count_rows_to_read
+from app.columns.row_groups import count_rows_to_read
 from app.errors import ColumnsUnavailable, QueryTooCostly
 from app.search.search import Search
 

@@ -21,6 +21,12 @@ from app.search.search import DEFAULT_SORT, Search, check_sort
 log = logging.getLogger(__name__)
 
 
+def check_order(archive: Archive, search: Search) -> None:
+    """Raise BadParameters for an order that nothing can give: see search.check_sort."""
+    if readable_for(archive, search) is None:
+        check_sort(search)
+
+
 async def find_alerts(
     archive: Archive, search: Search, more: tuple[str, ...] = (), skip: int = 0
 ) -> tuple[int, list[asyncpg.Record]]:

@@ -112,7 +112,14 @@ async def write_pages(
             page = await following
         finally:
             following.cancel()
+            following.add_done_callback(_forget)
     yield await run_in_thread(writer.end, Ending(last.next, last.as_of, told=False))
+
+
+def _forget(following: "asyncio.Future[Any]") -> None:
+    """Take the error of a page that nobody waits for any more; else the loop would log it."""
+    if not following.cancelled():
+        following.exception()
 
 
 async def compress_pieces(pieces: AsyncIterator[bytes], coding: Coding) -> AsyncIterator[bytes]:

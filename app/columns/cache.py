@@ -5,6 +5,7 @@ is read from the store.
 """
 
 import hashlib
+import logging
 import os
 import shutil
 import time
@@ -16,6 +17,7 @@ from app.columns.copy import Leaf
 from app.columns.spool import PREFIX
 from archive.objects import ObjectStore
 
+log = logging.getLogger(__name__)
 _LEFT_S: Final = 3600.0
 """Age at which is deleted what the present copy does not need, and what a killed process left: no
 scan takes so long."""
@@ -30,30 +32,38 @@ class Cache:
     async def keep(self, store: ObjectStore, leaves: Iterable[Leaf]) -> list[str]:
         """Where DuckDB finds each file: on the disk, if need be fetched now, else in the store.
 
-        Raises StoreUnavailable, or OSError if the disk takes no more.
+        Raises StoreUnavailable.
         """
-        self._directory.mkdir(parents=True, exist_ok=True)
         places, left = [], self._most
         kept = set()
         for leaf in leaves:
             left -= leaf.size
-            if left < 0:
-                places.append(f"s3://{self._bucket}/{leaf.key}")
-                continue
-            path = self._path_of(leaf)
-            if not (path.exists() and path.stat().st_size == leaf.size):
-                await self._fetch(store, leaf, path)
-            path.touch()
-            kept.add(path)
-            places.append(str(path))
+            if left >= 0:
+                path = self._path_of(leaf)
+                try:
+                    await self._have(store, leaf, path)
+                except OSError as error:
+                    log.warning("no room for columns", extra={"error": repr(error)})
+                    left = -1
+                else:
+                    kept.add(path)
+                    places.append(str(path))
+                    continue
+            places.append(f"s3://{self._bucket}/{leaf.key}")
         self._tidy(kept)
         return places
 
     def _path_of(self, leaf: Leaf) -> Path:
-        name = hashlib.sha256(f"{self._bucket}/{leaf.key}/{leaf.size}".encode()).hexdigest()[:32]
-        return self._directory / f"{name}.parquet"
+        name = f"{self._bucket}/{leaf.key}/{leaf.size}/{leaf.version}"
+        return self._directory / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.parquet"
+
+    async def _have(self, store: ObjectStore, leaf: Leaf, path: Path) -> None:
+        """Make sure that a file is here, and looks used. Raises OSError if the disk takes none."""
+        if not _is_here(leaf, path):
+            await self._fetch(store, leaf, path)
 
     async def _fetch(self, store: ObjectStore, leaf: Leaf, path: Path) -> None:
+        self._directory.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(f".{os.getpid()}.part")
         try:
             with part.open("wb") as file:
@@ -64,6 +74,8 @@ class Cache:
             part.unlink(missing_ok=True)
 
     def _tidy(self, kept: set[Path]) -> None:
+        if not self._directory.exists():
+            return
         before = time.time() - _LEFT_S
         for path in set(self._directory.iterdir()) - kept:
             ours = path.suffix in (".parquet", ".part") or path.name.startswith(PREFIX)
@@ -73,3 +85,11 @@ class Cache:
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
+
+
+def _is_here(leaf: Leaf, path: Path) -> bool:
+    """Whether a file is on the disk; if so, it looks used from now on."""
+    if not (path.exists() and path.stat().st_size == leaf.size):
+        return False
+    path.touch()
+    return True

@@ -70,7 +70,10 @@ class Columns:
         return Spool(self._directory)
 
     async def look(self) -> None:
-        """Take the present copy, if it is another. Raises StoreUnavailable or OSError."""
+        """Take the present copy, if it is another.
+
+        Raises StoreUnavailable or ColumnsUnavailable.
+        """
         async with self._looking:
             copy = await read_copy(self._store, self._survey.name, self._copy)
             if copy == self._copy:
@@ -109,7 +112,7 @@ class Columns:
         while True:
             try:
                 await self.look()
-            except (MarsError, ColumnsUnavailable, OSError) as error:
+            except MarsError as error:
                 log.warning("columns not read", extra={"error": repr(error)})
             except Exception as error:  # whatever it is: the copy must be looked after
                 log.error("columns not read", exc_info=error)

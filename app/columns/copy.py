@@ -21,6 +21,8 @@ class Leaf(NamedTuple):
 
     key: str
     size: int
+    version: str
+    """The store's ETag of it."""
 
 
 class Copy(NamedTuple):
@@ -59,8 +61,8 @@ async def read_copy(store: ObjectStore, survey: str, known: Copy | None) -> Copy
     copy = Copy(root, int(told["mars_as_of"]), int(told["hats_nrows"]))
     if known is not None and known[:3] == copy[:3]:
         return known
-    sizes = await store.sizes(f"{root}dataset/")
-    leaves = (Leaf(key, size) for key, size in sorted(sizes.items()) if _counts(key, copy.as_of))
+    held = sorted((await store.versions(f"{root}dataset/")).items())
+    leaves = (Leaf(key, *version) for key, version in held if _counts(key, copy.as_of))
     return copy._replace(leaves=tuple(leaves))
 
 

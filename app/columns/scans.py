@@ -105,7 +105,6 @@ class Scans:
             cursor.close()
 
     def _opened(self) -> Connection:
-        self._spill.mkdir(parents=True, exist_ok=True)
         limits: dict[str, Any] = {
             "threads": THREADS,
             "memory_limit": f"{self._memory_mb}MB",

@@ -13,10 +13,10 @@ from uuid import uuid4
 import numpy as np
 import pyarrow as pa
 
-BUCKET: Final = 4096
-"""Rows of an answer that are put in order, and written, at a time: some 3 MB."""
-WAITING: Final = 50_000
-"""Rows that are cut at a time: 40 MB, and pieces of some hundred rows."""
+BUCKET: Final = 16_384
+"""Rows of an answer that are put in order at a time: some 12 MB."""
+WAITING: Final = 16_384
+"""Rows that are cut at a time: 12 MB."""
 RANK: Final = "_rank"
 """The column with a row's place in the answer, from 0 on."""
 PREFIX: Final = "bulk-"

@@ -22,7 +22,7 @@ from archive import times
 BIN: Final = timedelta(minutes=10)
 _BINS: Final = timedelta(days=1) // BIN
 WIDTH, HEIGHT = 600, 320
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 12, 40
+LEFT, RIGHT, TOP, BOTTOM = 52, 12, 12, 40
 _SOUTH, _NORTH = -35.0, 90.0
 """Southern limit of ZTF; the map grows if a field is farther south."""
 _RADII: Final = (2.0, 9.0)
@@ -175,9 +175,9 @@ class Chart(NamedTuple):
 def bar_chart(shown: Sequence[Bin]) -> Chart:
     """The alerts over time, bands one upon the other."""
     most = max(one.total for one in shown)
-    bottom = HEIGHT - _BOTTOM
-    width = (WIDTH - _LEFT - _RIGHT) / len(shown)
-    up = (bottom - _TOP) / most
+    bottom = HEIGHT - BOTTOM
+    width = (WIDTH - LEFT - RIGHT) / len(shown)
+    up = (bottom - TOP) / most
     marks = []
     for n, one in enumerate(shown):
         height = 0.0
@@ -185,11 +185,11 @@ def bar_chart(shown: Sequence[Bin]) -> Chart:
             if alerts:
                 top = bottom - height - alerts * up
                 title = _said(one, band).replace("<br>", ", ")
-                marks.append(Bar(_LEFT + n * width, top, width * 0.92, alerts * up, band, title))
+                marks.append(Bar(LEFT + n * width, top, width * 0.92, alerts * up, band, title))
                 height += alerts * up
     every = next(step for step in (1, 3, 6, 12, 18, 36) if len(shown) <= 8 * step)
     hours = [
-        (round(_LEFT + n * width, 1), f"{one.begin:%H:%M}")
+        (round(LEFT + n * width, 1), f"{one.begin:%H:%M}")
         for n, one in enumerate(shown)
         if (one.begin.hour * 60 + one.begin.minute) // 10 % every == 0
     ]
@@ -200,11 +200,11 @@ def bar_chart(shown: Sequence[Bin]) -> Chart:
 def sky_chart(items: Sequence[Item]) -> Chart:
     """The fields on the sky; right ascension grows to the left."""
     south = min(_SOUTH, *(item["dec"] for item in items))
-    across = (WIDTH - _LEFT - _RIGHT) / 360
-    down = (HEIGHT - _TOP - _BOTTOM) / (_NORTH - south)
+    across = (WIDTH - LEFT - RIGHT) / 360
+    down = (HEIGHT - TOP - BOTTOM) / (_NORTH - south)
 
     def at(ra: float, dec: float) -> tuple[float, float]:
-        return round(_LEFT + (360 - ra) * across, 1), round(_TOP + (_NORTH - dec) * down, 1)
+        return round(LEFT + (360 - ra) * across, 1), round(TOP + (_NORTH - dec) * down, 1)
 
     marks = [
         Spot(*at(x, y), size / 2, one["filter"], one["symbol"], text.replace("<br>", ", "))

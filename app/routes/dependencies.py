@@ -28,6 +28,7 @@ from app.search.search import Search, parse_search
 from app.search.values import read_integer
 from app.settings import Settings, settings_of
 from app.spelling import MAX_NAME
+from app.statistics.overview import Overview
 from archive.objects import ObjectStore
 
 
@@ -86,6 +87,12 @@ async def get_night_counts(request: Request) -> NightCounts:
 async def get_ledger(request: Request) -> Ledger:
     """The ledger's sums, as far as they are known."""
     return resources_of(request).ledger
+
+
+async def get_overview(request: Request) -> Overview:
+    """The statistics. Raises SchemaOutdated as get_archive does."""
+    await get_archive(request)
+    return resources_of(request).overview
 
 
 async def get_names(request: Request) -> Names:
@@ -186,6 +193,7 @@ WalksDependency = Annotated[Walks, Depends(get_walks)]
 SearchDependency = Annotated[Search, Depends(read_search)]
 NightCountsDependency = Annotated[NightCounts, Depends(get_night_counts)]
 LedgerDependency = Annotated[Ledger, Depends(get_ledger)]
+OverviewDependency = Annotated[Overview, Depends(get_overview)]
 NamesDependency = Annotated[Names, Depends(get_names)]
 MatcherDependency = Annotated[Matcher, Depends(get_matcher)]
 MatchQueryDependency = Annotated[MatchQuery, Depends(read_match)]

@@ -14,6 +14,7 @@ from app.metrics import Metrics
 from app.names.resolver import Names
 from app.nights.fieldcounts import NightCounts
 from app.nights.ledger import Ledger
+from app.statistics.overview import Overview
 from archive.objects import ObjectStore
 
 
@@ -39,6 +40,7 @@ class Resources:
     """Proxies whose X-Forwarded-For is trusted."""
     fragments: Fragments
     """The JSON of alerts, as far as it is kept."""
+    overview: Overview
     legacy_fragments: Fragments
     """The same in the shape of the first MARS."""
     walks: Walks = field(default_factory=Walks)

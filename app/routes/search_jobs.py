@@ -10,6 +10,7 @@ from app.alerts.as_of import settle_as_of
 from app.alerts.jobs import FILES, SEARCH, describe_search_job, parse_job, settle_parameters
 from app.alerts.models import SearchJob
 from app.alerts.paging import begin_after
+from app.alerts.searching import check_order
 from app.answers.bodies import send_json
 from app.jobs.models import job_address
 from app.jobs.queue import new_id
@@ -44,6 +45,7 @@ async def start_search(
     search = parse_job(given, settings.job_rows)
     await jobs.check_room(client)
     search, _ = await locate(search, names)
+    check_order(archive, search)
     search = await begin_after(archive, search)
     return await jobs.add(
         new_id(),

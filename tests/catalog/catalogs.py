@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import asyncpg
 import duckdb
+import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import SecretStr
@@ -210,3 +211,12 @@ async def assert_equal(place: Place, folder: Path) -> Copy:
     assert ours.rows == rows.num_rows
     assert differences(ours, rows) == (0, 0)
     return ours
+
+
+async def until_counted(client: httpx.AsyncClient) -> Any:
+    """The statistics of an app, as soon as it has found the copy of its archive."""
+    async with asyncio.timeout(60):
+        while (answer := await client.get("/api/v1/statistics")).status_code == 503:  # noqa: ASYNC110 - it is another program
+            await asyncio.sleep(0.05)
+    assert answer.status_code == 200, answer.text
+    return answer.json()

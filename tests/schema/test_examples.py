@@ -16,6 +16,7 @@ from consumer.sorting import Raw
 from dev.simulator import simulate
 from tests.app.conftest import app_settings, serving
 from tests.app.names.cds import serving_cds
+from tests.catalog.catalogs import catalog, until_counted
 from tests.conftest import new_place, opened
 from tests.schema.conftest import real_packets
 
@@ -90,7 +91,9 @@ async def client(template: str, real: Path) -> AsyncIterator[httpx.AsyncClient]:
             raws = [Raw(topic, 0, n, "", night.date(), data) for n, data in enumerate(messages)]
             await ingest(archive, "stream", Batch(raws))
         more = {"jobs_run": True, "jobs_per_client": 1000, **cds.settings}
+        await catalog(place, "update")
         async with serving(app_settings(place).model_copy(update=more)) as client:
+            await until_counted(client)
             yield client
 
 

@@ -50,6 +50,7 @@ async def test_the_same_bytes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(bulk, "FEW", 100)
+    monkeypatch.setattr(bulk, "SPARSE", 10**9)
     monkeypatch.setattr(spool, "BUCKET", 512)
     monkeypatch.setattr(spool, "WAITING", 700)
     ours, theirs = [

@@ -14,7 +14,9 @@ from pydantic import SecretStr
 from app.search.examples import JOB, NIGHT, OF_FIELD
 from dev.simulator import simulate
 from tests import packets
-from tests.app.conftest import Served, fresh_archive, serving, take_in
+from tests.app.conftest import Served, database_of, fresh_archive, serving, take_in
+from tests.catalog.catalogs import catalog, until_counted
+from tests.conftest import Place
 from tests.pages.conftest import FLAGS
 
 METHODS = ("get", "post", "delete")
@@ -28,8 +30,10 @@ async def simulated() -> AsyncIterator[httpx.AsyncClient]:
     async with fresh_archive() as settings:
         messages = [packet.message for packet in simulate(60, 5)]
         await take_in(settings, messages, "ztf_20260131_programid1")
+        await catalog(Place(database_of(settings), settings.s3_bucket), "update")
         running = settings.model_copy(update={"jobs_run": True})
         async with serving(running) as client:
+            await until_counted(client)
             yield client
 
 

@@ -33,6 +33,7 @@ from tests.app.nights.visits import (
 )
 from tests.app.stamps.odd_stamps import odd_stamps
 from tests.app.stored import Row, store
+from tests.catalog.catalogs import catalog, until_counted
 from tests.conftest import new_place, opened
 
 ALERTS = int(os.environ.get("MARS_STORED_ALERTS", "80"))
@@ -40,8 +41,8 @@ CHANCE = int(os.environ.get("MARS_STORED_CHANCE", "0"))
 STORED = odd_stamps()
 KEYS = frozenset({"candid", "number", "object_id", "night", "kind"})
 """What names something stored in a path."""
-OTHERS = frozenset({"job", "path"})
-"""What does not: the app's own jobs, and the files of pages."""
+OTHERS = frozenset({"job", "path", "suffix"})
+"""What does not: the app's own jobs with their files, and the files of pages."""
 PATHS = [
     *([], ["candid"], ["number"], ["object_id"], ["night"]),
     *(["candid", "kind"], ["kind", "number"]),
@@ -96,7 +97,9 @@ async def odd(template: str) -> AsyncIterator[Odd]:
         key = "ztf/20260131/odd"
         await archive.store.put(key, b"".join(STORED.values()))
         rows = await store(archive.engine, list(STORED.values()), key, ALERTS, CHANCE)
+        await catalog(place, "update")
         async with serving(app_settings(place)) as client:
+            await until_counted(client)
             yield Odd(client, rows, (await client.get("/openapi.json")).json())
 
 
