@@ -114,17 +114,23 @@ class Reading(NamedTuple):
 
 
 async def count_as_a_reader(store: ObjectStore) -> Reading:
-    """Go from the first file to the rows, as any reader does, and count them."""
+    """Go from the first file to the rows, and count them; by files.csv, not by listing the bucket.
 
-    async def told(key: str) -> dict[str, str]:
-        return properties((await store.get_whole(KEY + key, 2**20))[1].decode())
+    S3Proxy's listings leave objects out while others are put: 28 of 1,374 in one run of ours.
+    """
 
-    root = (await told("collection.properties"))["hats_primary_table_url"]
-    found = await told(f"{root}/hats.properties")
+    async def text(name: str) -> str:
+        return (await store.get_whole(KEY + name, 2**30))[1].decode()
+
+    root = properties(await text("collection.properties"))["hats_primary_table_url"]
+    found = properties(await text(f"{root}/hats.properties"))
     as_of, counted = int(found["mars_as_of"]), 0
-    for key, _ in await store.keys(f"{KEY}{root}/dataset/Norder"):
-        if int(key.removesuffix(".parquet").split("-")[-1]) <= as_of:
-            _, data = await store.get_whole(key, 2**30)
+    for line in (await text(f"{root}/files.csv")).splitlines()[1:]:
+        part, order, pixel, first, last, *_ = line.split(",")
+        if part == "dataset" and int(last) <= as_of:
+            leaf = f"Norder={order}/Dir={int(pixel) // 10_000 * 10_000}/Npix={pixel}"
+            name = f"{root}/dataset/{leaf}/{int(first):010}-{int(last):010}.parquet"
+            _, data = await store.get_whole(KEY + name, 2**30)
             counted += pq.read_metadata(io.BytesIO(data)).num_rows
     return Reading(root, as_of, int(found["hats_nrows"]), counted)
 

@@ -91,12 +91,12 @@ async def check_margins(writer: Writer, catalog: Catalog, path: Path) -> None:
         found = [] if margin is None else margin["candid"].to_pylist()
         assert sorted(found) == sorted(wanted)
         seen += len(found)
-    assert seen > 10
+    assert seen > 4
 
 
 async def test_margins_hold_what_is_around_each_leaf(sky: Place, tmp_path: Path) -> None:
     """By both ways: as rows came night by night, and all at once."""
-    async with opened_writer(sky, catalog_leaf_rows=100) as writer:
+    async with opened_writer(sky, catalog_leaf_rows=80) as writer:
         for night in range(4):
             await set_newest(sky, 2 * night + 2)
             old = await update(writer)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
-from sqlalchemy import select
+from sqlalchemy import func, select
+from sqlalchemy import update as sql_update
 
 from archive.surveys.ztf.tables import alert
 from catalog.pixels import pixels_of
@@ -48,6 +49,13 @@ async def test_rows_that_nobody_would_have_wished_for_keep_their_bits(
 ) -> None:
     async with opened(place, "owner") as archive:
         await store(archive.engine, [b"x"], "key", 400)
+        # The longest that the consumer takes, quotes and all.
+        longest = {"alert": {"note": '"' * 400_000 + "\n☄" * 100_000}}
+        async with archive.engine.begin() as connection:
+            one = select(func.min(alert.c.candid)).scalar_subquery()
+            await connection.execute(
+                sql_update(alert).where(alert.c.candid == one).values(extra=longest)
+            )
         await catalog(place, "update")
         ours = await assert_equal(place, tmp_path)
         reals = [c.name for c in alert.c if c.type.python_type is float]
