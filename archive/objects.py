@@ -16,7 +16,7 @@ from archive.settings import ArchiveSettings
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3.client import S3Client
-    from types_aiobotocore_s3.type_defs import GetObjectOutputTypeDef, ObjectTypeDef
+    from types_aiobotocore_s3.type_defs import GetObjectOutputTypeDef
 
 CHUNK: Final = 64 * 1024
 PART: Final = 8 * 2**20
@@ -162,19 +162,10 @@ class ObjectStore:
 
     async def pages(self, prefix: str) -> AsyncIterator[list[tuple[str, datetime]]]:
         """The same, a thousand at a time, for any number. Raises StoreUnavailable."""
-        async for page in self._listed(prefix):
-            yield [(held["Key"], held["LastModified"]) for held in page]
-
-    async def versions(self, prefix: str) -> dict[str, tuple[int, str]]:
-        """Bytes and ETag of each object whose key begins so. Raises StoreUnavailable."""
-        pages = self._listed(prefix)
-        return {o["Key"]: (o["Size"], o["ETag"]) async for page in pages for o in page}
-
-    async def _listed(self, prefix: str) -> "AsyncIterator[list[ObjectTypeDef]]":
         try:
             pages = self._client.get_paginator("list_objects_v2")
             async for page in pages.paginate(Bucket=self._bucket, Prefix=prefix):
-                yield page.get("Contents", [])
+                yield [(held["Key"], held["LastModified"]) for held in page.get("Contents", [])]
         except _FAILURES as error:
             raise _translated("list", prefix, error) from error
 

@@ -54,7 +54,7 @@ class Cache:
         return places
 
     def _path_of(self, leaf: Leaf) -> Path:
-        name = f"{self._bucket}/{leaf.key}/{leaf.size}/{leaf.version}"
+        name = f"{self._bucket}/{leaf.key}/{leaf.size}/{leaf.sum}"
         return self._directory / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.parquet"
 
     async def _have(self, store: ObjectStore, leaf: Leaf, path: Path) -> None:
