@@ -34,7 +34,8 @@ ENDLESS = ("/?", "/search", "/api/v1/alerts?", "/static/")
 """Searches, and files that are on every page."""
 _OBJECTS_SEARCH = re.compile("/[?]objectId=[^&]*")
 _HEADING = re.compile("<h1>(.*?)</h1>", re.DOTALL)
-_LINK = re.compile(r' (?:href|src|action|data-fits|hx-get)="([^"]*)"')
+# What a form sends is nothing to follow.
+_LINK = re.compile(r'(?<! method="post") (?:href|src|action|data-fits|hx-get)="([^"]*)"')
 
 
 @given(TEXTS)
