@@ -138,7 +138,7 @@ async def _lifespan(app: FastAPI, settings: Settings, metrics: Metrics) -> Async
         archive = database._replace(
             columns=columns, scans=Turns(settings.columns_places), bulk=Turns(1)
         )
-        metrics.watch(archive.engine, archive.gate)
+        metrics.watch(archive)
         matcher = Matcher(archive)
         async with (
             open_names(settings, archive) as resolver,

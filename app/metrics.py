@@ -1,13 +1,14 @@
 """What Prometheus reads at /metrics; one registry for each app, so that two do not mix."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import QueuePool
 
 if TYPE_CHECKING:
-    from app.alerts.gate import Gate
+    from app.alerts.archive import Archive
+    from app.alerts.gate import Turns
 
 
 class Metrics:
@@ -35,20 +36,31 @@ class Metrics:
             registry=self.registry,
         )
 
-    def watch(self, engine: AsyncEngine, gate: "Gate") -> None:
-        """Report the pool and the gate from now on."""
-        in_use = Gauge(
-            "mars_database_connections_in_use",
-            "Connections of the pool that are with a request",
-            registry=self.registry,
-        )
-        pool = engine.pool
+    def watch(self, archive: "Archive") -> None:
+        """Report the pool, the queues and the columnar copy from now on."""
+        pool, columns = archive.engine.pool, archive.columns
         assert isinstance(pool, QueuePool)
-        in_use.set_function(pool.checkedout)
-        for name, words, told in (
-            ("free", "Costly questions that could run at once", lambda: gate.free),
-            ("waiting", "Costly questions that wait for their turn", lambda: gate.waiting),
-            ("refused", "Costly questions whose turn did not come", lambda: gate.refused),
+        assert columns is not None
+        self._report("database_connections_in_use", _IN_USE, pool.checkedout)
+        for name, what, turns in (
+            ("costly", "Costly questions", archive.gate),
+            ("scans", "Scans of the columnar copy", archive.scans),
         ):
-            gauge = Gauge(f"mars_costly_{name}", words, registry=self.registry)
-            gauge.set_function(told)
+            self._report(f"{name}_free", f"{what} that could run at once", _read(turns, "free"))
+            waiting = f"{what} that wait for their turn"
+            self._report(f"{name}_waiting", waiting, _read(turns, "waiting"))
+            refused = f"{what} whose turn did not come"
+            self._report(f"{name}_refused", refused, _read(turns, "refused"))
+        self._report("columns_as_of", _AS_OF, lambda: columns.readable and columns.readable.as_of)
+
+    def _report(self, name: str, words: str, tell: Callable[[], float | None]) -> None:
+        gauge = Gauge(f"mars_{name}", words, registry=self.registry)
+        gauge.set_function(lambda: tell() or 0)
+
+
+_IN_USE: Final = "Connections of the pool that are with a request"
+_AS_OF: Final = "Last batch of the columnar copy that is read; 0 without one"
+
+
+def _read(turns: "Turns", name: str) -> Callable[[], float]:
+    return lambda: float(getattr(turns, name))
