@@ -24,7 +24,11 @@ SEARCH: Final = "search"
 FILES: Final = {name: known.suffix for name, known in FORMATS.items() if known.writer}
 """Formats of a result, and how its file ends."""
 DEFAULT_FORMAT: Final = "parquet"
-_COUNTED: Final = "a job tells how many alerts it finds without being asked"
+NOT_OF_JOBS: Final = {
+    "count": "a job tells how many alerts it finds without being asked",
+    "explain": "ask the list: a job takes the same way",
+}
+"""Parameters of a list that a job does not have, and why."""
 _BACK: Final = "a job goes forward: give the cursor of a `next`"
 
 
@@ -38,14 +42,14 @@ def parse_job(parameters: Sequence[tuple[str, str]], most: int) -> Search:
     given = [(name, value) for name, value in parameters if value.strip()]
     times = Counter(name for name, _ in given)
     errors = [BadParameter(name, "given more than once") for name in readers if times[name] > 1]
-    errors += [BadParameter("count", _COUNTED)] if times["count"] else []
+    errors += [BadParameter(name, why) for name, why in NOT_OF_JOBS.items() if times[name]]
     for name, value in given:
         try:
             if name in readers:
                 own[name] = readers[name](value)
         except ValueError as error:
             errors.append(explain_refusal(name, error))
-    rest = [(n, v) for n, v in given if n not in (*readers, "count")]
+    rest = [(n, v) for n, v in given if n not in (*readers, *NOT_OF_JOBS)]
     try:
         search = parse_search([*rest, ("format", own["format"])])
     except BadParameters as bad:

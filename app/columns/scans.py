@@ -141,6 +141,8 @@ class Scans:
         if self._database is not None:
             self._database.interrupt()
         self._threads.shutdown(wait=True, cancel_futures=True)
+        if self._database is not None:
+            self._database.close()
 
 
 def quoted(text: str) -> str:

@@ -15,6 +15,7 @@ _REFUSED: Final = {
     "cursor": "a match has no pages; `limit` is for each position",
     "after": "a match has no pages; `limit` is for each position",
     "count": "a match lists what it finds and does not count",
+    "explain": "each position is found by the index of positions",
 }
 
 

@@ -118,7 +118,7 @@ _PAGE: Final[tuple[Json, ...]] = (
         "name": "explain",
         "description": "Whether the answer says in `explain` by which way it was found, how many "
         "alerts had to be looked at, and what would be cheaper; JSON only.",
-        "schema": {"type": "boolean", "default": False},
+        "schema": {"type": "boolean", "default": False, "examples": [False]},
     },
     {
         "name": "count",

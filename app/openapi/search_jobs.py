@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from app.alerts.jobs import DEFAULT_FORMAT, FILES
+from app.alerts.jobs import DEFAULT_FORMAT, FILES, NOT_OF_JOBS
 from app.openapi.match import REFUSED_BODIES
 from app.openapi.search import search_parameters
 from app.search.bodies import FORM
@@ -32,7 +32,7 @@ def query_schema() -> Json:
     properties = {
         one["name"]: one["schema"] | {"description": one["description"]}
         for one in search_parameters()
-        if one["name"] != "count"
+        if one["name"] not in NOT_OF_JOBS
     }
     return {
         "type": "object",

@@ -37,6 +37,7 @@ REFUSALS: Final = (
         r"must be between 1 and 1000, or \d+ in any format",
         "a bound that hangs on `format`",
     ),
+    Refusal("explain", r"only an answer in json has room", "a value that hangs on `format`"),
     Refusal("limit", r"must be between 1 and \d+$", "a bound that the server's operator sets"),
     Refusal(ANY, r"must not be blank", "patterns of parameters in an address let a blank pass"),
     Refusal("sort", r"unknown field|sorting by this field needs", "a long list of fields"),

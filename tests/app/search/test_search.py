@@ -8,7 +8,7 @@ from sqlalchemy.dialects import postgresql
 from app.errors import BadParameters
 from app.search.filters import Filter
 from app.search.regions import Cone
-from app.search.search import Search, Sort, parse_search
+from app.search.search import Search, Sort, check_sort, parse_search
 from app.search.vocabulary import FIELDS, FILTERS, NAMED
 from archive.surveys.ztf import ZTF
 
@@ -102,7 +102,6 @@ def test_cone(text: str, cone: Cone) -> None:
         ("as_of", "-1", "batch number"),
         ("as_of", str(2**63), "64-bit"),
         ("sort", "magspf", "unknown field"),
-        ("sort", "magpsf", "needs a cone"),
         ("count", "all", "must be one of exact, estimate"),
         ("fid__in", "1," * 1001, "list of 1 to 1000 values"),
         ("fid__in", ",", "list of 1 to 1000 values"),
@@ -137,6 +136,13 @@ def test_refused(name: str, text: str, reason: str) -> None:
     (error,) = caught.value.errors
     assert error.parameter == name
     assert reason in error.reason
+
+
+def test_an_order_that_no_index_gives_is_refused_where_there_is_no_copy() -> None:
+    check_sort(parse_search([("sort", "magpsf"), ("cone", "1,2,3")]))
+    check_sort(parse_search([("sort", "magpsf"), ("jd__gt", "2460000"), ("jd__lt", "2460007")]))
+    with pytest.raises(BadParameters, match="sort: sorting by this field needs a cone"):
+        check_sort(parse_search([("sort", "magpsf"), ("jd__gt", "2460000")]))
 
 
 @pytest.mark.parametrize(
