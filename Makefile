@@ -58,9 +58,10 @@ sdks: ## make four clients of openapi.json, and have each search, page and downl
 	@dev/setup.sh --sdks && \
 	exec $(python) -m dev.testing --local '$(SDKS_LOCAL)' --port '$(SDKS_PORT)' -- tests/sdks $(ARGS)
 
-hats: ## have HATS's own tools, and LSDB on Dask, read the catalog; run docs/catalog.md
+hats: ## kill the catalog's program; have HATS's tools, and LSDB on Dask, read it; run docs/catalog.md
 	@dev/setup.sh --hats && \
-	exec $(python) -m dev.testing --local '$(HATS_LOCAL)' --port '$(HATS_PORT)' -- tests/catalog/judges $(ARGS)
+	exec $(python) -m dev.testing --local '$(HATS_LOCAL)' --port '$(HATS_PORT)' -- \
+	-n 2 --dist loadfile --no-loadscope-reorder tests/catalog/judges $(ARGS)
 
 bars: ## the bars on size, names and SQL alone
 	@$(python) -m dev.bars
