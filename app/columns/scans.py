@@ -114,6 +114,8 @@ class Scans:
         }
         database = duckdb.connect(":memory:", config=limits)
         database.execute("SET parquet_metadata_cache = true")
+        # The system keeps files in memory too, and takes it back when others need it.
+        database.execute("SET enable_external_file_cache = false")
         database.execute("SET preserve_insertion_order = false")
         self._reach_the_store(database)
         database.execute("SET lock_configuration = true")
