@@ -41,11 +41,11 @@ async def read_in_bulk(archive: Archive, copy: Readable, search: Search) -> Asyn
     ids = found.column(0).combine_chunks()
     more, ids = len(ids) > search.limit, ids[: search.limit]
     late = {row[search.vocabulary.survey.key] for row in newer.rows}
-    bulk = Bulk(archive, copy, search, ids, late)
+    bulk = Bulk(archive, copy, search, as_of, ids, late)
     done = 0
     async for rows in bulk.rows():
         done += len(rows)
-        following = bulk.cursor_after(rows, as_of) if done < len(ids) or more else None
+        following = bulk.cursor_after(rows) if done < len(ids) or more else None
         yield Page(rows, following, as_of)
     if not done:
         yield Page([], None, as_of)
@@ -57,6 +57,7 @@ class Bulk(NamedTuple):
     archive: Archive
     copy: Readable
     search: Search
+    as_of: int
     ids: Any
     """An array of Arrow, in order."""
     late: set[int]
@@ -66,21 +67,21 @@ class Bulk(NamedTuple):
     def _key(self) -> str:
         return self.search.vocabulary.survey.key
 
-    def cursor_after(self, rows: Any, as_of: int) -> Cursor:
+    def cursor_after(self, rows: Any) -> Cursor:
         """Where the page behind these rows begins."""
         names = self.search.sort.column, self._key
         if isinstance(rows, pa.RecordBatch):
             value, last = (rows.column(name)[-1].as_py() for name in names)
         else:
             value, last = (rows[-1][name] for name in names)
-        return Cursor(self.search.digest, as_of, value, last)
+        return Cursor(self.search.digest, self.as_of, value, last)
 
     async def rows(self) -> AsyncIterator[Any]:
         """The rows in order, some thousand at a time."""
         if len(self.ids) <= max(FEW, await self._held() // SPARSE):
             listed = self.ids.to_pylist()
             for n in range(0, len(listed), MAX_LIMIT):
-                yield await read_rows(self.archive, self.search, listed[n : n + MAX_LIMIT])
+                yield await self._read(listed[n : n + MAX_LIMIT])
             return
         assert self.archive.columns is not None
         spool = self.archive.columns.new_spool()
@@ -90,6 +91,9 @@ class Bulk(NamedTuple):
                 yield await run_in_thread(spool.read, bucket)
         finally:
             spool.remove()
+
+    async def _read(self, ids: list[int]) -> list[Any]:
+        return await read_rows(self.archive, self.search, ids, as_of=self.as_of)
 
     async def _held(self) -> int:
         """How many rows of the copy are to be read for those wanted."""
@@ -105,7 +109,7 @@ class Bulk(NamedTuple):
         for n in range(0, len(ranks), MAX_LIMIT):
             some = ranks[n : n + MAX_LIMIT]
             ids = self.ids.take(pa.array(some)).to_pylist()
-            rows = await read_rows(self.archive, self.search, ids)
+            rows = await self._read(ids)
             spool.add([_batch_of(rows, some, spool.schema)], spool.schema)
         await run_in_thread(spool.close)
 

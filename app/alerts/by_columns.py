@@ -50,7 +50,7 @@ async def find_by_columns(
     """As searching.find_alerts. Raises what Archive.scan and Archive.fetch raise."""
     newer = await find_newer(archive, copy, search, skip)
     ids = [id_ for (id_,) in await archive.scan(keys_question(copy, search, newer, skip))]
-    return newer.newest, await read_rows(archive, search, ids, more)
+    return newer.newest, await read_rows(archive, search, ids, more, as_of=newer.newest)
 
 
 def keys_question(copy: Readable, search: Search, newer: Newer, skip: int = 0) -> Question:
@@ -103,9 +103,14 @@ def _table_of(rows: Sequence[asyncpg.Record], search: Search) -> pa.Table | None
 
 
 async def read_rows(
-    archive: Archive, search: Search, ids: Sequence[int], more: tuple[str, ...] = ()
+    archive: Archive,
+    search: Search,
+    ids: Sequence[int],
+    more: tuple[str, ...] = (),
+    *,
+    as_of: int,
 ) -> list[asyncpg.Record]:
-    """The rows of some ids, in the order of the search."""
+    """The rows of some ids, in the order of the search, at a server that has come to a batch."""
     if not ids:
         return []
     by_id = search.vocabulary.filters[search.vocabulary.survey.key].any_of
@@ -118,4 +123,5 @@ async def read_rows(
     )
     shape, values = shape_of(found, more)
     back = search.cursor is not None and search.cursor.back
+    values["as_of"] = as_of
     return await archive.fetch(page_statement(shape._replace(back=back)), **values)
