@@ -38,6 +38,7 @@ async def explained(client: httpx.AsyncClient, query: dict[str, Any]) -> Any:
 @pytest.fixture(scope="module")
 async def ours(copied: Copied) -> AsyncIterator[httpx.AsyncClient]:
     async with serving(copied.settings.model_copy(update=PATIENT)) as client:
+        client.headers["Connection"] = "close"
         await waiting_for_the_copy(client)
         yield client
 
@@ -47,6 +48,7 @@ async def without(copied: Copied) -> AsyncIterator[httpx.AsyncClient]:
     """The app in whose bucket there is no copy."""
     nowhere = {"s3_bucket": "nowhere", "log_level": "critical"}
     async with serving(copied.settings.model_copy(update=PATIENT | nowhere)) as client:
+        client.headers["Connection"] = "close"
         yield client
 
 

@@ -34,6 +34,9 @@ async def apps(copied: Copied) -> AsyncIterator[tuple[httpx.AsyncClient, httpx.A
     settings = copied.settings.model_copy(update=patient)
     blind = settings.model_copy(update={"s3_bucket": "nowhere", "log_level": "critical"})
     async with serving(settings) as ours, serving(blind) as theirs:
+        # While one is asked the other's connection would come of age, and end as it is used again.
+        for client in (ours, theirs):
+            client.headers["Connection"] = "close"
         for _ in range(100):
             answer = await ours.get("/api/v1/alerts", params={"explain": "true", "limit": 1})
             if answer.json()["explain"]["columns_as_of"] is not None:
