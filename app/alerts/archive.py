@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.alerts.gate import NOBODY, SESSION, Asker, Gate, Turns, open_gate, while_present
+from app.alerts.gate import NOBODY, SESSION, Asker, Gate, Made, Turns, open_gate, while_present
 from app.alerts.statements import Statement, compile_statement
 from app.columns.columns import Columns
 from app.columns.scans import Question, Row
@@ -87,24 +87,24 @@ class Archive(NamedTuple):
 
         Raises QueryTooCostly (Busy if its turn did not come), ClientGone or ColumnsUnavailable.
         """
-        return await while_present(self.asker, self._scan(question))
-
-    async def _scan(self, question: Question) -> list[Row]:
-        assert self.columns is not None
-        async with self.scans.place(self.asker.name, self.scan_wait_s):
-            return await self.columns.ask(question, self.statement_timeout_s)
+        seconds = self.statement_timeout_s
+        return await self._ask(self.scans, lambda columns: columns.ask(question, seconds))
 
     async def scan_table(self, question: Question) -> pa.Table:
         """The same for many rows, as a table, in time for a long answer. Raises as `scan` does."""
-        assert self.columns is not None
-        async with self.bulk.place(self.asker.name, self.scan_wait_s):
-            return await self.columns.ask_table(question, BULK_S)
+        return await self._ask(self.bulk, lambda columns: columns.ask_table(question, BULK_S))
 
     async def spool(self, question: Question, spool: Spool) -> None:
         """The rows of a long answer into a spool. Raises as `scan` does."""
+        await self._ask(self.bulk, lambda columns: columns.spool(question, BULK_S, spool))
+
+    async def _ask(self, turns: Turns, ask: Callable[[Columns], Awaitable[Made]]) -> Made:
+        async def in_turn(columns: Columns) -> Made:
+            async with turns.place(self.asker.name, self.scan_wait_s):
+                return await ask(columns)
+
         assert self.columns is not None
-        async with self.bulk.place(self.asker.name, self.scan_wait_s):
-            await self.columns.spool(question, BULK_S, spool)
+        return await while_present(self.asker, in_turn(self.columns))
 
     async def _fetch_costly(
         self, statement: Statement, values: dict[str, Any]

@@ -4,7 +4,8 @@ First the ids of all of them are found, in order. Few rows are then read by key;
 the copy as they lie there and put in order on the disk. What came after the copy PostgreSQL gives.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -43,10 +44,12 @@ async def read_in_bulk(archive: Archive, copy: Readable, search: Search) -> Asyn
     late = {row[search.vocabulary.survey.key] for row in newer.rows}
     bulk = Bulk(archive, copy, search, as_of, ids, late)
     done = 0
-    async for rows in bulk.rows():
-        done += len(rows)
-        following = bulk.cursor_after(rows) if done < len(ids) or more else None
-        yield Page(rows, following, as_of)
+    # Closed with this one, not when it is collected: it holds files.
+    async with aclosing(bulk.rows()) as pages:
+        async for rows in pages:
+            done += len(rows)
+            following = bulk.cursor_after(rows) if done < len(ids) or more else None
+            yield Page(rows, following, as_of)
     if not done:
         yield Page([], None, as_of)
 
@@ -76,9 +79,9 @@ class Bulk(NamedTuple):
             value, last = (rows[-1][name] for name in names)
         return Cursor(self.search.digest, self.as_of, value, last)
 
-    async def rows(self) -> AsyncIterator[Any]:
+    async def rows(self) -> AsyncGenerator[Any]:
         """The rows in order, some thousand at a time."""
-        if len(self.ids) <= max(FEW, await self._held() // SPARSE):
+        if len(self.ids) <= FEW or len(self.ids) <= await self._held() // SPARSE:
             listed = self.ids.to_pylist()
             for n in range(0, len(listed), MAX_LIMIT):
                 yield await self._read(listed[n : n + MAX_LIMIT])

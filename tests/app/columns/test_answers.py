@@ -1,5 +1,6 @@
 """What users see of the columnar copy: which way was taken, orders, counts, and life without."""
 
+import asyncio
 import io
 import shutil
 from collections.abc import AsyncIterator
@@ -10,9 +11,10 @@ import httpx
 import pyarrow.parquet as pq
 import pytest
 
+from app.alerts.gate import Asker, Turns
 from app.alerts.models import Explanation
 from app.columns.scans import Question
-from app.errors import QueryTooCostly
+from app.errors import ClientGone, QueryTooCostly
 from tests.app.columns.conftest import Copied, read_at
 from tests.app.conftest import serving
 from tests.catalog.catalogs import add_alerts, catalog
@@ -195,10 +197,23 @@ async def test_what_does_not_fit_on_the_disk_is_read_from_the_store(
     assert (len(told["items"]), told["count"]) == (100, 700)
 
 
+_MANY = "range(100000000) AS a, range(1000) AS b"
+LONG = Question(f"SELECT count(*) FROM {_MANY} WHERE a.range % 7 = b.range")
+
+
 async def test_who_gives_up_lets_go(copied: Copied) -> None:
     """A scan that ran out of time is interrupted, and the next one is answered."""
-    many = "range(100000000) AS a, range(1000) AS b"
-    long = Question(f"SELECT count(*) FROM {many} WHERE a.range % 7 = b.range")
     with pytest.raises(QueryTooCostly):
-        await copied.columns.ask(long, 0.3)
+        await copied.columns.ask(LONG, 0.3)
+    assert await copied.columns.ask(Question("SELECT 1"), 20) == [(1,)]
+
+
+async def test_who_leaves_before_a_long_answer_lets_go(copied: Copied) -> None:
+    async def gone() -> None:
+        await asyncio.sleep(0.3)
+
+    leaving = copied.archive._replace(asker=Asker("left", gone), bulk=Turns(1))
+    with pytest.raises(ClientGone):
+        await leaving.scan_table(LONG)
+    assert leaving.bulk.free == 1
     assert await copied.columns.ask(Question("SELECT 1"), 20) == [(1,)]

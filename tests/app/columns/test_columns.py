@@ -58,14 +58,18 @@ def _text_for(wanted: Filter, rng: random.Random, rows: list[dict[str, Any]]) ->
         text = str(value).lower() if isinstance(value, bool) else str(value)
         if wanted.field.name in ("mjd", "time"):
             text = {"mjd": "59000.5", "time": "2026-01-31T06:00"}[wanted.field.name]
-        if value is None:
-            continue
-        try:
-            wanted.read(text)
-        except ValueError:
-            continue
-        return text
+        if value is not None and _is_read(wanted, text):
+            return text
     return ""
+
+
+def _is_read(wanted: Filter, text: str) -> bool:
+    """Whether a value that the archive holds can also be asked for: not NaN, for one."""
+    try:
+        wanted.read(text)
+    except ValueError:
+        return False
+    return True
 
 
 async def by_postgresql(copied: Copied, search: Search, more: tuple[str, ...] = ()) -> Any:
