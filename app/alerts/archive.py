@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.alerts.gate import NOBODY, SESSION, Asker, Gate, Made, Turns, open_gate, while_present
 from app.alerts.statements import Statement, compile_statement
 from app.columns.columns import Columns
-from app.columns.scans import Question, Row
+from app.columns.question import Question, Row
 from app.columns.spool import Spool
 from app.errors import DATABASE_ERRORS, QueryTooCostly
 from app.settings import Settings
@@ -94,9 +94,9 @@ class Archive(NamedTuple):
         """The same for many rows, as a table, in time for a long answer. Raises as `scan` does."""
         return await self._ask(self.bulk, lambda columns: columns.ask_table(question, BULK_S))
 
-    async def spool(self, question: Question, spool: Spool) -> None:
+    async def spool(self, question: Question, spool: Spool) -> pa.Schema:
         """The rows of a long answer into a spool. Raises as `scan` does."""
-        await self._ask(self.bulk, lambda columns: columns.spool(question, BULK_S, spool))
+        return await self._ask(self.bulk, lambda columns: columns.spool(question, BULK_S, spool))
 
     async def _ask(self, turns: Turns, ask: Callable[[Columns], Awaitable[Made]]) -> Made:
         async def in_turn(columns: Columns) -> Made:

@@ -4,6 +4,7 @@ First the ids of all of them are found, in order. Few rows are then read by key;
 the copy as they lie there and put in order on the disk. What came after the copy PostgreSQL gives.
 """
 
+import shutil
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any, Final, NamedTuple
@@ -19,7 +20,7 @@ from app.answers.streams import run_in_thread
 from app.columns.copy import Readable
 from app.columns.row_groups import count_rows_to_read
 from app.columns.scan_sql import read_ranked
-from app.columns.spool import RANK, Spool
+from app.columns.spool import BUCKET, RANK, Spool, SpoolWriter, files_by_bucket, take_bucket
 from app.search.cursor import Cursor
 from app.search.search import MAX_LIMIT, Search
 from app.search.selection import columns_of
@@ -87,13 +88,13 @@ class Bulk(NamedTuple):
                 yield await self._read(listed[n : n + MAX_LIMIT])
             return
         assert self.archive.columns is not None
-        spool = self.archive.columns.new_spool()
+        spool = self.archive.columns.new_spool(BUCKET)
         try:
             await self._fill(spool)
-            for bucket in spool.buckets():
-                yield await run_in_thread(spool.read, bucket)
+            for files in files_by_bucket(spool):
+                yield await run_in_thread(take_bucket, files)
         finally:
-            spool.remove()
+            shutil.rmtree(spool.folder, ignore_errors=True)
 
     async def _read(self, ids: list[int]) -> list[Any]:
         return await read_rows(self.archive, self.search, ids, as_of=self.as_of)
@@ -106,15 +107,15 @@ class Bulk(NamedTuple):
     async def _fill(self, spool: Spool) -> None:
         answered = columns_of(self.search.fields, self.search.vocabulary)
         columns = tuple(dict.fromkeys((self.search.sort.column, self._key, *answered)))
-        await self.archive.spool(read_ranked(columns, self.copy, self._key, self.ids), spool)
+        question = read_ranked(columns, self.copy, self._key, self.ids)
+        schema = await self.archive.spool(question, spool)
         late = np.fromiter(self.late, np.int64, len(self.late))
         ranks = np.flatnonzero(np.isin(self.ids.to_numpy(), late))
-        for n in range(0, len(ranks), MAX_LIMIT):
-            some = ranks[n : n + MAX_LIMIT]
-            ids = self.ids.take(pa.array(some)).to_pylist()
-            rows = await self._read(ids)
-            spool.add([_batch_of(rows, some, spool.schema)], spool.schema)
-        await run_in_thread(spool.close)
+        with SpoolWriter(spool, "late") as writer:
+            for n in range(0, len(ranks), MAX_LIMIT):
+                some = ranks[n : n + MAX_LIMIT]
+                rows = await self._read(self.ids.take(pa.array(some)).to_pylist())
+                writer.add([_batch_of(rows, some, schema)])
 
 
 def _batch_of(rows: Sequence[Any], ranks: Any, schema: pa.Schema) -> pa.RecordBatch:

@@ -16,8 +16,8 @@ from app.alerts.costs import is_gathered
 from app.alerts.search_sql import Shape, count_statement, page_statement
 from app.alerts.shapes import shape_of
 from app.columns.copy import Readable
+from app.columns.question import Question
 from app.columns.scan_sql import can_scan, count_matches, find_keys, key_columns
-from app.columns.scans import Question
 from app.search.filters import Clause
 from app.search.search import DEFAULT_SORT, Search
 from archive.surveys import SURVEYS

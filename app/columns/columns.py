@@ -2,17 +2,19 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+from uuid import uuid4
 
 import pyarrow as pa
 
 from app.columns.cache import Cache
 from app.columns.copy import Copy, Readable, read_copy
-from app.columns.scans import Connection, Made, Question, Row, Scans, quoted
-from app.columns.spool import Spool
+from app.columns.question import Question, Row, quoted
+from app.columns.scans import Scans
+from app.columns.spool import PREFIX, Spool
 from app.errors import ColumnsUnavailable
 from app.settings import Settings
 from archive.errors import MarsError
@@ -21,8 +23,8 @@ from archive.survey import Survey
 
 log = logging.getLogger(__name__)
 _OPENING_S: Final = 60.0
-BATCH: Final = 16_384
-"""Rows of a long answer that are taken from DuckDB at a time."""
+_AGAIN_S: Final = 1.0
+"""Seconds after which the copy is looked for again when a question failed."""
 
 
 class Columns:
@@ -36,38 +38,34 @@ class Columns:
         self._copy: Copy | None = None
         self._made = 0
         self._looking = asyncio.Lock()
+        self._failed = asyncio.Event()
         self.readable: Readable | None = None
 
     async def ask(self, question: Question, seconds: float) -> list[Row]:
         """The rows of an answer. Raises QueryTooCostly after so long, or ColumnsUnavailable."""
-        return await self._ask(question, seconds, lambda answer: answer.fetchall())
+        rows: list[Row] = await self._ask(question, seconds)
+        return rows
 
     async def ask_table(self, question: Question, seconds: float) -> pa.Table:
         """The same as a table of Arrow."""
-        return await self._ask(question, seconds, lambda answer: answer.to_arrow_table())
+        return await self._ask(question, seconds, as_table=True)
 
-    async def spool(self, question: Question, seconds: float, spool: Spool) -> None:
+    async def spool(self, question: Question, seconds: float, spool: Spool) -> pa.Schema:
         """The rows of an answer, with their ranks, into a spool. Raises as `ask` does."""
+        return await self._ask(question, seconds, into=spool)
 
-        def fill(answer: Connection) -> None:
-            batches = answer.to_arrow_reader(BATCH)
-            spool.add(batches, batches.schema)
-
-        await self._ask(question, seconds, fill)
-
-    async def _ask(
-        self, question: Question, seconds: float, take: Callable[[Connection], Made]
-    ) -> Made:
+    async def _ask(self, question: Question, seconds: float, **how: Any) -> Any:
         try:
-            return await self._scans.ask(question, seconds, take)
+            return await self._scans.ask(question, seconds, **how)
         except ColumnsUnavailable:
-            # A file may be gone: look() fetches what is missing.
+            # A file may be gone, or the process that knew the copy: look() makes both anew.
             self._copy = None
+            self._failed.set()
             raise
 
-    def new_spool(self) -> Spool:
+    def new_spool(self, bucket: int) -> Spool:
         """A place for the rows of one long answer; to be removed when they are sent."""
-        return Spool(self._directory)
+        return Spool(self._directory / f"{PREFIX}{uuid4().hex}", bucket)
 
     async def look(self) -> None:
         """Take the present copy, if it is another.
@@ -116,7 +114,11 @@ class Columns:
                 log.warning("columns not read", extra={"error": repr(error)})
             except Exception as error:  # whatever it is: the copy must be looked after
                 log.error("columns not read", exc_info=error)
-            await asyncio.sleep(every_s)
+            await asyncio.sleep(min(every_s, _AGAIN_S))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, every_s - _AGAIN_S)):
+                    await self._failed.wait()
+            self._failed.clear()
 
 
 _SCHEMAS = (
@@ -151,4 +153,4 @@ async def open_columns(
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-        await asyncio.to_thread(scans.close)
+        await scans.close()

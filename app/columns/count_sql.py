@@ -4,7 +4,7 @@ A copy holds the batches up to its `as_of` and no others: nothing here looks at 
 """
 
 from app.columns.copy import Readable
-from app.columns.scans import Question
+from app.columns.question import Question
 from archive import times
 
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 from app.columns.copy import Readable
-from app.columns.scans import Question
+from app.columns.question import Question
 from app.search.filters import Clause
 from app.search.search import Search
 

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from app.columns.copy import Readable
-from app.columns.scans import Question
+from app.columns.question import Question
 from app.columns.spool import RANK
 from app.search.filters import Clause
 from app.search.regions import Cone

@@ -1,152 +1,146 @@
-"""DuckDB over the files of the copy: its memory, its threads, and how a question is stopped.
-
-Its threads run at a lower priority than the rest of the process, so that a scan takes the time that
-other answers leave. On Linux a thread has a priority of its own and hands it on to those it starts.
-"""
+"""Questions to the process that scans (duck.py): started when needed, and anew if it has ended."""
 
 import asyncio
-import os
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from importlib.resources import files
+import itertools
+import logging
+import sys
+from asyncio.subprocess import PIPE, Process
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Final
 from urllib.parse import urlsplit
 
-import duckdb
-import pyarrow as pa
-
+from app.columns.question import (
+    LENGTH,
+    Answered,
+    Asked,
+    Question,
+    Start,
+    Stopped,
+    packed,
+    quoted,
+    unpacked,
+)
+from app.columns.spool import Spool
 from app.errors import ColumnsUnavailable, QueryTooCostly
 from archive.settings import ArchiveSettings
 
-NICENESS: Final = 10
+log = logging.getLogger(__name__)
 THREADS: Final = 2
-Row = tuple[Any, ...]
-Connection: TypeAlias = "duckdb.DuckDBPyConnection"
-Made = TypeVar("Made")
+_ENDING_S: Final = 2.0
 
 
-class Question(NamedTuple):
-    """SQL for DuckDB, with the values of its parameters."""
-
-    sql: str
-    values: Sequence[Any] = ()
-    tables: Mapping[str, pa.Table] = MappingProxyType({})
-    """Rows that it reads beside those of the copy, by the name of their table."""
-
-
-def _forget(given_up: "asyncio.Future[Any]") -> None:
-    """Nobody waits for it any more, whatever it ends with."""
-    if not given_up.cancelled():
-        given_up.exception()
-
-
-def _lower_priority() -> None:
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+def secret_of(settings: ArchiveSettings) -> str:
+    """The SQL with which DuckDB learns to read `s3://`."""
+    told = {
+        "KEY_ID": settings.s3_access_key_id.get_secret_value(),
+        "SECRET": settings.s3_secret_access_key.get_secret_value(),
+        "REGION": settings.s3_region,
+    }
+    if settings.s3_endpoint_url:
+        place = urlsplit(settings.s3_endpoint_url)
+        told |= {"ENDPOINT": place.netloc, "URL_STYLE": "path"}
+        told |= {"USE_SSL": "true" if place.scheme == "https" else "false"}
+    pairs = ", ".join(f"{name} {quoted(value)}" for name, value in told.items())
+    return f"CREATE SECRET store (TYPE s3, {pairs})"
 
 
 class Scans:
-    """One DuckDB in memory, whose tables are files; `places` questions run at once."""
+    """The process, and who waits for which answer. `places` questions run at once."""
 
     def __init__(self, settings: ArchiveSettings, spill: Path, memory_mb: int, places: int) -> None:
-        # One more, for who reads in bulk.
-        self._threads = ThreadPoolExecutor(places + 1, "columns", initializer=_lower_priority)
-        self._settings, self._spill, self._memory_mb = settings, spill, memory_mb
-        self._database: Connection | None = None
-        self._opening = threading.Lock()
+        self._start = Start(memory_mb, THREADS, places, spill, secret_of(settings))
+        self._process: Process | None = None
+        self._listening: asyncio.Task[None] | None = None
+        self._starting = asyncio.Lock()
+        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._numbers = itertools.count()
 
     async def ask(
-        self, question: Question, seconds: float, take: Callable[[Connection], Made]
-    ) -> Made:
-        """What `take` makes of an answer, in a thread.
+        self,
+        question: Question,
+        seconds: float,
+        *,
+        as_table: bool = False,
+        into: Spool | None = None,
+    ) -> Any:
+        """The rows of an answer as tuples, as a table of Arrow, or spooled.
 
-        Raises QueryTooCostly after so long, or ColumnsUnavailable.
+        The answer to the last is its schema. Raises QueryTooCostly after so long, or
+        ColumnsUnavailable.
         """
-        given_up = threading.Event()
-        running: list[Connection] = []
-
-        def work() -> Made:
-            with self._cursor() as cursor:
-                running.append(cursor)
-                if given_up.is_set():
-                    raise QueryTooCostly
-                for name, rows in question.tables.items():
-                    cursor.register(name, rows)
-                return take(cursor.execute(question.sql, list(question.values)))
-
-        future = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        number = next(self._numbers)
+        sql, values, tables = question
+        asked = Asked(number, sql, list(values), dict(tables), as_table, into)
+        future = self._waiting[number] = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(seconds):
-                return await asyncio.shield(future)
+                await self._send(asked)
+                return await future
         except TimeoutError:
             raise QueryTooCostly from None
-        except (duckdb.Error, OSError) as error:
-            raise ColumnsUnavailable(f"{type(error).__name__}: {error}") from error
+        except OSError as error:
+            raise ColumnsUnavailable(f"the process that scans has ended: {error!r}") from error
         finally:
-            given_up.set()
-            if not future.done():
-                future.add_done_callback(_forget)
-                for cursor in running:
-                    cursor.interrupt()
+            if self._waiting.pop(number, None) is not None:
+                self._stop(number)
 
-    @contextmanager
-    def _cursor(self) -> Iterator[Connection]:
-        """A connection of its own. The first one opens the database, in a thread of its kind."""
-        with self._opening:
-            if self._database is None:
-                self._database = self._opened()
-            cursor = self._database.cursor()
+    async def _send(self, asked: Asked) -> None:
+        async with self._starting:
+            if self._process is None:
+                await self._begin()
+            assert self._process is not None
+            pipe = self._process.stdin
+        assert pipe is not None
+        pipe.write(packed(asked))
+        await pipe.drain()
+
+    def _stop(self, number: int) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.write(packed(Stopped(number)))
+
+    async def _begin(self) -> None:
+        command = (sys.executable, "-m", "app.columns.duck")
+        self._process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
+        assert self._process.stdin is not None
+        self._process.stdin.write(packed(self._start))
+        self._listening = asyncio.create_task(self._listen(self._process))
+
+    async def _listen(self, process: Process) -> None:
+        """Hand out answers until the process ends; who still waits then hears of it."""
+        assert process.stdout is not None
         try:
-            yield cursor
-        finally:
-            cursor.close()
+            while True:
+                length = int.from_bytes(await process.stdout.readexactly(LENGTH))
+                self._hand_out(unpacked(await process.stdout.readexactly(length)))
+        except (asyncio.IncompleteReadError, OSError):
+            status = await process.wait()
+        self._process = None
+        waiting, self._waiting = self._waiting, {}
+        if waiting or status:
+            log.warning("the process that scans has ended", extra={"status": status})
+        for future in waiting.values():
+            if not future.done():
+                future.set_exception(ColumnsUnavailable("the process that scans has ended"))
 
-    def _opened(self) -> Connection:
-        limits: dict[str, Any] = {
-            "threads": THREADS,
-            "memory_limit": f"{self._memory_mb}MB",
-            "temp_directory": str(self._spill),
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-        }
-        database = duckdb.connect(":memory:", config=limits)
-        database.execute("SET parquet_metadata_cache = true")
-        # The system keeps files in memory too, and takes it back when others need it.
-        database.execute("SET enable_external_file_cache = false")
-        database.execute("SET preserve_insertion_order = false")
-        self._reach_the_store(database)
-        database.execute("SET lock_configuration = true")
-        return database
+    def _hand_out(self, told: Answered) -> None:
+        future = self._waiting.pop(told.number, None)
+        if future is None or future.done():
+            return
+        if told.error is None:
+            future.set_result(told.answer)
+        else:
+            future.set_exception(ColumnsUnavailable(told.error))
 
-    def _reach_the_store(self, database: Connection) -> None:
-        """Read `s3://` too. The extension comes as a package, for DuckDB would download it."""
-        folder = files("duckdb_extension_httpfs") / "extensions" / f"v{duckdb.__version__}"
-        database.execute(f"LOAD '{folder / 'httpfs.duckdb_extension'}'")
-        settings = self._settings
-        told = {
-            "KEY_ID": settings.s3_access_key_id.get_secret_value(),
-            "SECRET": settings.s3_secret_access_key.get_secret_value(),
-            "REGION": settings.s3_region,
-        }
-        if settings.s3_endpoint_url:
-            place = urlsplit(settings.s3_endpoint_url)
-            told |= {"ENDPOINT": place.netloc, "URL_STYLE": "path"}
-            told |= {"USE_SSL": "true" if place.scheme == "https" else "false"}
-        pairs = ", ".join(f"{name} {quoted(value)}" for name, value in told.items())
-        database.execute(f"CREATE SECRET store (TYPE s3, {pairs})")
-
-    def close(self) -> None:
-        """Stop; what runs is interrupted."""
-        if self._database is not None:
-            self._database.interrupt()
-        self._threads.shutdown(wait=True, cancel_futures=True)
-        if self._database is not None:
-            self._database.close()
-
-
-def quoted(text: str) -> str:
-    """A text as SQL."""
-    return "'" + text.replace("'", "''") + "'"
+    async def close(self) -> None:
+        """End the process; what runs is given up."""
+        process, listening = self._process, self._listening
+        if process is None or listening is None:
+            return
+        assert process.stdin is not None
+        process.stdin.close()
+        try:
+            async with asyncio.timeout(_ENDING_S):
+                await asyncio.shield(listening)
+        except TimeoutError:
+            process.kill()
+            await listening

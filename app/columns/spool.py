@@ -1,80 +1,96 @@
 """Many rows of the copy in the order of a search, though the copy holds them in another.
 
 They are read as they lie, each batch is cut by where its rows belong, and the cuts are kept on the
-disk, one file for each few thousand rows of the answer. So memory stays the same for any number.
+disk, in files for some thousand rows of the answer each. So memory stays the same for any number.
 """
 
-import shutil
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final
-from uuid import uuid4
+from types import TracebackType
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 BUCKET: Final = 16_384
-"""Rows of an answer that are put in order at a time: some 12 MB."""
-WAITING: Final = 16_384
-"""Rows that are cut at a time: 12 MB."""
+"""Rows that are cut, and rows of an answer that are put in order, at a time: some 12 MB."""
 RANK: Final = "_rank"
 """The column with a row's place in the answer, from 0 on."""
 PREFIX: Final = "bulk-"
+"""How the directory of a spool is named, so that what a killed process left is found."""
 
 
-class Spool:
-    """Rows on their way into order, in a directory of its own."""
+class Spool(NamedTuple):
+    """The place of one long answer."""
 
-    def __init__(self, directory: Path) -> None:
-        self._folder = directory / f"{PREFIX}{uuid4().hex}"
+    folder: Path
+    bucket: int
+    """Rows of the answer in a file."""
+
+
+class SpoolWriter:
+    """Writes rows into a spool; several may write into one, each under a name of its own."""
+
+    def __init__(self, spool: Spool, name: str) -> None:
+        self._spool, self._name = spool, name
         self._writers: dict[int, Any] = {}
-        self.schema: pa.Schema = pa.schema([])
 
-    def add(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> None:
+    def __enter__(self) -> "SpoolWriter":
+        self._spool.folder.mkdir(parents=True, exist_ok=True)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for writer in self._writers.values():
+            writer.close()
+
+    def add(self, batches: Iterable[pa.RecordBatch]) -> None:
         """Take rows in any order; each has its RANK."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self.schema = schema
         waiting: list[pa.RecordBatch] = []
         for batch in batches:
             waiting.append(batch)
-            if sum(map(len, waiting)) >= WAITING:
+            if sum(map(len, waiting)) >= self._spool.bucket:
                 self._cut(waiting)
                 waiting = []
         if waiting:
             self._cut(waiting)
 
-    def close(self) -> None:
-        """Take no more."""
-        for writer in self._writers.values():
-            writer.close()
-
     def _cut(self, waiting: list[pa.RecordBatch]) -> None:
-        rows = pa.Table.from_batches(waiting).combine_chunks()
-        ranks = rows[RANK].to_numpy()
-        order = np.argsort(ranks, kind="stable")
-        rows, buckets = rows.take(pa.array(order)), ranks[order] // BUCKET
-        for bucket in np.unique(buckets):
-            first, last = np.searchsorted(buckets, [bucket, bucket + 1])
-            if bucket not in self._writers:
-                self._writers[bucket] = pa.ipc.new_file(str(self._path(bucket)), rows.schema)
-            self._writers[bucket].write_table(rows.slice(first, last - first).combine_chunks())
+        for rows in pa.Table.from_batches(waiting).combine_chunks().to_batches():
+            ranks = rows.column(RANK).to_numpy()
+            order = np.argsort(ranks, kind="stable")
+            ordered, buckets = rows.take(pa.array(order)), ranks[order] // self._spool.bucket
+            for bucket in np.unique(buckets).tolist():
+                first, last = np.searchsorted(buckets, [bucket, bucket + 1]).tolist()
+                self._writer_of(bucket, rows.schema).write_batch(ordered.slice(first, last - first))
 
-    def _path(self, bucket: int) -> Path:
-        return self._folder / f"{bucket}.arrow"
+    def _writer_of(self, bucket: int, schema: pa.Schema) -> Any:
+        if bucket not in self._writers:
+            path = self._spool.folder / f"{bucket}.{self._name}.arrow"
+            self._writers[bucket] = pa.ipc.new_file(str(path), schema)
+        return self._writers[bucket]
 
-    def read(self, bucket: int) -> pa.RecordBatch:
-        """The rows of a bucket in order, without their ranks."""
-        with pa.ipc.open_file(str(self._path(bucket))) as file:
-            rows = file.read_all()
-        self._path(bucket).unlink()
-        rows = rows.sort_by(RANK).drop_columns([RANK]).combine_chunks()
-        (batch,) = rows.to_batches()
-        return batch
 
-    def buckets(self) -> Iterator[int]:
-        """All there are, in order."""
-        yield from sorted(self._writers)
+def files_by_bucket(spool: Spool) -> list[list[Path]]:
+    """The files of a spool, of each bucket together, in the order of the answer."""
+    found = defaultdict(list)
+    for path in spool.folder.glob("*.arrow"):
+        found[int(path.name.split(".")[0])].append(path)
+    return [found[bucket] for bucket in sorted(found)]
 
-    def remove(self) -> None:
-        """Delete what is left."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+
+def take_bucket(paths: Iterable[Path]) -> pa.RecordBatch:
+    """The rows of a bucket in order, without their ranks; its files are gone then."""
+    parts = []
+    for path in paths:
+        with pa.ipc.open_file(str(path)) as file:
+            parts.append(file.read_all())
+        path.unlink()
+    (rows,) = pa.concat_tables(parts).combine_chunks().to_batches()
+    order = np.argsort(rows.column(RANK).to_numpy())
+    return rows.drop_columns([RANK]).take(pa.array(order))

@@ -15,7 +15,7 @@ from app.alerts.archive import Archive
 from app.alerts.items import utc_text
 from app.columns.copy import Readable
 from app.columns.count_sql import count_bodies, count_by, count_exposures, count_objects
-from app.columns.scans import Question, Row
+from app.columns.question import Question, Row
 from app.search.models import Band
 from app.statistics.growth import read_growth
 from app.statistics.models import (

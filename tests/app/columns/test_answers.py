@@ -2,7 +2,9 @@
 
 import asyncio
 import io
+import os
 import shutil
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,8 @@ import pytest
 
 from app.alerts.gate import Asker, Turns
 from app.alerts.models import Explanation
-from app.columns.scans import Question
-from app.errors import ClientGone, QueryTooCostly
+from app.columns.question import Question
+from app.errors import ClientGone, ColumnsUnavailable, QueryTooCostly
 from tests.app.columns.conftest import Copied, read_at
 from tests.app.conftest import serving
 from tests.catalog.catalogs import add_alerts, catalog
@@ -217,3 +219,28 @@ async def test_who_leaves_before_a_long_answer_lets_go(copied: Copied) -> None:
         await leaving.scan_table(LONG)
     assert leaving.bulk.free == 1
     assert await copied.columns.ask(Question("SELECT 1"), 20) == [(1,)]
+
+
+def children() -> set[int]:
+    """The processes that this one has started and that have not ended."""
+    listed = (path.read_text() for path in Path("/proc/self/task").glob("*/children"))
+    return {int(number) for text in listed for number in text.split()}
+
+
+async def test_the_process_that_scans_may_die(place: Place, tmp_path: Path) -> None:
+    """Who waits hears of it; then there is a new process, which knows the copy. None is left."""
+    await add_alerts(place, 300)
+    await catalog(place, "update")
+    before = children()
+    async with read_at(place, tmp_path) as read:
+        (process,) = children() - before
+        waiting = asyncio.create_task(read.columns.ask(LONG, 60))
+        await asyncio.sleep(0.2)
+        os.kill(process, signal.SIGKILL)
+        with pytest.raises(ColumnsUnavailable, match="has ended"):
+            await waiting
+        await read.columns.look()
+        asked = Question(f"SELECT count(*) FROM {read.copy.table}")
+        assert await read.columns.ask(asked, 20) == [(300,)]
+        assert process not in children()
+    assert children() == before

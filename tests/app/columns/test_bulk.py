@@ -10,7 +10,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from app.alerts import bulk
-from app.columns import spool
 from tests.app.columns.conftest import Copied
 from tests.app.conftest import serving
 
@@ -54,8 +53,7 @@ async def test_the_same_bytes(
 ) -> None:
     monkeypatch.setattr(bulk, "FEW", 100)
     monkeypatch.setattr(bulk, "SPARSE", 10**9)
-    monkeypatch.setattr(spool, "BUCKET", 512)
-    monkeypatch.setattr(spool, "WAITING", 700)
+    monkeypatch.setattr(bulk, "BUCKET", 512)
     ours, theirs = [
         await client.get("/api/v1/alerts", params=query | {"format": name}) for client in apps
     ]

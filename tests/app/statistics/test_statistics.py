@@ -15,7 +15,7 @@ from astropy.coordinates import Latitude, Longitude
 
 from app.alerts.archive import Archive
 from app.columns.copy import Readable
-from app.columns.scans import Question, Row
+from app.columns.question import Question, Row
 from app.errors import ColumnsUnavailable, NoCatalog
 from app.statistics import overview
 from app.statistics.counting import MAGNITUDES, SCORES, Axis, count_copy

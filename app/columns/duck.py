@@ -1,0 +1,130 @@
+"""The process that scans: DuckDB over the files of the copy. `python -m app.columns.duck`.
+
+It is one of its own for three reasons: as a whole it runs at a lower priority, so that a scan takes
+the time that other answers leave; its memory is not the app's; and if DuckDB crashes, the app does
+not. Messages come by standard input; its end is the end of the process.
+"""
+
+import os
+import signal
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from importlib.resources import files
+from typing import Any, BinaryIO, Final
+
+import duckdb
+import pyarrow as pa
+
+from app.columns.question import LENGTH, Answered, Asked, Start, Stopped, packed, unpacked
+from app.columns.spool import SpoolWriter
+
+NICENESS: Final = 5
+"""A scan gets a quarter of a core that an answer wants, too; at 10 a tenth, and never ended."""
+BATCH: Final = 16_384
+"""Rows of a long answer that are taken from DuckDB at a time."""
+
+
+def open_database(start: Start) -> duckdb.DuckDBPyConnection:
+    """A database in memory, whose tables are files, here or in the store."""
+    limits: dict[str, Any] = {
+        "threads": start.threads,
+        "memory_limit": f"{start.memory_mb}MB",
+        "temp_directory": str(start.spill),
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    }
+    database = duckdb.connect(":memory:", config=limits)
+    database.execute("SET parquet_metadata_cache = true")
+    # The system keeps files in memory too, and takes it back when others need it.
+    database.execute("SET enable_external_file_cache = false")
+    database.execute("SET preserve_insertion_order = false")
+    # The extension comes as a package, for DuckDB would download it.
+    folder = files("duckdb_extension_httpfs") / "extensions" / f"v{duckdb.__version__}"
+    database.execute(f"LOAD '{folder / 'httpfs.duckdb_extension'}'")
+    database.execute(start.secret)
+    database.execute("SET lock_configuration = true")
+    return database
+
+
+class Duck:
+    """DuckDB, and the questions that run."""
+
+    def __init__(self, start: Start, answers: BinaryIO) -> None:
+        self._database = open_database(start)
+        # One more, for who reads in bulk.
+        self._threads = ThreadPoolExecutor(start.places + 1, "scan")
+        self._running: dict[int, duckdb.DuckDBPyConnection] = {}
+        self._lock = threading.Lock()
+        self._answers = answers
+
+    def take(self, message: Asked | Stopped) -> None:
+        """Begin with a question, or stop one."""
+        if isinstance(message, Asked):
+            # Known from now on, so that it can be stopped before its turn comes.
+            self._running[message.number] = self._database.cursor()
+            self._threads.submit(self._answer, message)
+        elif cursor := self._running.pop(message.number, None):
+            with suppress(duckdb.Error):  # it may have ended just now
+                cursor.interrupt()
+
+    def _answer(self, asked: Asked) -> None:
+        """Answer, whatever becomes of it; nobody hears a question that was stopped."""
+        cursor = self._running.get(asked.number)
+        if cursor is None:
+            return
+        try:
+            told = Answered(asked.number, answer_of(cursor, asked))
+        except Exception as error:  # it is the one who asks who must hear it
+            told = Answered(asked.number, error=f"{type(error).__name__}: {error}")
+        finally:
+            waited_for = self._running.pop(asked.number, None) is not None
+            cursor.close()
+        if waited_for:
+            with self._lock:
+                self._answers.write(packed(told))
+                self._answers.flush()
+
+
+def answer_of(cursor: duckdb.DuckDBPyConnection, asked: Asked) -> Any:
+    """Rows, a table, or the schema of what is in the spool now."""
+    for name, rows in asked.tables.items():
+        cursor.register(name, rows)
+    answer = cursor.execute(asked.sql, asked.values)
+    if asked.into is not None:
+        return _spool(answer.to_arrow_reader(BATCH), SpoolWriter(asked.into, "copy"))
+    return answer.to_arrow_table() if asked.as_table else answer.fetchall()
+
+
+def _spool(batches: pa.RecordBatchReader, writer: SpoolWriter) -> pa.Schema:
+    with writer:
+        writer.add(batches)
+    return batches.schema
+
+
+def read_message(source: BinaryIO) -> Any:
+    """The next message; None at the end."""
+    length = source.read(LENGTH)
+    return unpacked(source.read(int.from_bytes(length))) if len(length) == LENGTH else None
+
+
+def main() -> None:
+    """Answer until the app closes the pipe."""
+    # Ctrl-C reaches all processes of a terminal. The app ends in order, and this one behind it.
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.SIG_IGN)
+    os.nice(NICENESS)
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    # Whatever a library prints must not stand between the answers.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    source = sys.stdin.buffer
+    duck = Duck(read_message(source), answers)
+    while (message := read_message(source)) is not None:
+        duck.take(message)
+    # What runs is of no use to anyone; threads would be waited for.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

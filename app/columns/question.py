@@ -1,0 +1,82 @@
+"""What is asked of the columnar copy, and how questions and answers pass between two processes.
+
+The process of the app (scans.py) asks, one of its own (duck.py) answers.
+"""
+
+import pickle
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+import pyarrow as pa
+
+from app.columns.spool import Spool
+
+Row = tuple[Any, ...]
+LENGTH: Final = 8
+"""Bytes before a message that say how long it is."""
+
+
+class Question(NamedTuple):
+    """SQL for DuckDB, with the values of its parameters."""
+
+    sql: str
+    values: Sequence[Any] = ()
+    tables: Mapping[str, pa.Table] = MappingProxyType({})
+    """Rows that it reads beside those of the copy, by the name of their table."""
+
+
+class Start(NamedTuple):
+    """The first message: what DuckDB may use, and how it reaches the store."""
+
+    memory_mb: int
+    threads: int
+    places: int
+    """Questions that run at once."""
+    spill: Path
+    """Directory for what a large sort does not hold in memory."""
+    secret: str
+    """SQL."""
+
+
+class Asked(NamedTuple):
+    """A question under its number, and what becomes of the answer."""
+
+    number: int
+    sql: str
+    values: list[Any]
+    tables: dict[str, pa.Table]
+    as_table: bool = False
+    into: Spool | None = None
+    """Then the answer is the schema of what is in it."""
+
+
+class Stopped(NamedTuple):
+    """Nobody waits for this question any more."""
+
+    number: int
+
+
+class Answered(NamedTuple):
+    """What became of a question: its answer, or why there is none."""
+
+    number: int
+    answer: Any = None
+    error: str | None = None
+
+
+def packed(message: Start | Asked | Stopped | Answered) -> bytes:
+    """A message as bytes, its length before it."""
+    body = pickle.dumps(message, protocol=5)
+    return len(body).to_bytes(LENGTH) + body
+
+
+def unpacked(body: bytes) -> Any:
+    """The message of such bytes, without their length."""
+    return pickle.loads(body)  # noqa: S301  # the other process is our own
+
+
+def quoted(text: str) -> str:
+    """A text as SQL."""
+    return "'" + text.replace("'", "''") + "'"
