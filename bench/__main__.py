@@ -25,6 +25,7 @@ from bench.ingesting import STEPS, delay, ingest_figures, ingesting
 from bench.measure import Figure
 from bench.serving import downloads, legacy, searches, served, throughput
 from dev import stack
+from dev.demo import KEEP_ALIVE
 from dev.simulator import simulate
 from dev.state import State, open_state
 
@@ -35,7 +36,7 @@ BROKEN_ROWS = 200_000
 @contextmanager
 def app(state: State) -> Iterator[tuple[str, int]]:
     """The app on its port, without a log line for each request: its address and process id."""
-    place = ["--host", "127.0.0.1", "--port", str(state.ports.app), "--no-access-log"]
+    place = ["--host", "127.0.0.1", "--port", str(state.ports.app), "--no-access-log", *KEEP_ALIVE]
     command = [sys.executable, "-m", "uvicorn", "--factory", "app.main:create_app", *place]
     environment = state.environment("reader") | {"MARS_LOG_LEVEL": "warning"}
     process = subprocess.Popen(command, env=environment)

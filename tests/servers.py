@@ -8,6 +8,8 @@ from typing import Any
 
 import uvicorn
 
+from dev.demo import KEEP_ALIVE_S
+
 
 @contextmanager
 def listening() -> Iterator[tuple[socket.socket, str]]:
@@ -21,7 +23,15 @@ def listening() -> Iterator[tuple[socket.socket, str]]:
 @asynccontextmanager
 async def running(program: Any, listener: socket.socket) -> AsyncIterator[None]:
     """The program, as long as somebody needs it."""
-    config = uvicorn.Config(program, log_config=None, access_log=False, proxy_headers=False)
+    config = uvicorn.Config(
+        program,
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        # A request that never ends must not hold the tests up for ever.
+        timeout_graceful_shutdown=30,
+    )
     server = uvicorn.Server(config)
     # Ctrl-C ends the tests, and not the app alone.
     server.capture_signals = nullcontext  # type: ignore[method-assign,assignment]

@@ -70,21 +70,19 @@ class Duck:
                 cursor.interrupt()
 
     def _answer(self, asked: Asked) -> None:
-        """Answer, whatever becomes of it; nobody hears a question that was stopped."""
-        cursor = self._running.get(asked.number)
-        if cursor is None:
-            return
-        try:
-            told = Answered(asked.number, answer_of(cursor, asked))
-        except Exception as error:  # it is the one who asks who must hear it
-            told = Answered(asked.number, error=f"{type(error).__name__}: {error}")
-        finally:
-            waited_for = self._running.pop(asked.number, None) is not None
-            cursor.close()
-        if waited_for:
-            with self._lock:
-                self._answers.write(packed(told))
-                self._answers.flush()
+        """Say what became of a question, whatever it is; also if nobody waits for it any more."""
+        told = Answered(asked.number, error="stopped before its turn")
+        if cursor := self._running.get(asked.number):
+            try:
+                told = Answered(asked.number, answer_of(cursor, asked))
+            except Exception as error:  # it is the one who asks who must hear it
+                told = Answered(asked.number, error=f"{type(error).__name__}: {error}")
+            finally:
+                self._running.pop(asked.number, None)
+                cursor.close()
+        with self._lock:
+            self._answers.write(packed(told))
+            self._answers.flush()
 
 
 def answer_of(cursor: duckdb.DuckDBPyConnection, asked: Asked) -> Any:

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import logging
+import os
 import sys
 from asyncio.subprocess import PIPE, Process
 from pathlib import Path
@@ -27,6 +28,8 @@ from archive.settings import ArchiveSettings
 log = logging.getLogger(__name__)
 THREADS: Final = 2
 _ENDING_S: Final = 2.0
+_LETTING_GO_S: Final = 30.0
+"""A question that was stopped has ended by then, or its process hangs."""
 
 
 def secret_of(settings: ArchiveSettings) -> str:
@@ -53,6 +56,8 @@ class Scans:
         self._listening: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
         self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._stopped: set[int] = set()
+        """Questions for which nobody waits, but which have not ended."""
         self._numbers = itertools.count()
 
     async def ask(
@@ -95,12 +100,25 @@ class Scans:
         await pipe.drain()
 
     def _stop(self, number: int) -> None:
-        if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.write(packed(Stopped(number)))
+        process = self._process
+        if process is None or process.stdin is None:
+            return
+        process.stdin.write(packed(Stopped(number)))
+        self._stopped.add(number)
+        asyncio.get_running_loop().call_later(_LETTING_GO_S, self._must_be_over, number, process)
+
+    def _must_be_over(self, number: int, process: Process) -> None:
+        if number in self._stopped and process is self._process:
+            log.error("the process that scans does not stop a question; it is killed")
+            process.kill()
 
     async def _begin(self) -> None:
         command = (sys.executable, "-m", "app.columns.duck")
-        self._process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
+        # It must find our modules wherever the app was started.
+        places = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+        self._process = await asyncio.create_subprocess_exec(
+            *command, stdin=PIPE, stdout=PIPE, env=places
+        )
         assert self._process.stdin is not None
         self._process.stdin.write(packed(self._start))
         self._listening = asyncio.create_task(self._listen(self._process))
@@ -115,6 +133,7 @@ class Scans:
         except (asyncio.IncompleteReadError, OSError):
             status = await process.wait()
         self._process = None
+        self._stopped.clear()
         waiting, self._waiting = self._waiting, {}
         if waiting or status:
             log.warning("the process that scans has ended", extra={"status": status})
@@ -123,6 +142,7 @@ class Scans:
                 future.set_exception(ColumnsUnavailable("the process that scans has ended"))
 
     def _hand_out(self, told: Answered) -> None:
+        self._stopped.discard(told.number)
         future = self._waiting.pop(told.number, None)
         if future is None or future.done():
             return
