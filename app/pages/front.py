@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from http import HTTPStatus
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from fastapi import Request, Response
+from markupsafe import Markup
 
 from app.alerts import counting, queries, searching
 from app.alerts.archive import Archive
@@ -23,22 +25,14 @@ from app.mars.placing import find_place, search_around
 from app.mars.walks import Listed, Walks
 from app.names.resolver import Names, Place
 from app.pages import listing, scripts, totals
-from app.pages.html import render
+from app.pages.html import ENVIRONMENT, render
+from app.pages.results import clock, write_rows
 from app.search.search import MAX_EXPORT
 from app.settings import Settings, settings_of
 
-STAMP_PIXELS: Final = 63
-"""One for each of the stamp's own: enough for the height of a row, and the least bytes."""
 _BUSY: Final = HTTPStatus.SERVICE_UNAVAILABLE
 _UNKNOWN: Final = totals.Total("Alerts")
 _NO_BLAME: Final = totals.Blame([], 0)
-
-
-class Shown(NamedTuple):
-    """A row of the table: its cells, and the address of its difference image."""
-
-    cells: list[tuple[listing.Cell, listing.Header]]
-    stamp: str
 
 
 async def front_page(
@@ -82,7 +76,7 @@ async def latest_time(archive: Archive) -> str | None:
         jd = await queries.read_latest_jd(archive.hasty(counting.COUNT_S))
     except QueryTooCostly:
         return None
-    return "" if jd is None else listing.clock(jd)
+    return "" if jd is None else clock(jd)
 
 
 async def _blame(
@@ -117,7 +111,8 @@ def _page(
 ) -> Response:
     """The page; without `listed` it shows the errors instead of the table."""
     asked = listing.shorten(parameters)
-    heads = listing.headers(asked)
+    settings, told = settings_of(request), dict(faults or {})
+    rows = listed.rows if listed else []
     any_order = archive.columns is not None and archive.columns.readable is not None
     return render(
         request,
@@ -126,19 +121,36 @@ def _page(
         headers=_headers(status),
         latest=latest,
         parameters=asked,
-        groups=listing.groups(parameters, faults or {}),
-        sorts=SORTS_OFFERED.items(),
+        filters=_filters(settings.base_path, tuple(parameters.items()), tuple(told.items())),
         chips=listing.chips(asked),
-        faults=faults or {},
+        faults=told,
         costly=costly,
-        headers_of=heads,
-        rows=[_shown(row, heads) for row in listed.rows] if listed else [],
+        headers_of=listing.headers(asked),
+        rows=rows,
+        body=write_rows(rows, settings.base_path),
         total=total,
         blame=blame,
         **_around(asked, form, listed),
-        **_elsewhere(asked, settings_of(request).public_url, any_order),
-        **_as_a_job(asked, settings_of(request), any_order),
+        **_elsewhere(asked, settings.public_url, any_order),
+        **_as_a_job(asked, settings, any_order),
     )
+
+
+@lru_cache(maxsize=64)
+def _filters(
+    base: str, parameters: tuple[tuple[str, str], ...], faults: tuple[tuple[str, str], ...]
+) -> Markup:
+    """The form, filled in. It is kept: most people ask for the plain page, or turn pages."""
+    given = dict(parameters)
+    template = ENVIRONMENT.get_template("_filters.html")
+    html = template.render(
+        base=base,
+        parameters=listing.shorten(given),
+        active=len(listing.chips(given)),
+        groups=listing.groups(given, dict(faults)),
+        sorts=SORTS_OFFERED.items(),
+    )
+    return Markup(html)  # noqa: S704 - made by a template
 
 
 def _headers(status: int) -> dict[str, str]:
@@ -183,8 +195,3 @@ def _as_a_job(
         "job_files": FILES.keys(),
         "most_in_a_job": f"{settings.job_rows:,}",
     }
-
-
-def _shown(row: listing.Row, heads: list[listing.Header]) -> Shown:
-    stamp = f"/api/v1/alerts/{row['candid']}/cutouts/difference.png?size={STAMP_PIXELS}"
-    return Shown([(h.column.cell(row), h) for h in heads], stamp if row["has_difference"] else "")

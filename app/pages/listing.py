@@ -1,98 +1,24 @@
-"""The main page: the variables of its template for a search and its alerts.
+"""The main page: the variables of its template for a search.
 
-Everything here is a table or a plain function of the parameters and rows; nothing asks the archive.
+Everything here is a table or a plain function of the parameters; nothing asks the archive.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
-import asyncpg
-
-from app.addresses import object_address
 from app.mars.form import FORM, GROUPS, Entry
-from app.pages.html import format_fixed, format_longitude
+from app.pages.results import LIST_COLUMNS, Column
 from app.search.values import MAX_TEXT
-from archive import times
 from archive.surveys.ztf.tables import FILTER_OF_FID
 
 Parameters = Mapping[str, str]
 """The known parameters of a request that are not blank, in the form's order."""
-Row = Mapping[str, Any] | asyncpg.Record
 
 ORDER: Final = ("sort_value", "sort_order")
 BANDS: Final = tuple(FILTER_OF_FID.values())
-SIGNS: Final = {True: "+", False: "−", None: ""}
 SYMBOLS: Final = {"gt": ">", "gte": "≥", "lt": "<", "lte": "≤", "": "="}
 _ENDS: Final = {"gt": "above", "gte": "from", "lt": "below", "lte": "to"}
-
-
-class Cell(NamedTuple):
-    """The text of a cell, and its link."""
-
-    text: str
-    href: str = ""
-
-
-class Column(NamedTuple):
-    """A column of the results: its header is the original's word, which scrapers look for."""
-
-    title: str
-    sort: str
-    """Its name in `sort_value`."""
-    meaning: str
-    cell: Callable[[Row], Cell]
-    number: bool = True
-
-
-def clock(jd: float) -> str:
-    """`YYYY-MM-DD HH:MM:SS` of a Julian date, UTC, cut to the second as the original cut it.
-
-    Nothing for one that is no date.
-    """
-    return f"{times.datetime_of(jd):%Y-%m-%d %H:%M:%S}" if times.is_date(jd) else ""
-
-
-def _decimals(
-    name: str, places: int, write: Callable[[Any, int], str] = format_fixed
-) -> Callable[[Row], Cell]:
-    return lambda row: Cell(write(row[name], places))
-
-
-def _id(row: Row) -> Cell:
-    return Cell(str(row["lco_id"]), f"/{row['lco_id']}/")
-
-
-def _object(row: Row) -> Cell:
-    return Cell(row["object_id"], object_address(row["object_id"]))
-
-
-def _time(row: Row) -> Cell:
-    return Cell(clock(row["jd"]))
-
-
-# fmt: off
-LIST_COLUMNS: Final = (
-    # The original's twelve, and then ours.
-    Column("id", "id", "number of the alert in this archive", _id),
-    Column("objectId", "objectId", "ZTF's name of the object", _object, number=False),
-    Column("time", "jd", "start of exposure, UTC", _time, number=False),
-    Column("filter", "filter", "band", lambda row: Cell(row["filter"] or ""), number=False),
-    Column("ra", "ra", "right ascension, J2000 [deg]", _decimals("ra", 5, format_longitude)),
-    Column("dec", "dec", "declination, J2000 [deg]", _decimals("dec", 5)),
-    Column("magpsf", "magpsf", "magnitude of the difference, PSF fit", _decimals("magpsf", 2)),
-    Column("magap", "magap", "magnitude of the difference, aperture", _decimals("magap", 2)),
-    Column("distnr", "distnr", "distance to the reference source [pix]", _decimals("distnr", 3)),
-    Column("Δmaglatest", "deltamaglatest", "change since the latest detection, same filter and "
-           "sign [mag]", _decimals("deltamaglatest", 2)),
-    Column("Δmagref", "deltamagref", "reference source minus magpsf [mag]",
-           _decimals("deltamagref", 2)),
-    Column("rb", "rb", "real (1) or bogus (0), random forest", _decimals("rb", 3)),
-    Column("drb", "drb", "real (1) or bogus (0), deep learning", _decimals("drb", 3)),
-    Column("sign", "isdiffpos", "+ brighter than the reference, − fainter",
-           lambda row: Cell(SIGNS[row["isdiffpos"]]), number=False),
-)
-# fmt: on
 
 
 # -------------------------------------------------------------------------------------------------

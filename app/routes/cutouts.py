@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -22,6 +23,7 @@ from app.openapi.described import (
 )
 from app.routes.dependencies import (
     ArchiveDependency,
+    PicturesDependency,
     SettingsDependency,
     StoreDependency,
     candid_of,
@@ -31,7 +33,15 @@ from app.routes.dependencies import (
 from app.stamps.fetching import fetch_in_order
 from app.stamps.options import FitsOptions, Look, StripLook, ZipOptions
 from app.stamps.pictures import RENDERER
-from app.stamps.sending import FITS, GZIP, piece_of, send_fits, send_picture, send_with_wcs
+from app.stamps.sending import (
+    FITS,
+    GZIP,
+    draw_picture,
+    piece_of,
+    send_fits,
+    send_picture,
+    send_with_wcs,
+)
 from app.stamps.strips import STRIP, draw_strip
 from app.stamps.zips import ZIP, write_manifest, zip_stamps
 from app.surveys.ztf.camera import PixelPlace
@@ -116,14 +126,19 @@ async def get_cutout_png(
     look: Annotated[Look, Query()],
     archive: ArchiveDependency,
     store: StoreDependency,
+    pictures: PicturesDependency,
 ) -> Response:
     """A cutout as picture, north up and east left, to a few degrees; more near the pole.
 
     Pixels without a value are blue in grey pictures and grey in coloured ones.
     """
     number = candid_of(candid)
+    name = f"{number}_{kind}.png"
+    if kept := pictures.find(number, kind, look):
+        return await send_picture(request, kept, name)
     piece, _ = await _piece(archive, number, kind)
-    return await send_picture(request, store, piece, f"{number}_{kind}.png", look)
+    keep = partial(pictures.keep, number, kind, look)
+    return await draw_picture(request, store, piece, name=name, look=look, keep=keep)
 
 
 @router.get(

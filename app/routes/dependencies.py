@@ -28,6 +28,7 @@ from app.search.search import Search, parse_search
 from app.search.values import read_integer
 from app.settings import Settings, settings_of
 from app.spelling import MAX_NAME
+from app.stamps.kept import Pictures
 from app.statistics.overview import Overview
 from archive.objects import ObjectStore
 
@@ -77,6 +78,12 @@ async def get_legacy_fragments(request: Request) -> Fragments:
 async def get_walks(request: Request) -> Walks:
     """Where the next pages of walked lists begin."""
     return resources_of(request).walks
+
+
+async def get_pictures(request: Request) -> Pictures:
+    """Pictures of stamps that were asked for lately. Raises SchemaOutdated as get_archive does."""
+    await get_archive(request)
+    return resources_of(request).pictures
 
 
 async def get_night_counts(request: Request) -> NightCounts:
@@ -189,6 +196,7 @@ ArchiveDependency = Annotated[Archive, Depends(get_archive)]
 StoreDependency = Annotated[ObjectStore, Depends(get_store)]
 FragmentsDependency = Annotated[Fragments, Depends(get_fragments)]
 LegacyFragmentsDependency = Annotated[Fragments, Depends(get_legacy_fragments)]
+PicturesDependency = Annotated[Pictures, Depends(get_pictures)]
 WalksDependency = Annotated[Walks, Depends(get_walks)]
 SearchDependency = Annotated[Search, Depends(read_search)]
 NightCountsDependency = Annotated[NightCounts, Depends(get_night_counts)]

@@ -14,6 +14,7 @@ from app.metrics import Metrics
 from app.names.resolver import Names
 from app.nights.fieldcounts import NightCounts
 from app.nights.ledger import Ledger
+from app.stamps.kept import Pictures
 from app.statistics.overview import Overview
 from archive.objects import ObjectStore
 
@@ -44,6 +45,7 @@ class Resources:
     legacy_fragments: Fragments
     """The same in the shape of the first MARS."""
     walks: Walks = field(default_factory=Walks)
+    pictures: Pictures = field(default_factory=Pictures)
     night_counts: NightCounts = field(default_factory=NightCounts)
     ledger: Ledger = field(default_factory=Ledger)
     schema: Schema = field(default_factory=Schema)

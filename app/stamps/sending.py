@@ -1,6 +1,7 @@
 """Parts of a packet as answers: stamps as FITS, with a WCS, and as pictures."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 import asyncpg
@@ -10,6 +11,7 @@ from isal import igzip
 from app.answers.negotiation import accepts_gzip
 from app.answers.stored import Piece, headers_of, send_made
 from app.stamps.astrometry import WCS, with_wcs
+from app.stamps.kept import Picture
 from app.stamps.options import Look
 from app.stamps.pictures import GZIP_MAGIC, RENDERER, draw_stamp, expand_fits
 from app.surveys.ztf.camera import PixelPlace
@@ -82,14 +84,36 @@ async def send_with_wcs(
     return await send_made(request, make, headers, media_type)
 
 
-async def send_picture(
-    request: Request, store: ObjectStore, piece: Piece, name: str, look: Look
-) -> Response:
-    """The stamp as PNG."""
-    key, offset, length = piece.place()
-    headers = headers_of(f'"{piece.content}-png{RENDERER}-{look.tag}"', name, "inline")
+async def send_picture(request: Request, picture: Picture, name: str) -> Response:
+    """A picture that is there already."""
 
     async def make() -> bytes:
-        return await asyncio.to_thread(draw_stamp, await store.get(key, offset, length), look)
+        return picture.png
 
-    return await send_made(request, make, headers, "image/png")
+    return await send_made(request, make, _picture_headers(picture.etag, name), "image/png")
+
+
+async def draw_picture(
+    request: Request,
+    store: ObjectStore,
+    piece: Piece,
+    *,
+    name: str,
+    look: Look,
+    keep: Callable[[Picture], None],
+) -> Response:
+    """The stamp as PNG; `keep` is called with what is drawn."""
+    key, offset, length = piece.place()
+    etag = f'"{piece.content}-png{RENDERER}-{look.tag}"'
+
+    async def make() -> bytes:
+        stamp = await store.get(key, offset, length)
+        png = await asyncio.to_thread(draw_stamp, stamp, look)
+        keep(Picture(etag, png))
+        return png
+
+    return await send_made(request, make, _picture_headers(etag, name), "image/png")
+
+
+def _picture_headers(etag: str, name: str) -> dict[str, str]:
+    return headers_of(etag, name, "inline")

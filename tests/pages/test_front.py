@@ -13,7 +13,7 @@ import pytest
 from lxml import html
 
 from app.mars.form import FORM
-from app.pages.listing import LIST_COLUMNS
+from app.pages.results import LIST_COLUMNS
 from tests.app import sky
 from tests.app.conftest import database_of, fresh_archive, serving, take_in
 from tests.conftest import url_of

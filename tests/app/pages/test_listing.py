@@ -8,6 +8,7 @@ import pytest
 
 from app.mars.form import FORM, SORTS
 from app.pages import listing, scripts
+from app.pages.results import LIST_COLUMNS, clock
 
 URL = "http://mars.test"
 HOSTILE = """<script>alert('1')</script>" $(id) `id` \\ ' é"""
@@ -69,11 +70,11 @@ def test_headers_turn_the_order_round() -> None:
 
 
 def test_every_column_can_be_sorted_by() -> None:
-    assert {column.sort for column in listing.LIST_COLUMNS} <= SORTS.keys()
+    assert {column.sort for column in LIST_COLUMNS} <= SORTS.keys()
 
 
 def test_the_first_twelve_columns_are_those_of_the_original() -> None:
-    titles = [column.title for column in listing.LIST_COLUMNS]
+    titles = [column.title for column in LIST_COLUMNS]
     original = "id objectId time filter ra dec magpsf magap distnr Δmaglatest Δmagref rb"
     assert titles[:12] == original.split()
 
@@ -110,13 +111,13 @@ def test_cells_have_fixed_decimals_and_nothing_for_null() -> None:
         "drb": None,
         "isdiffpos": False,
     }
-    cells = [column.cell(row).text for column in listing.LIST_COLUMNS]
+    cells = [column.text(row) for column in LIST_COLUMNS]
     assert cells[:7] == ["7", "ZTF1", "2018-07-19 00:00:00", "g", "0.50000", "-0.10000", "18.12"]
     assert cells[7:] == ["", "", "-0.00", "", "0.500", "", "−"]
 
 
 def test_a_time_is_cut_to_the_second() -> None:
-    assert listing.clock(2458318.5 + 0.9999 / 86400) == "2018-07-19 00:00:00"
+    assert clock(2458318.5 + 0.9999 / 86400) == "2018-07-19 00:00:00"
 
 
 @pytest.mark.parametrize(
