@@ -4,8 +4,10 @@ First the ids of all of them are found, in order. Few rows are then read by key;
 the copy as they lie there and put in order on the disk. What came after the copy PostgreSQL gives.
 """
 
+import asyncio
 import shutil
 from collections.abc import AsyncGenerator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from typing import Any, Final, NamedTuple
 
@@ -16,7 +18,6 @@ from app.alerts.archive import Archive
 from app.alerts.as_of import check_as_of
 from app.alerts.by_columns import find_newer, keys_question, read_rows
 from app.alerts.paging import Page
-from app.answers.streams import run_in_thread
 from app.columns.copy import Readable
 from app.columns.row_groups import count_rows_to_read
 from app.columns.scan_sql import read_ranked
@@ -27,6 +28,8 @@ from app.search.selection import columns_of
 
 FEW: Final = 10_000
 """Rows that are read by key, however few the copy holds: 60 ms a thousand."""
+_THREAD: Final = ThreadPoolExecutor(1, "bulk")
+"""Rows are read in it while others are written in that of exports. More would need more memory."""
 SPARSE: Final = 64
 """A row by key costs as much as this many rows of the copy that are read and not wanted."""
 
@@ -92,7 +95,7 @@ class Bulk(NamedTuple):
         try:
             await self._fill(spool)
             for files in files_by_bucket(spool):
-                yield await run_in_thread(take_bucket, files)
+                yield await asyncio.get_running_loop().run_in_executor(_THREAD, take_bucket, files)
         finally:
             shutil.rmtree(spool.folder, ignore_errors=True)
 

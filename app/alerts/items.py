@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import asyncpg
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from app.addresses import quote_object_id
 from app.alerts.search_sql import answered
@@ -119,8 +120,24 @@ Held = Mapping[str, Any]
 
 def _links_of(held: Held, api: str, vocabulary: Vocabulary) -> list[dict[str, str | None]]:
     names = (vocabulary.survey.key, "object_id", *vocabulary.held)
-    parts = (_listed(held[name]) for name in names)
-    return [_links(api, vocabulary.survey.stamps, *row) for row in zip(*parts, strict=True)]
+    rows = zip(*(held[name] for name in names), strict=True)
+    return [_links(api, vocabulary.survey.stamps, *row) for row in rows]
+
+
+def _link_array(part: str, held: Held, api: str, vocabulary: Vocabulary) -> pa.Array:
+    """One part of `_links` for many rows at once, 40 ns each."""
+    if part == "object":
+        coded = held["object_id"].dictionary_encode()
+        known = [quote_object_id(name) for name in coded.dictionary.to_pylist()]
+        quoted = pa.array(known, pa.string()).take(coded.indices)
+        return pc.binary_join_element_wise(f"{api}/objects/", quoted, "")
+    start, ids = f"{api}/alerts/", held[vocabulary.survey.key].cast(pa.string())
+    if part == "self":
+        return pc.binary_join_element_wise(start, ids, "")
+    end = "/avro" if part == "avro" else f"/cutouts/{part}.fits"
+    whole = pc.binary_join_element_wise(start, ids, end, "")
+    has = held["has_packet" if part == "avro" else f"has_{part}"]
+    return pc.if_else(has, whole, pa.scalar(None, pa.string()))
 
 
 def _listed(values: Any) -> Sequence[Any]:
@@ -133,13 +150,19 @@ def _made(name: str, held: Held, api: str, vocabulary: Vocabulary) -> Any:
     if name == "mjd":
         return list(map(times.mjd_of, _listed(held["jd"])))
     if name == "time":
-        return utc_texts(_listed(held["jd"]))
-    if name == "links":
-        return _links_of(held, api, vocabulary)
-    if name in vocabulary.links:
-        part = name.removeprefix("links_")
-        return [links[part] for links in _links_of(held, api, vocabulary)]
-    return held[name]
+        texts = utc_texts(_listed(held["jd"]))
+        return pa.array(texts, pa.string()) if isinstance(held["jd"], pa.Array) else texts
+    if name != "links" and name not in vocabulary.links:
+        return held[name]
+    part = name.removeprefix("links_")
+    if not isinstance(held[vocabulary.survey.key], pa.Array):
+        links = _links_of(held, api, vocabulary)
+        return links if name == "links" else [one[part] for one in links]
+    if name != "links":
+        return _link_array(part, held, api, vocabulary)
+    parts = [link.removeprefix("links_") for link in vocabulary.links]
+    made = [_link_array(one, held, api, vocabulary) for one in parts]
+    return pa.StructArray.from_arrays(made, parts)
 
 
 def alert_values(names: Sequence[str], rows: Any, api: str, vocabulary: Vocabulary = ZTF) -> Values:

@@ -16,7 +16,15 @@ import pyarrow.compute as pc
 from archive.columns import REAL, TEXT, TIME, Column, Kind
 
 _COMMA: Final = ord(",")
-Spell = Callable[[Any], str]
+
+
+class Spelling(NamedTuple):
+    """How the texts of a column are written."""
+
+    spell: Callable[[Any], str]
+    """Any text, or None for a missing one."""
+    quote: str = ""
+    """What stands on both sides of a text with nothing special in it."""
 
 
 class Layout(NamedTuple):
@@ -26,8 +34,8 @@ class Layout(NamedTuple):
     """What stands before the first cell of each row."""
     ends: Sequence[str]
     """What follows each cell, column by column."""
-    texts: Sequence[Spell]
-    """How a text is written, or a missing one, column by column."""
+    texts: Sequence[Spelling]
+    """How texts are written, column by column."""
     missing: str
     """A missing number."""
     quoted: bool
@@ -50,13 +58,49 @@ def write_rows(layout: Layout, columns: Sequence[Column], values: Sequence[Any])
     return bytes(data[bounds[0] : bounds[len(joined)]])
 
 
-def _texts(values: Any, end: str, spell: Spell) -> pa.Array:
+def _texts(values: Any, end: str, spelling: Spelling) -> pa.Array:
     if not isinstance(values, pa.Array):
-        return pa.array([spell(value) + end for value in values], pa.string())
+        return pa.array([spelling.spell(value) + end for value in values], pa.string())
+    if isinstance(values, pa.StructArray):
+        return _objects(values, end, spelling)
+    missing = spelling.spell(None) + end
+    if _is_plain(values):
+        around = [spelling.quote] if spelling.quote else []
+        parts = (*around, values, spelling.quote + end)
+        written = pc.binary_join_element_wise(*parts, "")
+        return written.fill_null(missing) if written.null_count else written
     coded = values.dictionary_encode()
-    known = coded.dictionary.to_pylist()
-    spelt = pa.array([spell(text) + end for text in (*known, None)], pa.string())
-    return spelt.take(coded.indices.fill_null(len(known)))
+    spelt = [spelling.spell(text) + end for text in coded.dictionary.to_pylist()]
+    return pa.array([*spelt, missing]).take(coded.indices.fill_null(len(spelt)))
+
+
+def _objects(values: pa.StructArray, end: str, spelling: Spelling) -> pa.Array:
+    """Objects of texts, as JSON, the only format that holds any."""
+    names = [field.name for field in values.type]
+    ends = [*(f',"{name}":' for name in names[1:]), "}" + end]
+    parts = [
+        _texts(part, last, spelling) for part, last in zip(values.flatten(), ends, strict=True)
+    ]
+    return pc.binary_join_element_wise(f'{{"{names[0]}":', *parts, "")
+
+
+_PLAIN: Final = np.zeros(256, dtype=bool)
+"""Letters that no format writes otherwise: printable ASCII without marks and blanks."""
+_PLAIN[[n for n in range(ord("!"), ord("~") + 1) if chr(n) not in "\"',&<>\\"]] = True
+
+
+def _is_plain(values: pa.Array) -> bool:
+    """Whether all letters of all texts are plain, and no text is empty: one look at the bytes."""
+    if (
+        not len(values)
+        or values.null_count == len(values)
+        or not pc.min(pc.binary_length(values)).as_py()
+    ):
+        return False
+    _, offsets, data = values.buffers()
+    bounds = np.frombuffer(offsets, np.int32)[values.offset :]
+    letters = np.frombuffer(data, np.uint8)[bounds[0] : bounds[len(values)]]
+    return bool(_PLAIN[letters].all())
 
 
 def _numbers(column: Column, values: Any, layout: Layout, end: str) -> pa.Array:
@@ -72,7 +116,9 @@ def _numbers(column: Column, values: Any, layout: Layout, end: str) -> pa.Array:
         printed = printed.replace(b"null", layout.missing.encode())
     commas = np.flatnonzero(np.frombuffer(printed, np.uint8) == _COMMA)
     last = end.encode()
-    text = (printed + b",").replace(b",", last)
+    text = printed + b","
+    if last != b",":
+        text = text.replace(b",", last)
     offsets = np.zeros(count + 1, np.int32)
     offsets[1:count] = commas + 1
     offsets[count] = len(printed) + 1

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
+import pyarrow as pa
 from fastapi import Request, Response
 from starlette.responses import StreamingResponse
 from starlette.types import Send
@@ -22,12 +23,14 @@ from app.settings import settings_of
 from archive.errors import MarsError
 
 log = logging.getLogger(__name__)
-PIECE: Final = 1000
-"""Rows written at once: each piece costs 3 ms beside 10 µs a row."""
+PIECE: Final = 2000
+"""Rows written at once: each piece costs 2 ms beside 8 µs a row, and needs 15 MB."""
 FEW: Final = 250
 """Rows that are made into JSON at once: 5 ms."""
 _THREAD: Final = ThreadPoolExecutor(1, "export")
 """One thread, so that all exports together use half of the interpreter and one page of memory."""
+# Arrow's usual allocator keeps some 40 MB more of what long answers have used.
+pa.set_memory_pool(pa.system_memory_pool())
 Rows = Sequence[Any]
 """The rows of a page, from the database or made from such rows."""
 Made = TypeVar("Made")

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple, Protocol
 import numpy as np
 import orjson
 
-from app.answers.cells import Layout, write_rows
+from app.answers.cells import Layout, Spelling, write_rows
 from archive.columns import REAL, Column
 
 Values = Sequence[Any]
@@ -100,7 +100,9 @@ class JsonLines:
         self._columns = table.columns
         keys = [f'"{c.name}":' for c in table.columns]
         ends = [*(f",{key}" for key in keys[1:]), "}"]
-        self._layout = Layout(f"\n{{{keys[0]}", ends, [_json_text] * len(keys), "null", True)
+        self._layout = Layout(
+            f"\n{{{keys[0]}", ends, [Spelling(_json_text, '"')] * len(keys), "null", True
+        )
         self._begun = False
 
     def begin(self) -> bytes:
@@ -146,8 +148,8 @@ class Csv:
         # Readers skip blank lines: the row of a single column that is missing would be lost.
         missing = "" if count > 1 else '""'
         ends = [","] * (count - 1) + [""]
-        spell = _quoted if count > 1 else _never_blank
-        self._layout = Layout(_CRLF, ends, [spell] * count, missing, False)
+        spelling = Spelling(_quoted if count > 1 else _never_blank)
+        self._layout = Layout(_CRLF, ends, [spelling] * count, missing, False)
 
     def begin(self) -> bytes:
         return ",".join(c.name for c in self._columns).encode()

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
-from app.answers.cells import Layout, write_rows
+from app.answers.cells import Layout, Spelling, write_rows
 from app.answers.tabular import Ending, Origin, Table, Values
 from archive.columns import TEXT, TIME, Column, Kind
 
@@ -132,7 +132,7 @@ class VOTable:
     def __init__(self, table: Table, origin: Origin) -> None:
         self._table = table
         self._origin = origin
-        spell = [_ascii_cell if _is_ascii(column) else _cell for column in table.columns]
+        spell = [Spelling(_ascii_cell if _is_ascii(c) else _cell) for c in table.columns]
         ends = [_NEXT_CELL] * (len(spell) - 1) + [_ROW_END]
         self._layout = Layout(_ROW, ends, spell, "", False)
 

@@ -15,10 +15,11 @@ from importlib.resources import files
 from typing import Any, BinaryIO, Final
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from app.columns.question import LENGTH, Answered, Asked, Start, Stopped, packed, unpacked
-from app.columns.spool import SpoolWriter
+from app.columns.spool import RANK, SpoolWriter
 
 NICENESS: Final = 5
 """A scan gets a quarter of a core that an answer wants, too; at 10 a tenth, and never ended."""
@@ -81,15 +82,17 @@ class Duck:
                 self._running.pop(asked.number, None)
                 cursor.close()
         with self._lock:
-            self._answers.write(packed(told))
+            self._answers.writelines(packed(told))
             self._answers.flush()
 
 
 def answer_of(cursor: duckdb.DuckDBPyConnection, asked: Asked) -> Any:
     """Rows, a table, or the schema of what is in the spool now."""
-    for name, rows in asked.tables.items():
-        cursor.register(name, rows)
-    answer = cursor.execute(asked.sql, asked.values)
+    sql, values, tables, ranked = asked.question
+    for name, rows in tables.items():
+        places = pa.array(np.arange(len(rows)))
+        cursor.register(name, rows.append_column(RANK, places) if name == ranked else rows)
+    answer = cursor.execute(sql, list(values))
     if asked.into is not None:
         return _spool(answer.to_arrow_reader(BATCH), SpoolWriter(asked.into, "copy"))
     return answer.to_arrow_table() if asked.as_table else answer.fetchall()

@@ -25,6 +25,8 @@ class Question(NamedTuple):
     values: Sequence[Any] = ()
     tables: Mapping[str, pa.Table] = MappingProxyType({})
     """Rows that it reads beside those of the copy, by the name of their table."""
+    ranked: str = ""
+    """The one of these tables whose rows get their place in it, as RANK."""
 
 
 class Start(NamedTuple):
@@ -44,9 +46,7 @@ class Asked(NamedTuple):
     """A question under its number, and what becomes of the answer."""
 
     number: int
-    sql: str
-    values: list[Any]
-    tables: dict[str, pa.Table]
+    question: Question
     as_table: bool = False
     into: Spool | None = None
     """Then the answer is the schema of what is in it."""
@@ -66,14 +66,14 @@ class Answered(NamedTuple):
     error: str | None = None
 
 
-def packed(message: Start | Asked | Stopped | Answered) -> bytes:
-    """A message as bytes, its length before it."""
+def packed(message: Start | Asked | Stopped | Answered) -> tuple[bytes, bytes]:
+    """A message as bytes: its length, and itself, which may be large and is not copied."""
     body = pickle.dumps(message, protocol=5)
-    return len(body).to_bytes(LENGTH) + body
+    return len(body).to_bytes(LENGTH), body
 
 
 def unpacked(body: bytes) -> Any:
-    """The message of such bytes, without their length."""
+    """The message of such bytes."""
     return pickle.loads(body)  # noqa: S301  # the other process is our own
 
 

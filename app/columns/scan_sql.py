@@ -191,13 +191,12 @@ def find_keys(
 def read_ranked(columns: Sequence[str], copy: Readable, key: str, ids: pa.Array) -> Question:
     """Columns of the rows of some ids, in any order, each with the place of its id as RANK."""
     names = ", ".join(f"held.{quote(name)}" for name in columns)
-    ranked = pa.table({key: ids, RANK: pa.array(np.arange(len(ids)))})
     text = f"""
         SELECT {_RANKED}.{RANK}, {names}
         FROM {copy.table} AS held JOIN {_RANKED} USING ({quote(key)})
         WHERE batch <= {copy.as_of}
     """
-    return Question(text, (), {_RANKED: ranked})
+    return Question(text, (), {_RANKED: pa.table({key: ids})}, _RANKED)
 
 
 def count_matches(search: Search, copy: Readable, *, as_of: int) -> Question:

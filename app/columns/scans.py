@@ -74,8 +74,8 @@ class Scans:
         ColumnsUnavailable.
         """
         number = next(self._numbers)
-        sql, values, tables = question
-        asked = Asked(number, sql, list(values), dict(tables), as_table, into)
+        # A mapping proxy, the default, has no pickle.
+        asked = Asked(number, question._replace(tables=dict(question.tables)), as_table, into)
         future = self._waiting[number] = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(seconds):
@@ -96,14 +96,15 @@ class Scans:
             assert self._process is not None
             pipe = self._process.stdin
         assert pipe is not None
-        pipe.write(packed(asked))
+        for part in packed(asked):  # writelines() would copy it
+            pipe.write(part)
         await pipe.drain()
 
     def _stop(self, number: int) -> None:
         process = self._process
         if process is None or process.stdin is None:
             return
-        process.stdin.write(packed(Stopped(number)))
+        process.stdin.writelines(packed(Stopped(number)))
         self._stopped.add(number)
         asyncio.get_running_loop().call_later(_LETTING_GO_S, self._must_be_over, number, process)
 
@@ -120,7 +121,7 @@ class Scans:
             *command, stdin=PIPE, stdout=PIPE, env=places
         )
         assert self._process.stdin is not None
-        self._process.stdin.write(packed(self._start))
+        self._process.stdin.writelines(packed(self._start))
         self._listening = asyncio.create_task(self._listen(self._process))
 
     async def _listen(self, process: Process) -> None:
