@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status env test check sdks hats bars bench faults openapi lock image image-check clean
+.PHONY: help setup demo up down status env test check schema sdks hats bars bench faults openapi lock image image-check clean
 
 LOCAL ?= .local
 PORT ?=
@@ -12,6 +12,8 @@ TEST_PORT ?= 18000
 TEST_LOCAL ?= .local/test
 # Processes of pytest; much of their time they wait for servers and browsers.
 WORKERS ?= 3
+SCHEMA_PORT ?= 18300
+SCHEMA_LOCAL ?= .local/schema-test
 SDKS_PORT ?= 18400
 SDKS_LOCAL ?= .local/sdks-test
 HATS_PORT ?= 18500
@@ -53,6 +55,11 @@ test: ## all tests, on a stack of their own
 	@dev/setup.sh --tests && \
 	exec $(python) -m dev.testing --local '$(TEST_LOCAL)' --port '$(TEST_PORT)' -- \
 	-n '$(WORKERS)' --dist loadfile --no-loadscope-reorder $(ARGS)
+
+schema: ## have schemathesis try openapi.json; ask all its examples
+	@dev/setup.sh --schema && \
+	exec $(python) -m dev.testing --local '$(SCHEMA_LOCAL)' --port '$(SCHEMA_PORT)' -- \
+	-n 2 --dist loadfile --no-loadscope-reorder tests/schema $(ARGS)
 
 sdks: ## make four clients of openapi.json, and have each search, page and download
 	@dev/setup.sh --sdks && \

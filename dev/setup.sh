@@ -3,9 +3,10 @@
 # and the page assets. Each part is finished under another name or gets its stamp
 # last, so a set-up that was killed is simply run again.
 #
-#   dev/setup.sh [--tests | --sdks | --hats]   --tests: also the browser, axe, stilts, schemathesis
-#                                              and the client that the tests use; --sdks: generators
-#                                              of clients, and compilers; --hats: LSDB, hats-import
+#   dev/setup.sh [--tests | --schema | --sdks | --hats]   --tests: also the browser, axe, stilts and
+#                                              the client that the tests use; --schema: schemathesis;
+#                                              --sdks: generators of clients, and compilers;
+#                                              --hats: LSDB, hats-import
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -166,6 +167,7 @@ if [ "${1:-}" = --tests ]; then
     fetch_assets "$lib/axe" tests.txt "$axe_key"
     make_environment "$lib/tom" tests/clients/tom/requirements.txt \
         "TOM Toolkit, a client to test with"
+elif [ "${1:-}" = --schema ]; then
     make_environment "$lib/schema" tests/schema/requirements.txt \
         "schemathesis, which tries what openapi.json says"
 elif [ "${1:-}" = --sdks ]; then

@@ -31,7 +31,7 @@ pytest_plugins = ["tests.real_archive"]
 DATA = Path(os.environ.get("MARS_TEST_DATA", "../shared/data"))
 PUBLISHED = "https://ztf.uw.edu/alerts/public/"
 # What takes longest begins first, or one worker would be left with it when the others are done.
-LONGEST = ("tests/schema", "tests/test_faults.py", "tests/dev/test_demo.py")
+LONGEST = ("tests/test_faults.py", "tests/dev/test_demo.py")
 _told: dict[str, list[str]] = {}
 
 # The same examples in every run, and no failure of a machine that is busy with other things.
