@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status env test check schema sdks hats bars bench faults openapi lock image image-check clean
+.PHONY: help setup demo up down status env test check schema sdks hats bars bench growth faults openapi lock image image-check clean
 
 LOCAL ?= .local
 PORT ?=
@@ -81,8 +81,11 @@ check: setup ## linters, types, import contracts, bars, then the tests
 	$(python) -m dev.bars
 	@$(MAKE) --no-print-directory test
 
-bench: setup ## measure speed on a stack of its own; writes docs/performance.md
-	@exec $(python) -m bench $(ARGS)
+bench: setup ## measure speed on a stack of its own, ROWS (1,000,000) large; writes docs/performance.md
+	@exec $(python) -m bench $(if $(ROWS),--rows '$(ROWS)') $(ARGS)
+
+growth: setup ## how each kind of question grows: ROWS=1000000, then 5000000, …; writes docs/growth.md
+	@exec $(python) -m bench.growth $(if $(ROWS),--rows '$(ROWS)') $(ARGS)
 
 faults: setup ## kill, stop and restart the parts of a stack of its own; nothing may be lost
 	@exec $(python) -m faults $(ARGS)

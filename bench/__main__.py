@@ -3,16 +3,9 @@
 import argparse
 import asyncio
 import os
-import resource
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-
-import asyncpg
-import httpx
 
 from app.search.search import MAX_EXPORT
 from bench import report
@@ -23,59 +16,14 @@ from bench.exporting import Measured, exporting
 from bench.filtering import filtering, wait_for_columns
 from bench.ingesting import STEPS, delay, ingest_figures, ingesting
 from bench.measure import Figure
+from bench.running import app, described, fill, run_catalog, say
 from bench.serving import downloads, legacy, searches, served, throughput
 from dev import stack
-from dev.demo import KEEP_ALIVE
 from dev.simulator import simulate
 from dev.state import State, open_state
 
 DELAY_PER_S = 100.0
 BROKEN_ROWS = 200_000
-
-
-@contextmanager
-def app(state: State) -> Iterator[tuple[str, int]]:
-    """The app on its port, without a log line for each request: its address and process id."""
-    place = ["--host", "127.0.0.1", "--port", str(state.ports.app), "--no-access-log", *KEEP_ALIVE]
-    command = [sys.executable, "-m", "uvicorn", "--factory", "app.main:create_app", *place]
-    environment = state.environment("reader") | {"MARS_LOG_LEVEL": "warning"}
-    process = subprocess.Popen(command, env=environment)
-    address = f"http://127.0.0.1:{state.ports.app}"
-    try:
-        for _ in range(100):
-            try:
-                httpx.get(f"{address}/readyz").raise_for_status()
-                break
-            except httpx.HTTPError:
-                time.sleep(0.2)
-        yield address, process.pid
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def fill(state: State, rows: int) -> None:
-    """Archive rows by COPY; those of an earlier run are found again."""
-    command = ["-m", "dev.simulate", "--count", str(rows), "--seed", "1", "--to", "archive"]
-    subprocess.run([sys.executable, *command], env=state.environment("writer"), check=True)
-
-
-def copy_by_columns(state: State, rows: int) -> str:
-    """Bring the catalog up to date; how fast, and in how much memory."""
-    began = time.perf_counter()
-    command = [sys.executable, "-m", "catalog", "update"]
-    subprocess.run(command, env=state.environment("reader"), check=True)
-    spent = time.perf_counter() - began
-    most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    return (
-        f"`python -m catalog update` of {rows:,} alerts: {spent:.0f} s, {rows / spent:,.0f} "
-        f"rows/s, at most {most:,.0f} MB (of this and of all other programs run before it)."
-    )
-
-
-def say(text: str) -> None:
-    """Tell how far it is."""
-    print(f"bench: {text}", flush=True)
 
 
 async def ingest_part(state: State, count: int, runs: int) -> tuple[list[Figure], list[str]]:
@@ -132,24 +80,13 @@ async def export_part(state: State, address: str, pid: int, rows: int) -> Measur
     return figures, [*told, await breaking(state, address, min(rows, BROKEN_ROWS))]
 
 
-async def described(state: State) -> tuple[str, int, int]:
-    """Server versions, alerts and histories."""
-    connection = await asyncpg.connect(state.database_url("reader").replace("+asyncpg", ""))
-    server = await connection.fetchval("SELECT 'PostgreSQL ' || split_part(version(), ' ', 2)")
-    q3c = await connection.fetchval("SELECT extversion FROM pg_extension WHERE extname = 'q3c'")
-    rows = await connection.fetchval("SELECT count(*) FROM alert")
-    histories = await connection.fetchval("SELECT count(*) FROM history")
-    await connection.close()
-    return f"{server} with q3c {q3c}", rows, histories
-
-
 def measure(state: State, rows: int, count: int, requests: int) -> None:
     """Everything, on a stack that is up."""
     os.environ.update(state.environment("reader"))
     say(f"{rows:,} archived rows")
     fill(state, rows)
     say("catalog")
-    copied = copy_by_columns(state, rows)
+    copied = run_catalog(state, "update", rows)
     figures, parts = asyncio.run(ingest_part(state, count, 3))
     with app(state) as (address, pid):
         more, mars = asyncio.run(serving_part(address, requests))

@@ -67,7 +67,7 @@ async def served(address: str) -> AsyncIterator[Served]:
     dsn = os.environ["MARS_READER_DATABASE_URL"].replace("+asyncpg", "")
     limit = aiohttp.TCPConnector(limit=64)
     async with (
-        asyncpg.create_pool(dsn, min_size=16, max_size=16) as pool,
+        asyncpg.create_pool(dsn, min_size=16, max_size=16, server_settings=_PATIENT) as pool,
         aiohttp.ClientSession(connector=limit, auto_decompress=False) as http,
         open_store(ArchiveSettings()) as store,
     ):
@@ -76,22 +76,29 @@ async def served(address: str) -> AsyncIterator[Served]:
         yield Served(pool, http, store, address, everywhere, past)
 
 
+_PATIENT: Final = {"statement_timeout": "60000"}
+"""The floor is what the statement takes, however long; the role's own bound is the app's."""
+_SOME: Final = 100_000
+"""Alerts from which those that are asked for are drawn."""
 _EVERYWHERE: Final = """
+SELECT candid FROM alert TABLESAMPLE SYSTEM ({percent}) WHERE packet_offset IS NOT NULL"""
+_WITH_HISTORY: Final = "SELECT candid FROM history TABLESAMPLE SYSTEM ({percent})"
+_PICKS: Final = """
 SELECT candid, object_id, ra, dec, key, packet_offset, packet_length, science_offset, science_length
-FROM alert TABLESAMPLE SYSTEM (5) JOIN bundle ON bundle.id = alert.bundle
-WHERE packet_offset IS NOT NULL AND science_offset IS NOT NULL LIMIT 100000"""
-_WITH_HISTORY: Final = _EVERYWHERE.replace(
-    "alert TABLESAMPLE SYSTEM (5)", "history TABLESAMPLE SYSTEM (20) JOIN alert USING (candid)"
-)
+FROM alert JOIN bundle ON bundle.id = alert.bundle
+WHERE candid = ANY($1) AND packet_offset IS NOT NULL AND science_offset IS NOT NULL"""
 
 
-async def _picks(pool: asyncpg.Pool, sql: str) -> list[Pick]:
-    """Alerts whose bytes are in the store."""
-    rows = await pool.fetch(sql)
-    chosen = random.Random(1).sample(rows, min(SAMPLE, len(rows)))
+async def _picks(pool: asyncpg.Pool, sample: str) -> list[Pick]:
+    """Alerts whose bytes are in the store, from everywhere in a table of any size."""
+    table = "history" if "FROM history" in sample else "alert"
+    rows = await pool.fetchval("SELECT reltuples FROM pg_class WHERE relname = $1", table)
+    percent = min(100.0, 100 * _SOME / max(rows, 1))
+    found = [row[0] for row in await pool.fetch(sample.format(percent=percent))]
+    chosen = random.Random(1).sample(sorted(found), min(SAMPLE, len(found)))
     return [
         Pick(row[0], row[1], row[2], row[3], row[4], (row[5], row[6]), (row[7], row[8]))
-        for row in chosen
+        for row in await pool.fetch(_PICKS, chosen)
     ]
 
 

@@ -1,0 +1,233 @@
+"""How each kind of question grows with the archive: `python -m bench.growth --rows 20000000`.
+
+Each run fills an archive of its own up to so many alerts, brings the catalog up to date, and asks
+each kind warm, and cold: after the servers were started anew and the system's caches dropped. What
+it finds is added to docs/performance/growth.json, and docs/growth.md shows all sizes side by side.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from bench.filtering import filtering, wait_for_columns
+from bench.measure import ask
+from bench.report import DOCS, machine
+from bench.running import app, described, fill, run_catalog, say
+from bench.serving import Served, served
+from dev import stack
+from dev.state import State, open_state
+
+KEPT: Final = DOCS / "performance" / "growth.json"
+PAGE: Final = DOCS / "growth.md"
+WARM: Final = 20
+COLD: Final = 5
+LARGEST_LIST: Final = 1000
+_CACHES: Final = Path("/proc/sys/vm/drop_caches")
+Address = Callable[[Served, int], str]
+
+
+class Kind(NamedTuple):
+    """A kind of question: its name, the address of the n-th one, and what is accepted."""
+
+    name: str
+    path: Address
+    accept: str = "*/*"
+
+
+def _cone(radius: float) -> Address:
+    return lambda s, n: (
+        f"/api/v1/alerts?cone={s.pick(n).ra},{s.pick(n).dec},{radius:.8f}&limit=1000"
+    )
+
+
+def _always(path: str) -> Address:
+    return lambda s, n: path
+
+
+KINDS: Final = [
+    Kind("first page", _always("/api/v1/alerts")),
+    Kind("main page", _always("/"), "text/html"),
+    Kind("cone 10″", _cone(10 / 3600)),
+    Kind("cone 0.1°", _cone(0.1)),
+    Kind("cone 1°", _cone(1.0)),
+    Kind("an alert", lambda s, n: f"/api/v1/alerts/{s.pick(n).candid}"),
+    Kind("an object's alerts", lambda s, n: f"/api/v1/alerts?object_id={s.pick(n).object_id}"),
+    Kind("a light curve", lambda s, n: f"/api/v1/objects/{s.pick(n).object_id}/lightcurve"),
+    Kind("a cutout", lambda s, n: f"/api/v1/alerts/{s.pick(n).candid}/cutouts/science.fits.gz"),
+    Kind("sort by magpsf, everything", _always("/api/v1/alerts?sort=magpsf")),
+    Kind("sort by −rb, everything", _always("/api/v1/alerts?sort=-rb")),
+    Kind("exact count of a filter", _always("/api/v1/alerts?rb__gte=0.9&count=exact&limit=1")),
+    Kind("two filters across fields", _always("/api/v1/alerts?magpsf__lt=16&where=chipsf__gt:5")),
+    Kind("three filters", _always("/api/v1/alerts?magpsf__lt=17&rb__gte=0.9&distnr__gt=5")),
+    Kind("a filter that matches nothing", _always("/api/v1/alerts?magpsf__lt=-5")),
+    Kind("statistics, counted before", _always("/api/v1/statistics")),
+]
+
+
+async def rare(s: Served, rows: int) -> list[Kind]:
+    """Filters that match a tenth to a ten-millionth of all, as far as that is an alert."""
+    found = await s.pool.fetchval("""
+        SELECT percentile_disc(ARRAY[0.1, 0.01, 0.001]) WITHIN GROUP (ORDER BY magpsf)
+        FROM alert TABLESAMPLE SYSTEM (10)""")
+    bounds = dict(zip((1, 2, 3), found, strict=True))
+    path = f"{s.address}/api/v1/alerts?sort=magpsf&fields=magpsf&limit={LARGEST_LIST}"
+    async with s.http.get(path, headers={"Accept-Encoding": "identity"}) as answer:
+        brightest = [item["magpsf"] for item in (await answer.json())["items"]]
+    for power in range(4, 8):
+        place = rows // 10**power
+        if 1 <= place <= len(brightest):
+            bounds[power] = brightest[place - 1]
+    return [
+        Kind(f"a filter that matches 10^−{power}", _always(f"/api/v1/alerts?magpsf__lte={bound!r}"))
+        for power, bound in bounds.items()
+    ]
+
+
+async def warm(s: Served, kinds: list[Kind]) -> dict[str, list[float]]:
+    """p50 and p95 in ms of each kind, one client, after a round that does not count."""
+    found = {}
+    for kind in kinds:
+
+        async def work(n: int, kind: Kind = kind) -> None:
+            await s.get(kind.path(s, n), kind.accept)
+
+        await ask(work, 5, 1)
+        taken = await ask(work, WARM, 1)
+        found[kind.name] = [taken.p50_ms, taken.p95_ms]
+        say(f"{kind.name}: {taken.p50_ms:.1f} ms")
+    return found
+
+
+async def once(address: str, kinds: list[Kind], number: int) -> dict[str, float]:
+    """Each kind once, in another order each time, so that none always finds what others read."""
+    found = {}
+    async with served(address) as s:
+        await wait_for_columns(s)
+        for n in range(len(kinds)):
+            kind = kinds[(n + number * 3) % len(kinds)]
+            began = time.perf_counter()
+            await s.get(
+                kind.path(s, 500 + number), "text/html" if kind.path(s, 0) == "/" else "*/*"
+            )
+            found[kind.name] = (time.perf_counter() - began) * 1e3
+    return found
+
+
+def cold(state: State, kinds: list[Kind]) -> dict[str, float]:
+    """The median of some rounds, each after a start of the servers with empty caches."""
+    rounds = []
+    for number in range(COLD):
+        say(f"cold, {number + 1} of {COLD}")
+        stack.down(state, quiet=True)
+        subprocess.run(["sync"], check=True)
+        _CACHES.write_text("3")
+        stack.up(state, quiet=True)
+        with app(state) as (address, _):
+            rounds.append(asyncio.run(once(address, kinds, number)))
+    return {kind.name: statistics.median(one[kind.name] for one in rounds) for kind in kinds}
+
+
+def measure(state: State, rows: int, *, compact: bool) -> dict[str, Any]:
+    """Everything, of one size."""
+    os.environ.update(state.environment("reader"))
+    say(f"{rows:,} archived alerts")
+    fill(state, rows)
+    catalog = [run_catalog(state, "update", rows)]
+    if compact:
+        catalog.append(run_catalog(state, "compact", rows))
+
+    async def all_warm(address: str) -> tuple[list[Kind], dict[str, list[float]], list[str]]:
+        async with served(address) as s:
+            await wait_for_columns(s)
+            kinds = KINDS + await rare(s, rows)
+            found = await warm(s, kinds)
+            return kinds, found, await filtering(s, 500)
+
+    with app(state) as (address, _):
+        kinds, found, filtered = asyncio.run(all_warm(address))
+    may_drop = os.access(_CACHES, os.W_OK)
+    server, held, histories = asyncio.run(described(state))
+    return {
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "machine": machine(server),
+        "alerts": held,
+        "histories": histories,
+        "catalog": catalog,
+        "filters": filtered,
+        "warm": found,
+        "cold": cold(state, kinds) if may_drop else {},
+    }
+
+
+def write_page(sizes: dict[str, Any]) -> None:
+    """All sizes side by side, and how much the largest takes beside the smallest."""
+    runs = [sizes[size] for size in sorted(sizes, key=int)]
+    names = list(dict.fromkeys(name for run in runs for name in run["warm"]))
+    heads = [f"{run['alerts'] / 1e6:,.0f} M" for run in runs]
+    lines = [
+        f"| ms p50, one client | {' | '.join(f'{h} warm' for h in heads)} | growth | "
+        f"{' | '.join(f'{h} cold' for h in heads)} |",
+        "|---" * (2 * len(runs) + 2) + "|",
+        *(f"| {name} | {' | '.join(_cells(runs, name))} |" for name in names),
+    ]
+    parts = [
+        "# Growth",
+        "Written by `make growth ROWS=…`, one size after the other. One client; warm: the median "
+        f"of {WARM} questions after five that do not count, each about another place or object "
+        f"where it has one; cold: the median of {COLD} rounds, each after a start of all servers "
+        "with dropped caches. Growth is the largest size beside the smallest, warm.",
+        "\n".join(lines),
+        *(line for run in runs for line in _told(run)),
+    ]
+    PAGE.write_text("\n\n".join(parts) + "\n")
+
+
+def _cells(runs: list[dict[str, Any]], name: str) -> Iterator[str]:
+    warm_ms = [run["warm"][name][0] if name in run["warm"] else None for run in runs]
+    yield from ("" if ms is None else f"{ms:.1f}" for ms in warm_ms)
+    first, last = warm_ms[0], warm_ms[-1]
+    yield f"{last / first:.2f}" if first and last and len(runs) > 1 else ""
+    yield from (f"{run['cold'][name]:.1f}" if name in run["cold"] else "" for run in runs)
+
+
+def _told(run: dict[str, Any]) -> Iterator[str]:
+    yield f"## {run['alerts']:,} alerts, {run['histories']:,} with a history ({run['date']})"
+    yield f"Machine: {run['machine']}."
+    yield from run["catalog"]
+    yield from run["filters"]
+
+
+def main() -> int:
+    """Measure one size, and write the page of all."""
+    parser = argparse.ArgumentParser(prog="bench.growth", description=__doc__)
+    parser.add_argument("--local", type=Path, default=Path(".local/growth"), help="state folder")
+    parser.add_argument("--port", type=int, default=18600, help="port of the app")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="archived alerts")
+    parser.add_argument("--compact", action="store_true", help="compact the catalog, too")
+    options = parser.parse_args()
+    state = open_state(options.local, options.port)
+    ours = not stack.is_up(state)
+    stack.up(state)
+    try:
+        found = measure(state, options.rows, compact=options.compact)
+    finally:
+        if ours:
+            stack.down(state)
+    sizes = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    sizes[str(options.rows)] = found
+    KEPT.write_text(json.dumps(sizes, indent=1) + "\n")
+    write_page(sizes)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""The archive and the app that are measured."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg
+import httpx
+
+from dev.demo import KEEP_ALIVE
+from dev.state import State
+
+
+def say(text: str) -> None:
+    """Tell how far it is."""
+    print(f"bench: {text}", flush=True)
+
+
+@contextmanager
+def app(state: State) -> Iterator[tuple[str, int]]:
+    """The app on its port, without a log line for each request: its address and process id."""
+    place = ["--host", "127.0.0.1", "--port", str(state.ports.app), "--no-access-log", *KEEP_ALIVE]
+    command = [sys.executable, "-m", "uvicorn", "--factory", "app.main:create_app", *place]
+    # All questions come from one address.
+    free = {"MARS_LOG_LEVEL": "warning", "MARS_RATE_LIMIT_PER_S": "0"}
+    process = subprocess.Popen(command, env=state.environment("reader") | free)
+    address = f"http://127.0.0.1:{state.ports.app}"
+    try:
+        for _ in range(100):
+            try:
+                httpx.get(f"{address}/readyz").raise_for_status()
+                break
+            except httpx.HTTPError:
+                time.sleep(0.2)
+        yield address, process.pid
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def fill(state: State, rows: int) -> None:
+    """Archive rows by COPY; those of an earlier run are found again, and more are added to them."""
+    command = ["-m", "dev.simulate", "--count", str(rows), "--seed", "1", "--to", "archive"]
+    subprocess.run([sys.executable, *command], env=state.environment("writer"), check=True)
+
+
+def run_catalog(state: State, verb: str, rows: int) -> str:
+    """Update or compact the catalog; how fast, and in how much memory."""
+    began = time.perf_counter()
+    command = [sys.executable, "-m", "catalog", verb]
+    process = subprocess.Popen(command, env=state.environment("reader"))
+    # Not RUSAGE_CHILDREN: that is the most of all programs run before.
+    _, status, used = os.wait4(process.pid, 0)
+    if status:
+        raise RuntimeError(f"catalog {verb} ended with {os.waitstatus_to_exitcode(status)}")
+    spent = time.perf_counter() - began
+    return (
+        f"`python -m catalog {verb}`, {rows:,} alerts in the archive: {spent:.0f} s, "
+        f"{rows / spent:,.0f} rows/s, at most {used.ru_maxrss / 1024:,.0f} MB."
+    )
+
+
+async def described(state: State) -> tuple[str, int, int]:
+    """Server versions, alerts and histories."""
+    connection = await asyncpg.connect(state.database_url("reader").replace("+asyncpg", ""))
+    await connection.execute("SET statement_timeout = 0")
+    server = await connection.fetchval("SELECT 'PostgreSQL ' || split_part(version(), ' ', 2)")
+    q3c = await connection.fetchval("SELECT extversion FROM pg_extension WHERE extname = 'q3c'")
+    rows = await connection.fetchval("SELECT count(*) FROM alert")
+    histories = await connection.fetchval("SELECT count(*) FROM history")
+    await connection.close()
+    return f"{server} with q3c {q3c}", rows, histories
