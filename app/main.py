@@ -52,10 +52,12 @@ from app.routes import (
     static,
     statistics,
     statistics_page,
+    vo_tap,
 )
 from app.routes.resources import Resources
 from app.settings import Settings
 from app.statistics.overview import open_overview
+from app.vo.running import open_tap
 from archive import logs
 from archive.errors import SchemaOutdated
 from archive.objects import ObjectStore, open_store
@@ -83,6 +85,7 @@ ROUTES: Final = (
     night_pages,
     job_pages,
     statistics_page,
+    vo_tap,
     legacy,
 )
 EXPOSED: Final = (
@@ -144,6 +147,7 @@ async def _lifespan(app: FastAPI, settings: Settings, metrics: Metrics) -> Async
             open_names(settings, archive) as resolver,
             open_overview(archive) as overview,
             open_jobs(settings) as made,
+            open_tap(settings) as tap,
             _run_jobs(made, matcher, archive, store=store, settings=settings, metrics=metrics),
         ):
             app.state.resources = resources = Resources(
@@ -156,6 +160,7 @@ async def _lifespan(app: FastAPI, settings: Settings, metrics: Metrics) -> Async
                 proxies=networks_of(settings.trusted_proxies),
                 fragments=Fragments(alert_items, api),
                 overview=overview,
+                tap=tap,
                 legacy_fragments=Fragments(legacy_items, api),
             )
             try:
