@@ -595,7 +595,7 @@ CREATE TABLE app.job (
     parts      integer[]   NOT NULL,
     expected   integer     CHECK (expected >= 0),
     done       integer     NOT NULL DEFAULT 0 CHECK (done >= 0),
-    as_of      bigint      NOT NULL,
+    as_of      bigint,
     starts     integer     NOT NULL DEFAULT 0,
     found      bigint,
     size       bigint,
@@ -619,7 +619,7 @@ COMMENT ON COLUMN app.job.parameters IS 'query string as [name, value] pairs: fi
 COMMENT ON COLUMN app.job.parts IS 'bytes of each object that holds what it works on: the positions of a match';
 COMMENT ON COLUMN app.job.expected IS 'how much there is to do: the positions of a match, the alerts that a search finds; NULL: not known';
 COMMENT ON COLUMN app.job.done IS 'how much of that has been done since the last start';
-COMMENT ON COLUMN app.job.as_of IS 'batch up to which the archive is seen, fixed when the job is sent: whenever it runs, the result is the same';
+COMMENT ON COLUMN app.job.as_of IS 'batch up to which the archive is seen, fixed when the job is sent: whenever it runs, the result is the same; NULL: a query of TAP, which sees what is there when it runs';
 COMMENT ON COLUMN app.job.starts IS 'how often it was begun; whoever runs it says its number with every update, so that one who was thought dead changes nothing';
 COMMENT ON COLUMN app.job.found IS 'alerts in the result';
 COMMENT ON COLUMN app.job.size IS 'bytes of the result';

@@ -28,6 +28,14 @@ class Asked:
     def __init__(self, parameters: dict[str, str], files: dict[str, bytes]) -> None:
         self.parameters, self.files = parameters, files
 
+    def part(self, name: str) -> bytes:
+        """A part of the request. Raises BadQuery."""
+        text = self.parameters.get(name.upper())
+        data = self.files.get(name) or (text.encode() if text else None)
+        if data is None:
+            raise BadQuery(f"UPLOAD: there is no part {name[:40]!r} in the request")
+        return data
+
 
 async def read_asked(request: Request) -> Asked:
     """The parameters and files of a request. Raises BadQuery."""
@@ -50,15 +58,10 @@ AskedDependency = Annotated[Asked, Depends(read_asked)]
 
 async def read_tables(query: Query, asked: Asked) -> list[Uploaded]:
     """The tables that a query brings. Raises BadQuery."""
-    made = []
-    for name, part in query.uploads.items():
-        data = asked.files.get(part)
-        if data is None and (text := asked.parameters.get(part.upper())):
-            data = text.encode()
-        if data is None:
-            raise BadQuery(f"UPLOAD: there is no part {part[:40]!r} in the request")
-        made.append(await asyncio.to_thread(read_upload, name, data))
-    return made
+    return [
+        await asyncio.to_thread(read_upload, name, asked.part(part))
+        for name, part in query.uploads.items()
+    ]
 
 
 @router.api_route("/sync", methods=["GET", "POST"])

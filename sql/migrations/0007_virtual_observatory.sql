@@ -477,3 +477,5 @@ ALTER TABLE app.job
     ADD CONSTRAINT job_status_check CHECK (status IN ('pending', 'queued', 'running', 'done', 'failed', 'aborted')),
     ADD COLUMN started timestamptz;
 COMMENT ON COLUMN app.job.started IS 'when it was begun last';
+ALTER TABLE app.job ALTER COLUMN as_of DROP NOT NULL;
+COMMENT ON COLUMN app.job.as_of IS 'batch up to which the archive is seen, fixed when the job is sent: whenever it runs, the result is the same; NULL: a query of TAP, which sees what is there when it runs';
