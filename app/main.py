@@ -53,6 +53,7 @@ from app.routes import (
     statistics,
     statistics_page,
     vo_jobs,
+    vo_rows,
     vo_tap,
     vosi,
 )
@@ -90,6 +91,7 @@ ROUTES: Final = (
     statistics_page,
     vo_tap,
     vo_jobs,
+    vo_rows,
     vosi,
     legacy,
 )

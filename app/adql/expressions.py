@@ -15,7 +15,7 @@ from app.adql.language import Node, place_of
 from app.adql.scope import Scope
 from app.adql.shapes import OF_SHAPES, of_shapes
 from app.adql.units import in_unit
-from app.adql.values import WHOLE, Family, Value, boolean, needs_of
+from app.adql.values import WHOLE, Family, Value, boolean, needs_of, time
 from app.errors import BadQuery
 from archive.columns import Kind
 
@@ -127,6 +127,8 @@ class Expressions:
         values = [self.value(one) for one in nodes]
         if any(value.kind is Kind.BOOLEAN for value in values):
             values = [boolean(value) for value in values]
+        if any(value.kind is Kind.TIME for value in values):
+            values = [time(value, node) for value in values]
         families = {value.family for value in values} - {None}
         if len(families) > 1:
             told = " with ".join(sorted(str(family) for family in families))

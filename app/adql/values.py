@@ -1,6 +1,7 @@
 """What an expression of a query is: SQL, its type, and what it depends on."""
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 
@@ -77,6 +78,19 @@ def needs_of(*values: Value) -> frozenset[str]:
 def double(value: Value) -> str:
     """A number as a double."""
     return value.sql if value.kind is Kind.DOUBLE else f"({value.sql})::float8"
+
+
+def time(value: Value, node: Any) -> Value:
+    """A constant text that is compared with a time, as such. Raises BadQuery."""
+    if value.text is None:
+        return value
+    try:
+        moment = datetime.fromisoformat(value.text)
+    except ValueError:
+        raise BadQuery(f"{value.text[:40]!r} is no time{place_of(node)}") from None
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    return replace(value, sql=f"'{moment.isoformat()}'::timestamp", kind=Kind.TIME)
 
 
 def boolean(value: Value) -> Value:

@@ -52,6 +52,19 @@ _HEAD: Final = f"""{_START}<RESOURCE type="results">
 {{infos}}{{systems}}<TABLE ID="results" name={{name}}>
 <DESCRIPTION>{{meaning}}</DESCRIPTION>
 """
+_LINKS: Final = """<RESOURCE type="meta" utype="adhoc:service" name="links">
+<DESCRIPTION>Packet, stamps, pictures and light curve of a row (DataLink)</DESCRIPTION>
+<PARAM name="standardID" datatype="char" arraysize="*" \
+value="ivo://ivoa.net/std/DataLink#links-1.1"/>
+<PARAM name="accessURL" datatype="char" arraysize="*" value={address}/>
+<PARAM name="contentType" datatype="char" arraysize="*" \
+value="application/x-votable+xml;content=datalink"/>
+<GROUP name="inputParams">
+<PARAM name="ID" datatype="char" arraysize="*" ucd="meta.id;meta.main" ref="{id}" value=""/>
+</GROUP>
+</RESOURCE>
+"""
+"""A service descriptor (DataLink 1.1, section 4): clients take each row's id there."""
 _NO_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML cannot hold in any spelling."""
 _XML_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*", re.ASCII)
@@ -153,7 +166,7 @@ class VOTable:
         self._layout = Layout(_ROW, ends, spell, "", False)
 
     def begin(self) -> bytes:
-        name, meaning, columns = self._table
+        name, meaning, columns, _ = self._table
         used = set(map(_frame, columns))
         systems = "".join(f"<{line}/>\n" for system, line in _SYSTEMS.items() if system in used)
         infos = _told(self._origin)
@@ -171,7 +184,19 @@ class VOTable:
         # OVERFLOW is DALI's word for a table that the limit cut.
         cut = "" if ending.next is None else _info("QUERY_STATUS", "OVERFLOW")
         cut += _info("next", ending.next) if ending.next else ""
-        return f"</TABLEDATA>\n</DATA>\n</TABLE>\n{cut}</RESOURCE>\n</VOTABLE>\n".encode()
+        tail = f"</TABLEDATA>\n</DATA>\n</TABLE>\n{cut}</RESOURCE>\n{self._service()}</VOTABLE>\n"
+        return tail.encode()
+
+    def _service(self) -> str:
+        """Where what belongs to a row is found; empty for a table without ids."""
+        columns, linked = self._table.columns, self._table.linked
+        own = (
+            one for column, one in zip(columns, _ids(columns), strict=True) if column.name == linked
+        )
+        if (first := next(own, None)) is None:
+            return ""
+        address = quoteattr(f"{self._origin.service}/vo/datalink/links")
+        return _LINKS.format(address=address, id=first)
 
 
 def write_error(message: str, *, name: str = "QUERY_STATUS", value: str = "ERROR") -> bytes:

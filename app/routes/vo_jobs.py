@@ -1,4 +1,4 @@
-"""TAP: queries as jobs, by UWS 1.1. The id of a job is its secret, so nobody gets a list of them."""
+"""TAP: queries as jobs, by UWS 1.1. The id of a job is its secret, so nobody gets a list."""
 
 import asyncio
 from http import HTTPStatus

@@ -25,7 +25,6 @@ FEATURES: Final = {
     "adql-common-table": ["WITH"],
     "adql-sets": ["UNION", "EXCEPT", "INTERSECT"],
     "adql-type": ["CAST"],
-    "adql-conditional": ["COALESCE"],
     "adql-unit": ["IN_UNIT"],
 }
 

@@ -1,4 +1,4 @@
-"""Queries to begin with, from sql/examples: TAP serves them, docs/vo.md has them, a test runs them."""
+"""Queries to begin with, from sql/examples: TAP serves them, docs/vo.md has them, tests run all."""
 
 from pathlib import Path
 from typing import Final, NamedTuple

@@ -19,7 +19,7 @@ from app.answers.tabular import Ending, Origin, Table, Values
 from app.errors import BadQuery, NoTap, QueryTooSlow
 from app.settings import Settings
 from app.vo.parameters import Query
-from app.vo.tables import BY_NAME
+from app.vo.tables import BY_NAME, CANDID
 from app.vo.uploads import Uploaded, arguments_of
 from archive.columns import BIGINT, BOOLEAN, DOUBLE, INTEGER, REAL, TEXT, TIME, Column, Kind
 from archive.database import make_engine
@@ -146,6 +146,12 @@ def _typed(columns: Sequence[Column], attributes: Sequence[Any]) -> tuple[Column
     )
 
 
+def _linked(columns: Sequence[Column]) -> str:
+    """The first column that holds candids of alerts."""
+    meant = ((c.kind, c.ucd, c.meaning) == (BIGINT, CANDID.ucd, CANDID.meaning) for c in columns)
+    return next((c.name for c, is_it in zip(columns, meant, strict=True) if is_it), "")
+
+
 def _values(columns: Sequence[Column], rows: Sequence[asyncpg.Record]) -> Values:
     if not rows:
         return [()] * len(columns)
@@ -177,7 +183,7 @@ async def write_result(
     async with aclosing(blocks):
         async for columns, rows in blocks:
             if writer is None:
-                table = Table("result", "Result of a query in ADQL", columns)
+                table = Table("result", "Result of a query in ADQL", columns, _linked(columns))
                 writer = make(table, origin)
                 yield writer.begin()
             kept = rows[: query.most - written.rows]

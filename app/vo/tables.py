@@ -9,7 +9,6 @@ from typing import Final, NamedTuple
 from archive.columns import (
     BIGINT,
     BOOLEAN,
-    COMPUTED,
     DOUBLE,
     INTEGER,
     REAL,
@@ -64,6 +63,7 @@ _PUBLIC: Final[dict[str, Column]] = {
     for name, column in ZTF.columns.items()
     if name != "time"  # ADQL reserves the word; jd and mjd say the same
 }
+CANDID: Final = _PUBLIC[ZTF.key]
 ALERT_COLUMNS: Final = tuple(
     _PUBLIC[name] for name in dict.fromkeys((*_FIRST, *(c.name for c in ZTF.sent), *_PUBLIC))
 )
@@ -251,8 +251,20 @@ def _by_object(table: Shown) -> Key:
     )
 
 
+_WITHIN: Final = (
+    ("tables", "schemas", (("schema_name", "schema_name"),)),
+    ("columns", "tables", (("table_name", "table_name"),)),
+    ("keys", "tables", (("from_table", "table_name"),)),
+    ("keys", "tables", (("target_table", "table_name"),)),
+    ("key_columns", "keys", (("key_id", "key_id"),)),
+)
+"""Of tap_schema, as TAP 1.1 has them."""
 KEYS: Final = (
     *map(_by_object, (ALERT, DETECTION, UPPER_LIMIT, FORCED)),
+    *(
+        Key(f"tap_schema_{n}", f"tap_schema.{one}", f"tap_schema.{other}", columns, "as it says")
+        for n, (one, other, columns) in enumerate(_WITHIN, 1)
+    ),
     Key(
         "forced_alert",
         FORCED.name,
@@ -261,4 +273,3 @@ KEYS: Final = (
         "the alert that carried it",
     ),
 )
-assert all(column.name in _PUBLIC for column in COMPUTED if column.name != "time")

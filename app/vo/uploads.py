@@ -7,6 +7,7 @@ server reaches, so what has one is refused before.
 import io
 import math
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 from xml.parsers import expat
 
@@ -15,7 +16,7 @@ from astropy.io.votable.tree import Field, TableElement
 
 from app.adql.catalogue import Upload
 from app.errors import BadQuery
-from archive.columns import BIGINT, BOOLEAN, DOUBLE, INTEGER, REAL, TEXT, Column, Kind
+from archive.columns import BIGINT, BOOLEAN, DOUBLE, INTEGER, REAL, TEXT, TIME, Column, Kind
 
 MAX_BYTES: Final = 20_000_000
 """Of all parts of a request together."""
@@ -64,16 +65,32 @@ def _columns_of(name: str, table: TableElement) -> Uploaded:
         # Arrays cannot be asked for in ADQL: they are left out.
         if (known := _TYPES.get(field.datatype)) and (known[0] is TEXT or not _is_array(field)):
             kind, sql_type = known
+            array = table.array[table.array.dtype.names[n]].tolist()
+            if field.xtype == "timestamp" and (times := _times(array)):
+                kind, sql_type, array = TIME, "timestamp", times
             meaning = (field.description or "").strip()
             unit = "" if field.unit is None else str(field.unit)
             own = str(field.name or field.ID)
             columns.append(Column(own, kind, unit, field.ucd or "", meaning))
             types.append(sql_type)
-            array = table.array[table.array.dtype.names[n]]
-            arrays.append([_value(one, kind, name) for one in array.tolist()])
+            is_ascii = field.datatype == "char" and all(map(str.isascii, map(str, array)))
+            columns[-1] = columns[-1]._replace(is_ascii=is_ascii)
+            arrays.append([_value(one, kind, name) for one in array])
     if not columns:
         raise BadQuery(f"the table {name} has no column that can be used")
     return Uploaded(Upload(name, tuple(columns), tuple(types)), arrays)
+
+
+def _times(texts: Sequence[Any]) -> list[Any] | None:
+    """Times in UTC; None if one of them is none, so that all stay texts."""
+    try:
+        moments = [datetime.fromisoformat(str(text)) if text else None for text in texts]
+    except ValueError:
+        return None
+    return [
+        one and one.astimezone(UTC).replace(tzinfo=None) if one and one.tzinfo else one
+        for one in moments
+    ]
 
 
 def _is_array(field: Field) -> bool:

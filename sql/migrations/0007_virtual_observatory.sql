@@ -464,12 +464,22 @@ INSERT INTO tap_schema.keys (key_id, from_table, target_table, utype, descriptio
     ('detection_object', 'mars.detection', 'mars.object', NULL, 'the object of a row'),
     ('upper_limit_object', 'mars.upper_limit', 'mars.object', NULL, 'the object of a row'),
     ('forced_object', 'mars.forced', 'mars.object', NULL, 'the object of a row'),
+    ('tap_schema_1', 'tap_schema.tables', 'tap_schema.schemas', NULL, 'as it says'),
+    ('tap_schema_2', 'tap_schema.columns', 'tap_schema.tables', NULL, 'as it says'),
+    ('tap_schema_3', 'tap_schema.keys', 'tap_schema.tables', NULL, 'as it says'),
+    ('tap_schema_4', 'tap_schema.keys', 'tap_schema.tables', NULL, 'as it says'),
+    ('tap_schema_5', 'tap_schema.key_columns', 'tap_schema.keys', NULL, 'as it says'),
     ('forced_alert', 'mars.forced', 'mars.alert', NULL, 'the alert that carried it');
 INSERT INTO tap_schema.key_columns (key_id, from_column, target_column) VALUES
     ('alert_object', 'object_id', 'object_id'),
     ('detection_object', 'object_id', 'object_id'),
     ('upper_limit_object', 'object_id', 'object_id'),
     ('forced_object', 'object_id', 'object_id'),
+    ('tap_schema_1', 'schema_name', 'schema_name'),
+    ('tap_schema_2', 'table_name', 'table_name'),
+    ('tap_schema_3', 'from_table', 'table_name'),
+    ('tap_schema_4', 'target_table', 'table_name'),
+    ('tap_schema_5', 'key_id', 'key_id'),
     ('forced_alert', 'from_candid', 'candid');
 
 ALTER TABLE app.job DROP CONSTRAINT job_status_check;
