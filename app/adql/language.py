@@ -134,7 +134,7 @@ def parse_adql(text: str) -> Node:
 
 def _check_words(words: list[Token]) -> None:
     depth = 0
-    for token, following in zip(words, [*words[1:], None], strict=True):
+    for token, following in zip(words, [*words[1:], None], strict=False):
         kind = token.token_type
         depth += (kind is TokenType.L_PAREN) - (kind is TokenType.R_PAREN)
         if depth > MAX_DEPTH:
@@ -144,6 +144,8 @@ def _check_words(words: list[Token]) -> None:
         called = following is not None and following.token_type is TokenType.L_PAREN
         if kind is TokenType.NUMBER and not _NUMBER.fullmatch(token.text):
             raise BadQuery(f"{_shown(token.text)} is no number{place_of(token)}")
+        if kind is TokenType.TOP and getattr(following, "token_type", None) is not TokenType.NUMBER:
+            raise BadQuery(f"TOP takes a whole number from 0 on{place_of(token)}")
         if kind is TokenType.VAR:
             _check_name(token, called)
         if kind is TokenType.PIPE:

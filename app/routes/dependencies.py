@@ -144,8 +144,8 @@ async def get_jobs(request: Request) -> Jobs:
 
 async def get_tap(request: Request) -> Tap:
     """The connections of TAP. Raises NoTap, or SchemaOutdated as get_archive does."""
-    await get_archive(request)
-    return existing(resources_of(request).tap)
+    archive = await get_archive(request)
+    return existing(resources_of(request).tap)._replace(asker=archive.asker)
 
 
 async def read_match(request: Request) -> MatchQuery:

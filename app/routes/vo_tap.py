@@ -12,7 +12,7 @@ from starlette.responses import StreamingResponse
 from app.answers.formats import FORMATS
 from app.answers.tabular import Origin
 from app.errors import BadQuery
-from app.routes.dependencies import ClientDependency, SettingsDependency, TapDependency
+from app.routes.dependencies import SettingsDependency, TapDependency
 from app.vo.parameters import MAX_ROWS, Query, named, read_query
 from app.vo.running import answer
 from app.vo.uploads import MAX_BYTES, Uploaded, read_upload
@@ -69,14 +69,13 @@ async def run_query(
     request: Request,
     asked: AskedDependency,
     tap: TapDependency,
-    client: ClientDependency,
     settings: SettingsDependency,
 ) -> Response:
     """The answer to a query."""
     query = read_query(asked.parameters, MAX_ROWS)
     uploads = await read_tables(query, asked)
     origin = Origin(settings.public_url, f"{settings.public_url}/vo/tap/sync", None)
-    file, written = await answer(tap, client, query, uploads, origin)
+    file, written = await answer(tap, query, uploads, origin)
     wanted = FORMATS[query.format]
     headers = {
         "Cache-Control": "no-store",

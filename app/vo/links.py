@@ -1,11 +1,12 @@
 """DataLink 1.1: what belongs to an alert, and where it is."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
 
+import asyncpg
 from sqlalchemy import ARRAY, BigInteger, any_, bindparam, select
 
-from app.addresses import quote_object_id
+from app.addresses import alert_address, quote_object_id
 from app.alerts.archive import Archive
 from app.alerts.statements import Statement, compile_statement
 from app.answers.tabular import Table, Values
@@ -95,7 +96,7 @@ def _candid(text: str) -> int | None:
     return candid if 0 <= candid < 2**63 else None
 
 
-def _of(text: str, row: Mapping[str, Any], public_url: str) -> Iterator[Link]:
+def _of(text: str, row: asyncpg.Record, public_url: str) -> Iterator[Link]:
     """The links of an alert, as far as its packet has what they lead to."""
     own = f"{public_url}/api/v1/alerts/{row['candid']}"
     name = quote_object_id(row["object_id"])
@@ -118,7 +119,7 @@ def _of(text: str, row: Mapping[str, Any], public_url: str) -> Iterator[Link]:
         content_type=_VOTABLE,
         content_qualifier="http://www.ivoa.net/rdf/product-type#light-curve",
     )
-    page = f"{public_url}/alerts/{row['candid']}/"
+    page = public_url + alert_address(row["candid"])
     yield Link(text, page, None, None, "page of the alert", "#auxiliary", "text/html")
 
 

@@ -12,7 +12,7 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.adql.queries import Result, translate
-from app.alerts.gate import Turns
+from app.alerts.gate import NOBODY, Asker, Turns, while_present
 from app.answers.formats import FORMATS
 from app.answers.streams import run_in_thread
 from app.answers.tabular import Ending, Origin, Table, Values
@@ -57,6 +57,7 @@ class Tap(NamedTuple):
     lasting: AsyncEngine
     lasting_s: float
     turns: Turns
+    asker: Asker = NOBODY
 
 
 @asynccontextmanager
@@ -148,7 +149,10 @@ def _typed(columns: Sequence[Column], attributes: Sequence[Any]) -> tuple[Column
 
 def _linked(columns: Sequence[Column]) -> str:
     """The first column that holds candids of alerts."""
-    meant = ((c.kind, c.ucd, c.meaning) == (BIGINT, CANDID.ucd, CANDID.meaning) for c in columns)
+    meant = (
+        (c.ucd, c.meaning) == (CANDID.ucd, CANDID.meaning) and c.kind in (BIGINT, TEXT)
+        for c in columns
+    )
     return next((c.name for c, is_it in zip(columns, meant, strict=True) if is_it), "")
 
 
@@ -196,20 +200,25 @@ async def write_result(
 
 
 async def answer(
-    tap: Tap, client: str, query: Query, uploads: Sequence[Uploaded], origin: Origin
+    tap: Tap, query: Query, uploads: Sequence[Uploaded], origin: Origin
 ) -> tuple[IO[bytes], Written]:
     """An answer as a file, whole: whatever fails is known before its first byte is sent.
 
-    No connection is held while a client takes its time. Raises as read_blocks does, and Busy.
+    No connection is held while a client takes its time. Raises as read_blocks does, Busy, and
+    ClientGone.
     """
     result, written = await prepare(query, uploads), Written()
     file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - closed once it is sent
-    try:
-        async with tap.turns.place(client, WAIT_S):
+
+    async def fill(file: IO[bytes]) -> None:
+        async with tap.turns.place(tap.asker.name, WAIT_S):
             blocks = read_blocks(tap.quick, tap.quick_s, result, uploads)
             async with aclosing(write_result(blocks, query, origin, written)) as pieces:
                 async for piece in pieces:
                     file.write(piece)
+
+    try:
+        await while_present(tap.asker, fill(file))
     except BaseException:
         file.close()
         raise
