@@ -21,6 +21,13 @@ def name_columns(values: Sequence[tuple[str | None, Value]]) -> tuple[Column, ..
     )
 
 
+def described_by_both(one: Column, other: Column) -> Column:
+    """A column of a set operator: what its two sides say of it, as far as they say the same."""
+    if (one.unit, one.ucd, one.meaning) == (other.unit, other.ucd, other.meaning):
+        return one
+    return one._replace(unit="", ucd="", meaning="", is_ascii=False)
+
+
 def is_distinct(node: exp.Select) -> bool:
     """Whether equal rows are one. Raises BadQuery for DISTINCT ON."""
     distinct = node.args.get("distinct")

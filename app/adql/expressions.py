@@ -228,7 +228,8 @@ class Expressions:
             raise BadQuery(f"COALESCE takes one argument or more{place_of(node)}")
         values = self._alike(node.expressions, node)
         listed = ", ".join(value.sql for value in values)
-        column = values[0].column
+        columns = {value.column for value in values}
+        column = columns.pop() if len(columns) == 1 else None
         return Value(
             f"COALESCE({listed})", _wider(values), column, needs_of(*values), name="coalesce"
         )

@@ -9,6 +9,7 @@ from sqlglot import exp
 from app.adql.catalogue import Catalogue, Upload, as_made, source_of
 from app.adql.clauses import (
     check_clauses,
+    described_by_both,
     is_distinct,
     name_columns,
     order_term,
@@ -119,7 +120,8 @@ class _Queries:
         word = _SETS[type(node)] + ("" if node.args.get("distinct") else " ALL")
         sql = f"({a.sql}) {word} ({b.sql})"
         sql += self._tail(node, a.columns, None, most, Scope())
-        return Result(sql, a.columns, a.needs | b.needs)
+        columns = tuple(map(described_by_both, a.columns, b.columns))
+        return Result(sql, columns, a.needs | b.needs)
 
     def _select(self, node: exp.Select, around: Scope | None, most: int | None) -> Result:
         check_clauses(node, _CLAUSES)

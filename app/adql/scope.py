@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from sqlglot import exp
 
@@ -11,6 +11,9 @@ from app.adql.values import Value
 from app.errors import BadQuery
 from app.spelling import find_nearest
 from archive.columns import Column
+
+MAX_TABLES: Final = 50
+"""Fewer than tables.py leaves room for between the aliases of a SELECT and those within it."""
 
 
 class Known(Protocol):
@@ -78,6 +81,8 @@ class Scope:
                     f"there are two tables {source.name[:64]}{place_of(node)}: call one of them "
                     "otherwise, with AS"
                 )
+        if len(self.sources) == MAX_TABLES:
+            raise BadQuery(f"more than {MAX_TABLES} tables in one FROM")
         self.sources.append(source)
 
     def find(self, node: exp.Column) -> Value:

@@ -137,7 +137,10 @@ def _frame(column: Column) -> str | None:
     if column.kind is TEXT:
         # A date: TIMESYS speaks of timestamps and of numbers.
         return None
-    return "utc_mjd" if column.name.startswith("mjd") else "utc_jd"
+    if column.unit != "d":
+        return None
+    # Not by its name: in a query anything may be called anything.
+    return "utc_mjd" if "modified Julian date" in column.meaning else "utc_jd"
 
 
 def _info(name: str, value: str) -> str:

@@ -198,3 +198,39 @@ async def test_types_and_missing_values_of_uploads_stay(served: Served) -> None:
 async def test_bad_uploads_are_refused(served: Served, data: bytes) -> None:
     said = await refusal(served.client, "SELECT * FROM tap_upload.t", UPLOAD="t,param:u", u=data)
     assert "the table t" in said
+
+
+async def test_positions_that_are_none_find_nothing_and_break_nothing(served: Served) -> None:
+    odd = [("-10", "95"), ("1e300", "-1e300"), ("400", "30"), ("", "30"), ("NaN", "+Inf")]
+    mine = votable({"ra": "double", "dec": "double"}, *odd, (150, 30))
+    adql = (
+        "SELECT t.ra, COUNT(a.candid) FROM tap_upload.t AS t LEFT JOIN mars.alert AS a "
+        "ON DISTANCE(t.ra, t.dec, a.ra, a.dec) < {} GROUP BY t.ra"
+    )
+    for radius in ("1.0", "-1.0", "CAST('NaN' AS DOUBLE PRECISION) - 1", "1e300"):
+        answer = await ask(served.client, adql.format(radius), UPLOAD="t,param:u", u=mine)
+        assert answer.status_code in (200, 400), answer.text
+    found = dict(await rows(served.client, adql.format("1.0"), UPLOAD="t,param:u", u=mine))
+    assert found[150] > 10
+    assert found[None] == 0
+
+
+async def test_what_is_said_of_a_column_is_so(served: Served) -> None:
+    """Whatever it is called: days since which epoch, in which unit, of which column."""
+    adql = (
+        "SELECT TOP 1 jd AS mjd, mjd AS t, IN_UNIT(jd, 's') AS s, MIN(magpsf) AS m, jd - 1 AS x, "
+        "COALESCE(ra, jd) AS y FROM mars.alert GROUP BY jd, mjd, ra"
+    )
+    fields = table(await ask(served.client, adql)).fields
+    told = {field.name: (field.ref, str(field.unit or ""), field.ucd) for field in fields}
+    assert told == {
+        "mjd": ("utc_jd", "d", "time.start;obs.exposure"),
+        "t": ("utc_mjd", "d", "time.start;obs.exposure"),
+        "s": (None, "s", "time.start;obs.exposure"),
+        "m": (None, "mag", "phot.mag"),
+        "x": (None, "", None),
+        "y": (None, "", None),
+    }
+    both = "SELECT ra AS v FROM mars.alert UNION SELECT jd FROM mars.alert"
+    (field,) = table(await ask(served.client, both)).fields
+    assert (field.ucd, field.unit) == (None, None)
