@@ -39,7 +39,6 @@ log = logging.getLogger(__name__)
 
 
 VO: Final = "/vo/"
-CONE_SEARCH: Final = "/vo/scs"
 VOTABLE: Final = "application/x-votable+xml"
 PROBLEM: Final = "application/problem+json"
 _NOTHING: Final = "no such address; /docs lists the addresses of the API"
@@ -59,7 +58,7 @@ def problem_response(
 ) -> Response:
     """A problem document, or a page with the same text; `more` are extension members."""
     if request.url.path.startswith(VO):
-        return _vo_error(request, status, detail, headers)
+        return _vo_error(status, detail, headers)
     title = HTTPStatus(status).phrase
     if wants_page(request):
         errors = more.get("errors", ())
@@ -76,17 +75,9 @@ def problem_response(
     return Response(orjson.dumps(body), status, media_type=PROBLEM, headers=fixed)
 
 
-def _vo_error(
-    request: Request, status: int, detail: str, headers: dict[str, str] | None
-) -> Response:
-    """A VOTable that says the same: clients of the Virtual Observatory read no other.
-
-    Cone Search (1.03, section 2.3) answers 200 with an INFO named Error.
-    """
+def _vo_error(status: int, detail: str, headers: dict[str, str] | None) -> Response:
+    """A VOTable that says the same: clients of the Virtual Observatory read no other."""
     fixed = {"Cache-Control": "no-store"} | (headers or {})
-    if request.url.path == CONE_SEARCH:
-        body = write_error("", name="Error", value=detail)
-        return Response(body, HTTPStatus.OK, media_type=VOTABLE, headers=fixed)
     return Response(write_error(detail), status, media_type=VOTABLE, headers=fixed)
 
 

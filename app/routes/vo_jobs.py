@@ -19,7 +19,7 @@ from app.routes.dependencies import (
     StoreDependency,
     TapDependency,
 )
-from app.routes.vo_tap import AskedDependency
+from app.routes.vo_forms import AskedDependency
 from app.search.values import read_number
 from app.vo.documents import XML, render
 from app.vo.jobs import (
@@ -79,6 +79,8 @@ async def start_job(
 ) -> Response:
     """Make a job; with PHASE=RUN it is queued at once."""
     phase = _read_phase(asked.parameters.get("PHASE"), ("RUN",))
+    if not kept_parameters(asked.parameters):
+        raise BadQuery("a job needs parameters: LANG=ADQL and QUERY")
     await jobs.check_room(client, TAP)
     job, parts = new_id(), []
     for n, part in enumerate(read_uploads(asked.parameters.get("UPLOAD", "")).values()):
@@ -191,9 +193,14 @@ async def set_phase(
 
 @router.api_route("/{job}/executionduration", methods=_BOTH)
 async def get_duration(
-    request: Request, job: str, jobs: JobsDependency, settings: SettingsDependency
+    request: Request,
+    asked: AskedDependency,
+    job: str,
+    jobs: JobsDependency,
+    settings: SettingsDependency,
 ) -> Response:
     """How long the query may take [s]; it is the same for all, whatever is asked for."""
+    del asked
     await _job(jobs, job)
     if request.method == "POST":
         return _see(f"{settings.public_url}/vo/tap/async/{job}")

@@ -8,13 +8,13 @@ from app.answers.bodies import send_table
 from app.answers.formats import FORMATS
 from app.answers.negotiation import send_bytes
 from app.answers.tabular import Ending
+from app.answers.votable import write_error
 from app.errors import BadQuery
 from app.routes.dependencies import ArchiveDependency, SettingsDependency
-from app.routes.vo_tap import MAX_FIELDS
+from app.routes.vo_forms import AskedDependency
 from app.vo.cone import cone_table, find_in_cone, read_cone
 from app.vo.documents import XML, render
-from app.vo.links import MAX_IDS, MEDIA, TABLE, find_links, link_values
-from app.vo.parameters import named
+from app.vo.links import MEDIA, TABLE, find_links, link_values
 
 router = APIRouter(prefix="/vo", include_in_schema=False)
 _VOTABLE: Final = FORMATS["votable"]
@@ -22,14 +22,20 @@ _VOTABLE: Final = FORMATS["votable"]
 
 @router.api_route("/scs", methods=["GET", "POST"])
 async def search_cone(
-    request: Request, archive: ArchiveDependency, settings: SettingsDependency
+    request: Request,
+    asked: AskedDependency,
+    archive: ArchiveDependency,
+    settings: SettingsDependency,
 ) -> Response:
-    """Simple Cone Search: RA, DEC and SR in degrees."""
-    pairs = list(request.query_params.multi_items())
-    if request.method == "POST":
-        async with request.form(max_files=0, max_fields=MAX_FIELDS) as form:
-            pairs += [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
-    query = read_cone(named(pairs))
+    """Simple Cone Search: RA, DEC and SR in degrees.
+
+    A bad search is answered with 200 and an INFO named Error (1.03, section 2.3).
+    """
+    try:
+        query = read_cone(asked.parameters)
+    except BadQuery as error:
+        told = write_error("", name="Error", value=str(error))
+        return Response(told, media_type=_VOTABLE.media_type, headers={"Cache-Control": "no-store"})
     table = cone_table(query)
     if query.cone is None or not query.most:
         nothing = [()] * len(table.columns)
@@ -41,14 +47,13 @@ async def search_cone(
 
 @router.api_route("/datalink/links", methods=["GET", "POST"])
 async def list_links(
-    request: Request, archive: ArchiveDependency, settings: SettingsDependency
+    request: Request,
+    asked: AskedDependency,
+    archive: ArchiveDependency,
+    settings: SettingsDependency,
 ) -> Response:
     """What belongs to the alerts of one ID or several."""
-    pairs = list(request.query_params.multi_items())
-    if request.method == "POST":
-        async with request.form(max_files=0, max_fields=MAX_IDS + MAX_FIELDS) as form:
-            pairs += [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
-    given = [(name.upper(), value) for name, value in pairs]
+    given = [(name.upper(), value) for name, value in asked.pairs]
     ids = [value for name, value in given if name == "ID" and value.strip()]
     wanted = dict(given).get("RESPONSEFORMAT", "votable").lower()
     if "votable" not in wanted and "xml" not in wanted:
