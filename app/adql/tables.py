@@ -37,7 +37,7 @@ class Item:
 
     def read(self) -> str:
         """The table, or the function that reads it."""
-        return f"LATERAL {self.hint.function()} AS {self.alias}" if self.hint else self.sql
+        return f"LATERAL {self.hint.function} AS {self.alias}" if self.hint else self.sql
 
 
 class Tables:

@@ -137,7 +137,7 @@ def _frame(column: Column) -> str | None:
     if column.kind is TEXT:
         # A date: TIMESYS speaks of timestamps and of numbers.
         return None
-    if column.unit != "d":
+    if column.unit not in ("", "d"):
         return None
     # Not by its name: in a query anything may be called anything.
     return "utc_mjd" if "modified Julian date" in column.meaning else "utc_jd"

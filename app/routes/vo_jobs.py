@@ -79,8 +79,7 @@ async def start_job(
 ) -> Response:
     """Make a job; with PHASE=RUN it is queued at once."""
     phase = _read_phase(asked.parameters.get("PHASE"), ("RUN",))
-    if not kept_parameters(asked.parameters):
-        raise BadQuery("a job needs parameters: LANG=ADQL and QUERY")
+    _check_any(asked.parameters)
     await jobs.check_room(client, TAP)
     job, parts = new_id(), []
     for n, part in enumerate(read_uploads(asked.parameters.get("UPLOAD", "")).values()):
@@ -95,6 +94,19 @@ async def start_job(
         parameters=kept_parameters(asked.parameters),
     )
     return _see(f"{settings.public_url}/vo/tap/async/{job}")
+
+
+def _check_any(given: dict[str, str]) -> None:
+    """Raise BadQuery where nothing is given that a job has."""
+    if not kept_parameters(given):
+        raise BadQuery("there are no parameters of a job: LANG=ADQL and QUERY, for instance")
+
+
+def _read_number(name: str, text: str) -> float:
+    try:
+        return read_number(text)
+    except ValueError:
+        raise BadQuery(f"{name} must be a number of seconds, not {text[:20]!r}") from None
 
 
 def _read_phase(given: str | None, known: tuple[str, ...]) -> str | None:
@@ -117,10 +129,7 @@ async def get_job(
 
 async def _changed(jobs: Jobs, row: Row[Any], wait: str, phase: str | None) -> Row[Any]:
     """The job once its phase is another than `phase` (or than it was), or has waited so long."""
-    try:
-        seconds = read_number(wait)
-    except ValueError:
-        raise BadQuery(f"WAIT must be a number of seconds, not {wait[:20]!r}") from None
+    seconds = _read_number("WAIT", wait)
     seconds = MAX_WAIT_S if seconds < 0 else min(seconds, MAX_WAIT_S)
     before = phase.upper() if phase else PHASES[row.status]
     clock = asyncio.get_running_loop().time
@@ -140,9 +149,12 @@ async def act_on_job(
     settings: SettingsDependency,
 ) -> Response:
     """ACTION=DELETE, or parameters of a job that is pending."""
-    if asked.parameters.get("ACTION", "").upper() == "DELETE":
+    given = asked.parameters
+    if given.get("ACTION", "").upper() == "DELETE":
         return await delete_job(job, jobs, store, settings)
-    await _set_parameters(asked.parameters, await _job(jobs, job), jobs)
+    if "PHASE" not in given:
+        _check_any(given)
+    await _set_parameters(given, await _job(jobs, job), jobs)
     if _read_phase(asked.parameters.get("PHASE"), ("RUN", "ABORT")):
         return await set_phase(asked, job, jobs, settings)
     return _see(f"{settings.public_url}/vo/tap/async/{job}")
@@ -182,8 +194,8 @@ async def set_phase(
     asked: AskedDependency, job: str, jobs: JobsDependency, settings: SettingsDependency
 ) -> Response:
     """RUN or ABORT."""
-    row = await _job(jobs, job)
     phase = _read_phase(asked.parameters.get("PHASE", ""), ("RUN", "ABORT"))
+    row = await _job(jobs, job)
     if phase == "RUN":
         await jobs.release(row.id)
     else:
@@ -200,7 +212,8 @@ async def get_duration(
     settings: SettingsDependency,
 ) -> Response:
     """How long the query may take [s]; it is the same for all, whatever is asked for."""
-    del asked
+    if request.method == "POST":
+        _read_number("EXECUTIONDURATION", asked.parameters.get("EXECUTIONDURATION", ""))
     await _job(jobs, job)
     if request.method == "POST":
         return _see(f"{settings.public_url}/vo/tap/async/{job}")
@@ -216,10 +229,10 @@ async def get_destruction(
     settings: SettingsDependency,
 ) -> Response:
     """When the job is deleted; it can be set to an earlier time."""
-    row = await _job(jobs, job)
     if request.method == "GET":
-        return _text(utc(row.expires))
-    await jobs.expire(row.id, read_time(asked.parameters.get("DESTRUCTION", "")))
+        return _text(utc((await _job(jobs, job)).expires))
+    when = read_time(asked.parameters.get("DESTRUCTION", ""))
+    await jobs.expire((await _job(jobs, job)).id, when)
     return _see(f"{settings.public_url}/vo/tap/async/{job}")
 
 
@@ -246,6 +259,8 @@ async def get_parameters(
     settings: SettingsDependency,
 ) -> Response:
     """Its parameters."""
+    if request.method == "POST":
+        _check_any(asked.parameters)
     row = await _job(jobs, job)
     if request.method == "POST":
         await _set_parameters(asked.parameters, row, jobs)

@@ -51,6 +51,31 @@ CROSS JOIN LATERAL (
 $$;
 COMMENT ON FUNCTION mars.cone IS 'The alerts in the pixels that cover a circle (ra, dec, radius) [deg]: up to 100 ranges, for one large circle';
 
+CREATE FUNCTION mars.polygon(double precision[]) RETURNS SETOF mars.alert
+    LANGUAGE sql STABLE
+    AS $$
+SELECT near.*
+FROM (
+    SELECT unnest(range_agg(int8range(low, high))) AS pixels
+    FROM (
+        SELECT
+            public.q3c_poly_query_it($1, bound.i, flag.whole) AS low,
+            public.q3c_poly_query_it($1, bound.i + 1, flag.whole) AS high
+        FROM generate_series(98, 0, -2) AS bound (i)
+        CROSS JOIN generate_series(0, 1) AS flag (whole)
+        OFFSET 0
+    ) AS ranges
+    WHERE low < high
+) AS covering
+CROSS JOIN LATERAL (
+    SELECT * FROM mars.alert AS a
+    WHERE public.q3c_ang2ipix(a.ra, a.dec) >= lower(covering.pixels)
+        AND public.q3c_ang2ipix(a.ra, a.dec) < upper(covering.pixels)
+    OFFSET 0
+) AS near
+$$;
+COMMENT ON FUNCTION mars.polygon IS 'The same for a polygon (ra, dec, ra, dec, …) [deg] of at most 20 degrees; bounds are asked for downwards, or q3c 2.0 begins with memory that nobody has set';
+
 CREATE FUNCTION mars.near(double precision, double precision, double precision) RETURNS SETOF mars.alert
     LANGUAGE sql STABLE
     AS $$

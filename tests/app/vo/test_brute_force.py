@@ -111,3 +111,28 @@ async def test_joins_within_a_radius_are_what_brute_force_says(
     }
     assert len(want) < 100_000
     assert got == want
+
+
+async def test_polygons_hold_what_brute_force_says(served: Served, everything: list[Row]) -> None:
+    """Small ones around the equator, where the sides of a box are all but straight."""
+    rng = random.Random(3)
+    found = 0
+    for _ in range(20):
+        ra, dec = rng.uniform(-1, 1), rng.uniform(-1, 1)
+        width, height = rng.uniform(0.1, 1), rng.uniform(0.1, 1)
+        box = f"BOX({ra % 360!r}, {dec!r}, {width!r}, {height!r})"
+        adql = f"SELECT candid FROM alert WHERE 1 = CONTAINS(POINT(ra, dec), {box})"
+        got = {candid for (candid,) in await rows(served.client, adql)}
+        offsets = [
+            (row["candid"], (row["ra"] - ra + 180) % 360 - 180, row["dec"] - dec)
+            for row in everything
+        ]
+        want = {c for c, x, y in offsets if abs(x) < width / 2 and abs(y) < height / 2}
+        edge = {
+            c
+            for c, x, y in offsets
+            if min(abs(abs(x) - width / 2), abs(abs(y) - height / 2)) < 1e-3
+        }
+        assert got - edge == want - edge, adql
+        found += len(want)
+    assert found > 20

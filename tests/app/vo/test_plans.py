@@ -67,6 +67,7 @@ INDEXED = {
     "SELECT candid FROM alert AS a WHERE DISTANCE(ra, dec, 9, 9) < 0.1 AND jd > 2460001": True,
     "SELECT candid FROM alert AS a WHERE 0.1 >= DISTANCE(POINT(9, 9), POINT(ra, dec))": True,
     "SELECT candid FROM alert AS a WHERE INTERSECTS(CIRCLE(9, 9, 1), POINT(ra, dec)) = 1": True,
+    "SELECT candid FROM alert AS a WHERE 1 = CONTAINS(POINT(ra, dec), BOX(9, 9, 2, 2))": True,
     f"SELECT a.candid, t.ra FROM tap_upload.t AS t JOIN alert AS a ON {NEAR}": True,
     f"SELECT a.candid, t.ra FROM alert AS a JOIN tap_upload.t AS t ON {NEAR}": True,
     f"SELECT a.candid, t.ra FROM alert AS a, tap_upload.t AS t WHERE {NEAR}": True,
