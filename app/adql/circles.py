@@ -79,9 +79,8 @@ def _regions(node: Node, expressions: Expressions) -> Iterator[Region]:
     if kind is exp.EQ and _is_one(right) and name in ("CONTAINS", "INTERSECTS"):
         yield from _of_shapes([expressions.given(one) for one in left.expressions])
     elif kind in (exp.LT, exp.LTE) and name == "DISTANCE":
-        points = _two_points(left, expressions)
-        if points:
-            yield from _around(*points, expressions.value(right))
+        for a, b in _pairs(left, expressions):
+            yield from _around(a, b, expressions.value(right))
 
 
 def _of_shapes(given: Sequence[object]) -> Iterator[Region]:
@@ -106,14 +105,15 @@ def _around(a: Point, b: Point, radius: Value) -> Iterator[Region]:
         yield Region(position, function, needs)
 
 
-def _two_points(node: Node, expressions: Expressions) -> list[Point]:
+def _pairs(node: Node, expressions: Expressions) -> Iterator[tuple[Point, Point]]:
     """The two points of a DISTANCE, which may be given as four numbers."""
     given = [expressions.given(one) for one in node.expressions]
     points = [one for one in given if isinstance(one, Point)]
     values = [one for one in given if isinstance(one, Value)]
     if len(values) == 4:
         points = [Point(*values[:2]), Point(*values[2:])]
-    return points
+    if len(points) == 2:
+        yield points[0], points[1]
 
 
 def _is_one(node: Node | None) -> bool:
