@@ -36,6 +36,8 @@ def aggregate(name: str, node: exp.Anonymous, read: Callable[[Node], Value]) -> 
             raise BadQuery(f"only COUNT takes *{place_of(node)}")
         return Value("count(*)", Kind.BIGINT, name="count")
     if isinstance(inner, exp.Distinct):
+        if len(inner.expressions) != 1:
+            raise BadQuery(f"DISTINCT in {name} takes one argument{place_of(node)}")
         (inner,), word = inner.expressions, "DISTINCT "
     value = read(inner)
     if name in ("AVG", "SUM"):

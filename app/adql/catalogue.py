@@ -1,7 +1,7 @@
 """What a query can name in FROM: tables of the service, queries of WITH, uploads."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from sqlglot import exp
@@ -32,6 +32,8 @@ class Catalogue:
     uploads: Sequence[Upload]
     named: tuple[tuple[str, str, tuple[Column, ...]], ...] = ()
     """Queries of WITH: name, name in SQL, columns."""
+    used: dict[str, int] = field(default_factory=dict)
+    """Uploads that the query names, each with the number of its first parameter."""
 
     def open_table(self, node: exp.Table, alias: str, own: str) -> tuple[str, Source]:
         """SQL and columns of a table, which the query may call otherwise. Raises BadQuery."""
@@ -49,17 +51,21 @@ class Catalogue:
         return f"{table.name} AS {alias}", source
 
     def _upload(self, node: exp.Table, alias: str, own: str) -> tuple[str, Source]:
-        first = 1
         for upload in self.uploads:
             if name_of(node.this).means(upload.name):
+                first = self.used.setdefault(upload.name, self._next())
                 types = enumerate(upload.array_types, first)
                 places = ", ".join(f"${n}::{kind}[]" for n, kind in types)
                 names = ", ".join(f"c{n + 1}" for n in range(len(upload.columns)))
                 schema = "" if own else UPLOADS
                 source = source_of(alias, own or upload.name, schema, as_made(upload.columns))
                 return f"unnest({places}) AS {alias}({names})", source
-            first += len(upload.columns)
         raise BadQuery(f"no table {node.name[:64]} was uploaded{place_of(node)}")
+
+    def _next(self) -> int:
+        """The number of the first parameter that is free."""
+        sizes = {upload.name: len(upload.columns) for upload in self.uploads}
+        return 1 + sum(sizes[name] for name in self.used)
 
 
 def source_of(

@@ -65,14 +65,6 @@ def whole_number(node: Node, word: str) -> int:
     raise BadQuery(f"{word} takes a whole number from 0 on{place_of(node)}")
 
 
-def check_clauses(node: Node, known: frozenset[str]) -> None:
-    """Raise BadQuery for a part that is not among the known ones."""
-    for name, part in node.args.items():
-        if name not in known and part:
-            word = name.strip("_").upper()
-            raise BadQuery(f"{word} is not supported here{place_of(node)}")
-
-
 def with_precedence(node: Any) -> Any:
     """INTERSECT binds before UNION and EXCEPT; sqlglot reads from left to right."""
     left = node.this

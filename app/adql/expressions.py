@@ -174,6 +174,7 @@ class Expressions:
 
     def _like(self, node: exp.Like | exp.ILike) -> Value:
         word = "ILIKE" if isinstance(node, exp.ILike) else "LIKE"
+        word = f"NOT {word}" if node.args.get("negate") else word
         a, b = self.value(node.this), self.value(node.expression)
         for value in (a, b):
             value.asked_as(Family.TEXT, node, f"each side of {word}")

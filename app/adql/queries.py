@@ -8,7 +8,6 @@ from sqlglot import exp
 
 from app.adql.catalogue import Catalogue, Upload, as_made, source_of
 from app.adql.clauses import (
-    check_clauses,
     described_by_both,
     is_distinct,
     name_columns,
@@ -17,6 +16,7 @@ from app.adql.clauses import (
     with_precedence,
 )
 from app.adql.expressions import Expressions
+from app.adql.grammar import check_tree
 from app.adql.language import Node, parse_adql, place_of
 from app.adql.scope import Known, Scope, Source
 from app.adql.tables import Tables
@@ -25,11 +25,6 @@ from app.errors import BadQuery
 from archive.columns import Column
 
 _SETS: Final = {exp.Union: "UNION", exp.Intersect: "INTERSECT", exp.Except: "EXCEPT"}
-_CLAUSES: Final = frozenset(
-    "with_ distinct expressions from_ joins where group having order limit offset".split()
-)
-_OF_SETS: Final = frozenset("with_ this expression distinct order limit offset".split())
-_OF_TABLES: Final = frozenset("this db alias joins".split())
 
 
 class Result(NamedTuple):
@@ -39,6 +34,8 @@ class Result(NamedTuple):
     columns: tuple[Column, ...]
     needs: frozenset[str] = frozenset()
     """Tables around it on whose rows it depends."""
+    uploads: tuple[str, ...] = ()
+    """Uploads whose columns are its parameters, one after the other."""
 
 
 def translate(
@@ -46,11 +43,14 @@ def translate(
 ) -> Result:
     """The SQL of a query in ADQL, of at most so many rows. Raises BadQuery.
 
-    The parameters of the statement are the columns of the uploads, one after the other.
+    The parameters of the statement are the columns of the uploads that it names.
     """
     try:
         tree = parse_adql(text)
-        return _Queries(Catalogue(tables, uploads)).whole(tree, most)
+        check_tree(tree)
+        catalogue = Catalogue(tables, uploads)
+        result = _Queries(catalogue).whole(tree, most)
+        return result._replace(uploads=tuple(catalogue.used))
     except RecursionError:
         raise BadQuery("the query is too deeply nested") from None
 
@@ -109,7 +109,6 @@ class _Queries:
         return inner._replace(sql=f"{everything} FROM ({inner.sql}) AS p{tail}")
 
     def _set(self, node: Any, around: Scope | None, most: int | None) -> Result:
-        check_clauses(node, _OF_SETS)
         node = with_precedence(node)
         a, b = self.query(node.this, around), self.query(node.expression, around)
         if len(a.columns) != len(b.columns):
@@ -124,7 +123,6 @@ class _Queries:
         return Result(sql, columns, a.needs | b.needs)
 
     def _select(self, node: exp.Select, around: Scope | None, most: int | None) -> Result:
-        check_clauses(node, _CLAUSES)
         scope = Scope(around)
         expressions = Expressions(scope, self._inner)
         first = node.args.get("from_")
@@ -226,7 +224,6 @@ class _Queries:
             return sql, source_of(alias, name.this.name, "", as_made(result.columns))
         if not isinstance(node, exp.Table) or not isinstance(node.this, exp.Identifier):
             raise BadQuery(f"this is no table{place_of(node)}")
-        check_clauses(node, _OF_TABLES)
         given = node.args.get("alias")
         if given is not None and given.columns:
             raise BadQuery(

@@ -43,7 +43,9 @@ class Name(NamedTuple):
 
 
 def name_of(node: Node) -> Name:
-    """The name in an identifier."""
+    """The name in an identifier. Raises BadQuery where there is none, as between two dots."""
+    if not isinstance(node, exp.Identifier):
+        raise BadQuery("a name is missing beside a dot")
     return Name(node.name, bool(node.args.get("quoted")))
 
 

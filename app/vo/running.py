@@ -112,7 +112,8 @@ async def read_blocks(
             async with driver.transaction(readonly=True):
                 statement = await driver.prepare(result.sql, timeout=left())
                 columns = _typed(result.columns, statement.get_attributes())
-                cursor = await statement.cursor(*arguments_of(uploads), timeout=left())
+                given = arguments_of(uploads, result.uploads)
+                cursor = await statement.cursor(*given, timeout=left())
                 while True:
                     rows = await cursor.fetch(BLOCK, timeout=left())
                     yield columns, rows

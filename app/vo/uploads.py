@@ -135,6 +135,7 @@ def _line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
-def arguments_of(uploads: Sequence[Uploaded]) -> list[list[Any]]:
-    """The parameters of a statement on these tables."""
-    return [array for one in uploads for array in one.arrays]
+def arguments_of(uploads: Sequence[Uploaded], names: Sequence[str]) -> list[list[Any]]:
+    """The parameters of a statement on the tables of these names."""
+    known = {one.upload.name: one.arrays for one in uploads}
+    return [array for name in names for array in known[name]]
