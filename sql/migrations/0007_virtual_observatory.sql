@@ -118,10 +118,16 @@ CROSS JOIN LATERAL (
         min(jd) AS first_jd,
         max(jd) AS last_jd,
         min(magpsf) FILTER (WHERE isdiffpos) AS brightest_magpsf,
-        sum(cosd(dec) * cosd(ra) ORDER BY candid) AS x,
-        sum(cosd(dec) * sind(ra) ORDER BY candid) AS y,
-        sum(sind(dec) ORDER BY candid) AS z
+        sum(cosd(own_dec) * cosd(own_ra) ORDER BY candid) AS x,
+        sum(cosd(own_dec) * sind(own_ra) ORDER BY candid) AS y,
+        sum(sind(own_dec) ORDER BY candid) AS z
     FROM public.alert
+    -- A product too small for a double is an error: so near to 0 it is 0.
+    CROSS JOIN LATERAL (
+        SELECT
+            CASE WHEN abs(ra) < 1e-100 THEN 0 ELSE ra END AS own_ra,
+            CASE WHEN abs(dec) < 1e-100 THEN 0 ELSE dec END AS own_dec
+    ) AS place
     WHERE alert.object_id = name.object_id
 ) AS own;
 COMMENT ON VIEW mars.object IS 'Objects: sums over their alerts';
