@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status env test check schema sdks hats bars bench growth faults openapi lock image image-check clean
+.PHONY: help setup demo up down status env test check schema sdks hats vo bars bench growth faults openapi lock image image-check clean
 
 LOCAL ?= .local
 PORT ?=
@@ -18,6 +18,8 @@ SDKS_PORT ?= 18400
 SDKS_LOCAL ?= .local/sdks-test
 HATS_PORT ?= 18500
 HATS_LOCAL ?= .local/hats-test
+VO_PORT ?= 18600
+VO_LOCAL ?= .local/vo-test
 IMAGE_PORT ?= 8700
 IMAGE_LOCAL ?= .local/image
 
@@ -69,6 +71,11 @@ hats: ## kill the catalog's program; have HATS's tools, and LSDB on Dask, read i
 	@dev/setup.sh --hats && \
 	exec $(python) -m dev.testing --local '$(HATS_LOCAL)' --port '$(HATS_PORT)' -- \
 	-n 2 --dist loadfile --no-loadscope-reorder tests/catalog/judges $(ARGS)
+
+vo: ## stilts, pyvo and astropy judge the services of the Virtual Observatory; run docs/vo.md
+	@dev/setup.sh --tests && \
+	exec $(python) -m dev.testing --local '$(VO_LOCAL)' --port '$(VO_PORT)' -- \
+	-n 2 --dist loadfile --no-loadscope-reorder tests/app/vo/judges $(ARGS)
 
 bars: ## the bars on size, names and SQL alone
 	@$(python) -m dev.bars

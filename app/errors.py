@@ -6,6 +6,8 @@ archive.errors.MarsError
 │   │   └── BadForm           400, the same at MARS's own addresses
 │   ├── NotFound              404: no such alert, night, stamp or address
 │   │   └── UnknownName       404: no one knows this name; suggests similar names
+│   ├── BadQuery              400: a query in ADQL that cannot be understood, or is not supported
+│   ├── QueryTooSlow          408: a query of TAP that ran out of time
 │   ├── BadBody               400: a body that cannot be read; the text says where
 │   ├── BodyTooSlow           408: a body that does not arrive in time
 │   ├── BodyTooLarge          413: a body that is too large
@@ -19,6 +21,7 @@ archive.errors.MarsError
 │                             and what it cannot answer is a 503
 ├── NoCatalog                 503: this archive has no columnar copy, so no statistics
 ├── ClientGone                the client has closed the connection
+├── NoTap                     503: this app has no database for queries of TAP
 ├── NoJobs                    503: this app has no database of its own, so no jobs
 └── ResolversUnavailable      503: no name resolver answered
 
@@ -127,6 +130,16 @@ class RangeNotSatisfiable(RequestError):
         self.length = length
 
 
+class BadQuery(RequestError):
+    """A query in ADQL that cannot be understood, or asks for what is not done here."""
+
+
+class QueryTooSlow(RequestError):
+    """A query of TAP that took longer than one may."""
+
+    status = HTTPStatus.REQUEST_TIMEOUT
+
+
 class BadBody(RequestError):
     """A body that cannot be read; the text says where and why."""
 
@@ -161,6 +174,10 @@ class TooMany(RequestError):
 
 class NoJobs(MarsError):
     """This app has no database in which to keep jobs."""
+
+
+class NoTap(MarsError):
+    """This app has no database for queries of TAP."""
 
 
 class QueryTooCostly(MarsError):
@@ -211,6 +228,7 @@ _UNAVAILABLE: Final[dict[type[Exception], str]] = {
     "`python -m catalog update` writes it",
     ColumnsUnavailable: "the columnar catalog cannot be read; try again in a few seconds",
     NoJobs: "this server does not run jobs: MARS_APP_DATABASE_URL is not set",
+    NoTap: "this server runs no queries of TAP: MARS_TAP_DATABASE_URL is not set",
     asyncpg.QueryCanceledError: _COSTLY,
     SchemaOutdated: "the database has a different schema version than this program needs",
     ObjectMissing: "the object store does not have this file",

@@ -52,10 +52,16 @@ from app.routes import (
     static,
     statistics,
     statistics_page,
+    vo_jobs,
+    vo_rows,
+    vo_tap,
+    vosi,
 )
 from app.routes.resources import Resources
 from app.settings import Settings
 from app.statistics.overview import open_overview
+from app.vo.jobs import TAP, tap_kind
+from app.vo.running import Tap, open_tap
 from archive import logs
 from archive.errors import SchemaOutdated
 from archive.objects import ObjectStore, open_store
@@ -83,6 +89,10 @@ ROUTES: Final = (
     night_pages,
     job_pages,
     statistics_page,
+    vo_tap,
+    vo_jobs,
+    vo_rows,
+    vosi,
     legacy,
 )
 EXPOSED: Final = (
@@ -143,8 +153,11 @@ async def _lifespan(app: FastAPI, settings: Settings, metrics: Metrics) -> Async
         async with (
             open_names(settings, archive) as resolver,
             open_overview(archive) as overview,
-            open_jobs(settings) as made,
-            _run_jobs(made, matcher, archive, store=store, settings=settings, metrics=metrics),
+            open_jobs(settings, {TAP: settings.tap_jobs_per_client}) as made,
+            open_tap(settings) as tap,
+            _run_jobs(
+                made, matcher, archive, tap=tap, store=store, settings=settings, metrics=metrics
+            ),
         ):
             app.state.resources = resources = Resources(
                 archive=archive,
@@ -156,15 +169,21 @@ async def _lifespan(app: FastAPI, settings: Settings, metrics: Metrics) -> Async
                 proxies=networks_of(settings.trusted_proxies),
                 fragments=Fragments(alert_items, api),
                 overview=overview,
+                tap=tap,
                 legacy_fragments=Fragments(legacy_items, api),
             )
-            try:
-                await check_archive(archive)
-                resources.schema.is_current = True
-            except (SchemaOutdated, *DATABASE_ERRORS) as error:
-                log.error("not ready", extra={"reason": reason_of(error), "error": repr(error)})
+            await _look_at_schema(resources)
             _spare_the_collector()
             yield
+
+
+async def _look_at_schema(resources: Resources) -> None:
+    """Note whether the database has the schema of this program; each request asks until it has."""
+    try:
+        await check_archive(resources.archive)
+        resources.schema.is_current = True
+    except (SchemaOutdated, *DATABASE_ERRORS) as error:
+        log.error("not ready", extra={"reason": reason_of(error), "error": repr(error)})
 
 
 @asynccontextmanager
@@ -173,6 +192,7 @@ async def _run_jobs(
     matcher: Matcher,
     archive: Archive,
     *,
+    tap: Tap | None,
     store: ObjectStore,
     settings: Settings,
     metrics: Metrics,
@@ -180,7 +200,11 @@ async def _run_jobs(
     """Run jobs of every kind beside the requests."""
     url, patient = settings.public_url, matcher.reading(archive.patient(JOB_PATIENCE_S))
     async with open_lasting(archive, settings, JOB_PATIENCE_S) as lasting:
-        kinds = match_kind(patient, store, url), search_kind(lasting, url)
+        kinds = (
+            match_kind(patient, store, url),
+            search_kind(lasting, url),
+            tap_kind(tap, store, url),
+        )
         async with run_worker(jobs, kinds, store, settings, metrics.job_troubles):
             yield
 

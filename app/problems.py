@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from app.answers.negotiation import wants_page
+from app.answers.votable import write_error
 from app.errors import (
     _UNAVAILABLE,
     DATABASE_ERRORS,
@@ -37,6 +38,8 @@ from archive.errors import MarsError
 log = logging.getLogger(__name__)
 
 
+VO: Final = "/vo/"
+VOTABLE: Final = "application/x-votable+xml"
 PROBLEM: Final = "application/problem+json"
 _NOTHING: Final = "no such address; /docs lists the addresses of the API"
 _WORD: Final = re.compile("'([^']*)'")
@@ -54,6 +57,8 @@ def problem_response(
     **more: Any,
 ) -> Response:
     """A problem document, or a page with the same text; `more` are extension members."""
+    if request.url.path.startswith(VO):
+        return _vo_error(status, detail, headers)
     title = HTTPStatus(status).phrase
     if wants_page(request):
         errors = more.get("errors", ())
@@ -68,6 +73,12 @@ def problem_response(
     }
     fixed = {"Cache-Control": "no-store"} | (headers or {})
     return Response(orjson.dumps(body), status, media_type=PROBLEM, headers=fixed)
+
+
+def _vo_error(status: int, detail: str, headers: dict[str, str] | None) -> Response:
+    """A VOTable that says the same: clients of the Virtual Observatory read no other."""
+    fixed = {"Cache-Control": "no-store"} | (headers or {})
+    return Response(write_error(detail), status, media_type=VOTABLE, headers=fixed)
 
 
 async def _request_error(request: Request, error: Exception) -> Response:

@@ -42,7 +42,7 @@ job = Table(
     Column("parts", ARRAY(Integer), nullable=False),
     Column("expected", Integer),
     Column("done", Integer, nullable=False, server_default="0"),
-    Column("as_of", BigInteger, nullable=False),
+    Column("as_of", BigInteger),
     Column("starts", Integer, nullable=False, server_default="0"),
     Column("found", BigInteger),
     Column("size", BigInteger),
@@ -55,4 +55,5 @@ job = Table(
     Column("is_estimate", Boolean, nullable=False, server_default="false"),
     Column("cap", Integer),
     Column("next", Text),
+    Column("started", DateTime(timezone=True)),
 )

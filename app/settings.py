@@ -85,6 +85,22 @@ class Settings(ArchiveSettings):
         description="The same database for the role mars_app, which writes the app's own data "
         "(resolved names, jobs); empty: nothing is kept, and there are no jobs.",
     )
+    tap_database_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="The same database for the role mars_tap, which runs queries of TAP over views "
+        "and can read nothing else; empty: there is no TAP.",
+    )
+    tap_timeout_s: float = Field(
+        default=30.0,
+        gt=0,
+        le=600,
+        description="Seconds after which a synchronous query is stopped.",
+    )
+    tap_jobs_per_client: int = Field(
+        default=50,
+        ge=1,
+        description="Jobs of TAP that one client may have at a time, finished ones included.",
+    )
     sesame_url: str = Field(
         default="https://cds.unistra.fr/cgi-bin/nph-sesame",
         pattern=r"^(https?://[^\s?#]*[^\s?#/])?$",

@@ -145,7 +145,7 @@ def settings_of(state: State, role: str) -> dict[str, str]:
     names = ["MARS_KAFKA_BOOTSTRAP_SERVERS", "MARS_PUBLIC_URL", "MARS_METRICS_PORT"]
     every = state.env()
     if role == "reader":
-        names.append("MARS_APP_DATABASE_URL")
+        names += ["MARS_APP_DATABASE_URL", "MARS_TAP_DATABASE_URL"]
     ours = {name: every[name] for name in every if name in names or name.startswith("MARS_S3_")}
     return {"MARS_DATABASE_URL": state.database_url(role), **ours}
 

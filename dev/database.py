@@ -9,7 +9,7 @@ import asyncpg
 from dev.processes import StackError, run
 from dev.state import CHECKOUT, State
 
-ROLES = ("owner", "writer", "reader", "app")
+ROLES = ("owner", "writer", "reader", "app", "tap")
 # Of one source, or of all when the source is null.
 SUMS = """
 SELECT coalesce(sum(received), 0)::bigint AS received, coalesce(sum(stored), 0)::bigint AS stored,

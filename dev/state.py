@@ -10,7 +10,7 @@ from dev.processes import StackError
 CHECKOUT = Path(__file__).resolve().parent.parent
 JAVA = CHECKOUT / ".local" / "lib" / "java"
 BUCKET = "mars"
-ROLES = ("admin", "owner", "writer", "reader", "app")
+ROLES = ("admin", "owner", "writer", "reader", "app", "tap")
 SECRETS = (*ROLES, "s3_key_id", "s3_key")
 
 

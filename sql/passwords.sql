@@ -4,7 +4,9 @@
 \getenv writer WRITER_PASSWORD
 \getenv reader READER_PASSWORD
 \getenv app APP_PASSWORD
+\getenv tap TAP_PASSWORD
 ALTER ROLE mars_owner LOGIN PASSWORD :'owner';
 ALTER ROLE mars_writer LOGIN PASSWORD :'writer';
 ALTER ROLE mars_reader LOGIN PASSWORD :'reader';
 ALTER ROLE mars_app LOGIN PASSWORD :'app';
+ALTER ROLE mars_tap LOGIN PASSWORD :'tap';

@@ -18,7 +18,7 @@ from app.alerts.bulk import FEW, read_in_bulk
 from app.alerts.by_columns import readable_for
 from app.alerts.costs import Cost, cost_of, cost_of_all
 from app.alerts.counting import tally_page
-from app.alerts.items import alert_columns, alert_values
+from app.alerts.items import alert_columns, alert_values, linked_column
 from app.alerts.paging import Page, page_of
 from app.answers.formats import FORMATS
 from app.answers.streams import Export, run_for_rows, send_page, send_pages, write_pages
@@ -61,7 +61,12 @@ def _export_of(search: Search, public_url: str) -> Export:
     api, vocabulary = f"{public_url}/api/v1", search.vocabulary
     return Export(
         FORMATS[search.format],
-        Table("alerts", _meaning_of(vocabulary), alert_columns(search.fields, vocabulary)),
+        Table(
+            "alerts",
+            _meaning_of(vocabulary),
+            alert_columns(search.fields, vocabulary),
+            linked_column(search.fields, vocabulary),
+        ),
         lambda rows: alert_values(search.fields, rows, api, vocabulary),
     )
 

@@ -187,6 +187,12 @@ def alert_columns(names: Sequence[str], vocabulary: Vocabulary = ZTF) -> tuple[C
     return tuple(links if name == "links" else known[name] for name in names)
 
 
+def linked_column(names: Sequence[str], vocabulary: Vocabulary = ZTF) -> str:
+    """The column of ids that DataLink knows, if the answer has it."""
+    key = vocabulary.survey.key
+    return key if vocabulary is ZTF and key in names else ""
+
+
 def chosen_items(
     names: Sequence[str], rows: Sequence[asyncpg.Record], api: str, vocabulary: Vocabulary = ZTF
 ) -> list[dict[str, Any]]:

@@ -32,6 +32,8 @@ class Table(NamedTuple):
     name: str
     meaning: str
     columns: tuple[Column, ...]
+    linked: str = ""
+    """The column, if there is one, whose values are ids that DataLink knows."""
 
 
 class Origin(NamedTuple):

@@ -8,6 +8,7 @@ The origin of a table is told by the INFOs of the IVOA's note "Data Origin in th
 """
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
@@ -43,16 +44,33 @@ _SYSTEMS: Final = {
     "utc_jd": _TIMESYS.format("utc_jd") + ' timeorigin="JD-origin"',
     "utc_mjd": _TIMESYS.format("utc_mjd") + ' timeorigin="MJD-origin"',
 }
-_HEAD: Final = """<?xml version="1.0" encoding="UTF-8"?>
+_START: Final = """<?xml version="1.0" encoding="UTF-8"?>
 <VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3">
-<RESOURCE type="results">
-<INFO name="QUERY_STATUS" value="OK"/>
-{infos}{systems}<TABLE ID="results" name={name}>
-<DESCRIPTION>{meaning}</DESCRIPTION>
 """
+_HEAD: Final = f"""{_START}<RESOURCE type="results">
+<INFO name="QUERY_STATUS" value="OK"/>
+{{infos}}{{systems}}<TABLE ID="results" name={{name}}>
+<DESCRIPTION>{{meaning}}</DESCRIPTION>
+"""
+_LINKS: Final = """<RESOURCE type="meta" utype="adhoc:service" name="links">
+<DESCRIPTION>Packet, stamps, pictures and light curve of a row (DataLink)</DESCRIPTION>
+<PARAM name="standardID" datatype="char" arraysize="*" \
+value="ivo://ivoa.net/std/DataLink#links-1.1"/>
+<PARAM name="accessURL" datatype="char" arraysize="*" value={address}/>
+<PARAM name="contentType" datatype="char" arraysize="*" \
+value="application/x-votable+xml;content=datalink"/>
+<GROUP name="inputParams">
+<PARAM name="ID" datatype="char" arraysize="*" ucd="meta.id;meta.main" ref="{id}" value=""/>
+</GROUP>
+</RESOURCE>
+"""
+"""A service descriptor (DataLink 1.1, section 4): clients take each row's id there."""
 _NO_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML cannot hold in any spelling."""
+_XML_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*", re.ASCII)
 _MARKS: Final = {"\r": "&#13;"}
+_TAKEN: Final = ("results", *_SYSTEMS)
+"""IDs of other elements."""
 _ROW, _NEXT_CELL, _ROW_END = "<TR><TD>", "</TD><TD>", "</TD></TR>\n"
 _POWERS: Final = {"mag2": "mag**2"}
 """VOUnits spells a power so."""
@@ -80,15 +98,26 @@ def _ascii_cell(text: str | None) -> str:
     return _cell(_in_ascii(text))
 
 
-def _field(column: Column) -> str:
-    """A FIELD. Its ID, by which services and groups refer to it, is its name."""
-    name = quoteattr(column.name)
+def _ids(columns: Sequence[Column]) -> list[str]:
+    """The ID of each column: its name, unless that is none in XML or is there already."""
+    made: list[str] = []
+    for n, column in enumerate(columns, 1):
+        fits = _XML_NAME.fullmatch(column.name) and column.name not in (*made, *_TAKEN)
+        made.append(column.name if fits else f"col_{n}")
+    return made
+
+
+def _field(column: Column, own: str) -> str:
+    """A FIELD. By its ID services and groups refer to it."""
+    name = quoteattr(_without_controls(column.name))
     unit = f" unit={quoteattr(_POWERS.get(column.unit, column.unit))}" if column.unit else ""
+    ucd = f" ucd={quoteattr(column.ucd)}" if column.ucd else ""
     reference = f' ref="{frame}"' if (frame := _frame(column)) else ""
+    told = escape(_without_controls(column.meaning))
+    meaning = f"<DESCRIPTION>{told}</DESCRIPTION>" if told else ""
     return (
-        f"<FIELD ID={name} name={name} {_type(column)}{unit}"
-        f" ucd={quoteattr(column.ucd)}{reference}>"
-        f"<DESCRIPTION>{escape(column.meaning)}</DESCRIPTION></FIELD>\n"
+        f"<FIELD ID={quoteattr(own)} name={name} {_type(column)}{unit}{ucd}{reference}>"
+        f"{meaning}</FIELD>\n"
     )
 
 
@@ -108,7 +137,10 @@ def _frame(column: Column) -> str | None:
     if column.kind is TEXT:
         # A date: TIMESYS speaks of timestamps and of numbers.
         return None
-    return "utc_mjd" if column.name.startswith("mjd") else "utc_jd"
+    if column.unit not in ("", "d"):
+        return None
+    # Not by its name: in a query anything may be called anything.
+    return "utc_mjd" if "modified Julian date" in column.meaning else "utc_jd"
 
 
 def _info(name: str, value: str) -> str:
@@ -137,23 +169,41 @@ class VOTable:
         self._layout = Layout(_ROW, ends, spell, "", False)
 
     def begin(self) -> bytes:
-        name, meaning, columns = self._table
+        name, meaning, columns, _ = self._table
         used = set(map(_frame, columns))
         systems = "".join(f"<{line}/>\n" for system, line in _SYSTEMS.items() if system in used)
         infos = _told(self._origin)
         head = _HEAD.format(
             infos=infos, systems=systems, name=quoteattr(name), meaning=_cell(meaning)
         )
-        return (head + "".join(map(_field, columns)) + "<DATA>\n<TABLEDATA>\n").encode()
+        return (
+            head + "".join(map(_field, columns, _ids(columns))) + "<DATA>\n<TABLEDATA>\n"
+        ).encode()
 
     def rows(self, values: Values) -> bytes:
         return write_rows(self._layout, self._table.columns, values)
 
     def end(self, ending: Ending) -> bytes:
         # OVERFLOW is DALI's word for a table that the limit cut.
-        cut = (
-            ""
-            if ending.next is None
-            else _info("QUERY_STATUS", "OVERFLOW") + _info("next", ending.next)
+        cut = "" if ending.next is None else _info("QUERY_STATUS", "OVERFLOW")
+        cut += _info("next", ending.next) if ending.next else ""
+        tail = f"</TABLEDATA>\n</DATA>\n</TABLE>\n{cut}</RESOURCE>\n{self._service()}</VOTABLE>\n"
+        return tail.encode()
+
+    def _service(self) -> str:
+        """Where what belongs to a row is found; empty for a table without ids."""
+        columns, linked = self._table.columns, self._table.linked
+        own = (
+            one for column, one in zip(columns, _ids(columns), strict=True) if column.name == linked
         )
-        return f"</TABLEDATA>\n</DATA>\n</TABLE>\n{cut}</RESOURCE>\n</VOTABLE>\n".encode()
+        if (first := next(own, None)) is None:
+            return ""
+        address = quoteattr(f"{self._origin.service}/vo/datalink/links")
+        return _LINKS.format(address=address, id=first)
+
+
+def write_error(message: str, *, name: str = "QUERY_STATUS", value: str = "ERROR") -> bytes:
+    """A VOTable that says what was wrong, as DALI has it."""
+    told = escape(_without_controls(message))
+    info = f'<INFO name="{name}" value={quoteattr(_without_controls(value))}>{told}</INFO>'
+    return f'{_START}<RESOURCE type="results">\n{info}\n</RESOURCE>\n</VOTABLE>\n'.encode()

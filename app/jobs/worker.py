@@ -23,7 +23,7 @@ from pgqueuer.domain.types import Channel
 from prometheus_client import Counter
 from sqlalchemy import Row
 
-from app.errors import DATABASE_ERRORS, Busy, QueryTooCostly
+from app.errors import DATABASE_ERRORS, Busy, QueryTooCostly, RequestError
 from app.jobs import results
 from app.jobs.queue import ENTRY, Jobs, Progress, open_queue
 from app.settings import Settings
@@ -72,7 +72,7 @@ class Kind(NamedTuple):
     name: str
     """As app.job.kind has it."""
     write: Callable[[Run], AsyncGenerator[bytes]]
-    """The bytes of the result, as they are made; always the same for the same row."""
+    """The bytes of the result, as they are made; always the same for the same row, but of TAP."""
     advice: str
     """What a client could do if a query of such a job takes too long."""
 
@@ -150,6 +150,8 @@ class Worker:
             await self._finish(kind, run)
         except Busy:
             raise
+        except RequestError as error:
+            await self._jobs.end(run.progress, "failed", error=str(error))
         except QueryTooCostly:
             reason = f"a query took too long: {kind.advice}"
             await self._jobs.end(run.progress, "failed", error=reason)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import orjson
 
-from app.alerts.items import alert_columns, alert_items, alert_values, chosen_items
+from app.alerts.items import alert_columns, alert_items, alert_values, chosen_items, linked_column
 from app.answers.formats import FORMATS
 from app.answers.streams import run_in_thread
 from app.answers.tabular import Ending, Origin, Table, Values
@@ -30,7 +30,9 @@ _MEANING: Final = "Alerts near positions, nearest first, as the MARS archive hol
 
 def table_of(search: Search) -> Table:
     """The columns of a table of matches."""
-    return Table("matches", _MEANING, (*TAGS, *alert_columns(search.fields)))
+    return Table(
+        "matches", _MEANING, (*TAGS, *alert_columns(search.fields)), linked_column(search.fields)
+    )
 
 
 def table_values(piece: Piece, search: Search, api: str) -> Values:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
 
+from app.alerts.items import linked_column
 from app.answers.tabular import Table
 from app.search.selection import ALERT_COLUMNS
 from archive.columns import BIGINT, BOOLEAN, DOUBLE, TEXT, Column
@@ -88,4 +89,4 @@ def table_of(object_ids: Sequence[str], fields: Sequence[str], *, named: bool) -
     """
     names = fields or [name for name in POINTS if named or name != "object_id"]
     meaning = f"Light curve of {', '.join(object_ids)}, as the MARS archive holds it"
-    return Table("lightcurve", meaning, tuple(POINTS[name] for name in names))
+    return Table("lightcurve", meaning, tuple(POINTS[name] for name in names), linked_column(names))

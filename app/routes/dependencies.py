@@ -30,6 +30,7 @@ from app.settings import Settings, settings_of
 from app.spelling import MAX_NAME
 from app.stamps.kept import Pictures
 from app.statistics.overview import Overview
+from app.vo.running import Tap, existing
 from archive.objects import ObjectStore
 
 
@@ -141,6 +142,12 @@ async def get_jobs(request: Request) -> Jobs:
     return jobs
 
 
+async def get_tap(request: Request) -> Tap:
+    """The connections of TAP. Raises NoTap, or SchemaOutdated as get_archive does."""
+    archive = await get_archive(request)
+    return existing(resources_of(request).tap)._replace(asker=archive.asker)
+
+
 async def read_match(request: Request) -> MatchQuery:
     """The filters, columns, format and radius of a match, in the query string."""
     accept = request.headers.get("accept", "")
@@ -205,5 +212,6 @@ OverviewDependency = Annotated[Overview, Depends(get_overview)]
 NamesDependency = Annotated[Names, Depends(get_names)]
 MatcherDependency = Annotated[Matcher, Depends(get_matcher)]
 MatchQueryDependency = Annotated[MatchQuery, Depends(read_match)]
+TapDependency = Annotated[Tap, Depends(get_tap)]
 JobsDependency = Annotated[Jobs, Depends(get_jobs)]
 PairsDependency = Annotated[list[tuple[str, str]], Depends(read_pairs)]

@@ -18,7 +18,7 @@ from app.routes.dependencies import (
     StoreDependency,
     no_parameters,
 )
-from app.routes.jobs import DESCRIBED
+from app.routes.jobs import describe_job
 from app.routes.search_jobs import StartedDependency
 
 router = APIRouter(include_in_schema=False)
@@ -37,7 +37,7 @@ async def get_job_page(
 ) -> Response:
     """A job: its query, its progress, its result."""
     row = await jobs.get(job)
-    told = DESCRIBED[row.kind](row, settings.public_url)
+    told = describe_job(row, settings.public_url)
     return job_page(request, told, parameters_of(row), row.file)
 
 

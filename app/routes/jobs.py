@@ -96,13 +96,20 @@ DESCRIBED: Final[dict[str, Callable[[Row[Any], str], dict[str, Any]]]] = {
 """How a job of each kind is told."""
 
 
+def describe_job(row: Row[Any], public_url: str) -> dict[str, Any]:
+    """The JSON of a job. Raises NotFound for one of TAP, which UWS describes."""
+    if row.kind not in DESCRIBED:
+        raise NotFound(f"this is a job of TAP: {public_url}/vo/tap/async/{row.id}")
+    return DESCRIBED[row.kind](row, public_url)
+
+
 @router.get("/jobs/{job}", response_model=AnyJob, dependencies=ALONE)
 async def get_job(
     request: Request, job: JobPath, jobs: JobsDependency, settings: SettingsDependency
 ) -> Response:
     """Progress of a job, and the address of its result. A search has `kind`, a match has not."""
     row = await jobs.get(job)
-    return send_json(request, DESCRIBED[row.kind](row, settings.public_url), _FRESH)
+    return send_json(request, describe_job(row, settings.public_url), _FRESH)
 
 
 @router.delete("/jobs/{job}", status_code=HTTPStatus.NO_CONTENT, dependencies=ALONE)

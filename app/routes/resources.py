@@ -16,6 +16,7 @@ from app.nights.fieldcounts import NightCounts
 from app.nights.ledger import Ledger
 from app.stamps.kept import Pictures
 from app.statistics.overview import Overview
+from app.vo.running import Tap
 from archive.objects import ObjectStore
 
 
@@ -42,6 +43,8 @@ class Resources:
     fragments: Fragments
     """The JSON of alerts, as far as it is kept."""
     overview: Overview
+    tap: Tap | None
+    """None without a database for its role."""
     legacy_fragments: Fragments
     """The same in the shape of the first MARS."""
     walks: Walks = field(default_factory=Walks)

@@ -18,6 +18,7 @@ PARTS: Final = {
     "suffix": "parquet",
     "number": str(sky.FIRST),
     "path": "pages.css",
+    "name": "mars.alert",
 }
 """Path parameter -> a value that leads somewhere; only a job cannot be known beforehand."""
 

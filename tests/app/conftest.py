@@ -30,6 +30,7 @@ def app_settings(place: Place) -> Settings:
     return Settings(
         database_url=SecretStr(url_of("reader", place.database)),
         app_database_url=SecretStr(url_of("app", place.database)),
+        tap_database_url=SecretStr(url_of("tap", place.database)),
         s3_bucket=place.bucket,
         log_level="error",
         # No test asks the real ones.

@@ -18,6 +18,7 @@ from app.mars.form import SORTS
 from app.objects.point_models import LightCurve
 from app.search.selection import ALERT_KEYS, ON_REQUEST
 from app.search.vocabulary import FIELDS
+from app.vo.tables import BY_NAME
 from tests.app.conftest import app_settings, serving
 from tests.app.nights.visits import (
     HTML,
@@ -152,6 +153,15 @@ async def test_lists_of_alerts(odd: Odd, wanted: str) -> None:
     answer = await odd.client.post("/api/v1/match", params=query, json={"positions": positions})
     assert answer.status_code == 200, answer.text
     read(answer)
+
+
+@pytest.mark.parametrize("wanted", ["votable", "csv", "parquet"])
+async def test_tables_of_tap(odd: Odd, wanted: str) -> None:
+    for table in BY_NAME:
+        query = {"LANG": "ADQL", "QUERY": f"SELECT * FROM {table}", "FORMAT": wanted}
+        await odd.got("/vo/tap/sync", MAXREC="10000", **query)
+    count = {"LANG": "ADQL", "QUERY": "SELECT COUNT(*) AS n FROM mars.alert", "FORMAT": "csv"}
+    assert (await odd.got("/vo/tap/sync", **count)).text.split() == ["n", str(len(odd.rows))]
 
 
 async def test_no_walk_loses_an_alert(odd: Odd) -> None:
