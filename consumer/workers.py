@@ -181,7 +181,9 @@ class Worker:
         with suppress(EOFError, OSError):
             while True:
                 number, outcome = await loop.run_in_executor(self._threads, self._connection.recv)
-                self._asked.pop(number).set_result(outcome)
+                answer = self._asked.pop(number)
+                if not answer.done():  # else whoever asked was cancelled
+                    answer.set_result(outcome)
         self._dead = True
         code = await loop.run_in_executor(self._threads, self._process.wait)
         if self._asked:
