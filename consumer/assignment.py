@@ -70,7 +70,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         """Seek before the first fetch counts. aiokafka only logs what a listener raises: keep it.
 
-        aiokafka fetches while this runs, from where Kafka's commit says; `_batch` drops that. So no
+        aiokafka fetches while this runs, from where Kafka's commit says; `stream` drops that. So no
         position may be known before its partition was sought: nothing waits between the two.
         """
         try:

@@ -10,10 +10,10 @@ new one starts from the ledger.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 
 REFRESH_S: Final = 30.0
 """How often new nights are looked for: a new topic must be found within a minute."""
+PATIENCE_S: Final = 1.0
+"""How long a fetch, meant to take half a second, may leave batches under way untold. In a rebalance
+it waits for the new assignment, and that, in its listener, for just these batches."""
 RELEASE_S: Final = 2.0
 """How often an operator's release of held partitions is looked for."""
 NO_TOPIC_S: Final = 5.0
@@ -121,7 +124,10 @@ async def _follow(
 ) -> None:
     assignment = Assignment(consumer, archive, settings, breaker)
     batches = _fetched(consumer, assignment, settings, breaker, stop)
-    async with aclosing(ingest_each(archive, "stream", batches, breaker)) as taken:
+    async with (
+        aclosing(batches),
+        aclosing(ingest_each(archive, "stream", batches, breaker)) as taken,
+    ):
         async for batch, outcome in taken:
             for position, reason in outcome.rejects:
                 log.warning("rejected", extra={"offset": position, "reason": reason})
@@ -136,7 +142,7 @@ async def _fetched(
     settings: Settings,
     breaker: Breaker,
     stop: asyncio.Event,
-) -> AsyncIterator[Batch]:
+) -> AsyncGenerator[Batch]:
     """What the broker gives, batch by batch, an empty one where it has nothing just now."""
     topics: frozenset[str] = frozenset()
     refreshed = -REFRESH_S
@@ -152,16 +158,20 @@ async def _fetched(
         if not topics:
             await _sleep(1.0, stop)
             continue
-        fetched = await consumer.getmany(timeout_ms=500, max_records=settings.batch_messages)
+        asking = asyncio.create_task(_next(consumer, assignment, settings.batch_messages))
+        try:
+            # An empty batch lets what is under way be told: see PATIENCE_S.
+            while not (await asyncio.wait((asking,), timeout=PATIENCE_S))[0]:
+                yield Batch([])
+            batch = asking.result()
+        finally:
+            asking.cancel()
         if assignment.error is not None:
             raise LostError("no position") from assignment.error
         # Nothing is fetched of partitions that are held: their silence says nothing.
         if assignment.positions.keys() <= breaker.waiting:
             heard = time.monotonic()
         heard = _watch(consumer, assignment, heard)
-        batch = _batch(fetched, assignment)
-        if batch.messages:
-            assignment.begin()
         yield batch
 
 
@@ -199,8 +209,13 @@ def _watch(consumer: AIOKafkaConsumer, assignment: Assignment, heard: float) -> 
     return heard
 
 
-def _batch(fetched: dict[TopicPartition, list[Any]], assignment: Assignment) -> Batch:
-    """What was fetched of partitions that are ours; the rest is fetched again by its owner."""
+async def _next(consumer: AIOKafkaConsumer, assignment: Assignment, most: int) -> Batch:
+    """What is fetched of partitions that are ours; the rest is fetched again by its owner.
+
+    Whether they are is asked as soon as it is there, and nothing waits between: a moment later the
+    listener may have sought them, and what was fetched before that would pass for theirs.
+    """
+    fetched = await consumer.getmany(timeout_ms=500, max_records=most)
     now = datetime.now(UTC)
     incarnations: dict[Partition, Incarnation] = {}
     raws: list[Raw] = []
@@ -209,6 +224,8 @@ def _batch(fetched: dict[TopicPartition, list[Any]], assignment: Assignment) -> 
             incarnations[topic, partition] = held.incarnation
             night = night_of(topic, now)
             raws += [Raw(topic, partition, r.offset, "", night, r.value or b"") for r in records]
+    if raws:
+        assignment.begin()
     return Batch(raws, incarnations)
 
 
