@@ -84,7 +84,7 @@ async def under_way(archive: Archive, place: Place, path: Path) -> Process:
 async def test_of_two_workers_one_is_killed_and_nothing_is_lost(
     archive: Archive, place: Place, tmp_path: Path
 ) -> None:
-    many = [packet(candid=FIRST + n) for n in range(300)]
+    many = [packet(candid=FIRST + n) for n in range(120)]
     path = tarball(tmp_path / "ztf_public_20181129.tar.gz", many)
     process = await under_way(archive, place, path)
     os.kill(workers_of(process)[0], signal.SIGKILL)
@@ -93,17 +93,17 @@ async def test_of_two_workers_one_is_killed_and_nothing_is_lost(
     assert "a worker died" in err.decode()
     # Had it just written what it did not live to tell, that was taken in again: a duplicate.
     told = await sums(archive)
-    assert told["stored"] == 300
-    assert told["received"] - told["duplicate"] == 300
+    assert told["stored"] == 120
+    assert told["received"] - told["duplicate"] == 120
     assert told["duplicate"] <= AHEAD
-    assert out.startswith(f"{path}: 300 received, ".encode())
+    assert out.startswith(f"{path}: 120 received, ".encode())
     assert (await verify(archive)).faults == []
 
 
 async def test_when_all_workers_are_killed_it_is_told_and_a_second_run_completes(
     archive: Archive, place: Place, tmp_path: Path
 ) -> None:
-    many = [packet(candid=FIRST + n) for n in range(300)]
+    many = [packet(candid=FIRST + n) for n in range(120)]
     path = tarball(tmp_path / "ztf_public_20181129.tar.gz", many)
     process = await under_way(archive, place, path)
     for pid in workers_of(process):
@@ -114,11 +114,11 @@ async def test_when_all_workers_are_killed_it_is_told_and_a_second_run_completes
     assert "were not taken in, a process died; run it again" in out.decode()
     assert out.decode().endswith("stopped, run it again for the rest\n")
     before = (await sums(archive))["stored"]
-    assert before < 300
+    assert before < 120
     process = await start(place, "backfill", "--workers=2", str(path))
     out, err = await process.communicate()
     assert process.returncode == 0, err
-    counted = f"300 received, {300 - before} stored, {before} duplicate, 0 private, 0 rejected"
+    counted = f"120 received, {120 - before} stored, {before} duplicate, 0 private, 0 rejected"
     assert out.decode() == f"{path}: {counted}\n"
     assert (await verify(archive)).faults == []
 
@@ -126,7 +126,7 @@ async def test_when_all_workers_are_killed_it_is_told_and_a_second_run_completes
 async def test_sigterm_ends_it_after_what_is_under_way(
     archive: Archive, place: Place, tmp_path: Path
 ) -> None:
-    many = [packet(candid=FIRST + n) for n in range(300)]
+    many = [packet(candid=FIRST + n) for n in range(120)]
     path = tarball(tmp_path / "ztf_public_20181129.tar.gz", many)
     process = await under_way(archive, place, path)
     workers = workers_of(process)
@@ -135,7 +135,7 @@ async def test_sigterm_ends_it_after_what_is_under_way(
     out, err = await process.communicate()
     assert (process.returncode, err) == (1, b"")
     stored = (await sums(archive))["stored"]
-    assert 0 < stored < 300
+    assert 0 < stored < 120
     counted = f"{stored} received, {stored} stored, 0 duplicate, 0 private, 0 rejected"
     assert out.decode() == f"{path}: {counted}; stopped, run it again for the rest\n"
     assert not any(map(alive, workers))
@@ -144,7 +144,7 @@ async def test_sigterm_ends_it_after_what_is_under_way(
 async def test_its_reader_is_killed_and_the_workers_end(
     archive: Archive, place: Place, tmp_path: Path
 ) -> None:
-    many = [packet(candid=FIRST + n) for n in range(300)]
+    many = [packet(candid=FIRST + n) for n in range(120)]
     process = await under_way(archive, place, tarball(tmp_path / "n_20181129.tar", many))
     workers = workers_of(process)
     process.kill()
