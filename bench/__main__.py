@@ -14,6 +14,7 @@ from bench.crowding import crowding
 from bench.decoding import decoding
 from bench.exporting import Measured, exporting
 from bench.filtering import filtering, wait_for_columns
+from bench.hands import more_hands
 from bench.ingesting import STEPS, delay, ingest_figures, ingesting
 from bench.measure import Figure
 from bench.running import app, described, fill, run_catalog, say
@@ -40,6 +41,8 @@ async def ingest_part(state: State, count: int, runs: int) -> tuple[list[Figure]
     steps = {step: sum(t.step_ms[step] for t in taken) / runs for step in STEPS}
     report.plot_steps(steps, "ingest-steps")
     shares = " · ".join(f"{step} {ms:.3f} ms" for step, ms in steps.items())
+    say("more hands")
+    figures += await more_hands(state, count)
     say(f"delay at {DELAY_PER_S:.0f} alerts/s")
     messages = [p.message for p in simulate(3000, seed + runs)]
     delays = await delay(state, messages, DELAY_PER_S)

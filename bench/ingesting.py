@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import asyncpg
@@ -38,17 +39,20 @@ class Ingested(NamedTuple):
 RUN: Final = f"bench{int(time.time())}"
 
 
-def topic(days_ago: int) -> str:
+def topic(days_ago: int, prefix: str = RUN) -> str:
     """A night of the consumer's window."""
     night = datetime.now(UTC) - timedelta(days=days_ago)
-    return f"{RUN}_{night:%Y%m%d}_programid1"
+    return f"{prefix}_{night:%Y%m%d}_programid1"
 
 
-async def send(messages: Sequence[bytes], name: str) -> None:
+async def send(messages: Sequence[bytes], name: str, partitions: int = 1) -> None:
     """All at once."""
-    await create(name, 1)
+    await create(name, partitions)
     async with _producer() as producer:
-        pending = [await producer.send(name, data) for data in messages]
+        pending = [
+            await producer.send(name, data, partition=n % partitions)
+            for n, data in enumerate(messages)
+        ]
         await asyncio.gather(*pending)
 
 
@@ -66,11 +70,13 @@ async def _producer() -> AsyncIterator[AIOKafkaProducer]:
 
 
 @asynccontextmanager
-async def consumer(state: State) -> AsyncIterator[None]:
-    """`python -m consumer stream`, ended by SIGTERM."""
+async def consumer(
+    state: State, prefix: str = RUN, log_file: Path | None = None
+) -> AsyncIterator[None]:
+    """`python -m consumer stream` of the topics with a prefix, ended by SIGTERM."""
     command = [sys.executable, "-m", "consumer", "stream"]
-    log = state.log("consumer").open("a")
-    ours = {"MARS_KAFKA_TOPIC": RUN + "_{night}_programid1", "MARS_KAFKA_GROUP": RUN}
+    log = (log_file or state.log("consumer")).open("a")
+    ours = {"MARS_KAFKA_TOPIC": prefix + "_{night}_programid1", "MARS_KAFKA_GROUP": prefix}
     process = await asyncio.create_subprocess_exec(
         *command, env=state.environment("writer") | ours, stderr=log
     )
@@ -89,7 +95,7 @@ async def ingesting(state: State, messages: Sequence[bytes], days_ago: int) -> I
     connection = await asyncpg.connect(state.database_url("reader").replace("+asyncpg", ""))
     async with consumer(state):
         until = time.monotonic() + DRAIN_S
-        while await _received(connection, name) < len(messages):
+        while await received(connection, name) < len(messages):
             assert time.monotonic() < until, f"{name} was not taken in"
             await asyncio.sleep(0.2)
         async with httpx.AsyncClient() as client:
@@ -105,7 +111,8 @@ async def ingesting(state: State, messages: Sequence[bytes], days_ago: int) -> I
     return Ingested(per_s, {step: _seconds(told, step) / len(messages) * 1e3 for step in STEPS})
 
 
-async def _received(connection: "asyncpg.Connection[asyncpg.Record]", name: str) -> int:
+async def received(connection: "asyncpg.Connection[asyncpg.Record]", name: str) -> int:
+    """Packets of a source in the ledger."""
     return int(
         await connection.fetchval(
             "SELECT coalesce(sum(received), 0) FROM ledger WHERE source = $1", name

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import gc
 import logging
 import signal
 import sys
@@ -11,13 +10,12 @@ import uvloop
 from prometheus_client import start_http_server
 from tqdm import tqdm
 
-from archive import logs
-from archive.database import check_schema, is_passing, make_engine
+from archive.database import is_passing
 from archive.errors import MarsError
-from archive.objects import open_store
 from consumer.backfill import backfill, said, summary
 from consumer.breaker import release
 from consumer.ingest import Archive
+from consumer.process import open_archive, prepare
 from consumer.replay import replay
 from consumer.settings import Settings
 from consumer.stream import stream
@@ -26,9 +24,12 @@ from consumer.verify import verify
 log = logging.getLogger("consumer")
 
 LONG = ("stream", "backfill")
+MOST_WORKERS = 32
 BACKFILL = """\
 Take in folders, .avro files and nightly tarballs (.tar, .tar.gz, .tar.bz2, .tar.xz), also from
 http(s) addresses. What cannot be read is told on standard error, and the others are read.
+With --workers one process reads, and N others take in what it read, batch by batch, of one large
+tarball as of many. If one of them dies, another takes what it had.
 
 exit status:
   0  all paths were read whole; a night without alerts is no fault
@@ -56,6 +57,13 @@ def _arguments() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     files.add_argument("paths", nargs="+", metavar="PATH|URL")
+    files.add_argument(
+        "--workers",
+        type=_workers,
+        default=1,
+        metavar="N",
+        help=f"processes that take in what this one reads, 1 to {MOST_WORKERS} (1: itself)",
+    )
     commands.add_parser("replay", help="try the rejects again")
     commands.add_parser(
         "release", help="let partitions go on that wait because their messages are refused"
@@ -69,19 +77,19 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _workers(text: str) -> int:
+    if not (text.isdecimal() and 1 <= int(text) <= MOST_WORKERS):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 to {MOST_WORKERS}")
+    return int(text)
+
+
 async def _run(arguments: argparse.Namespace, settings: Settings) -> int:
     stop = asyncio.Event()
     # The others have nothing to finish, and end at once.
     for signum in (signal.SIGTERM, signal.SIGINT) if arguments.command in LONG else ():
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
-    engine = make_engine(settings, f"consumer-{arguments.command}")
-    try:
-        async with engine.connect() as connection:
-            await check_schema(connection)
-        async with open_store(settings) as store:
-            return await _command(arguments, settings, Archive(engine, store), stop)
-    finally:
-        await engine.dispose()
+    async with open_archive(settings, arguments.command) as archive:
+        return await _command(arguments, settings, archive, stop)
 
 
 async def _command(
@@ -90,7 +98,7 @@ async def _command(
     if arguments.command == "stream":
         await stream(archive, settings, stop)
     elif arguments.command == "backfill":
-        accounts = await backfill(archive, settings, arguments.paths, stop)
+        accounts = await backfill(archive, settings, arguments.paths, stop, arguments.workers)
         print(summary(accounts))
         return 0 if all(account.whole for account in accounts) else 1
     elif arguments.command == "replay":
@@ -116,11 +124,7 @@ def main() -> int:
     """Run a command; the exit status is 0, or 1 with the reason on standard error."""
     arguments = _arguments()
     settings = Settings()
-    # A batch makes 100,000 tuples and no cycle: the usual threshold would look for one 140 times,
-    # through all of astropy and SQLAlchemy, at a seventh of the processor's time.
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
-    logs.configure(settings.log_level)
+    prepare(settings)
     if arguments.command in LONG and settings.metrics_port:
         try:
             start_http_server(settings.metrics_port, settings.metrics_host)

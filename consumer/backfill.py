@@ -8,20 +8,22 @@ import asyncio
 import logging
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from tqdm import tqdm
 
 from consumer.files import Advance, Remark, read, size_of
-from consumer.ingest import Archive, Batch, ingest_each
+from consumer.ingest import Archive, Batch, Outcome, ingest_each
 from consumer.names import name_of, plain, printable
 from consumer.settings import Settings
 from consumer.sorting import Raw
 from consumer.topics import night_of
+from consumer.workers import ingest_by
 
 log = logging.getLogger(__name__)
 
@@ -61,26 +63,59 @@ class Account:
 
 
 async def backfill(
-    archive: Archive, settings: Settings, paths: Sequence[str], stop: asyncio.Event
+    archive: Archive,
+    settings: Settings,
+    paths: Sequence[str],
+    stop: asyncio.Event,
+    workers: int = 1,
 ) -> list[Account]:
     """Take in all of `paths`, and say on standard error what could not be read, and why.
 
-    Whatever is wrong with one path, the others are read. `stop` ends it after a batch.
+    Whatever is wrong with one path, the others are read. `stop` ends it after the batches that are
+    under way. One worker is this process.
     """
     accounts = [Account(path) for path in paths]
     sizes = [size_of(path) for path in paths]
     total = None if None in sizes else sum(size or 0 for size in sizes)
     bar: tqdm[Any]
     with tqdm(total=total, unit="B", unit_scale=True, disable=None) as bar:
-        for account in accounts:
-            batches = _until(stop, account, settings, bar)
-            async with aclosing(ingest_each(archive, "backfill", batches)) as taken:
-                async for _, outcome in taken:
-                    account.counts.update(outcome.counts)
-                    for name, reason in outcome.rejects:
-                        log.warning("rejected", extra={"packet": name, "reason": reason})
-                    bar.set_postfix(total_of(accounts), refresh=False)
+        told = _Told(accounts, bar)
+        async with aclosing(_until(stop, told, settings)) as batches:
+            if workers > 1:
+                await ingest_by(workers, batches, told.tell)
+            else:
+                async with aclosing(ingest_each(archive, "backfill", batches)) as taken:
+                    async for batch, outcome in taken:
+                        told.tell(batch, outcome)
     return accounts
+
+
+class _Told:
+    """Whose batches are under way, and what came of them."""
+
+    def __init__(self, accounts: Sequence[Account], bar: "tqdm[Any]") -> None:
+        self.accounts = accounts
+        self.bar = bar
+        self._owners: dict[int, tuple[Batch, Account]] = {}
+        """By id of the batch."""
+
+    def give(self, account: Account, batch: Batch) -> None:
+        self._owners[id(batch)] = (batch, account)
+
+    def note(self, account: Account, remark: Remark) -> None:
+        account.remarks.append(remark)
+        self.bar.write(printable(f"backfill: {remark.place}: {remark.text}"), file=sys.stderr)
+
+    def tell(self, batch: Batch, outcome: Outcome | None) -> None:
+        _, account = self._owners.pop(id(batch))
+        if outcome is None:
+            lost = f"{len(batch.messages)} files were not taken in, a process died; run it again"
+            self.note(account, Remark(account.path, lost, True))
+            return
+        account.counts.update(outcome.counts)
+        for name, reason in outcome.rejects:
+            log.warning("rejected", extra={"packet": name, "reason": reason})
+        self.bar.set_postfix(total_of(self.accounts), refresh=False)
 
 
 def total_of(accounts: Sequence[Account]) -> Counter[str]:
@@ -102,22 +137,20 @@ def summary(accounts: Sequence[Account]) -> str:
     return "\n".join(lines)
 
 
-async def _until(
-    stop: asyncio.Event, account: Account, settings: Settings, bar: "tqdm[Any]"
-) -> AsyncIterator[Batch]:
-    """The batches of a path, each read and unzipped in a thread, until `stop` is set."""
-
-    def note(remark: Remark) -> None:
-        account.remarks.append(remark)
-        bar.write(printable(f"backfill: {remark.place}: {remark.text}"), file=sys.stderr)
-
-    batches = _batches(account.path, settings, bar.update, note)
-    while not stop.is_set():
-        messages = await asyncio.to_thread(next, batches, None)
-        if messages is None:
-            account.ended = True
-            return
-        yield Batch(messages)
+async def _until(stop: asyncio.Event, told: _Told, settings: Settings) -> AsyncGenerator[Batch]:
+    """The batches of all paths, each read and unzipped in a thread, until `stop` is set."""
+    for account in told.accounts:
+        batches = _batches(account.path, settings, told.bar.update, partial(told.note, account))
+        while not account.ended:
+            if stop.is_set():
+                return
+            messages = await asyncio.to_thread(next, batches, None)
+            if messages is None:
+                account.ended = True
+            else:
+                batch = Batch(messages)
+                told.give(account, batch)
+                yield batch
 
 
 def _batches(

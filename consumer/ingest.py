@@ -7,7 +7,7 @@ messages come again, and end in the same rows.
 import asyncio
 import logging
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 LONGEST_PAUSE_S: Final = 30.0
 OVERTAKEN_S: Final = 0.02
+UNDER_WAY: Final = 3
+"""Batches of `ingest_each`: one is inserted, one is put, one is decoded. Each costs 40 MB."""
 
 
 class Archive(NamedTuple):
@@ -48,7 +50,8 @@ class Outcome(NamedTuple):
     batch: int | None
     """Its number; None where it left no trace."""
     counts: Counter[str]
-    """received, stored, duplicate, private, rejected; and, not part of the sum: conflict."""
+    """received, stored, duplicate, private, rejected; and, not part of the sum: conflict, and the
+    private_entries and undated_entries that were dropped from histories."""
     rejects: list[tuple[str, str]]
     """Name (for Kafka: position) and reason of each new reject."""
 
@@ -69,33 +72,33 @@ async def ingest_each(
 ) -> AsyncGenerator[tuple[Batch, Outcome]]:
     """Take in batches in their order, each with what came of it; raises as `ingest` does.
 
-    While one batch waits for database and store the next is decoded and put, so that the processor
-    is never idle; their transactions keep their order. An empty batch says that nothing more is
-    there just now, and is not answered.
+    While some wait for database and store the next is decoded and put, so that the processor is
+    never idle; their transactions keep their order. An empty batch says that nothing more is there
+    just now, and is not answered.
     """
-    waiting: tuple[Batch, asyncio.Task[Outcome]] | None = None
+    waiting: deque[tuple[Batch, asyncio.Task[Outcome]]] = deque()
     try:
         async for batch in batches:
-            before = waiting
-            waiting = None
             if batch.messages:
-                after = before and before[1]
-                waiting = (batch, asyncio.create_task(ingest(archive, kind, batch, after, breaker)))
-            if before:
+                after = waiting[-1][1] if waiting else None
+                task = asyncio.create_task(ingest(archive, kind, batch, after, breaker))
+                waiting.append((batch, task))
+            while len(waiting) >= UNDER_WAY or (waiting and not batch.messages):
+                before = waiting.popleft()
                 yield before[0], await before[1]
-        if waiting:
-            yield waiting[0], await waiting[1]
+        while waiting:
+            before = waiting.popleft()
+            yield before[0], await before[1]
     except Exception:
         # What came before the break is sound, and nobody need fetch it again. If it was the batch
-        # before that failed, this one fails of the same, and says nothing new.
-        if waiting:
-            await asyncio.gather(waiting[1], return_exceptions=True)
+        # before that failed, those after it fail of the same, and say nothing new.
+        await asyncio.gather(*(task for _, task in waiting), return_exceptions=True)
         raise
     finally:
-        if waiting:
-            waiting[1].cancel()
-            # Done or not: an error of it that nobody asks for would be logged as forgotten.
-            await asyncio.gather(waiting[1], return_exceptions=True)
+        for _, task in waiting:
+            task.cancel()
+        # Done or not: an error of it that nobody asks for would be logged as forgotten.
+        await asyncio.gather(*(task for _, task in waiting), return_exceptions=True)
 
 
 async def ingest(
@@ -211,9 +214,11 @@ async def _once(work: _Work, batch: Batch, decoded: Sequence[Message[Any]]) -> O
     if breaker:
         breaker.settle(runs)
     stored, intake = [packet for _, packet in planned.new], archive.intake
-    metrics.PRIVATE_ENTRIES.inc(sum(map(intake.private_entries, stored)))
-    metrics.UNDATED_ENTRIES.inc(sum(map(intake.undated_entries, stored)))
-    counts = Counter(conflict=len(planned.conflicts))
+    counts = Counter(
+        conflict=len(planned.conflicts),
+        private_entries=sum(map(intake.private_entries, stored)),
+        undated_entries=sum(map(intake.undated_entries, stored)),
+    )
     for tally in planned.tally.values():
         counts.update(tally)
     return Outcome(number, counts, [(r.name or str(r.position), r.reason) for r in writing.rejects])
@@ -230,7 +235,10 @@ async def _wait_for(before: asyncio.Task[Outcome]) -> None:
 async def _put(archive: Archive, kind: Kind, batch: Batch, work: Sorted) -> Writing:
     """Put what the batch keeps, and make the rows that point to it."""
     messages, survey = batch.messages, archive.intake.survey
-    packets, places = pack_packets(survey.name, messages, work.new, work.withheld)
+    # In a thread, since SHA-256 of megabytes leaves the interpreter to others meanwhile.
+    packets, places = await asyncio.to_thread(
+        pack_packets, survey.name, messages, work.new, work.withheld
+    )
     rejected, reject_at = pack_messages("rejects", messages, [i for i, _ in work.damaged.values()])
     contrary = [i for i, _ in work.conflicts if i not in work.withheld]
     conflicting, conflict_at = pack_messages("conflicts", messages, dict.fromkeys(contrary))

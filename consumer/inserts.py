@@ -1,8 +1,8 @@
 """Every INSERT of a batch, in one transaction: all of its rows, or none.
 
-COPY goes into temporary tables first, without a lock. Then, last and short, one row of `counter` is
-locked, which gives batches and lco_ids in the order of commits; whoever waits for it sees the
-rows of the one before.
+COPY goes into temporary tables first, without a lock, and positions move, which nobody else waits
+for. Then, last and short, one row of `counter` is locked, which gives batches and lco_ids in the
+order of commits; whoever waits for it sees the rows of the one before.
 """
 
 import io
@@ -107,10 +107,11 @@ async def write(engine: AsyncEngine, writing: Writing) -> int:
     async with engine.begin() as connection:
         if writing.rows.alerts:
             await _copy(connection, writing.survey, writing.rows)
-        # From here on the counter is locked, until the commit.
-        batch, first_lco_id = await _take_numbers(connection, len(writing.rows.alerts))
-        for row in writing.ledger:
+        # In one order, or two who claim the same partitions would wait for each other.
+        for row in sorted(writing.ledger):
             await _move_position(connection, row, writing.incarnations)
+        # From here on the counter is locked, until the commit: all others wait.
+        batch, first_lco_id = await _take_numbers(connection, len(writing.rows.alerts))
         await connection.execute(
             insert(ledger),
             [row._asdict() | {"batch": batch} for row in writing.ledger],

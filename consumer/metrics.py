@@ -33,5 +33,7 @@ def count_batch(kind: str, counts: Counts[str], seconds: float) -> None:
         if counts[outcome] > 0:
             PACKETS.labels(kind, outcome).inc(counts[outcome])
     CONFLICTS.inc(counts["conflict"])
+    PRIVATE_ENTRIES.inc(counts["private_entries"])
+    UNDATED_ENTRIES.inc(counts["undated_entries"])
     BATCHES.labels(kind).inc()
     BATCH.observe(seconds)

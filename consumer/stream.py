@@ -1,4 +1,4 @@
-"""The Kafka loop: fetch, ingest, commit. The only importer of aiokafka.
+"""The Kafka loop: fetch, ingest, commit.
 
 Position, commit and rebalance are three things (aiokafka's documentation, "Consumer client"):
 `getmany` moves the position, the commit is only a mirror of the ledger, and a rebalance happens in
@@ -10,20 +10,20 @@ new one starts from the ledger.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from archive.errors import StalePosition
 from consumer import metrics
+from consumer.assignment import KAFKA_TIMEOUT_S, REBALANCE_TIMEOUT_S, Assignment, LostError
 from consumer.breaker import Breaker, Held
-from consumer.incarnations import read_topic_ids
 from consumer.ingest import Archive, Batch, ingest_each
-from consumer.positions import Incarnation, Partition, Position, resume
+from consumer.positions import Incarnation, Partition
 from consumer.settings import Settings
 from consumer.sorting import Raw
 from consumer.topics import followed, night_of
@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 
 REFRESH_S: Final = 30.0
 """How often new nights are looked for: a new topic must be found within a minute."""
+PATIENCE_S: Final = 1.0
+"""How long a fetch, meant to take half a second, may leave batches under way untold. In a rebalance
+it waits for the new assignment, and that, in its listener, for just these batches."""
 RELEASE_S: Final = 2.0
 """How often an operator's release of held partitions is looked for."""
 NO_TOPIC_S: Final = 5.0
@@ -40,7 +43,6 @@ SILENCE_S: Final = 120.0
 """With the broker down `getmany` answers "nothing" without an error; after this it is lost."""
 UNFORESEEN_S: Final = 5.0
 """How long an error that nothing explains keeps the next consumer waiting."""
-KAFKA_TIMEOUT_S: Final = 10.0
 DRAIN_S: Final = 45.0
 """How long a batch may go on after SIGTERM, so that the process is gone within a minute."""
 
@@ -73,7 +75,7 @@ async def _rebuilding(archive: Archive, settings: Settings, stop: asyncio.Event)
             async with asyncio.timeout(KAFKA_TIMEOUT_S):
                 await consumer.start()
             await _follow(consumer, archive, settings, breaker, stop)
-        except (KafkaError, StalePosition, Held, OSError, TimeoutError, _LostError) as error:
+        except (KafkaError, StalePosition, Held, OSError, TimeoutError, LostError) as error:
             log.warning("starting over from the ledger", extra={"reason": repr(error)})
             await _sleep(1.0, stop)
         except Exception:
@@ -96,7 +98,7 @@ def _make_consumer(settings: Settings) -> AIOKafkaConsumer:
         metadata_max_age_ms=30_000,
         # How long partitions of a consumer that was killed lie idle.
         session_timeout_ms=10_000,
-        rebalance_timeout_ms=60_000,
+        rebalance_timeout_ms=int(REBALANCE_TIMEOUT_S * 1000),
         max_poll_interval_ms=600_000,
         # An alert is 70 kB: the usual 1 MiB holds fourteen, this a batch.
         max_partition_fetch_bytes=16 << 20,
@@ -113,68 +115,6 @@ async def _close(consumer: AIOKafkaConsumer) -> None:
         log.warning("the consumer did not close", extra={"reason": repr(error)})
 
 
-class _LostError(Exception):
-    """The broker has been silent too long, or an assignment could not be positioned."""
-
-
-class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is untyped
-    """Which partitions are ours, and where each resumes by the ledger."""
-
-    def __init__(
-        self, consumer: AIOKafkaConsumer, archive: Archive, settings: Settings, breaker: Breaker
-    ) -> None:
-        self._consumer = consumer
-        self._archive = archive
-        self._servers = settings.kafka_bootstrap_servers
-        self._breaker = breaker
-        self.positions: dict[tuple[str, int], Position] = {}
-        self.error: Exception | None = None
-
-    async def on_partitions_revoked(self, _revoked: Collection[TopicPartition]) -> None:
-        self.positions = {}
-
-    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
-        """Seek before the first fetch counts. aiokafka only logs what a listener raises: keep it.
-
-        aiokafka fetches while this runs, from where Kafka's commit says; `_batch` drops that. So no
-        position may be known before its partition was sought: nothing waits between the two.
-        """
-        try:
-            async with asyncio.timeout(3 * KAFKA_TIMEOUT_S):
-                begins = await self._consumer.beginning_offsets(assigned)
-                ends = await self._consumer.end_offsets(assigned)
-                positions = await resume(
-                    self._archive.engine,
-                    {(tp.topic, tp.partition): offset for tp, offset in begins.items()},
-                    {(tp.topic, tp.partition): offset for tp, offset in ends.items()},
-                    await read_topic_ids(self._servers, {tp.topic for tp in assigned}),
-                )
-                await self._breaker.recall(positions)
-            for tp in assigned:
-                self._consumer.seek(tp, positions[tp.topic, tp.partition].next_offset)
-                if (tp.topic, tp.partition) in self._breaker.waiting:
-                    self._consumer.pause(tp)
-            self.positions = positions
-        except Exception as error:  # raised again by _follow, whatever it is
-            self.error = error
-
-    async def check_topics(self) -> None:
-        """Raise _LostError where a topic was made anew since its partitions were assigned.
-
-        A new one that is longer than our position is fetched on from there, as if nothing were.
-        """
-        ours = {t: held.incarnation.topic_id for (t, _), held in self.positions.items()}
-        if not ours:
-            return
-        async with asyncio.timeout(KAFKA_TIMEOUT_S):
-            theirs = await read_topic_ids(self._servers, ours)
-        anew = [
-            t for t, topic_id in ours.items() if topic_id and theirs.get(t, topic_id) != topic_id
-        ]
-        if anew:
-            raise _LostError(f"made anew: {', '.join(anew)}")
-
-
 async def _follow(
     consumer: AIOKafkaConsumer,
     archive: Archive,
@@ -182,23 +122,27 @@ async def _follow(
     breaker: Breaker,
     stop: asyncio.Event,
 ) -> None:
-    assignment = _Assignment(consumer, archive, settings, breaker)
+    assignment = Assignment(consumer, archive, settings, breaker)
     batches = _fetched(consumer, assignment, settings, breaker, stop)
-    async with aclosing(ingest_each(archive, "stream", batches, breaker)) as taken:
+    async with (
+        aclosing(batches),
+        aclosing(ingest_each(archive, "stream", batches, breaker)) as taken,
+    ):
         async for batch, outcome in taken:
             for position, reason in outcome.rejects:
                 log.warning("rejected", extra={"offset": position, "reason": reason})
             log.info("batch", extra={"batch": outcome.batch} | dict(outcome.counts))
             await _mirror(consumer, assignment, batch)
+            assignment.end()
 
 
 async def _fetched(
     consumer: AIOKafkaConsumer,
-    assignment: _Assignment,
+    assignment: Assignment,
     settings: Settings,
     breaker: Breaker,
     stop: asyncio.Event,
-) -> AsyncIterator[Batch]:
+) -> AsyncGenerator[Batch]:
     """What the broker gives, batch by batch, an empty one where it has nothing just now."""
     topics: frozenset[str] = frozenset()
     refreshed = -REFRESH_S
@@ -214,18 +158,25 @@ async def _fetched(
         if not topics:
             await _sleep(1.0, stop)
             continue
-        fetched = await consumer.getmany(timeout_ms=500, max_records=settings.batch_messages)
+        asking = asyncio.create_task(_next(consumer, assignment, settings.batch_messages))
+        try:
+            # An empty batch lets what is under way be told: see PATIENCE_S.
+            while not (await asyncio.wait((asking,), timeout=PATIENCE_S))[0]:
+                yield Batch([])
+            batch = asking.result()
+        finally:
+            asking.cancel()
         if assignment.error is not None:
-            raise _LostError("no position") from assignment.error
+            raise LostError("no position") from assignment.error
         # Nothing is fetched of partitions that are held: their silence says nothing.
         if assignment.positions.keys() <= breaker.waiting:
             heard = time.monotonic()
         heard = _watch(consumer, assignment, heard)
-        yield _batch(fetched, assignment)
+        yield batch
 
 
 async def _subscribe(
-    consumer: AIOKafkaConsumer, assignment: _Assignment, settings: Settings, had: frozenset[str]
+    consumer: AIOKafkaConsumer, assignment: Assignment, settings: Settings, had: frozenset[str]
 ) -> frozenset[str]:
     async with asyncio.timeout(KAFKA_TIMEOUT_S):
         existing = await consumer.topics()
@@ -239,8 +190,8 @@ async def _subscribe(
     return topics
 
 
-def _watch(consumer: AIOKafkaConsumer, assignment: _Assignment, heard: float) -> float:
-    """Update lag and age of the last fetch; raise _LostError after a long silence.
+def _watch(consumer: AIOKafkaConsumer, assignment: Assignment, heard: float) -> float:
+    """Update lag and age of the last fetch; raise LostError after a long silence.
 
     Returns when the broker was heard of last, by the monotonic clock.
     """
@@ -254,12 +205,17 @@ def _watch(consumer: AIOKafkaConsumer, assignment: _Assignment, heard: float) ->
         heard = max(heard, time.monotonic() - (time.time() - max(polls) / 1000))
     metrics.FETCH_AGE.set(time.monotonic() - heard)
     if assignment.positions and time.monotonic() - heard > SILENCE_S:
-        raise _LostError(f"no answer from the broker for {SILENCE_S} s")
+        raise LostError(f"no answer from the broker for {SILENCE_S} s")
     return heard
 
 
-def _batch(fetched: dict[TopicPartition, list[Any]], assignment: _Assignment) -> Batch:
-    """What was fetched of partitions that are ours; the rest is fetched again by its owner."""
+async def _next(consumer: AIOKafkaConsumer, assignment: Assignment, most: int) -> Batch:
+    """What is fetched of partitions that are ours; the rest is fetched again by its owner.
+
+    Whether they are is asked as soon as it is there, and nothing waits between: a moment later the
+    listener may have sought them, and what was fetched before that would pass for theirs.
+    """
+    fetched = await consumer.getmany(timeout_ms=500, max_records=most)
     now = datetime.now(UTC)
     incarnations: dict[Partition, Incarnation] = {}
     raws: list[Raw] = []
@@ -268,10 +224,12 @@ def _batch(fetched: dict[TopicPartition, list[Any]], assignment: _Assignment) ->
             incarnations[topic, partition] = held.incarnation
             night = night_of(topic, now)
             raws += [Raw(topic, partition, r.offset, "", night, r.value or b"") for r in records]
+    if raws:
+        assignment.begin()
     return Batch(raws, incarnations)
 
 
-async def _mirror(consumer: AIOKafkaConsumer, assignment: _Assignment, batch: Batch) -> None:
+async def _mirror(consumer: AIOKafkaConsumer, assignment: Assignment, batch: Batch) -> None:
     """Tell Kafka the offsets that the ledger holds; only lag tools read them: a failure passes."""
     offsets = {(raw.source, raw.partition): raw.position + 1 for raw in batch.messages}
     for partition, offset in offsets.items():

@@ -8,7 +8,7 @@ from typing import Final
 from dev import kafka, postgres, s3
 from faults.consumer_dying_at import POINTS
 from faults.consumers import Consumer
-from faults.run import Kind, Run
+from faults.run import PATIENCE_S, Kind, Run
 from faults.servers import freeze_server, start_server, stop_server
 
 WAITED: Final = "batch must wait"
@@ -73,6 +73,30 @@ async def _disturb(run: Run, pair: list[Consumer], victim: int) -> None:
     await (pair[victim].kill() if how == "kill" else run.terminate(pair[victim]))
     await asyncio.sleep(run.rng.uniform(0, 3))
     pair[victim] = await run.start()
+
+
+async def one_of_two_killed(run: Run, times: int) -> None:
+    """SIGKILL of one of two that share the partitions, both at work; the other takes over."""
+    pair = [await run.start(), await run.start()]
+    for _ in range(times):
+        await _both_at_work(pair)
+        await asyncio.sleep(run.rng.uniform(0, 1))
+        victim = run.rng.randrange(2)
+        await pair[victim].kill()
+        run.hits += 1
+        began = datetime.now(UTC)
+        await run.recover(pair[1 - victim], began=began)
+        pair[victim] = await run.start()
+
+
+async def _both_at_work(pair: list[Consumer]) -> None:
+    """Wait until each has written a batch from now on."""
+    written = [consumer.events()["batch"] for consumer in pair]
+    async with asyncio.timeout(PATIENCE_S):
+        while any(c.events()["batch"] <= n for c, n in zip(pair, written, strict=True)):
+            for consumer in pair:
+                consumer.check()
+            await asyncio.sleep(0.02)
 
 
 async def terminated(run: Run, times: int) -> None:
@@ -164,6 +188,7 @@ KINDS: Final = (
     Kind(RANDOM, killed_at_random, times=30),
     *map(_at, POINTS),
     Kind("two at once", two_at_once, times=12, partitions=4, seconds=120),
+    Kind("kill -9 of one of two", one_of_two_killed, times=5, partitions=4, seconds=120),
     Kind("SIGTERM in mid-batch", terminated, times=6),
     Kind(
         "SIGTERM without PostgreSQL",
