@@ -14,6 +14,10 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from dev.state import State
 
 
 class StackError(Exception):
@@ -37,6 +41,16 @@ class Server:
     @property
     def ports(self) -> dict[int, str]:
         return dict.fromkeys((self.port, *self.other_ports), self.name)
+
+
+class Part(Protocol):
+    """One server of a stack, as a module or a value: what it needs first, and what it is."""
+
+    def server(self, state: "State", /) -> Server:
+        """Describe the server."""
+
+    def prepare(self, state: "State", /) -> None:
+        """Make what it needs before it starts."""
 
 
 def find(server: Server) -> int | None:
