@@ -61,13 +61,17 @@ def find(server: Server) -> int | None:
 
 
 def start(server: Server) -> None:
-    """Start the server in a session of its own, so that Ctrl-C here spares it."""
+    """Start the server in a session of its own, so that Ctrl-C here spares it.
+
+    It is no child of ours: who starts one and goes on need not look after it.
+    """
     server.log.parent.mkdir(parents=True, exist_ok=True)
     if server.log.exists():
         server.log.replace(server.log.with_suffix(".log.old"))
     with server.log.open("wb") as log:
-        subprocess.Popen(
-            server.argv,
+        subprocess.run(
+            ["setsid", "--fork", *server.argv],
+            check=True,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -75,7 +79,6 @@ def start(server: Server) -> None:
             user=server.user,
             group=server.user,
             extra_groups=[] if server.user else None,
-            start_new_session=True,
         )
 
 
