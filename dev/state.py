@@ -66,12 +66,12 @@ class State:
         place = f"127.0.0.1:{self.ports.postgres}/mars"
         return f"postgresql+asyncpg://{user}:{self.secrets[role]}@{place}"
 
-    def replicated_url(self, role: str, replicas: int, wanted: str) -> str:
+    def replicated_url(self, role: str, replicas: int, wanted: str, database: str = "mars") -> str:
         """Address of the primary and so many replicas; `wanted` says which of them is taken."""
         ports = (self.ports.postgres, *map(self.ports.replica, range(1, replicas + 1)))
         hosts = "&".join(f"host=127.0.0.1:{port}" for port in ports)
         user = f"mars_{role}:{self.secrets[role]}"
-        return f"postgresql+asyncpg://{user}@/mars?{hosts}&target_session_attrs={wanted}"
+        return f"postgresql+asyncpg://{user}@/{database}?{hosts}&target_session_attrs={wanted}"
 
     def env(self) -> dict[str, str]:
         """Return the settings of the programs that work on this stack."""
