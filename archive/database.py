@@ -98,6 +98,11 @@ class Hosts:
         """Leave a server that let no connection come about to the end, for a while."""
         self._failed[address] = time.monotonic()
 
+    def drop(self, address: Address) -> None:
+        """Close the connections to a server: what waits for its answer is then asked elsewhere."""
+        for driver in [one for one, place in self._of.items() if place == address]:
+            driver.terminate()
+
     def note(self, driver: Driver, address: Address) -> None:
         """Remember at which server a connection is."""
         self._of[driver] = address

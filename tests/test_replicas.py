@@ -1,10 +1,15 @@
 """Two streaming replicas beside a primary: the same bytes, and no failed read while servers die."""
 
 import asyncio
+import os
 import random
+import re
 import shutil
+import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -12,16 +17,20 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from app.alerts.archive import open_archive
+from app.alerts.statements import Statement
 from app.settings import Settings
 from archive.database import make_engine
 from archive.objects import open_store
 from consumer import ingest
 from consumer.sorting import Raw
 from dev import database, postgres, replicas
-from dev.processes import start, stop, wait_until_ready
+from dev.processes import StackError, find, start, stop, wait_until_ready
 from dev.state import State, open_state
 from dev.testing import forget_crashes
 from faults.reading import SERVERS, digests, get_routes, kill_in_turn, reading, searches
+from faults.servers import start_server
+from tests import packets
 from tests.app import sky
 from tests.app.addresses import PARTS
 from tests.app.conftest import NIGHT, serving
@@ -30,6 +39,7 @@ from tests.conftest import free_ports, new_place
 
 PUBLIC = "http://mars.example"
 """Both apps name it in their answers, or these would differ in it."""
+OPERATIONS = (Path(__file__).parents[1] / "docs" / "operations.md").read_text()
 SOURCE = "ztf_20260131_programid1"
 
 
@@ -59,9 +69,11 @@ class Servers(NamedTuple):
             rate_limit_per_s=0,
         )
 
-    async def take_in(self, messages: list[bytes], first: int) -> None:
+    async def take_in(
+        self, messages: list[bytes], first: int, settings: Settings | None = None
+    ) -> None:
         """A batch of the consumer's."""
-        settings = self.alone("writer")
+        settings = settings or self.alone("writer")
         engine = make_engine(settings, "test")
         async with open_store(settings) as store:
             raws = [Raw(SOURCE, 0, first + n, "", NIGHT, data) for n, data in enumerate(messages)]
@@ -83,7 +95,10 @@ class Servers(NamedTuple):
 async def servers(
     template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Servers]:
+    monkeypatch = pytest.MonkeyPatch()
     state = open_state(tmp_path_factory.mktemp("replicas") / "state", free_ports())
+    # So that a conflict is decided at once.
+    monkeypatch.setitem(replicas.SETTINGS, "max_standby_streaming_delay", "100ms")
     try:
         postgres.prepare(state)
         start(postgres.server(state))
@@ -101,6 +116,7 @@ async def servers(
             await ours.take_in(sky.second_batch(), 100_000)
             yield ours
     finally:
+        monkeypatch.undo()
         await asyncio.to_thread(replicas.down, state, quiet=True)
         stop(postgres.server(state), 60)
         postgres.remove(state)
@@ -152,6 +168,75 @@ async def _connections(servers: Servers) -> dict[str, int]:
     return held
 
 
+def frozen(servers: Servers, part: Any) -> list[int]:
+    """The processes of a server, all stopped, so that it accepts and never answers."""
+    first = find(part.server(servers.state))
+    assert first is not None
+    pids = [first, *map(int, Path(f"/proc/{first}/task/{first}/children").read_text().split())]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    return pids
+
+
+async def test_a_server_that_falls_silent_is_left(servers: Servers) -> None:
+    """Its connections stay open, and no error tells that it does not answer."""
+    paths = ["/api/v1/alerts", "/readyz", f"/api/v1/objects/{sky.OBJECT}"] * 4
+    async with three(servers) as client:
+        await asyncio.gather(*map(client.get, paths))
+        stopped = frozen(servers, replicas.ALL[0])
+        try:
+            answers = await asyncio.gather(*map(client.get, paths))
+            assert {answer.status_code for answer in answers} == {200}
+            seen = await until(client, lambda seen: seen[1]["role"] is None)
+            assert [one["in_use"] for one in seen] == [True, False, True]
+        finally:
+            for pid in stopped:
+                os.kill(pid, signal.SIGCONT)
+        await until(client, lambda seen: seen[1]["in_use"])
+
+
+async def test_what_replay_cancels_is_asked_of_the_primary(servers: Servers) -> None:
+    """A lock that comes by replay ends the statements that hold it up."""
+    slow = Statement("SELECT count(*) FROM alert, pg_sleep(1.5)", (), {})
+    async with open_archive(servers.settings()) as archive:
+        asked = [asyncio.create_task(archive.fetch(slow)) for _ in range(3)]
+        conflicts = -await _conflicts(servers)
+        admin = await servers.admin(postgres)
+        async with asyncio.timeout(60):
+            while await _at_work(servers) < len(asked):  # noqa: ASYNC110 - PostgreSQL has no event
+                await asyncio.sleep(0.02)
+        await admin.execute("BEGIN; LOCK TABLE alert IN ACCESS EXCLUSIVE MODE; COMMIT")
+        stored = len(sky.first_batch()) + len(sky.second_batch())
+        assert [rows[0][0] for rows in await asyncio.gather(*asked)] == [stored] * 3
+        await admin.close()
+        # PostgreSQL counts them a moment later.
+        async with asyncio.timeout(60):
+            while conflicts + await _conflicts(servers) < 1:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.1)
+
+
+async def _on_replicas(servers: Servers, question: str) -> int:
+    """The sum of a number over both replicas."""
+    found = 0
+    for part in replicas.ALL:
+        admin = await servers.admin(part)
+        found += await admin.fetchval(question)
+        await admin.close()
+    return found
+
+
+async def _at_work(servers: Servers) -> int:
+    return await _on_replicas(
+        servers, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+    )
+
+
+async def _conflicts(servers: Servers) -> int:
+    return await _on_replicas(
+        servers, "SELECT sum(confl_lock + confl_snapshot)::int FROM pg_stat_database_conflicts"
+    )
+
+
 async def test_no_read_fails_while_servers_are_killed(servers: Servers) -> None:
     """Each of the three by SIGKILL, under clients; `make faults` does so thirty times."""
     moving = get_routes(PARTS)
@@ -166,3 +251,73 @@ async def test_no_read_fails_while_servers_are_killed(servers: Servers) -> None:
     assert tally.failed == []
     # They asked meanwhile: between any two kills, and after the last one.
     assert all(a < b for a, b in zip(killed, [*killed[1:], tally.answered], strict=True))
+
+
+async def test_how_far_each_server_is(servers: Servers) -> None:
+    """Told by /readyz and /metrics; what a replica has not got to comes from the primary."""
+    newest = "/api/v1/alerts?limit=1"
+    strict = servers.settings().model_copy(update={"replica_lag_s": 0.1})
+    pausing = [await servers.admin(replica) for replica in replicas.ALL]
+    async with three(servers) as client, serving(strict, public_url=PUBLIC) as impatient:
+        for admin in pausing:
+            await admin.execute("SELECT pg_wal_replay_pause()")
+        late = packets.packet(candid=sky.LATE + 10**12, object_id="ZTF26lagging", cutouts=None)
+        await servers.take_in([late], 200_000)
+        seen = await until(client, lambda seen: seen[1]["batches_behind"] == 1)
+        assert [one["role"] for one in seen] == ["primary", "replica", "replica"]
+        assert [one["batch"] for one in seen] == [3, 2, 2]
+        assert all(0 < one["seconds_behind"] < 30 and one["in_use"] for one in seen[1:])
+        assert (await client.get(newest)).json()["as_of"] == 2
+        assert (await client.get(f"{newest}&as_of=3")).json()["as_of"] == 3
+        assert (await client.get("/readyz")).status_code == 200
+        address = seen[1]["address"]
+        metrics = (await client.get("/metrics")).text
+        assert f'mars_database_batches_behind{{server="{address}"}} 1.0' in metrics
+        assert f'mars_database_in_use{{server="{address}"}} 1.0' in metrics
+        # One that lags further than it may is not asked at all.
+        await until(impatient, lambda seen: [one["in_use"] for one in seen] == [True, False, False])
+        assert [(await impatient.get(newest)).json()["as_of"] for _ in range(3)] == [3, 3, 3]
+        for admin in pausing:
+            await admin.execute("SELECT pg_wal_replay_resume()")
+            await admin.close()
+        await until(impatient, lambda seen: all(one["in_use"] for one in seen))
+        assert (await impatient.get(newest)).json()["as_of"] == 3
+
+
+async def test_a_replica_is_promoted(servers: Servers) -> None:
+    """As docs/operations.md says: reads go on before it, writes and jobs after it."""
+    job, (promoted, _) = "/api/v1/search/jobs?rb__gte=0.5", replicas.ALL
+    async with three(servers) as client:
+        stop(replace(postgres.server(servers.state), stop_signal=signal.SIGKILL), 60)
+        seen = await until(client, lambda seen: seen[0]["role"] is None)
+        assert [one["batches_behind"] for one in seen] == [None] * 3
+        ready = await client.get("/readyz")
+        assert (ready.status_code, ready.json()["database"]) == (200, "ok")
+        assert (await client.get("/api/v1/alerts?as_of=2")).status_code == 200
+        assert (await client.post(job)).status_code == 503
+        admin = await servers.admin(promoted)
+        for line in re.findall(r"^(SELECT .*?;)", OPERATIONS, re.M):
+            await admin.execute(line)
+        await admin.close()
+        await until(client, lambda seen: seen[1]["role"] == "primary")
+        assert (await client.post(job)).status_code == 202
+        more = packets.packet(candid=sky.LATE + 10**13, object_id="ZTF26promote", cutouts=None)
+        await servers.take_in([more], 300_000, servers.settings("writer", "primary"))
+        seen = await until(client, lambda seen: seen[1]["batch"] > 10**6 + 3)
+        found = await client.get(f"/api/v1/objects/ZTF26promote?as_of={seen[1]['batch']}")
+        assert found.status_code == 200
+    stop(promoted.server(servers.state), 60)
+    await start_server(postgres, servers.state)
+    with pytest.raises(StackError, match="was promoted"):
+        await asyncio.to_thread(replicas.up, servers.state, quiet=True)
+
+
+async def test_without_any_server_it_is_not_ready(servers: Servers) -> None:
+    url = servers.settings().database_url.get_secret_value()
+    nowhere = SecretStr(re.sub(r"(host=127.0.0).1:\d+(\d)", r"\1.\2:9", url))
+    dead = servers.settings().model_copy(update={"database_url": nowhere})
+    async with serving(dead) as client:
+        ready = await client.get("/readyz")
+        assert ready.status_code == 503
+        assert [one["in_use"] for one in ready.json()["servers"]] == [False] * 3
+        assert (await client.get("/api/v1/alerts")).status_code == 503

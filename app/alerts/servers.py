@@ -8,29 +8,38 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import asyncpg
-from sqlalchemy import BigInteger, bindparam, func, select
+from sqlalchemy import BigInteger, bindparam, extract, func, select
 
-from app.alerts.statements import compile_statement
+from app.alerts.statements import Statement, compile_statement
 from app.errors import DATABASE_ERRORS
 from app.settings import Settings
-from archive.database import Address, Driver, Hosts, addresses_of, connect, connection_settings
+from archive.database import (
+    Address,
+    Driver,
+    Hosts,
+    addresses_of,
+    connect,
+    connection_settings,
+    is_passing,
+)
 from archive.tables import counter, ledger
 
 log = logging.getLogger(__name__)
-LOOK_S: Final = 2.0
-"""Time between two looks."""
-_SILENT_S: Final = 1.5
+LOOK_S: Final = 1.0
+"""Time between two looks. With the next one it is less than a statement may take by default: what a
+frozen server holds is asked elsewhere while there is time."""
+_SILENT_S: Final = 2.0
 """Time for one answer; a server that takes longer counts as away."""
-_STATE: Final = compile_statement(select(func.pg_is_in_recovery(), counter.c.batch)).sql
+_STATE: Final = compile_statement(select(func.pg_is_in_recovery(), counter.c.batch))
 _AGE: Final = compile_statement(
-    select(func.extract("epoch", func.clock_timestamp() - ledger.c.time))
+    select(extract("epoch", func.clock_timestamp() - ledger.c.time))
     .where(ledger.c.batch > bindparam("batch", type_=BigInteger()))
     .order_by(ledger.c.batch)
     .limit(1)
-).sql
+)
 """Seconds since the first batch after one was committed, by the server's clock."""
 
 
@@ -92,6 +101,8 @@ class _Watcher:
         self._hosts.shunned = left if len(left) < len(seen) else frozenset()
         for one in left - self._left:
             log.warning("database server left out", extra={"server": seen[one]._asdict()})
+            if seen[one].role is None and self._hosts.shunned:
+                self._hosts.drop(one)
         self._left = left
         self._watch.servers = tuple(seen.values())
 
@@ -112,7 +123,7 @@ class _Watcher:
         behind = max(0, primaries[first] - batch)
         if not behind:
             return Server(name, "replica", batch, 0, 0.0, in_use=True)
-        age = await self._ask(first, _AGE, batch)
+        age = await self._ask(first, _AGE, batch=batch)
         seconds = max(0.0, float(age[0])) if age else None
         near = seconds is None or seconds <= self._most_s
         return Server(name, "replica", batch, behind, seconds, near)
@@ -121,15 +132,19 @@ class _Watcher:
         row = await self._ask(address, _STATE)
         return (row[0], row[1]) if row else None
 
-    async def _ask(self, address: Address, sql: str, *values: Any) -> asyncpg.Record | None:
+    async def _ask(
+        self, address: Address, statement: Statement, **values: int
+    ) -> asyncpg.Record | None:
         """A row of this server; None if it does not answer."""
-        driver = self._held.pop(address, None)
+        driver, arguments = self._held.pop(address, None), statement.arguments(values)
         try:
             if driver is None or driver.is_closed():
                 at = {"host": address[0], "port": address[1]}
                 driver = await connect(self._hosts, **self._named | at)
-            row = await driver.fetchrow(sql, *values, timeout=_SILENT_S)
-        except (*DATABASE_ERRORS, asyncpg.InternalClientError):
+            row = await driver.fetchrow(statement.sql, *arguments, timeout=_SILENT_S)
+        except (*DATABASE_ERRORS, asyncpg.InternalClientError) as error:
+            if not is_passing(error):
+                log.error("database server not read", extra={"error": repr(error)})
             if driver:
                 driver.terminate()
             return None
