@@ -237,6 +237,24 @@ async def _conflicts(servers: Servers) -> int:
     )
 
 
+async def test_the_commands_tell(servers: Servers, capsys: pytest.CaptureFixture[str]) -> None:
+    await asyncio.to_thread(replicas.status, servers.state)
+    told = capsys.readouterr().out
+    for replica in replicas.ALL:
+        assert re.search(rf"^replica {replica.number} +127.0.0.1:\d+  pid \d+$", told, re.M)
+        assert re.search(rf"^{replica.slot}  streaming, .* is reserved$", told, re.M)
+    replicas.env(servers.state)
+    told = capsys.readouterr().out
+    assert servers.settings().database_url.get_secret_value() in told
+    assert servers.settings("writer", "primary").database_url.get_secret_value() in told
+
+
+async def test_without_a_primary_there_is_nothing_to_copy(tmp_path: Path) -> None:
+    state = open_state(tmp_path / "state", free_ports())
+    with pytest.raises(StackError, match="start it first"):
+        await asyncio.to_thread(replicas.up, state)
+
+
 async def test_no_read_fails_while_servers_are_killed(servers: Servers) -> None:
     """Each of the three by SIGKILL, under clients; `make faults` does so thirty times."""
     moving = get_routes(PARTS)
