@@ -28,8 +28,8 @@ _AT_PRIMARY: Final = 5
 _LEAST_S: Final = 1.0
 """Least time for a statement after its wait: with less it would not finish."""
 _LET_GO_S: Final = 0.5
-_PAUSES_S: Final = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
-"""Before each round of asking replica and primary: a killed server is back within seconds."""
+_PAUSES_S: Final = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8)
+"""Before each round of asking replica and primary: a replica comes to a batch within moments."""
 BULK_S: Final = 300.0
 """Time for a scan of a long answer: its client has been told that it begins."""
 SCAN_WAIT_S: Final = 20.0
