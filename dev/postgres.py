@@ -93,7 +93,7 @@ def _sweep(folder: Path, keep: Path) -> None:
     """Delete data outside whose state folder is gone or has other data now."""
     for place in OUTSIDE.glob("*") if OUTSIDE.exists() else ():
         note = place / "state-folder"
-        if place == keep or not note.exists() or any(map(working_in, place.iterdir())):
+        if place == keep or not note.exists() or working_in(place):
             continue
         owner = Path(note.read_text().strip())
         if owner == folder or not owner.exists():

@@ -164,11 +164,11 @@ def tail(log: Path, lines: int = 20) -> str:
 
 
 def working_in(directory: Path) -> bool:
-    """Whether any process has this directory as its own."""
+    """Whether any process has this directory, or one in it, as its own."""
     for entry in Path("/proc").iterdir():
         # It may have ended since, or be another user's.
         with suppress(OSError):
-            if entry.name.isdigit() and (entry / "cwd").readlink() == directory:
+            if entry.name.isdigit() and (entry / "cwd").readlink().is_relative_to(directory):
                 return True
     return False
 

@@ -252,8 +252,9 @@ async def test_how_far_each_server_is(servers: Servers) -> None:
     """Told by /readyz and /metrics; what a replica has not got to comes from the primary."""
     newest = "/api/v1/alerts?limit=1"
     strict = servers.settings().model_copy(update={"replica_lag_s": 0.1})
-    pausing = [await servers.admin(replica) for replica in replicas.ALL]
     async with three(servers) as client, serving(strict, public_url=PUBLIC) as impatient:
+        # Not before they are level: what they still replay could cancel the statement.
+        pausing = [await servers.admin(replica) for replica in replicas.ALL]
         for admin in pausing:
             await admin.execute("SELECT pg_wal_replay_pause()")
         late = packets.packet(candid=sky.LATE + 10**12, object_id="ZTF26lagging", cutouts=None)

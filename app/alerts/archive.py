@@ -269,7 +269,7 @@ async def open_lasting(
     session = {**SESSION, "statement_timeout": f"{each_s * 1000:.0f}"}
     engine = make_engine(at_primary(settings) or settings, "app-lasting", 1, session=session)
     try:
-        own = archive._replace(statement_timeout_s=each_s, lasting=engine)
+        own = archive._replace(statement_timeout_s=each_s, lasting=engine, primary=None)
         yield own.patient(wait_s)
     finally:
         await engine.dispose()
