@@ -137,18 +137,19 @@ class _Watcher:
     ) -> asyncpg.Record | None:
         """A row of this server; None if it does not answer."""
         driver, arguments = self._held.pop(address, None), statement.arguments(values)
+        row = None
         try:
             if driver is None or driver.is_closed():
                 at = {"host": address[0], "port": address[1]}
                 driver = await connect(self._hosts, **self._named | at)
             row = await driver.fetchrow(statement.sql, *arguments, timeout=_SILENT_S)
+            self._held[address] = driver
         except (*DATABASE_ERRORS, asyncpg.InternalClientError) as error:
             if not is_passing(error):
                 log.error("database server not read", extra={"error": repr(error)})
-            if driver:
+        finally:
+            if driver and address not in self._held:
                 driver.terminate()
-            return None
-        self._held[address] = driver
         return row
 
     def close(self) -> None:
