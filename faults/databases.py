@@ -56,11 +56,12 @@ async def served(place: Place, folder: Path) -> AsyncIterator[httpx.AsyncClient]
 
 
 async def _until_ready(client: httpx.AsyncClient) -> None:
-    """Wait until the app answers, all servers are level, and the statistics are counted."""
+    """Wait until the app answers, from the columnar copy too, and has counted its statistics."""
+    paths = ("/readyz", "/api/v1/statistics", "/api/v1/alerts?sort=magpsf&limit=1")
     async with asyncio.timeout(READY_S):
         while True:
             with suppress(httpx.TransportError):
-                answers = [await client.get(path) for path in ("/readyz", "/api/v1/statistics")]
+                answers = [await client.get(path) for path in paths]
                 if all(answer.is_success for answer in answers):
                     return
             await asyncio.sleep(0.2)

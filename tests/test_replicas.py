@@ -168,6 +168,16 @@ async def _connections(servers: Servers) -> dict[str, int]:
     return held
 
 
+async def test_jobs_run_at_the_primary(servers: Servers) -> None:
+    """The worker finds it among three hosts."""
+    works = servers.settings().model_copy(update={"jobs_run": True})
+    async with serving(works) as client, asyncio.timeout(100):
+        told = (await client.post("/api/v1/search/jobs?rb__gte=0.5")).json()
+        while told["status"] != "done":
+            await asyncio.sleep(0.1)
+            told = (await client.get(f"/api/v1/jobs/{told['id']}")).json()
+
+
 def frozen(servers: Servers, part: Any) -> list[int]:
     """The processes of a server, all stopped, so that it accepts and never answers."""
     first = find(part.server(servers.state))
