@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status env test check schema sdks hats vo bars bench growth faults openapi lock image image-check clean
+.PHONY: help setup demo up down replicas status env test check schema sdks hats vo bars bench growth faults openapi lock image image-check clean
 
 LOCAL ?= .local
 PORT ?=
@@ -46,6 +46,9 @@ up: setup ## start PostgreSQL, Kafka and the S3 server
 
 down: ## stop them
 	@$(python) -m dev.stack down $(stack)
+
+replicas: setup ## two replicas beside the running PostgreSQL; ARGS=status or ARGS=down
+	@$(python) -m dev.replicas $(or $(ARGS),up) $(stack)
 
 status: ## what runs where, and the ledger's totals
 	@$(python) -m dev.stack status $(stack)

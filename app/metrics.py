@@ -1,6 +1,8 @@
 """What Prometheus reads at /metrics; one registry for each app, so that two do not mix."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -9,6 +11,7 @@ from sqlalchemy.pool import QueuePool
 if TYPE_CHECKING:
     from app.alerts.archive import Archive
     from app.alerts.gate import Turns
+    from app.alerts.servers import Server, Watch
 
 
 class Metrics:
@@ -53,6 +56,16 @@ class Metrics:
             self._report(f"{name}_refused", refused, _read(turns, "refused"))
         self._report("columns_as_of", _AS_OF, lambda: columns.readable and columns.readable.as_of)
 
+        self._report_servers(archive.watch)
+
+    def _report_servers(self, watch: "Watch") -> None:
+        """What was seen of each database server, if there are several."""
+        for name, words, tell in _OF_SERVER:
+            gauge = Gauge(f"mars_database_{name}", words, ("server",), registry=self.registry)
+            for server in watch.servers:
+                read = partial(_tell_of_server, watch, server.address, tell)
+                gauge.labels(server.address).set_function(read)
+
     def _report(self, name: str, words: str, tell: Callable[[], float | None]) -> None:
         gauge = Gauge(f"mars_{name}", words, registry=self.registry)
         gauge.set_function(lambda: tell() or 0)
@@ -60,6 +73,22 @@ class Metrics:
 
 _IN_USE: Final = "Connections of the pool that are with a request"
 _AS_OF: Final = "Last batch of the columnar copy that is read; 0 without one"
+
+
+_OF_SERVER: Final[Sequence[tuple[str, str, Callable[["Server"], float | None]]]] = (
+    ("up", "Whether this server answers", lambda server: server.role is not None),
+    ("primary", "Whether this server is a primary", lambda server: server.role == "primary"),
+    ("in_use", "Whether requests are sent to this server", lambda server: server.in_use),
+    ("batches_behind", "Batches that this server lacks", lambda server: server.batches_behind),
+    ("seconds_behind", "Age of the oldest of them", lambda server: server.seconds_behind),
+)
+
+
+def _tell_of_server(
+    watch: "Watch", address: str, tell: Callable[["Server"], float | None]
+) -> float:
+    value = tell(watch.find(address))
+    return math.nan if value is None else float(value)
 
 
 def _read(turns: "Turns", name: str) -> Callable[[], float]:

@@ -44,6 +44,12 @@ class Settings(ArchiveSettings):
         le=660,
         description="Seconds for a query and its wait for a connection; then a 503.",
     )
+    replica_lag_s: float = Field(
+        default=30.0,
+        gt=0,
+        description="Seconds that a replica may lag behind the primary, if MARS_DATABASE_URL names "
+        "several hosts; one that lags further is not asked until it has caught up.",
+    )
     columns_dir: Path = Field(
         default=Path(gettempdir()) / "mars-columns",
         description="Directory in which the app keeps files of the columnar copy (docs/catalog.md) "

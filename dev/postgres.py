@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from dev.processes import Server, StackError, find, run, working_in
@@ -21,23 +22,20 @@ INITDB = ("-E", "UTF8", "--locale=C.UTF-8")
 
 def server(state: State) -> Server:
     """Describe the server; its data must have been prepared."""
-    data = home(state) / "data"
-    settings = [f"{key}={value}" for key, value in _settings(state).items()]
-    options = [part for setting in settings for part in ("-c", setting)]
-    probe = (
-        _program("pg_isready"),
-        "-q",
-        "-h",
-        "127.0.0.1",
-        "-p",
-        str(state.ports.postgres),
-    )
+    return describe("PostgreSQL", home(state) / "data", state.log("postgres"), settings_of(state))
+
+
+def describe(name: str, data: Path, log: Path, settings: Mapping[str, str]) -> Server:
+    """Describe a server by its data directory and its settings."""
+    options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
+    port = settings["port"]
+    probe = (program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", port)
     return Server(
-        name="PostgreSQL",
-        port=state.ports.postgres,
-        argv=(_program("postgres"), "-D", str(data), *options),
+        name=name,
+        port=int(port),
+        argv=(program("postgres"), "-D", str(data), *options),
         mark=str(data),
-        log=state.log("postgres"),
+        log=log,
         ready=lambda: subprocess.run(probe, check=False, capture_output=True).returncode == 0,
         user=USER,
         stop_signal=signal.SIGINT,  # ends sessions; SIGTERM would wait for them
@@ -52,7 +50,7 @@ def prepare(state: State) -> None:
     if not data.exists():
         _initialise(place, state.secrets["admin"])
     elif find(server(state)) is None:
-        _clear_crash(data)
+        clear_crash(data)
 
 
 def home(state: State) -> Path:
@@ -95,7 +93,7 @@ def _sweep(folder: Path, keep: Path) -> None:
     """Delete data outside whose state folder is gone or has other data now."""
     for place in OUTSIDE.glob("*") if OUTSIDE.exists() else ():
         note = place / "state-folder"
-        if place == keep or not note.exists() or working_in(place / "data"):
+        if place == keep or not note.exists() or working_in(place):
             continue
         owner = Path(note.read_text().strip())
         if owner == folder or not owner.exists():
@@ -106,21 +104,26 @@ def _initialise(place: Path, password: str) -> None:
     """Run initdb under another name, so that a half-made directory is never used."""
     new, passwords = place / "data.new", place / "password"
     shutil.rmtree(new, ignore_errors=True)
-    passwords.unlink(missing_ok=True)
-    with os.fdopen(os.open(passwords, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(password)
-    if USER:
-        shutil.chown(passwords, USER)
+    write_secret(passwords, password)
     options = [*INITDB, "-U", "postgres", "-A", "scram-sha-256"]
     run(
-        [_program("initdb"), "-D", str(new), *options, f"--pwfile={passwords}"],
+        [program("initdb"), "-D", str(new), *options, f"--pwfile={passwords}"],
         user=USER,
     )
     passwords.unlink()
     new.rename(place / "data")
 
 
-def _clear_crash(data: Path) -> None:
+def write_secret(path: Path, text: str) -> None:
+    """Write a file that the server's user alone can read."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    if USER:
+        shutil.chown(path, USER)
+
+
+def clear_crash(data: Path) -> None:
     """Remove a stale lock file, unless a child of a killed server still works there.
 
     After a reboot its pid may belong to another program; PostgreSQL would then refuse
@@ -134,7 +137,8 @@ def _clear_crash(data: Path) -> None:
     raise StackError(f"a process of another PostgreSQL works in {data}: end it first")
 
 
-def _settings(state: State) -> dict[str, str]:
+def settings_of(state: State) -> dict[str, str]:
+    """Return the settings that the server is started with."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     shared_mb = min(4096, memory // 8 // 2**20)
     return {
@@ -151,7 +155,8 @@ def _can_enter(folder: Path) -> bool:
     return subprocess.run(probe, check=False, user=USER, group=USER, cwd="/").returncode == 0
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
+    """Return the path of a program of PostgreSQL."""
     debian = Path("/usr/lib/postgresql/15/bin") / name
     found = str(debian) if debian.exists() else shutil.which(name)
     if found is None:

@@ -14,6 +14,10 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from dev.state import State
 
 
 class StackError(Exception):
@@ -39,6 +43,16 @@ class Server:
         return dict.fromkeys((self.port, *self.other_ports), self.name)
 
 
+class Part(Protocol):
+    """One server of a stack, as a module or a value: what it needs first, and what it is."""
+
+    def server(self, state: "State", /) -> Server:
+        """Describe the server."""
+
+    def prepare(self, state: "State", /) -> None:
+        """Make what it needs before it starts."""
+
+
 def find(server: Server) -> int | None:
     """Return the pid of the running server, or None."""
     found = {pid: parent for pid, parent, argv in _processes() if _is(server, argv)}
@@ -47,13 +61,17 @@ def find(server: Server) -> int | None:
 
 
 def start(server: Server) -> None:
-    """Start the server in a session of its own, so that Ctrl-C here spares it."""
+    """Start the server in a session of its own, so that Ctrl-C here spares it.
+
+    It is no child of ours: who starts one and goes on need not look after it.
+    """
     server.log.parent.mkdir(parents=True, exist_ok=True)
     if server.log.exists():
         server.log.replace(server.log.with_suffix(".log.old"))
     with server.log.open("wb") as log:
-        subprocess.Popen(
-            server.argv,
+        subprocess.run(
+            ["setsid", "--fork", *server.argv],
+            check=True,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -61,7 +79,6 @@ def start(server: Server) -> None:
             user=server.user,
             group=server.user,
             extra_groups=[] if server.user else None,
-            start_new_session=True,
         )
 
 
@@ -147,11 +164,11 @@ def tail(log: Path, lines: int = 20) -> str:
 
 
 def working_in(directory: Path) -> bool:
-    """Whether any process has this directory as its own."""
+    """Whether any process has this directory, or one in it, as its own."""
     for entry in Path("/proc").iterdir():
         # It may have ended since, or be another user's.
         with suppress(OSError):
-            if entry.name.isdigit() and (entry / "cwd").readlink() == directory:
+            if entry.name.isdigit() and (entry / "cwd").readlink().is_relative_to(directory):
                 return True
     return False
 

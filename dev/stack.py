@@ -2,16 +2,15 @@
 
 import argparse
 import asyncio
-import fcntl
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from dev import kafka, postgres, s3
+from dev import kafka, postgres, replicas, s3
 from dev.processes import (
+    Part,
     StackError,
     find,
     port_is_free,
@@ -20,18 +19,23 @@ from dev.processes import (
     stop,
     wait_until_ready,
 )
-from dev.state import State, last_port, open_state, write_settings
+from dev.state import State, last_port, locked, open_state, write_settings
 
-PARTS = (postgres, kafka, s3)
+PARTS: tuple[Part, ...] = (postgres, kafka, s3)
 READY_SECONDS = 90
 STOP_SECONDS = 60
+
+
+def present(state: State) -> Sequence[Part]:
+    """Return the parts that this stack has: the three, and replicas if some were made."""
+    return (*PARTS, *replicas.present(state))
 
 
 def up(state: State, *, quiet: bool = False) -> None:
     """Start what is not running, apply the schema, write the settings."""
     from dev import database  # noqa: PLC0415 -- the rest works without .venv
 
-    with _locked(state.folder):
+    with locked(state.folder):
         _refuse_other_ports(state)
         _start_missing(state, quiet)
         if not quiet:
@@ -42,13 +46,13 @@ def up(state: State, *, quiet: bool = False) -> None:
 
 def is_up(state: State) -> bool:
     """Whether any server of this stack runs; who found none may stop what it started."""
-    return any(find(part.server(state)) for part in PARTS)
+    return any(find(part.server(state)) for part in present(state))
 
 
 def down(state: State, *, quiet: bool = False) -> None:
-    """Stop the servers of this stack, the database last."""
-    with _locked(state.folder):
-        for part in reversed(PARTS):
+    """Stop the servers of this stack: replicas first, the database last."""
+    with locked(state.folder):
+        for part in reversed(present(state)):
             server = part.server(state)
             stopped = stop(server, STOP_SECONDS)
             if not quiet:
@@ -57,7 +61,7 @@ def down(state: State, *, quiet: bool = False) -> None:
 
 def status(state: State) -> None:
     """Say what runs where, and what the ledger adds up to."""
-    for part in PARTS:
+    for part in present(state):
         server = part.server(state)
         pid = find(server)
         runs = f"127.0.0.1:{server.port}  pid {pid}" if pid else "not running"
@@ -114,14 +118,6 @@ def _refuse_other_ports(state: State) -> None:
             f"the stack in {state.folder} runs with PORT={last}; use that, "
             "or stop it first (make down), or give the other one a LOCAL of its own"
         )
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Let one command at a time change a stack."""
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _say(text: str) -> None:

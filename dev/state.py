@@ -1,7 +1,10 @@
 """What a stack keeps in its state folder: secrets, settings, and its ports."""
 
+import fcntl
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +14,9 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 JAVA = CHECKOUT / ".local" / "lib" / "java"
 BUCKET = "mars"
 ROLES = ("admin", "owner", "writer", "reader", "app", "tap")
-SECRETS = (*ROLES, "s3_key_id", "s3_key")
+REPLICATION = "mars_replication"
+"""The role with which replicas read the primary's log."""
+SECRETS = (*ROLES, "replication", "s3_key_id", "s3_key")
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,10 @@ class Ports:
     def metrics(self) -> int:
         return self.app + 5
 
+    def replica(self, number: int) -> int:
+        """The port of a replica; they are numbered from 1."""
+        return self.app + 5 + number
+
 
 @dataclass(frozen=True)
 class State:
@@ -56,6 +65,13 @@ class State:
         user = "postgres" if role == "admin" else f"mars_{role}"
         place = f"127.0.0.1:{self.ports.postgres}/mars"
         return f"postgresql+asyncpg://{user}:{self.secrets[role]}@{place}"
+
+    def replicated_url(self, role: str, replicas: int, wanted: str, database: str = "mars") -> str:
+        """Address of the primary and so many replicas; `wanted` says which of them is taken."""
+        ports = (self.ports.postgres, *map(self.ports.replica, range(1, replicas + 1)))
+        hosts = "&".join(f"host=127.0.0.1:{port}" for port in ports)
+        user = f"mars_{role}:{self.secrets[role]}"
+        return f"postgresql+asyncpg://{user}@/{database}?{hosts}&target_session_attrs={wanted}"
 
     def env(self) -> dict[str, str]:
         """Return the settings of the programs that work on this stack."""
@@ -82,8 +98,8 @@ class State:
 
 def open_state(folder: Path, port: int | None, default_port: int = 8000) -> State:
     """Open a state folder, making what is missing; without a port, its last one."""
-    if port is not None and not 1024 <= port <= 65530:
-        raise StackError(f"PORT={port}: choose one between 1024 and 65530")
+    if port is not None and not 1024 <= port <= 65528:
+        raise StackError(f"PORT={port}: choose one between 1024 and 65528")
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     kept = read_settings(folder / "secrets")
@@ -91,6 +107,14 @@ def open_state(folder: Path, port: int | None, default_port: int = 8000) -> Stat
     if missing:
         write_settings(folder / "secrets", kept | missing)
     return State(folder, Ports(port or last_port(folder) or default_port), kept | missing)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Let one command at a time change the stack of a state folder."""
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def last_port(folder: Path) -> int | None:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import asyncpg
+
 from dev import database, stack
 from dev.processes import StackError
 from dev.state import CHECKOUT, State, open_state
@@ -24,14 +26,19 @@ async def prepare(state: State) -> None:
     """Have the database server forget what makes it outlive a crash, and make the template."""
     connection = await database.connect(state, database="postgres")
     try:
-        for name in THROWN_AWAY:
-            await connection.execute(f"ALTER SYSTEM SET {name} = off")
-        await connection.execute("SELECT pg_reload_conf()")
+        await forget_crashes(connection)
         await connection.execute(
             f"CREATE DATABASE {TEMPLATE} TEMPLATE mars IS_TEMPLATE true ALLOW_CONNECTIONS false"
         )
     finally:
         await connection.close()
+
+
+async def forget_crashes(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """Have a server write as if its machine never failed."""
+    for name in THROWN_AWAY:
+        await connection.execute(f"ALTER SYSTEM SET {name} = off")
+    await connection.execute("SELECT pg_reload_conf()")
 
 
 def run(state: State, arguments: list[str]) -> int:

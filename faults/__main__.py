@@ -19,7 +19,7 @@ from dev.processes import StackError
 from dev.state import State, open_state
 from dev.testing import alone
 from faults.feed import make_feed
-from faults.kinds import KINDS, RANDOM, SHORT
+from faults.kinds import BY_RUNS, KINDS, SHORT
 from faults.run import Kind, Result, Stage, calm_contents, run_fault
 
 PAGE = Path(__file__).parents[1] / "docs" / "faults.md"
@@ -31,11 +31,16 @@ fault did happen), then drained and checked: every packet that was sent ended as
 private or rejected; the rows equal those of an undisturbed feed; each row's bytes have the
 packet's sha256; the ledger ends where Kafka ends. Recovery is the time from the fault to the next
 durable batch (Kafka gives a dead consumer's partitions away after 10 s); SIGTERM the longest time
-to a clean end. Processes and servers die here, not the machine: the local S3 server promises no
-fsync.
+to a clean end. Where PostgreSQL has two replicas, each of the three is killed `runs` / 3 times
+while four clients read every kind of answer of the app: `reads` counts the answers, and those that
+did not come, were a fault of the server's, or differed from the same as of the same batch before.
+Processes and servers die here, not the machine: the local S3 server promises no fsync.
 
 """
-HEAD = "fault|runs|seen|packets|lost|doubled|without bytes|recovery s: median, longest|SIGTERM s"
+HEAD = (
+    "fault|runs|seen|packets|lost|doubled|without bytes|recovery s: median, longest|SIGTERM s|"
+    "reads: answered, failed"
+)
 
 
 def _arguments() -> argparse.Namespace:
@@ -54,7 +59,7 @@ def _arguments() -> argparse.Namespace:
 
 def _chosen(options: argparse.Namespace) -> list[Kind]:
     kinds = SHORT if options.short else KINDS
-    kinds = tuple(k._replace(times=options.runs) if k.name == RANDOM else k for k in kinds)
+    kinds = tuple(k._replace(times=options.runs) if k.name in BY_RUNS else k for k in kinds)
     if unknown := set(options.only or ()) - {kind.name for kind in kinds}:
         raise StackError(f"no such fault: {unknown}; there are: {', '.join(k.name for k in kinds)}")
     return [kind for kind in kinds if not options.only or kind.name in options.only]
@@ -92,8 +97,10 @@ def _cells(result: Result) -> list[str]:
     recovery = f"{statistics.median(times):.1f}, {max(times):.1f}" if times else "–"
     counts = (result.times, result.hits, verdict.packets, verdict.lost, verdict.doubled)
     exits = f"{max(result.exits):.1f}" if result.exits else "–"
+    tally = result.tally
+    reads = f"{tally.answered:,}, {len(tally.failed)}" if tally.answered else "–"
     name = result.name if result.sound else f"{result.name} (NOT SOUND)"
-    return [name, *map(str, counts), str(verdict.bare), recovery, exits]
+    return [name, *map(str, counts), str(verdict.bare), recovery, exits, reads]
 
 
 def table(results: Sequence[Result]) -> str:
@@ -109,6 +116,7 @@ def _report(results: Sequence[Result]) -> str:
         [
             {"fault": r.name, "sound": r.sound, "runs": r.times, "seen": r.hits, "error": r.error}
             | vars(r.verdict)
+            | {"answered": r.tally.answered, "failed": r.tally.failed}
             | {"recoveries": r.recoveries, "exits": r.exits, "events": r.events}
             for r in results
         ],

@@ -17,8 +17,8 @@ from faults.place import Place
 
 EXIT_S: Final = 60.0
 """The longest that a consumer may take to end after SIGTERM."""
-# Should this suite be killed, its consumers go with it.
-_LEASH: Final = ("setpriv", "--pdeathsig", "KILL")
+LEASH: Final = ("setpriv", "--pdeathsig", "KILL")
+"""Should this suite be killed, its programs go with it."""
 
 
 class Fault(Exception):
@@ -38,7 +38,7 @@ class Consumer:
         program = ["faults.consumer_dying_at", point] if point else ["consumer"]
         with log.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
-                *(*_LEASH, sys.executable, "-m", *program, "stream"),
+                *(*LEASH, sys.executable, "-m", *program, "stream"),
                 env=place.environment(batch),
                 cwd=CHECKOUT,
                 stdin=asyncio.subprocess.DEVNULL,
@@ -127,7 +127,7 @@ def _named(event: dict[str, Any]) -> str:
 async def verified(place: Place, log: Path) -> list[str]:
     """What `python -m consumer verify` says, where it finds a fault."""
     process = await asyncio.create_subprocess_exec(
-        *(*_LEASH, sys.executable, "-m", "consumer", "verify"),
+        *(*LEASH, sys.executable, "-m", "consumer", "verify"),
         env=place.environment(1),
         cwd=CHECKOUT,
         stdin=asyncio.subprocess.DEVNULL,

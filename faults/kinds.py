@@ -5,9 +5,10 @@ import signal
 from datetime import UTC, datetime
 from typing import Final
 
-from dev import kafka, postgres, s3
+from dev import kafka, postgres, replicas, s3
 from faults.consumer_dying_at import POINTS
-from faults.consumers import Consumer
+from faults.consumers import Consumer, Fault
+from faults.databases import read_through_kills, served
 from faults.run import PATIENCE_S, Kind, Run
 from faults.servers import freeze_server, start_server, stop_server
 
@@ -183,7 +184,24 @@ async def kafka_restarted(run: Run, times: int) -> None:
         run.seen("aiokafka", ANEW, UNMIRRORED, since=before)
 
 
+async def database_servers_killed(run: Run, times: int) -> None:
+    """Primary and both replicas in turn by SIGKILL, while the consumer writes and clients read."""
+    consumer = await run.start()
+    await run.reach(200, consumer)
+    await asyncio.to_thread(replicas.up, run.state, quiet=True)
+    try:
+        async with served(run.place, run.log) as client:
+            run.tally = await read_through_kills(run, client, times)
+    finally:
+        await asyncio.to_thread(replicas.down, run.state, quiet=True)
+    if run.tally.failed:
+        raise Fault(f"{len(run.tally.failed)} reads failed, the first: {run.tally.failed[0]}")
+
+
 RANDOM: Final = "kill -9 at random"
+THREE: Final = "one of three PostgreSQL killed"
+BY_RUNS: Final = (RANDOM, THREE)
+"""Those that are injected as often as the command line says."""
 KINDS: Final = (
     Kind(RANDOM, killed_at_random, times=30),
     *map(_at, POINTS),
@@ -198,6 +216,15 @@ KINDS: Final = (
         breaks_servers=True,
     ),
     Kind("PostgreSQL immediate restart", postgres_restarted, times=6, batch=8, breaks_servers=True),
+    Kind(
+        THREE,
+        database_servers_killed,
+        times=30,
+        batch=8,
+        seconds=400,
+        servers=3,
+        breaks_servers=True,
+    ),
     Kind("S3 away 20 s", s3_away, times=3, batch=8, breaks_servers=True),
     Kind("S3 frozen 25 s", s3_frozen, times=3, batch=8, breaks_servers=True),
     Kind("Kafka restarted", kafka_restarted, times=4, batch=4, breaks_servers=True),

@@ -21,6 +21,7 @@ from faults.check import Contents, Kafka, Sent, Verdict, check
 from faults.consumers import Consumer, Fault, verified
 from faults.feed import Feed, read_sent
 from faults.place import Place, Progress, new_place, opened
+from faults.reading import Tally
 from tests.consumer.archives import contents
 
 PATIENCE_S: Final = 120.0
@@ -54,6 +55,8 @@ class Run:
     """Seconds from the end of a fault to the next batch in the ledger."""
     exits: list[float] = field(default_factory=list)
     """Seconds from SIGTERM to the end of the process."""
+    tally: Tally = field(default_factory=Tally)
+    """What clients of the app were answered meanwhile."""
 
     @property
     def state(self) -> State:
@@ -123,6 +126,8 @@ class Kind(NamedTuple):
     batch: int = 16
     seconds: float = 0.0
     """Over how long the feed is spread; 0: all is there from the beginning."""
+    servers: int = 1
+    """Servers that are broken so many times each."""
     breaks_servers: bool = False
     """So nothing else can run beside it."""
 
@@ -137,6 +142,7 @@ class Result(NamedTuple):
     recoveries: Sequence[float]
     exits: Sequence[float]
     events: Counter[str]
+    tally: Tally
     error: str | None
 
     @property
@@ -169,7 +175,15 @@ async def run_fault(stage: Stage, kind: Kind, times: int) -> Result:
         except (Fault, TimeoutError) as fault:
             error = f"{type(fault).__name__}: {fault}"
         return Result(
-            kind.name, times, run.hits, verdict, run.recoveries, run.exits, run.events(), error
+            name=kind.name,
+            times=times * kind.servers,
+            hits=run.hits,
+            verdict=verdict,
+            recoveries=run.recoveries,
+            exits=run.exits,
+            events=run.events(),
+            tally=run.tally,
+            error=error,
         )
 
 

@@ -208,7 +208,7 @@ def test_postgresql_has_the_settings_of_make(state: State) -> None:
     assert given.pop("config_file") == "/etc/mars/postgresql.conf"
     assert ("COPY", "dev/postgresql.conf /etc/mars/") in STAGES["database"].steps
     shared = read_settings(CHECKOUT / "dev" / "postgresql.conf")
-    ours = postgres._settings(state)
+    ours = postgres.settings_of(state)
     assert shared.items() <= ours.items()
     assert not shared.keys() & {*given, "fsync", "full_page_writes", "synchronous_commit"}
     assert ours.keys() - shared.keys() == {*given, "port", "unix_socket_directories"}

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 
 import asyncpg
 import pyarrow as pa
@@ -12,22 +12,24 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.alerts.gate import NOBODY, SESSION, Asker, Gate, Made, Turns, open_gate, while_present
+from app.alerts.servers import Watch, open_watch
 from app.alerts.statements import Statement, compile_statement
 from app.columns.columns import Columns
 from app.columns.question import Question, Row
 from app.columns.spool import Spool
 from app.errors import DATABASE_ERRORS, QueryTooCostly
 from app.settings import Settings
-from archive.database import at_primary, is_passing, make_engine
+from archive.database import Driver, Hosts, at_primary, is_passing, make_engine
 from archive.tables import counter
 
-Driver: TypeAlias = "asyncpg.Connection[Any]"
 _NEWEST: Final = compile_statement(select(counter.c.batch))
 _AT_PRIMARY: Final = 5
 """Connections to the primary, beside replicas."""
 _LEAST_S: Final = 1.0
 """Least time for a statement after its wait: with less it would not finish."""
 _LET_GO_S: Final = 0.5
+_PAUSES_S: Final = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8)
+"""Before each round of asking replica and primary: a replica comes to a batch within moments."""
 BULK_S: Final = 300.0
 """Time for a scan of a long answer: its client has been told that it begins."""
 SCAN_WAIT_S: Final = 20.0
@@ -48,6 +50,10 @@ class Archive(NamedTuple):
     asker: Asker = NOBODY
     primary: AsyncEngine | None = None
     """The primary, for what a lagging replica does not have; None without replicas."""
+    hosts: Hosts = Hosts()
+    """What is known of the servers."""
+    watch: Watch = Watch()
+    """How far each of several servers is."""
     costly: bool = False
     """Whether every statement goes through the gate, as part of a long answer."""
     columns: Columns | None = None
@@ -130,25 +136,52 @@ class Archive(NamedTuple):
     ) -> list[asyncpg.Record]:
         """Run a statement for so long at most, at a server that has come to the batch `as_of`.
 
-        The primary answers if a replica lags or is shutting down.
+        With replicas: what one loses or cancels, or has not come to, is asked of the primary, and
+        what that loses again of them, until the time of the whole is over.
         """
-        try:
-            async with _connection(engine) as (driver, known):
-                if self.primary is None or await _has_come_to(values.get("as_of"), driver, known):
+        if self.primary is None:
+            return await self._asked_at(engine, statement, values, seconds)
+        for pause_s in _PAUSES_S:
+            await asyncio.sleep(pause_s)
+            try:
+                return await self._asked_at(engine, statement, values, seconds)
+            except _NotThere:
+                pass
+            except DATABASE_ERRORS as error:
+                if not is_passing(error):
+                    raise
+            try:
+                async with _connection(self.primary, self.hosts) as (driver, _):
                     return await _fetched(driver, statement, values, seconds)
-        except DATABASE_ERRORS as error:
-            if self.primary is None or not is_passing(error):
-                raise
-        async with _connection(self.primary) as (driver, _):
+            except DATABASE_ERRORS as error:
+                if not is_passing(error):
+                    raise
+                failure = error
+        raise failure
+
+    async def _asked_at(
+        self, engine: AsyncEngine, statement: Statement, values: dict[str, Any], seconds: float
+    ) -> list[asyncpg.Record]:
+        """The rows. Raises _NotThere if a replica has not come so far."""
+        async with _connection(engine, self.hosts) as (driver, known):
+            if self.primary and not await _has_come_to(values.get("as_of"), driver, known):
+                raise _NotThere
             return await _fetched(driver, statement, values, seconds)
 
 
+class _NotThere(Exception):
+    """A replica has not come to a batch yet."""
+
+
 @asynccontextmanager
-async def _connection(engine: AsyncEngine) -> AsyncIterator[tuple[Driver, dict[str, Any]]]:
+async def _connection(
+    engine: AsyncEngine, hosts: Hosts
+) -> AsyncIterator[tuple[Driver, dict[str, Any]]]:
     """The driver's own connection, and its cached properties."""
     async with engine.connect() as connection:
         raw = await connection.get_raw_connection()
-        if raw.driver_connection is None or raw.driver_connection.is_closed():
+        held = raw.driver_connection
+        if held is None or held.is_closed() or hosts.shuns(held):
             # The server was restarted in between. A check before each query would cost 0.3 ms.
             await connection.invalidate()
             raw = await connection.get_raw_connection()
@@ -202,15 +235,20 @@ async def _fetched(
 @asynccontextmanager
 async def open_archive(settings: Settings) -> AsyncIterator[Archive]:
     """The archive, with connections for costly statements and for all others; without columns."""
-    engine = make_engine(settings, "app", settings.database_pool_size, ping=False)
-    only = at_primary(settings)
-    primary = make_engine(only, "app-primary", _AT_PRIMARY, ping=False) if only else None
-    whole = settings.database_timeout_s
+    hosts, only, whole = Hosts(), at_primary(settings), settings.database_timeout_s
+    shared: Any = {"ping": False, "hosts": hosts}
+    engine = make_engine(settings, "app", settings.database_pool_size, **shared)
+    primary = None
+    if only:
+        primary = make_engine(only, "app-primary", _AT_PRIMARY, session=SESSION, **shared)
     try:
-        async with open_gate(settings, settings.costly_pool_size) as gate:
+        async with (
+            open_gate(settings, settings.costly_pool_size, hosts) as gate,
+            open_watch(settings, hosts) as watch,
+        ):
             wait_s = max(0.0, whole - _LEAST_S)
             archive = Archive(engine, settings.statement_timeout_s, whole, gate, wait_s)
-            yield archive._replace(primary=primary)
+            yield archive._replace(primary=primary, hosts=hosts, watch=watch)
     finally:
         await engine.dispose()
         if primary:
@@ -224,13 +262,14 @@ async def open_lasting(
     """The archive for jobs: each statement waits so long for its turn, and may take minutes.
 
     It has a connection of its own, because the database, too, stops a reader's statements. Of the
-    places at the gate it takes one at a time.
+    places at the gate it takes one at a time. It is at the primary: a replica cancels what takes
+    longer than its replay may wait, and without the primary there are no jobs.
     """
     each_s = settings.job_statement_timeout_s
     session = {**SESSION, "statement_timeout": f"{each_s * 1000:.0f}"}
-    engine = make_engine(settings, "app-lasting", 1, session=session)
+    engine = make_engine(at_primary(settings) or settings, "app-lasting", 1, session=session)
     try:
-        own = archive._replace(statement_timeout_s=each_s, lasting=engine)
+        own = archive._replace(statement_timeout_s=each_s, lasting=engine, primary=None)
         yield own.patient(wait_s)
     finally:
         await engine.dispose()

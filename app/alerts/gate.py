@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.errors import Busy, ClientGone
-from archive.database import make_engine
+from archive.database import Hosts, make_engine
 from archive.settings import ArchiveSettings
 
 MOST_WAITING: Final = 200
@@ -170,9 +170,11 @@ class Gate(Turns):
 
 
 @asynccontextmanager
-async def open_gate(settings: ArchiveSettings, places: int) -> AsyncIterator[Gate]:
+async def open_gate(
+    settings: ArchiveSettings, places: int, hosts: Hosts | None = None
+) -> AsyncIterator[Gate]:
     """A gate with connections of its own behind it."""
-    engine = make_engine(settings, "app-costly", places, ping=False, session=SESSION)
+    engine = make_engine(settings, "app-costly", places, False, session=SESSION, hosts=hosts)
     try:
         yield Gate(engine, places)
     finally:

@@ -3,7 +3,6 @@
 An answer's rows and the number of the newest batch come from one statement, so from one snapshot.
 """
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -27,7 +26,7 @@ from app.alerts.statements import Statement, compile_statement
 from app.errors import no_alert, no_object
 from app.search.vocabulary import ZTF
 from archive import times
-from archive.database import check_schema
+from archive.database import HELD, compare_schema
 from archive.surveys.ztf.tables import DETECTION, LIMIT, STAMPS, alert, history
 from archive.tables import bundle, counter, ledger
 
@@ -190,7 +189,13 @@ async def read_positions(archive: Archive, by: str, key: str | int) -> list[tupl
     return [(row["ra"], row["dec"]) for row in await archive.fetch(_PLACES_BY[by], key=key)]
 
 
+_HELD: Final = compile_statement(HELD)
+
+
 async def check_archive(archive: Archive) -> None:
     """Raise SchemaOutdated unless the schema is this program's."""
-    async with asyncio.timeout(archive.database_timeout_s), archive.engine.connect() as connection:
-        await check_schema(connection)
+    try:
+        ((held,),) = await archive.fetch(_HELD)
+    except asyncpg.UndefinedTableError:
+        held = None
+    compare_schema(held)

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
-import asyncpg
 from pgqueuer.core.qm import QueueManager
 from pgqueuer.domain.errors import RetryRequested
 from pgqueuer.domain.models import Job
@@ -27,6 +26,7 @@ from app.errors import DATABASE_ERRORS, Busy, QueryTooCostly, RequestError
 from app.jobs import results
 from app.jobs.queue import ENTRY, Jobs, Progress, open_queue
 from app.settings import Settings
+from archive.database import Hosts, connect, connection_settings
 from archive.errors import MarsError
 from archive.objects import ObjectStore
 
@@ -111,10 +111,9 @@ class Worker:
         self._stopping.set()
 
     async def _work(self) -> None:
-        url = self._settings.app_database_url.get_secret_value().replace("+asyncpg", "")
-        connection = await asyncpg.connect(
-            url, timeout=5, server_settings={"application_name": "mars-app-queue"}
-        )
+        own = self._settings.model_copy(update={"database_url": self._settings.app_database_url})
+        named = {"timeout": 5, "server_settings": {"application_name": "mars-app-queue"}}
+        connection = await connect(Hosts(), **connection_settings(own) | named)
         try:
             manager = QueueManager(open_queue(connection), Channel("ch_pgqueuer"))
             manager.shutdown = self._stopping

@@ -32,12 +32,25 @@ class ReadinessStatus(StrEnum):
     NOT_READY = "not ready"
 
 
+class DatabaseServer(Model):
+    """One of several database servers, as it was seen within the last few seconds."""
+
+    address: str
+    role: Literal["primary", "replica"] | None
+    """None: it does not answer."""
+    batch: int | None
+    batches_behind: int | None
+    seconds_behind: float | None
+    in_use: bool
+
+
 class Readiness(Model):
     """Whether the app can answer, and the reason if not."""
 
     status: ReadinessStatus
     database: str
     store: str
+    servers: list[DatabaseServer]
 
 
 @router.get("/healthz", response_model=Health)
@@ -52,7 +65,12 @@ async def get_health() -> Response:
     responses={503: {"model": Readiness, "description": "Not ready; the body says why"}},
 )
 async def get_readiness(request: Request, store: StoreDependency) -> Response:
-    """200 if schema, database and object store are ready; else 503 with the reason."""
+    """200 if schema, database and object store are ready; else 503 with the reason.
+
+    With several database servers one that answers is enough. `servers` shows each of them: what it
+    is, the newest batch that it has, how many batches it lacks and the age of the oldest of these
+    (null while no primary answers), and whether requests are sent there.
+    """
     resources = resources_of(request)
     answers = await asyncio.gather(
         queries.check_archive(resources.archive), store.ping(), return_exceptions=True
@@ -60,7 +78,12 @@ async def get_readiness(request: Request, store: StoreDependency) -> Response:
     database, bucket = (reason_of(a) if isinstance(a, Exception) else "ok" for a in answers)
     ready = database == bucket == "ok"
     resources.schema.is_current = database == "ok"
-    body = {"status": "ready" if ready else "not ready", "database": database, "store": bucket}
+    body = {
+        "status": "ready" if ready else "not ready",
+        "database": database,
+        "store": bucket,
+        "servers": [server._asdict() for server in resources.archive.watch.servers],
+    }
     return _answer(HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, body)
 
 

@@ -1,6 +1,7 @@
 """Every address of the app, as its routes have them: a new route is in here by itself."""
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -39,8 +40,13 @@ def addresses(*methods: str) -> list[Address]:
     for route in iter_route_contexts(create_app(Settings()).routes):
         assert route.path is not None
         assert route.methods is not None
-        own = PARTS | {"kind": "Science" if route.path.startswith("/{number") else "science"}
-        # A converter (`:digits`) is no part of the name.
-        path = re.sub(r":\w+}", "}", route.path).format(**own)
+        path = fill(route.path, PARTS)
         found += [Address(m, path, route.path) for m in sorted(route.methods) if m in methods]
     return found
+
+
+def fill(pattern: str, parts: Mapping[str, str]) -> str:
+    """A route's path with values for its parameters."""
+    own = {**parts, "kind": "Science" if pattern.startswith("/{number") else "science"}
+    # A converter (`:digits`) is no part of the name.
+    return re.sub(r":\w+}", "}", pattern).format(**own)
