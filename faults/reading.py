@@ -22,7 +22,7 @@ CLIENTS: Final = 4
 MOVING: Final = 0.3
 """Share of the questions about the present, whose answers may change."""
 SERVERS: Final[Sequence[Part]] = (postgres, *replicas.ALL)
-AT_PRIMARY: Final = ("/api/v1/jobs/", "/jobs/")
+AT_PRIMARY: Final = ("/api/v1/jobs/", "/jobs/", "/vo/tap/async")
 """Only the primary can tell of jobs: they are what the app itself writes."""
 
 
