@@ -91,8 +91,8 @@ WHERE candid = ANY($1) AND packet_offset IS NOT NULL AND science_offset IS NOT N
 
 async def _picks(pool: asyncpg.Pool, sample: str) -> list[Pick]:
     """Alerts whose bytes are in the store, from everywhere in a table of any size."""
-    table = "history" if "FROM history" in sample else "alert"
-    rows = await pool.fetchval("SELECT reltuples FROM pg_class WHERE relname = $1", table)
+    table = "public.history" if "FROM history" in sample else "public.alert"
+    rows = await pool.fetchval("SELECT reltuples FROM pg_class WHERE oid = to_regclass($1)", table)
     percent = min(100.0, 100 * _SOME / max(rows, 1))
     found = [row[0] for row in await pool.fetch(sample.format(percent=percent))]
     chosen = random.Random(1).sample(sorted(found), min(SAMPLE, len(found)))

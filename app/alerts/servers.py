@@ -8,7 +8,8 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Final, Literal, NamedTuple
+from enum import StrEnum
+from typing import Final, NamedTuple
 
 import asyncpg
 from sqlalchemy import BigInteger, bindparam, extract, func, select
@@ -43,12 +44,19 @@ _AGE: Final = compile_statement(
 """Seconds since the first batch after one was committed, by the server's clock."""
 
 
+class DatabaseRole(StrEnum):
+    """What a database server is, as far as is known."""
+
+    PRIMARY = "primary"
+    REPLICA = "replica"
+
+
 class Server(NamedTuple):
     """One server as it was seen last; all but its address is None while it does not answer."""
 
     address: str
     """host:port"""
-    role: Literal["primary", "replica"] | None = None
+    role: DatabaseRole | None = None
     batch: int | None = None
     """The newest batch that it has."""
     batches_behind: int | None = None
@@ -115,18 +123,18 @@ class _Watcher:
             return Server(name)
         replica, batch = state
         if not replica:
-            return Server(name, "primary", batch, 0, 0.0, in_use=True)
+            return Server(name, DatabaseRole.PRIMARY, batch, 0, 0.0, in_use=True)
         primaries = {one: is_at[1] for one, is_at in found.items() if is_at and not is_at[0]}
         if not primaries:
-            return Server(name, "replica", batch, in_use=True)
+            return Server(name, DatabaseRole.REPLICA, batch, in_use=True)
         first = max(primaries, key=lambda one: primaries[one])
         behind = max(0, primaries[first] - batch)
         if not behind:
-            return Server(name, "replica", batch, 0, 0.0, in_use=True)
+            return Server(name, DatabaseRole.REPLICA, batch, 0, 0.0, in_use=True)
         age = await self._ask(first, _AGE, batch=batch)
         seconds = max(0.0, float(age[0])) if age else None
         near = seconds is None or seconds <= self._most_s
-        return Server(name, "replica", batch, behind, seconds, near)
+        return Server(name, DatabaseRole.REPLICA, batch, behind, seconds, near)
 
     async def _state_of(self, address: Address) -> tuple[bool, int] | None:
         row = await self._ask(address, _STATE)

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from app.alerts import queries
+from app.alerts.servers import DatabaseRole
 from app.answers.models import Model
 from app.errors import RETRY_AFTER_S, reason_of
 from app.openapi.described import problem_responses
@@ -36,7 +37,7 @@ class DatabaseServer(Model):
     """One of several database servers, as it was seen within the last few seconds."""
 
     address: str
-    role: Literal["primary", "replica"] | None
+    role: DatabaseRole | None
     """None: it does not answer."""
     batch: int | None
     batches_behind: int | None

@@ -175,7 +175,7 @@ async def rows_of_postgres(place: Place, as_of: int) -> pa.Table:
         found = await statement.fetch(as_of)
         kinds = await connection.fetch(
             "SELECT column_name AS name, data_type AS kind FROM information_schema.columns"
-            " WHERE table_name = 'alert' ORDER BY ordinal_position"
+            " WHERE table_schema = 'public' AND table_name = 'alert' ORDER BY ordinal_position"
         )
     finally:
         await connection.close()
