@@ -11,7 +11,7 @@ ARGS ?=
 TEST_PORT ?= 18000
 TEST_LOCAL ?= .local/test
 # Processes of pytest; much of their time they wait for servers and browsers.
-WORKERS ?= 3
+WORKERS ?= 4
 SCHEMA_PORT ?= 18300
 SCHEMA_LOCAL ?= .local/schema-test
 SDKS_PORT ?= 18400

@@ -31,7 +31,13 @@ pytest_plugins = ["tests.real_archive"]
 DATA = Path(os.environ.get("MARS_TEST_DATA", "../shared/data"))
 PUBLISHED = "https://ztf.uw.edu/alerts/public/"
 # What takes longest begins first, or one worker would be left with it when the others are done.
-LONGEST = ("tests/test_faults.py", "tests/dev/test_demo.py")
+LONGEST = (
+    "tests/test_faults.py",
+    "tests/consumer/test_stream.py",
+    "tests/pages/test_main_page.py",
+    "tests/app/match/test_jobs.py",
+    "tests/dev/test_demo.py",
+)
 _told: dict[str, list[str]] = {}
 
 # The same examples in every run, and no failure of a machine that is busy with other things.
