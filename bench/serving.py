@@ -208,7 +208,7 @@ async def legacy(s: Served, clients: int, count: int) -> list[Figure]:
     for what, floor_name, floor, path, target in (
         ("MARS's first page", "same SQL", lambda _: s.sql(page), first, "≤ 3 ×"),
         ("MARS's page 350", "its page 1", lambda _: s.get(first), deep, "≤ 2 ×"),
-        ("first page as HTML", "its JSON", lambda _: s.get(first), people, ""),
+        ("first page as HTML", "its JSON", lambda _: s.get(first), people, "≤ 2.5 ×"),
     ):
 
         async def over_http(_: int, path: str = path) -> None:
