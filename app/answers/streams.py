@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import pyarrow as pa
@@ -97,7 +98,15 @@ async def run_for_rows(rows: int, make: Callable[..., Made], *of: Any) -> Made:
 async def write_pages(
     export: Export, origin: Origin, first: Page, later: AsyncIterator[Page]
 ) -> AsyncGenerator[bytes]:
-    """The bytes of a table. While a page is written PostgreSQL finds the next one."""
+    """The bytes of a table. A page is read while the one before is written, and so on."""
+    async with aclosing(_one_ahead(_written(export, origin, first, later))) as pieces:
+        async for piece in pieces:
+            yield piece
+
+
+async def _written(
+    export: Export, origin: Origin, first: Page, later: AsyncIterator[Page]
+) -> AsyncGenerator[bytes]:
     wanted, table, values = export
     assert wanted.writer is not None
     writer = wanted.writer(table, origin)
@@ -106,23 +115,34 @@ async def write_pages(
         return writer.rows(values(rows))
 
     yield writer.begin()
-    page: Page | None = first
-    while page is not None:
-        last, following = page, asyncio.ensure_future(anext(later, None))
-        try:
-            for n in range(0, len(last.rows), PIECE):
-                yield await run_in_thread(written, last.rows[n : n + PIECE])
-            page = await following
-        finally:
-            following.cancel()
-            following.add_done_callback(_forget)
+    last = first
+    async with aclosing(_one_ahead(_chain(first, later))) as pages:
+        async for page in pages:
+            last = page
+            for n in range(0, len(page.rows), PIECE):
+                yield await run_in_thread(written, page.rows[n : n + PIECE])
     yield await run_in_thread(writer.end, Ending(last.next, last.as_of, told=False))
 
 
-def _forget(following: "asyncio.Future[Any]") -> None:
-    """Take the error of a page that nobody waits for any more; else the loop would log it."""
-    if not following.cancelled():
-        following.exception()
+async def _chain(first: Page, later: AsyncIterator[Page]) -> AsyncGenerator[Page]:
+    yield first
+    async for page in later:
+        yield page
+
+
+async def _one_ahead(source: AsyncGenerator[Made]) -> AsyncGenerator[Made]:
+    """The same; the next one is made while one is used."""
+    following = asyncio.ensure_future(anext(source, None))
+    try:
+        while (one := await following) is not None:
+            following = asyncio.ensure_future(anext(source, None))
+            yield one
+    finally:
+        following.cancel()
+        await asyncio.wait([following])
+        if not following.cancelled():
+            following.exception()  # nobody waits for it any more; else the loop would log it
+        await source.aclose()
 
 
 async def compress_pieces(pieces: AsyncIterator[bytes], coding: Coding) -> AsyncIterator[bytes]:
