@@ -128,6 +128,8 @@ async def connect(hosts: Hosts, **named: Any) -> Driver:
             try:
                 driver = await asyncpg.connect(**named | at | {"timeout": _EACH_S})
             except asyncpg.TargetServerAttributeNotMatched:
+                # It is well, and not of the kind that is looked for: the next one may be. If none
+                # is, the ConnectionError below says so.
                 continue
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 if not is_passing(error):

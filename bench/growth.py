@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -107,6 +108,16 @@ async def warm(s: Served, kinds: list[Kind]) -> dict[str, list[float]]:
     return found
 
 
+async def _wait_for_statistics(s: Served) -> None:
+    """Until they are counted: that reads the whole archive beside the first questions."""
+    for _ in range(600):
+        async with s.http.get(f"{s.address}/api/v1/statistics") as answer:
+            if answer.status == HTTPStatus.OK:
+                return
+        await asyncio.sleep(0.2)
+    raise RuntimeError("the statistics are not counted")
+
+
 async def once(address: str, kinds: list[Kind], number: int) -> dict[str, float]:
     """Each kind once, in another order each time, so that none always finds what others read."""
     found = {}
@@ -148,6 +159,7 @@ def measure(state: State, rows: int, *, compact: bool) -> dict[str, Any]:
     async def all_warm(address: str) -> tuple[list[Kind], dict[str, list[float]], list[str]]:
         async with served(address) as s:
             await wait_for_columns(s)
+            await _wait_for_statistics(s)
             kinds = KINDS + await rare(s, rows)
             found = await warm(s, kinds)
             return kinds, found, await filtering(s, 500)

@@ -1,6 +1,7 @@
 """Two streaming replicas beside a primary: the same bytes, and no failed read while servers die."""
 
 import asyncio
+import json
 import os
 import random
 import re
@@ -172,10 +173,15 @@ async def test_jobs_run_at_the_primary(servers: Servers) -> None:
     """The worker finds it among three hosts."""
     works = servers.settings().model_copy(update={"jobs_run": True})
     async with serving(works) as client, asyncio.timeout(100):
-        told = (await client.post("/api/v1/search/jobs?rb__gte=0.5")).json()
-        while told["status"] != "done":
+        told = (await client.post("/api/v1/search/jobs?rb__gte=0.5&format=jsonl")).json()
+        while told["status"] in ("queued", "running"):
             await asyncio.sleep(0.1)
             told = (await client.get(f"/api/v1/jobs/{told['id']}")).json()
+        assert told["status"] == "done", told
+        written = (await client.get(told["result"])).text.splitlines()
+        listed = (await client.get("/api/v1/alerts?rb__gte=0.5&limit=1000")).json()["items"]
+    assert [json.loads(line)["candid"] for line in written] == [one["candid"] for one in listed]
+    assert written
 
 
 def frozen(servers: Servers, part: Any) -> list[int]:

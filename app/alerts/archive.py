@@ -140,13 +140,14 @@ class Archive(NamedTuple):
         what that loses again of them, until the time of the whole is over.
         """
         if self.primary is None:
-            return await self._asked_at(engine, statement, values, seconds)
+            async with _connection(engine, self.hosts) as (driver, _):
+                return await _fetched(driver, statement, values, seconds)
         for pause_s in _PAUSES_S:
             await asyncio.sleep(pause_s)
             try:
-                return await self._asked_at(engine, statement, values, seconds)
-            except _NotThere:
-                pass
+                rows = await self._asked_at_replica(engine, statement, values, seconds)
+                if rows is not None:
+                    return rows
             except DATABASE_ERRORS as error:
                 if not is_passing(error):
                     raise
@@ -159,18 +160,14 @@ class Archive(NamedTuple):
                 failure = error
         raise failure
 
-    async def _asked_at(
+    async def _asked_at_replica(
         self, engine: AsyncEngine, statement: Statement, values: dict[str, Any], seconds: float
-    ) -> list[asyncpg.Record]:
-        """The rows. Raises _NotThere if a replica has not come so far."""
+    ) -> list[asyncpg.Record] | None:
+        """The rows; None if the server has not come to the batch `as_of`."""
         async with _connection(engine, self.hosts) as (driver, known):
-            if self.primary and not await _has_come_to(values.get("as_of"), driver, known):
-                raise _NotThere
+            if not await _has_come_to(values.get("as_of"), driver, known):
+                return None
             return await _fetched(driver, statement, values, seconds)
-
-
-class _NotThere(Exception):
-    """A replica has not come to a batch yet."""
 
 
 @asynccontextmanager
