@@ -91,11 +91,8 @@ _PLAIN[[n for n in range(ord("!"), ord("~") + 1) if chr(n) not in "\"',&<>\\"]] 
 
 def _is_plain(values: pa.Array) -> bool:
     """Whether all letters of all texts are plain, and no text is empty: one look at the bytes."""
-    if (
-        not len(values)
-        or values.null_count == len(values)
-        or not pc.min(pc.binary_length(values)).as_py()
-    ):
+    # 0 for an empty text; None where there is none at all.
+    if not pc.min(pc.binary_length(values)).as_py():
         return False
     _, offsets, data = values.buffers()
     bounds = np.frombuffer(offsets, np.int32)[values.offset :]
