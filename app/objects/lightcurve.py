@@ -169,7 +169,7 @@ def _forced(entry: Row) -> Point:
     flux, error = entry["forcediffimflux"], entry["forcediffimfluxunc"]
     zero = entry["magzpsci"]
     point: Point = dict.fromkeys(("flux_ujy", "flux_ujy_err", "snr", "mag", "mag_err", "limit_mag"))
-    if zero is not None and flux is not None:
+    if zero is not None and isfinite(zero) and flux is not None:
         try:
             scale = 10 ** (0.4 * (AB_ZERO_UJY - zero))
         except OverflowError:

@@ -69,9 +69,10 @@ def finite_or_none(number: float | None) -> float | None:
     return number if number is None or isfinite(number) else None
 
 
-def forced_magnitude(flux: float, error: float, zero: float) -> dict[str, float]:
+def forced_magnitude(flux: float, error: float, zero: float) -> dict[str, float | None]:
     """A magnitude where the flux, of either sign, is significant; else a limit."""
     if abs(flux) / error > DETECTED_SNR:
         magnitude = zero - 2.5 * math.log10(abs(flux))
-        return {"mag": magnitude, "mag_err": MAG_ERROR * error / abs(flux)}
-    return {"limit_mag": zero - 2.5 * math.log10(LIMIT_SIGMA * error)}
+        relative = MAG_ERROR * error / abs(flux)
+        return {"mag": finite_or_none(magnitude), "mag_err": finite_or_none(relative)}
+    return {"limit_mag": finite_or_none(zero - 2.5 * math.log10(LIMIT_SIGMA * error))}

@@ -212,7 +212,14 @@ def test_forced_photometry(flux: float) -> None:
 
 @pytest.mark.parametrize(
     "missing",
-    [{"forcediffimflux": None}, {"magzpsci": None}, {"forcediffimfluxunc": None}],
+    [
+        {"forcediffimflux": None},
+        {"magzpsci": None},
+        {"magzpsci": math.inf},
+        {"magzpsci": math.nan},
+        {"forcediffimfluxunc": None},
+        {"forcediffimflux": 0.0, "forcediffimfluxunc": math.inf},
+    ],
 )
 def test_forced_photometry_without_a_value(missing: Entry) -> None:
     row = alert(1_000_000, forced=[FORCED | missing | {"procstatus": "61"}])
@@ -230,7 +237,8 @@ def test_single_precision_is_printed_short() -> None:
 ANY_OWN = st.fixed_dictionaries(
     {
         name: st.none() | VALUES[type(alert_table.c[name].type)]
-        for name in DETECTION.keys() - {"object_id", "candid", "jd", "pid", "fid"}
+        for name in DETECTION
+        if name not in {"object_id", "candid", "jd", "pid", "fid"}
     }
     | {"jd": st.floats(), "pid": st.integers(), "fid": st.integers()}
 )
