@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3.client import S3Client
     from types_aiobotocore_s3.type_defs import GetObjectOutputTypeDef
 
+Bytes = bytes | memoryview
+"""Some bytes of a long answer or object; a memoryview where they lie in another's memory."""
 CHUNK: Final = 64 * 1024
 PART: Final = 8 * 2**20
 """Bytes of a part of a large object; S3 wants 5 MiB at least of all but the last."""
@@ -114,7 +116,7 @@ class ObjectStore:
             raise StoreUnavailable(f"get {key}: {got} of {length} bytes came")
         return chunk
 
-    async def put_stream(self, key: str, pieces: AsyncIterator[bytes]) -> int:
+    async def put_stream(self, key: str, pieces: AsyncIterator[Bytes]) -> int:
         """Store an object of unknown size, in parts; returns its size. Raises StoreUnavailable.
 
         Until the last part is there the key holds what it held before, whatever happens.

@@ -28,6 +28,7 @@ from app.errors import ColumnsUnavailable
 from app.search.search import MAX_LIMIT, Search
 from app.search.vocabulary import Vocabulary
 from app.settings import settings_of
+from archive.objects import Bytes
 
 log = logging.getLogger(__name__)
 CHUNK: Final = MAX_LIMIT
@@ -83,7 +84,7 @@ class Written:
 
 async def write_alerts(
     archive: Archive, search: Search, origin: Origin, written: Written
-) -> AsyncGenerator[bytes]:
+) -> AsyncGenerator[Bytes]:
     """The alerts of a search as a file in its format, piece by piece; `written` says how far it is.
 
     The file is the same as that of send_alerts. Raises QueryTooCostly, or one of DATABASE_ERRORS.

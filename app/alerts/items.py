@@ -124,20 +124,47 @@ def _links_of(held: Held, api: str, vocabulary: Vocabulary) -> list[dict[str, st
     return [_links(api, vocabulary.survey.stamps, *row) for row in rows]
 
 
-def _link_array(part: str, held: Held, api: str, vocabulary: Vocabulary) -> pa.Array:
-    """One part of `_links` for many rows at once, 40 ns each."""
+class _Link(NamedTuple):
+    """One part of `_links` for many rows: texts, or arrays of them, to join; who has it."""
+
+    pieces: list[Any]
+    held: Any = None
+    """An array of Arrow; None if each has it."""
+
+
+def _link_of(part: str, held: Held, api: str, vocabulary: Vocabulary) -> _Link:
     if part == "object":
         coded = held["object_id"].dictionary_encode()
         known = [quote_object_id(name) for name in coded.dictionary.to_pylist()]
-        quoted = pa.array(known, pa.string()).take(coded.indices)
-        return pc.binary_join_element_wise(f"{api}/objects/", quoted, "")
-    start, ids = f"{api}/alerts/", held[vocabulary.survey.key].cast(pa.string())
+        return _Link([f"{api}/objects/", pa.array(known, pa.string()).take(coded.indices)])
+    own = [f"{api}/alerts/", held[vocabulary.survey.key].cast(pa.string())]
     if part == "self":
-        return pc.binary_join_element_wise(start, ids, "")
+        return _Link(own)
     end = "/avro" if part == "avro" else f"/cutouts/{part}.fits"
-    whole = pc.binary_join_element_wise(start, ids, end, "")
     has = held["has_packet" if part == "avro" else f"has_{part}"]
-    return pc.if_else(has, whole, pa.scalar(None, pa.string()))
+    return _Link([*own, end], None if pc.all(has).as_py() else has)
+
+
+def _join(pieces: Sequence[Any]) -> pa.Array:
+    return pc.binary_join_element_wise(*pieces, "")
+
+
+def _link_array(link: _Link) -> pa.Array:
+    """The addresses, 40 ns each."""
+    whole = _join(link.pieces)
+    return (
+        whole if link.held is None else pc.if_else(link.held, whole, pa.scalar(None, pa.string()))
+    )
+
+
+def _links_as_json(links: Mapping[str, _Link]) -> pa.Array:
+    """All parts as JSON objects: made of whole addresses each letter would be copied four times."""
+    pieces: list[Any] = []
+    for before, (part, link) in zip(["{", *"," * (len(links) - 1)], links.items(), strict=True):
+        pieces.append(f'{before}"{part}":')
+        quoted = ['"', *link.pieces, '"']
+        pieces += quoted if link.held is None else [pc.if_else(link.held, _join(quoted), "null")]
+    return pa.ExtensionArray.from_storage(pa.json_(), _join([*pieces, "}"]))
 
 
 def _listed(values: Any) -> Sequence[Any]:
@@ -159,10 +186,9 @@ def _made(name: str, held: Held, api: str, vocabulary: Vocabulary) -> Any:
         links = _links_of(held, api, vocabulary)
         return links if name == "links" else [one[part] for one in links]
     if name != "links":
-        return _link_array(part, held, api, vocabulary)
+        return _link_array(_link_of(part, held, api, vocabulary))
     parts = [link.removeprefix("links_") for link in vocabulary.links]
-    made = [_link_array(one, held, api, vocabulary) for one in parts]
-    return pa.StructArray.from_arrays(made, parts)
+    return _links_as_json({one: _link_of(one, held, api, vocabulary) for one in parts})
 
 
 def alert_values(names: Sequence[str], rows: Any, api: str, vocabulary: Vocabulary = ZTF) -> Values:

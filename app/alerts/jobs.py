@@ -19,6 +19,7 @@ from app.jobs.worker import Kind, Run
 from app.search.search import Search, explain_refusal, parse_search
 from app.search.values import read_integer
 from app.spelling import Unknown
+from archive.objects import Bytes
 
 SEARCH: Final = "search"
 FILES: Final = {name: known.suffix for name, known in FORMATS.items() if known.writer}
@@ -118,7 +119,7 @@ def describe_search_job(row: Row[Any], public_url: str) -> dict[str, Any]:
 def search_kind(archive: Archive, public_url: str) -> Kind:
     """Searches as a kind of work, on an archive for statements that last."""
 
-    async def write(run: Run) -> AsyncGenerator[bytes]:
+    async def write(run: Run) -> AsyncGenerator[Bytes]:
         """The file as it is made; counts its alerts."""
         row = run.row
         search = replace(parse_job(parameters_of(row), row.cap), as_of=row.as_of)

@@ -39,7 +39,7 @@ def send_table(
     """A table whose rows are all known, in any format but JSON."""
     assert wanted.writer is not None
     writer = wanted.writer(table, origin_of(request, ending.as_of))
-    content = writer.begin() + writer.rows(values) + writer.end(ending)
+    content = b"".join((writer.begin(), writer.rows(values), writer.end(ending)))
     return send_file(request, wanted, table, content, ending, headers=headers)
 
 

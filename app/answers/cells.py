@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from archive.columns import REAL, TEXT, TIME, Column, Kind
+from archive.objects import Bytes
 
 _COMMA: Final = ord(",")
 
@@ -42,7 +43,7 @@ class Layout(NamedTuple):
     """Whether 64-bit ids stand in quotes."""
 
 
-def write_rows(layout: Layout, columns: Sequence[Column], values: Sequence[Any]) -> bytes:
+def write_rows(layout: Layout, columns: Sequence[Column], values: Sequence[Any]) -> Bytes:
     """The rows whose values these are, column by column: lists, or arrays of Arrow."""
     cells = [
         _texts(values[n], layout.ends[n], layout.texts[n])
@@ -55,14 +56,15 @@ def write_rows(layout: Layout, columns: Sequence[Column], values: Sequence[Any])
     if data is None:
         return b""
     bounds = np.frombuffer(offsets, np.int32)[joined.offset :]
-    return bytes(data[bounds[0] : bounds[len(joined)]])
+    # Not copied to bytes: that takes a fifth of the time of a row of JSON.
+    return memoryview(data)[bounds[0] : bounds[len(joined)]]
 
 
 def _texts(values: Any, end: str, spelling: Spelling) -> pa.Array:
     if not isinstance(values, pa.Array):
         return pa.array([spelling.spell(value) + end for value in values], pa.string())
-    if isinstance(values, pa.StructArray):
-        return _objects(values, end, spelling)
+    if isinstance(values.type, pa.JsonType):
+        return pc.binary_join_element_wise(values.storage, end, "")
     missing = spelling.spell(None) + end
     if _is_plain(values):
         around = [spelling.quote] if spelling.quote else []
@@ -72,16 +74,6 @@ def _texts(values: Any, end: str, spelling: Spelling) -> pa.Array:
     coded = values.dictionary_encode()
     spelt = [spelling.spell(text) + end for text in coded.dictionary.to_pylist()]
     return pa.array([*spelt, missing]).take(coded.indices.fill_null(len(spelt)))
-
-
-def _objects(values: pa.StructArray, end: str, spelling: Spelling) -> pa.Array:
-    """Objects of texts, as JSON, the only format that holds any."""
-    names = [field.name for field in values.type]
-    ends = [*(f',"{name}":' for name in names[1:]), "}" + end]
-    parts = [
-        _texts(part, last, spelling) for part, last in zip(values.flatten(), ends, strict=True)
-    ]
-    return pc.binary_join_element_wise(f'{{"{names[0]}":', *parts, "")
 
 
 _PLAIN: Final = np.zeros(256, dtype=bool)

@@ -13,6 +13,7 @@ from fastapi import Request
 from isal import igzip, isal_zlib
 
 from app.answers.accept import MAX_LENGTH, read_weights, weight_of
+from archive.objects import Bytes
 
 _LEVEL: Final = 1
 _GZIP: Final = 31
@@ -22,7 +23,7 @@ _GZIP: Final = 31
 class Compressor(Protocol):
     """Compresses a stream piece by piece; each result of `compress` can be expanded at once."""
 
-    def compress(self, data: bytes) -> bytes: ...
+    def compress(self, data: Bytes) -> bytes: ...
 
     def flush(self) -> bytes: ...
 
@@ -33,7 +34,7 @@ class _Gzip:
     def __init__(self) -> None:
         self._compressor = isal_zlib.compressobj(_LEVEL, wbits=_GZIP)
 
-    def compress(self, data: bytes) -> bytes:
+    def compress(self, data: Bytes) -> bytes:
         return self._compressor.compress(data) + self._compressor.flush(isal_zlib.Z_SYNC_FLUSH)
 
     def flush(self) -> bytes:
@@ -46,8 +47,8 @@ class _Cramjam:
     def __init__(self, compressor: Any) -> None:
         self._compressor = compressor
 
-    def compress(self, data: bytes) -> bytes:
-        self._compressor.compress(data)
+    def compress(self, data: Bytes) -> bytes:
+        self._compressor.compress(bytes(data))
         return bytes(self._compressor.flush())
 
     def flush(self) -> bytes:

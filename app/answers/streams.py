@@ -22,6 +22,7 @@ from app.answers.tabular import Ending, Format, Origin, Table, Values
 from app.errors import DATABASE_ERRORS
 from app.settings import settings_of
 from archive.errors import MarsError
+from archive.objects import Bytes
 
 log = logging.getLogger(__name__)
 PIECE: Final = 2000
@@ -97,7 +98,7 @@ async def run_for_rows(rows: int, make: Callable[..., Made], *of: Any) -> Made:
 
 async def write_pages(
     export: Export, origin: Origin, first: Page, later: AsyncIterator[Page]
-) -> AsyncGenerator[bytes]:
+) -> AsyncGenerator[Bytes]:
     """The bytes of a table. A page is read while the one before is written, and so on."""
     async with aclosing(_one_ahead(_written(export, origin, first, later))) as pieces:
         async for piece in pieces:
@@ -106,12 +107,12 @@ async def write_pages(
 
 async def _written(
     export: Export, origin: Origin, first: Page, later: AsyncIterator[Page]
-) -> AsyncGenerator[bytes]:
+) -> AsyncGenerator[Bytes]:
     wanted, table, values = export
     assert wanted.writer is not None
     writer = wanted.writer(table, origin)
 
-    def written(rows: Rows) -> bytes:
+    def written(rows: Rows) -> Bytes:
         return writer.rows(values(rows))
 
     yield writer.begin()
@@ -145,7 +146,7 @@ async def _one_ahead(source: AsyncGenerator[Made]) -> AsyncGenerator[Made]:
         await source.aclose()
 
 
-async def compress_pieces(pieces: AsyncIterator[bytes], coding: Coding) -> AsyncIterator[bytes]:
+async def compress_pieces(pieces: AsyncIterator[Bytes], coding: Coding) -> AsyncIterator[bytes]:
     """The same bytes in a content coding, made in a thread."""
     compressor = coding.stream()
     async for piece in pieces:

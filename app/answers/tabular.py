@@ -18,6 +18,7 @@ import orjson
 
 from app.answers.cells import Layout, Spelling, write_rows
 from archive.columns import REAL, Column
+from archive.objects import Bytes
 
 Values = Sequence[Any]
 """The rows of a piece as columns of equal length, in the order of the table's columns.
@@ -64,7 +65,7 @@ class Writer(Protocol):
 
     def begin(self) -> bytes: ...
 
-    def rows(self, values: Values) -> bytes: ...
+    def rows(self, values: Values) -> Bytes: ...
 
     def end(self, ending: Ending) -> bytes: ...
 
@@ -110,16 +111,16 @@ class JsonLines:
     def begin(self) -> bytes:
         return b""
 
-    def rows(self, values: Values) -> bytes:
+    def rows(self, values: Values) -> Bytes:
         return self._after(write_rows(self._layout, self._columns, values))
 
     def end(self, ending: Ending) -> bytes:
         cut = {"truncated": True, "next": ending.next, "as_of": ending.as_of}
         more = ending.next is not None and not ending.told
         last = self._after(b"\n" + orjson.dumps(cut) if more else b"")
-        return last + b"\n" if self._begun else last
+        return bytes(last) + b"\n" if self._begun else b""
 
-    def _after(self, lines: bytes) -> bytes:
+    def _after(self, lines: Bytes) -> Bytes:
         """Lines, each of which begins with a line end; the first of all does not."""
         begun, self._begun = self._begun, self._begun or bool(lines)
         return lines if begun else lines[1:]
@@ -156,7 +157,7 @@ class Csv:
     def begin(self) -> bytes:
         return ",".join(c.name for c in self._columns).encode()
 
-    def rows(self, values: Values) -> bytes:
+    def rows(self, values: Values) -> Bytes:
         return write_rows(self._layout, self._columns, values)
 
     def end(self, ending: Ending) -> bytes:

@@ -16,6 +16,7 @@ from xml.sax.saxutils import escape, quoteattr
 from app.answers.cells import Layout, Spelling, write_rows
 from app.answers.tabular import Ending, Origin, Table, Values
 from archive.columns import TEXT, TIME, Column, Kind
+from archive.objects import Bytes
 
 CITATION: Final = "2019PASP..131a8001P"
 """Bibcode of the paper on ZTF's alerts, which are all that tables are made of so far."""
@@ -180,7 +181,7 @@ class VOTable:
             head + "".join(map(_field, columns, _ids(columns))) + "<DATA>\n<TABLEDATA>\n"
         ).encode()
 
-    def rows(self, values: Values) -> bytes:
+    def rows(self, values: Values) -> Bytes:
         return write_rows(self._layout, self._table.columns, values)
 
     def end(self, ending: Ending) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from archive.objects import ObjectStore
+from archive.objects import Bytes, ObjectStore
 
 PREFIX: Final = "results/"
 ORPHANED: Final = timedelta(days=1)
@@ -34,7 +34,7 @@ async def get_part(store: ObjectStore, job: str, number: int, size: int) -> byte
     return await store.get(_part_key(job, number), 0, size)
 
 
-async def put_result(store: ObjectStore, job: str, file: str, pieces: AsyncIterator[bytes]) -> int:
+async def put_result(store: ObjectStore, job: str, file: str, pieces: AsyncIterator[Bytes]) -> int:
     """Write the result as it is made; it appears once it is complete. Returns its size."""
     return await store.put_stream(result_key(job, file), pieces)
 

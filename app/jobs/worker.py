@@ -28,7 +28,7 @@ from app.jobs.queue import ENTRY, Jobs, Progress, open_queue
 from app.settings import Settings
 from archive.database import Hosts, connect, connection_settings
 from archive.errors import MarsError
-from archive.objects import ObjectStore
+from archive.objects import Bytes, ObjectStore
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class Kind(NamedTuple):
 
     name: str
     """As app.job.kind has it."""
-    write: Callable[[Run], AsyncGenerator[bytes]]
+    write: Callable[[Run], AsyncGenerator[Bytes]]
     """The bytes of the result, as they are made; always the same for the same row, but of TAP."""
     advice: str
     """What a client could do if a query of such a job takes too long."""
@@ -169,7 +169,7 @@ class Worker:
             raise Overtaken
         await results.drop_parts(self._store, row.id, len(row.parts))
 
-    async def _watch(self, run: Run, pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    async def _watch(self, run: Run, pieces: AsyncGenerator[Bytes]) -> AsyncGenerator[Bytes]:
         """The same pieces; meanwhile, also while one is long in coming, the progress is stored.
 
         Raises Overtaken, or RetryRequested if the process ends.

@@ -17,7 +17,7 @@ from app.match.query import parse_match
 from app.match.tagged import table_of, table_values
 from app.match.targets import Target
 from app.search.regions import Cone
-from archive.objects import ObjectStore
+from archive.objects import Bytes, ObjectStore
 
 MATCH: Final = "match"
 FILE: Final = "matches.parquet"
@@ -68,7 +68,7 @@ def describe_match_job(row: Row[Any], public_url: str) -> dict[str, Any]:
 def match_kind(matcher: Matcher, store: ObjectStore, public_url: str) -> Kind:
     """Matches as a kind of work, by a matcher that can wait."""
 
-    async def write(run: Run) -> AsyncGenerator[bytes]:
+    async def write(run: Run) -> AsyncGenerator[Bytes]:
         """The Parquet file as it is made; counts positions and matches."""
         row = run.row
         search = parse_match([*map(tuple, row.parameters), ("format", "parquet")]).search

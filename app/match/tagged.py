@@ -16,6 +16,7 @@ from app.answers.tabular import Ending, Origin, Table, Values
 from app.match.crossmatch import Found, Piece
 from app.search.search import Search
 from archive.columns import BOOLEAN, DOUBLE, INTEGER, TEXT, Column
+from archive.objects import Bytes
 
 _TAGS: Final = (
     ("index", INTEGER, "", "meta.record", "place of the position in the list, from 0"),
@@ -71,7 +72,7 @@ def _position(one: Found, alerts: dict[int, dict[str, Any]]) -> dict[str, Any]:
 
 async def write_json(
     pieces: AsyncIterator[Piece], search: Search, origin: Origin, api: str
-) -> AsyncIterator[bytes]:
+) -> AsyncIterator[Bytes]:
     """`{"items", "truncated", "as_of"}`: a body that breaks off is not JSON."""
     before, truncated = b'{"items":[', False
     async for piece in pieces:
@@ -85,7 +86,7 @@ async def write_json(
 
 async def write_json_lines(
     pieces: AsyncIterator[Piece], search: Search, origin: Origin, api: str
-) -> AsyncIterator[bytes]:
+) -> AsyncIterator[Bytes]:
     """A line for each position; without the last line end the answer is incomplete."""
     before = b""
     async for piece in pieces:
@@ -98,7 +99,7 @@ async def write_json_lines(
 
 async def write_table(
     pieces: AsyncIterator[Piece], search: Search, origin: Origin, api: str
-) -> AsyncIterator[bytes]:
+) -> AsyncIterator[Bytes]:
     """A table in the search's format."""
     make = FORMATS[search.format].writer
     assert make is not None

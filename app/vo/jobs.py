@@ -15,7 +15,7 @@ from app.vo.documents import render
 from app.vo.parameters import MAX_JOB_ROWS, read_query
 from app.vo.running import Tap, Written, existing, prepare, read_blocks, write_result
 from app.vo.uploads import read_upload
-from archive.objects import ObjectStore
+from archive.objects import Bytes, ObjectStore
 
 TAP: Final = "tap"
 PHASES: Final = {
@@ -81,7 +81,7 @@ def read_time(text: str) -> datetime:
 def tap_kind(tap: Tap | None, store: ObjectStore, public_url: str) -> Kind:
     """Queries of TAP as a kind of work."""
 
-    async def write(run: Run) -> AsyncGenerator[bytes]:
+    async def write(run: Run) -> AsyncGenerator[Bytes]:
         row, ready = run.row, existing(tap)
         query = read_query(dict(row.parameters), MAX_JOB_ROWS)
         uploads = [

@@ -23,6 +23,7 @@ from app.vo.tables import BY_NAME, CANDID
 from app.vo.uploads import Uploaded, arguments_of
 from archive.columns import BIGINT, BOOLEAN, DOUBLE, INTEGER, REAL, TEXT, TIME, Column, Kind
 from archive.database import make_engine
+from archive.objects import Bytes
 
 AT_ONCE: Final = 2
 WAIT_S: Final = 30.0
@@ -181,7 +182,7 @@ class Written:
 
 async def write_result(
     blocks: AsyncGenerator[Block], query: Query, origin: Origin, written: Written
-) -> AsyncGenerator[bytes]:
+) -> AsyncGenerator[Bytes]:
     """The bytes of an answer, as they are made."""
     make, writer = FORMATS[query.format].writer, None
     assert make is not None

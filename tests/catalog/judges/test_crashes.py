@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from archive.errors import StoreUnavailable
-from archive.objects import ObjectStore
+from archive.objects import Bytes, ObjectStore
 from catalog.compact import compact
 from catalog.source import Locked
 from catalog.update import update
@@ -46,7 +46,7 @@ class Dying(ObjectStore):
         self._count()
         await super().put(key, data)
 
-    async def put_stream(self, key: str, pieces: AsyncIterator[bytes]) -> int:
+    async def put_stream(self, key: str, pieces: AsyncIterator[Bytes]) -> int:
         self._count()
         return await super().put_stream(key, pieces)
 
