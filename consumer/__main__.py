@@ -12,14 +12,14 @@ from tqdm import tqdm
 
 from archive.database import is_passing
 from archive.errors import MarsError
-from consumer.backfill import backfill, said, summary
-from consumer.breaker import release
-from consumer.ingest import Archive
+from consumer.batches.breaker import release
+from consumer.batches.ingest import Archive
+from consumer.checks.verify import verify
+from consumer.feed.stream import stream
+from consumer.files.backfill import backfill, said, summary
 from consumer.process import open_archive, prepare
 from consumer.replay import replay
 from consumer.settings import Settings
-from consumer.stream import stream
-from consumer.verify import verify
 
 log = logging.getLogger("consumer")
 

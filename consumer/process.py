@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from archive import logs
 from archive.database import check_schema, make_engine
 from archive.objects import open_store
-from consumer.ingest import Archive
+from consumer.batches.ingest import Archive
 from consumer.settings import Settings
 
 

@@ -8,9 +8,9 @@ from sqlalchemy import RowMapping, select, tuple_
 
 from archive.errors import ObjectMissing
 from archive.tables import bundle, reject, replayed
-from consumer.ingest import Archive, Batch, ingest
+from consumer.batches.ingest import Archive, Batch, ingest
+from consumer.batches.sorting import Raw
 from consumer.settings import Settings
-from consumer.sorting import Raw
 
 log = logging.getLogger(__name__)
 

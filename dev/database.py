@@ -19,7 +19,7 @@ SELECT coalesce(sum(received), 0)::bigint AS received, coalesce(sum(stored), 0):
 FROM ledger WHERE $1::text IS NULL OR source = $1
 """
 
-# Partitions whose consumer waits, and has not gone on since: consumer/breaker.py.
+# Partitions whose consumer waits, and has not gone on since: consumer/batches/breaker.py.
 HELD = """
 SELECT topic, partition, next_offset, reason, since FROM held
 WHERE released IS NULL AND NOT EXISTS (

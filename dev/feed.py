@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from consumer.files import Remark, read
-from consumer.names import printable
+from consumer.files.names import printable
+from consumer.files.reading import Remark, read
 from dev.produce import Message, produce, topic_of_tonight
 
 

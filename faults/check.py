@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from archive.errors import StoreUnavailable
 from archive.surveys.ztf.tables import STAMPS, alert
 from archive.tables import bundle, conflict, ledger, position, reject
-from consumer.ingest import Archive
+from consumer.batches.ingest import Archive
 from faults.feed import Expected, Place
 from tests.consumer.archives import contents, rows_of
 

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from archive.tables import conflict
 from consumer import __main__ as program
-from consumer import ingest, inserts, stream
+from consumer.batches import ingest, inserts
+from consumer.feed import stream
 
 MARK: Final = "faults: dying at "
 Step = Callable[..., Awaitable[Any]]

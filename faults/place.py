@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 
 from archive.database import make_engine
 from archive.objects import open_store
-from consumer.ingest import Archive
+from consumer.batches.ingest import Archive
 from consumer.settings import Settings
 from dev import database
 from dev.state import State

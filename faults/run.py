@@ -13,8 +13,8 @@ from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from consumer.ingest import Batch, ingest
-from consumer.sorting import Raw
+from consumer.batches.ingest import Batch, ingest
+from consumer.batches.sorting import Raw
 from dev.produce import produce
 from dev.state import State
 from faults.check import Contents, Kafka, Sent, Verdict, check

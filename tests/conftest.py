@@ -21,7 +21,7 @@ from sqlalchemy.engine import make_url
 
 from archive.database import SQL, make_engine
 from archive.objects import open_store
-from consumer.ingest import Archive
+from consumer.batches.ingest import Archive
 from consumer.settings import Settings
 from dev.processes import port_is_free
 from dev.testing import TEMPLATE

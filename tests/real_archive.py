@@ -11,7 +11,7 @@ import fastavro
 import httpx
 import pytest
 
-from consumer.backfill import backfill, total_of
+from consumer.files.backfill import backfill, total_of
 from tests.app.conftest import app_settings, serving
 from tests.conftest import new_place, opened
 

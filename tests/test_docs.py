@@ -19,9 +19,9 @@ from pydantic_settings import BaseSettings
 from app.settings import Settings as AppSettings
 from archive.settings import ArchiveSettings
 from catalog.settings import Settings as CatalogSettings
-from consumer.ingest import Batch, ingest
+from consumer.batches.ingest import Batch, ingest
+from consumer.batches.sorting import Raw
 from consumer.settings import Settings as ConsumerSettings
-from consumer.sorting import Raw
 from consumer.topics import night_of
 from dev.simulate import to_tarball
 from dev.simulator import simulate, tonight

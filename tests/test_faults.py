@@ -13,9 +13,9 @@ import pytest
 
 from archive.surveys.ztf.packet import decode
 from archive.tables import bundle
-from consumer.ingest import Archive, Batch, ingest
-from consumer.positions import Incarnation
-from consumer.sorting import Raw
+from consumer.batches.ingest import Archive, Batch, ingest
+from consumer.batches.positions import Incarnation
+from consumer.batches.sorting import Raw
 from faults.check import Contents, Kafka, Sent, Verdict, check
 from faults.consumer_dying_at import POINTS
 from faults.feed import make_feed

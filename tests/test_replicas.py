@@ -23,8 +23,8 @@ from app.alerts.statements import Statement
 from app.settings import Settings
 from archive.database import make_engine
 from archive.objects import open_store
-from consumer import ingest
-from consumer.sorting import Raw
+from consumer.batches import ingest
+from consumer.batches.sorting import Raw
 from dev import database, postgres, replicas
 from dev.processes import StackError, find, start, stop, wait_until_ready
 from dev.state import State, open_state

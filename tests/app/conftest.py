@@ -14,8 +14,8 @@ from app.main import create_app
 from app.settings import Settings
 from archive.database import make_engine
 from archive.objects import open_store
-from consumer import ingest
-from consumer.sorting import Raw
+from consumer.batches import ingest
+from consumer.batches.sorting import Raw
 from dev.testing import TEMPLATE
 from tests.app import sky
 from tests.conftest import Place, new_place, url_of

@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 
 from archive.surveys.ztf.tables import STAMPS, alert, history
 from archive.tables import bundle, ledger
-from consumer.ingest import Archive
+from consumer.batches.ingest import Archive
 
 # DATA: "the same rows" after a crash means all but these.
 ACCIDENTAL = {"lco_id", "batch", "bundle", "received", "packet_offset"} | {

@@ -8,7 +8,7 @@ from asyncio.subprocess import Process
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from consumer.ingest import Archive
+from consumer.batches.ingest import Archive
 from tests.conftest import Place
 from tests.consumer.archives import sums
 

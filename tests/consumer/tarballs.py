@@ -5,8 +5,8 @@ import tarfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from consumer.files import Remark, read
-from consumer.tarballs import File
+from consumer.files.reading import Remark, read
+from consumer.files.tarballs import File
 
 
 def tarred(members: Iterable[tuple[str, bytes]], packed: str = "gz") -> bytes:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from consumer import files
+from consumer.files import reading as files
 from tests.consumer.tarballs import found, numbered, tarred
 
 SOME = numbered(random.Random(n).randbytes(40_000) for n in range(5))

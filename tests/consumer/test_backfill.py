@@ -7,10 +7,10 @@ from pathlib import Path
 
 from archive.surveys.ztf.tables import alert
 from archive.tables import bundle, ledger, reject
-from consumer.backfill import Account, backfill, summary, total_of
-from consumer.files import Remark
-from consumer.ingest import Archive
-from consumer.verify import verify
+from consumer.batches.ingest import Archive
+from consumer.checks.verify import verify
+from consumer.files.backfill import Account, backfill, summary, total_of
+from consumer.files.reading import Remark
 from tests.conftest import Place
 from tests.consumer.archives import contents, rows_of, summed, sums
 from tests.consumer.commands import at_least, consumer, start, until

@@ -9,10 +9,10 @@ from sqlalchemy import REAL
 
 from archive.surveys.ztf.packet import decode
 from archive.surveys.ztf.tables import HISTORIES
-from consumer.copying import copy_of, history_columns
-from consumer.ingest import Archive, Batch, ingest
+from consumer.batches.copying import copy_of, history_columns
+from consumer.batches.ingest import Archive, Batch, ingest
+from consumer.batches.sorting import Raw
 from consumer.rows import make_rows
-from consumer.sorting import Raw
 from consumer.surveys.ztf import ZTF_INTAKE
 from tests.archive.test_layout import written
 from tests.conftest import Place, url_of

@@ -15,10 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer import files, tarballs
-from consumer.files import size_of
-from consumer.names import name_of
-from consumer.tarballs import Kind, kind_of, members
+from consumer.files import reading as files
+from consumer.files import tarballs
+from consumer.files.names import name_of
+from consumer.files.reading import size_of
+from consumer.files.tarballs import Kind, kind_of, members
 from tests.consumer.tarballs import found, numbered, tarball, tarred
 
 # The reader does not look into packets. Random, so that no compression makes them small.

@@ -19,14 +19,14 @@ from archive.surveys.ztf.columns import SENTINELS
 from archive.surveys.ztf.packet import decode
 from archive.surveys.ztf.tables import alert, history
 from archive.tables import bundle, conflict, ledger, position, reject, replayed
-from consumer import ingest as ingest_module
-from consumer.ingest import Archive, Batch, ingest, ingest_each
-from consumer.inserts import write
-from consumer.positions import Incarnation
+from consumer.batches import ingest as ingest_module
+from consumer.batches.ingest import Archive, Batch, ingest, ingest_each
+from consumer.batches.inserts import write
+from consumer.batches.positions import Incarnation
+from consumer.batches.sorting import Raw
+from consumer.batches.writing import Writing
+from consumer.checks.verify import verify
 from consumer.replay import replay
-from consumer.sorting import Raw
-from consumer.verify import verify
-from consumer.writing import Writing
 from dev.simulator import ocf
 from tests.conftest import Place, new_place, opened
 from tests.consumer.archives import contents, rows_of, summed, sums

@@ -11,11 +11,11 @@ import pytest
 from archive.surveys.ztf.tables import alert, history
 from archive.tables import bundle, conflict, position, reject
 from consumer import metrics
-from consumer.breaker import Breaker, Held, release
-from consumer.ingest import Archive, Batch, Outcome, ingest
-from consumer.positions import Incarnation
+from consumer.batches.breaker import Breaker, Held, release
+from consumer.batches.ingest import Archive, Batch, Outcome, ingest
+from consumer.batches.positions import Incarnation
+from consumer.checks.verify import verify
 from consumer.replay import replay
-from consumer.verify import verify
 from dev.simulator import ocf
 from tests.conftest import Place, opened, url_of
 from tests.consumer.archives import rows_of, summed, sums

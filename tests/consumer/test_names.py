@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.names import LONGEST, plain, printable
+from consumer.files.names import LONGEST, plain, printable
 
 TAKEN = {
     "ztf_public_20181129.tar.gz": "ztf_public_20181129.tar.gz",

@@ -13,10 +13,10 @@ from archive.surveys.ztf.columns import CANDIDATE
 from archive.surveys.ztf.packet import decode, packets_of
 from archive.surveys.ztf.tables import alert, history
 from archive.tables import reject
-from consumer.copying import copy_of
-from consumer.ingest import Archive, Batch, ingest
+from consumer.batches.copying import copy_of
+from consumer.batches.ingest import Archive, Batch, ingest
+from consumer.batches.sorting import Raw
 from consumer.rows import make_rows
-from consumer.sorting import Raw
 from consumer.surveys.ztf import ZTF_INTAKE
 from tests.consumer.archives import rows_of, summed, sums
 from tests.consumer.test_ingest import FIRST, NIGHT

@@ -10,8 +10,8 @@ import pytest
 
 from archive.surveys.ztf.packet import decode
 from archive.tables import position, reject
-from consumer.ingest import Archive
-from consumer.verify import verify
+from consumer.batches.ingest import Archive
+from consumer.checks.verify import verify
 from tests.app.conftest import app_settings, serving
 from tests.conftest import Place
 from tests.consumer.archives import rows_of, sums

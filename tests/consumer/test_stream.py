@@ -18,9 +18,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from archive.tables import held, ledger, position, reject
-from consumer.ingest import Archive, Batch, ingest
-from consumer.sorting import Raw
-from consumer.verify import verify
+from consumer.batches.ingest import Archive, Batch, ingest
+from consumer.batches.sorting import Raw
+from consumer.checks.verify import verify
 from dev.produce import produce
 from dev.simulator import simulate
 from tests.conftest import Place, new_place, opened

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from archive.tables import position
-from consumer.ingest import Archive, Batch, ingest
-from consumer.sorting import Raw
-from consumer.verify import verify
+from consumer.batches.ingest import Archive, Batch, ingest
+from consumer.batches.sorting import Raw
+from consumer.checks.verify import verify
 from dev.produce import produce
 from tests.conftest import Place, new_place, opened
 from tests.consumer.archives import contents, rows_of, summed, sums

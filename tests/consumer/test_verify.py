@@ -17,12 +17,12 @@ from archive.objects import ObjectStore, open_store
 from archive.surveys.ztf import ZTF
 from archive.surveys.ztf.packet import decode
 from archive.tables import bundle
-from consumer import verify as verify_module
-from consumer.ingest import Archive, Batch, ingest
+from consumer.batches.ingest import Archive, Batch, ingest
+from consumer.batches.sorting import Raw
+from consumer.checks import verify as verify_module
+from consumer.checks.verify import Verdict, verify
 from consumer.replay import replay
 from consumer.settings import Settings
-from consumer.sorting import Raw
-from consumer.verify import Verdict, verify
 from tests.conftest import Place, new_place, opened, url_of
 from tests.consumer.archives import rows_of
 from tests.consumer.commands import start

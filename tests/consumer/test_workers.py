@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from archive.tables import conflict
-from consumer.backfill import backfill, summary
-from consumer.ingest import Archive, Batch, Outcome
-from consumer.sorting import Raw
-from consumer.verify import verify
-from consumer.workers import AHEAD, Worker, WorkerDied, _lane, _Share
+from consumer.batches.ingest import Archive, Batch, Outcome
+from consumer.batches.sorting import Raw
+from consumer.checks.verify import verify
+from consumer.files.backfill import backfill, summary
+from consumer.files.workers import AHEAD, Worker, WorkerDied, _lane, _Share
 from tests.conftest import Place, new_place, opened
 from tests.consumer.archives import contents, rows_of, summed, sums
 from tests.consumer.commands import at_least, start, until

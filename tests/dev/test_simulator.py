@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from consumer.files import read as read_files
+from consumer.files.reading import read as read_files
 from dev.simulate import to_folder, to_tarball
 from dev.simulator import Packet, schema, simulate
 from dev.simulator.landmarks import STAR, SUPERNOVA

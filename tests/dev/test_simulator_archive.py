@@ -15,7 +15,7 @@ from sqlalchemy import func, select, text
 from archive.surveys.ztf.columns import SENTINELS
 from archive.surveys.ztf.tables import alert, history
 from archive.tables import bundle, counter, ledger
-from consumer.ingest import Archive
+from consumer.batches.ingest import Archive
 from dev.simulator.bulk import fill
 from dev.simulator.bulk.drawing import normal, uniform, whole
 from dev.simulator.bulk.plan import BODY, Part, Plan, plan, ranks

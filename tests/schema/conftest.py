@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from app.search.examples import OF_FIELD
-from consumer.backfill import backfill, total_of
+from consumer.files.backfill import backfill, total_of
 from dev.simulator import simulate
 from tests import packets
 from tests.app.conftest import app_settings, serving, take_in

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from app.search.examples import JOB, NIGHT
-from consumer.ingest import Batch, ingest
-from consumer.sorting import Raw
+from consumer.batches.ingest import Batch, ingest
+from consumer.batches.sorting import Raw
 from dev.simulator import simulate
 from tests.app.conftest import app_settings, serving
 from tests.app.names.cds import serving_cds

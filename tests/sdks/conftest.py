@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from consumer.ingest import Batch, ingest
-from consumer.sorting import Raw
+from consumer.batches.ingest import Batch, ingest
+from consumer.batches.sorting import Raw
 from consumer.topics import night_of
 from dev.simulator import simulate, tonight
 from tests.app.conftest import app_settings, serving

@@ -35,9 +35,9 @@ from app.search.search import Search, check_sort, parse_search
 from archive.errors import MarsError
 from archive.surveys.ztf import ZTF
 from archive.tables import conflict, ledger, reject
-from consumer import ingest
-from consumer.sorting import Raw
-from consumer.verify import verify
+from consumer.batches import ingest
+from consumer.batches.sorting import Raw
+from consumer.checks.verify import verify
 from tests.app.conftest import NIGHT, app_settings
 from tests.conftest import Place, new_place, opened, url_of
 from tests.consumer.archives import rows_of

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from consumer.backfill import backfill
+from consumer.files.backfill import backfill
 from tests.app import sky
 from tests.app.conftest import app_settings, serving, take_in
 from tests.conftest import new_place, opened

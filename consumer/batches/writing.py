@@ -6,10 +6,10 @@ from datetime import date
 from typing import Literal, NamedTuple
 
 from archive.survey import Survey
-from consumer.bundles import Bundle
-from consumer.positions import Incarnation, Partition
+from consumer.batches.bundles import Bundle
+from consumer.batches.positions import Incarnation, Partition
+from consumer.batches.sorting import Raw
 from consumer.rows import Rows
-from consumer.sorting import Raw
 
 Kind = Literal["stream", "backfill", "replay"]
 

@@ -1,4 +1,4 @@
-"""One of the processes of a backfill: `python -m consumer.worker FD`, started by `workers` alone.
+"""One of a backfill's processes: `python -m consumer.files.worker FD`; only `workers` starts it.
 
 It takes in what comes through a socket until that is closed, be it since the process at the other
 end died: what it has by then it finishes.
@@ -15,10 +15,10 @@ from multiprocessing.connection import Connection
 
 import uvloop
 
-from consumer.ingest import Batch, ingest
+from consumer.batches.ingest import Batch, ingest
+from consumer.batches.sorting import Raw
 from consumer.process import open_archive, prepare
 from consumer.settings import Settings
-from consumer.sorting import Raw
 
 log = logging.getLogger(__name__)
 

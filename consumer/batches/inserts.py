@@ -34,10 +34,10 @@ from sqlalchemy.schema import CreateTable
 from archive.errors import StalePosition
 from archive.survey import Survey
 from archive.tables import bundle, conflict, counter, ledger, position, reject, replayed
-from consumer.copying import copy_of, history_columns
-from consumer.positions import Incarnation, Partition
+from consumer.batches.copying import copy_of, history_columns
+from consumer.batches.positions import Incarnation, Partition
+from consumer.batches.writing import Aside, LedgerRow, PutBundle, Writing
 from consumer.rows import Rows, alert_columns
-from consumer.writing import Aside, LedgerRow, PutBundle, Writing
 
 _ORDINAL: Final = "ordinal"
 

@@ -20,12 +20,12 @@ from aiokafka.errors import KafkaError
 
 from archive.errors import StalePosition
 from consumer import metrics
-from consumer.assignment import KAFKA_TIMEOUT_S, REBALANCE_TIMEOUT_S, Assignment, LostError
-from consumer.breaker import Breaker, Held
-from consumer.ingest import Archive, Batch, ingest_each
-from consumer.positions import Incarnation, Partition
+from consumer.batches.breaker import Breaker, Held
+from consumer.batches.ingest import Archive, Batch, ingest_each
+from consumer.batches.positions import Incarnation, Partition
+from consumer.batches.sorting import Raw
+from consumer.feed.assignment import KAFKA_TIMEOUT_S, REBALANCE_TIMEOUT_S, Assignment, LostError
 from consumer.settings import Settings
-from consumer.sorting import Raw
 from consumer.topics import followed, night_of
 
 log = logging.getLogger(__name__)

@@ -16,8 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from archive.survey import Message
 from archive.tables import held, position
 from consumer import metrics
-from consumer.positions import Partition
-from consumer.sorting import Raw
+from consumer.batches.positions import Partition
+from consumer.batches.sorting import Raw
 
 log = logging.getLogger(__name__)
 

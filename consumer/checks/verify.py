@@ -15,9 +15,9 @@ from archive.errors import ObjectMissing, StoreUnavailable
 from archive.survey import Survey
 from archive.surveys import SURVEYS
 from archive.tables import bundle, conflict, counter, reject
-from consumer.agreement import CHECKS
-from consumer.ingest import Archive
-from consumer.placing import damage_of, misplaced, parts_of
+from consumer.batches.ingest import Archive
+from consumer.checks.agreement import CHECKS
+from consumer.checks.placing import damage_of, misplaced, parts_of
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 from urllib.parse import quote
 
 from archive.survey import Packet
+from consumer.batches.sorting import Raw
 from consumer.rows import Place
-from consumer.sorting import Raw
 
 MAX_FOLDER: Final = 200
 

@@ -17,13 +17,13 @@ from typing import Any
 
 from tqdm import tqdm
 
-from consumer.files import Advance, Remark, read, size_of
-from consumer.ingest import Archive, Batch, Outcome, ingest_each
-from consumer.names import name_of, plain, printable
+from consumer.batches.ingest import Archive, Batch, Outcome, ingest_each
+from consumer.batches.sorting import Raw
+from consumer.files.names import name_of, plain, printable
+from consumer.files.reading import Advance, Remark, read, size_of
+from consumer.files.workers import ingest_by
 from consumer.settings import Settings
-from consumer.sorting import Raw
 from consumer.topics import night_of
-from consumer.workers import ingest_by
 
 log = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from multiprocessing.connection import Connection
 from typing import Final
 
 from consumer import metrics
-from consumer.ingest import Batch, Outcome
+from consumer.batches.ingest import Batch, Outcome
 
 log = logging.getLogger(__name__)
 
@@ -150,7 +150,7 @@ class Worker:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         try:
             process = subprocess.Popen(  # noqa: S603 - this program
-                [sys.executable, "-m", "consumer.worker", str(theirs.fileno())],
+                [sys.executable, "-m", "consumer.files.worker", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,

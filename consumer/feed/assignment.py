@@ -8,10 +8,10 @@ from typing import Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 
-from consumer.breaker import Breaker
-from consumer.incarnations import read_topic_ids
-from consumer.ingest import Archive
-from consumer.positions import Position, resume
+from consumer.batches.breaker import Breaker
+from consumer.batches.ingest import Archive
+from consumer.batches.positions import Position, resume
+from consumer.feed.incarnations import read_topic_ids
 from consumer.settings import Settings
 
 log = logging.getLogger(__name__)

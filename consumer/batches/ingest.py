@@ -19,14 +19,14 @@ from archive.errors import StalePosition, reason_of
 from archive.objects import ObjectStore
 from archive.survey import Message, Survey
 from consumer import metrics
-from consumer.breaker import Breaker, Held
-from consumer.bundles import pack_messages, pack_packets
-from consumer.inserts import Overtaken, known_payloads, known_rejects, write
-from consumer.positions import Incarnation, Partition
+from consumer.batches.breaker import Breaker, Held
+from consumer.batches.bundles import pack_messages, pack_packets
+from consumer.batches.inserts import Overtaken, known_payloads, known_rejects, write
+from consumer.batches.positions import Incarnation, Partition
+from consumer.batches.sorting import Raw, Sorted, damaged_keys, public_ids, sort, sort_replay
+from consumer.batches.writing import Kind, PutBundle, Writing, aside_rows, ledger_rows
 from consumer.rows import Intake, make_rows
-from consumer.sorting import Raw, Sorted, damaged_keys, public_ids, sort, sort_replay
 from consumer.surveys.ztf import ZTF_INTAKE
-from consumer.writing import Kind, PutBundle, Writing, aside_rows, ledger_rows
 
 log = logging.getLogger(__name__)
 

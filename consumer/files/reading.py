@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 
 import httpx
 
-from consumer.names import is_address, name_of
-from consumer.tarballs import CHUNK, MAX_KEPT, File, Kind, LeftOut, kind_of, members
+from consumer.files.names import is_address, name_of
+from consumer.files.tarballs import CHUNK, MAX_KEPT, File, Kind, LeftOut, kind_of, members
 
 TIMEOUT_S: Final = 60
 """Seconds without a byte from a server."""

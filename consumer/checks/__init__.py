@@ -1,0 +1,1 @@
+"""The whole archive held against itself. Writes nothing."""

@@ -1,0 +1,1 @@
+"""Files of packets, in batches: folders, tarballs, addresses. Knows nothing of Kafka."""
