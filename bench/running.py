@@ -42,9 +42,13 @@ def app(state: State) -> Iterator[tuple[str, int]]:
         process.wait(30)
 
 
-def fill(state: State, rows: int) -> None:
-    """Archive rows by COPY; those of an earlier run are found again, and more are added to them."""
+def fill(state: State, rows: int, histories: float = 0.0) -> None:
+    """Archive rows by COPY; those of an earlier run are found again, and more are added to them.
+
+    A share of the objects, 0 to 1, gets histories.
+    """
     command = ["-m", "dev.simulate", "--count", str(rows), "--seed", "1", "--to", "archive"]
+    command += ["--histories", str(histories)]
     subprocess.run([sys.executable, *command], env=state.environment("writer"), check=True)
     asyncio.run(_vacuum(state))
 
