@@ -23,6 +23,7 @@ archive.errors.MarsError
 ├── ClientGone                the client has closed the connection
 ├── NoTap                     503: this app has no database for queries of TAP
 ├── NoJobs                    503: this app has no database of its own, so no jobs
+├── NoRegions                 503: nor regions
 └── ResolversUnavailable      503: no name resolver answered
 
 Nothing below the routes raises an HTTP error.
@@ -176,6 +177,10 @@ class NoJobs(MarsError):
     """This app has no database in which to keep jobs."""
 
 
+class NoRegions(MarsError):
+    """This app has no database in which to keep regions."""
+
+
 class NoTap(MarsError):
     """This app has no database for queries of TAP."""
 
@@ -228,6 +233,7 @@ _UNAVAILABLE: Final[dict[type[Exception], str]] = {
     "`python -m catalog update` writes it",
     ColumnsUnavailable: "the columnar catalog cannot be read; try again in a few seconds",
     NoJobs: "this server does not run jobs: MARS_APP_DATABASE_URL is not set",
+    NoRegions: "this server keeps no regions: MARS_APP_DATABASE_URL is not set",
     NoTap: "this server runs no queries of TAP: MARS_TAP_DATABASE_URL is not set",
     asyncpg.QueryCanceledError: _COSTLY,
     SchemaOutdated: "the database has a different schema version than this program needs",

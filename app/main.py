@@ -4,13 +4,13 @@ import gc
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import cache
+from functools import cache, partial
 from typing import Final
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from app.alerts.archive import Archive, open_archive, open_lasting
+from app.alerts.archive import open_archive, open_lasting
 from app.alerts.fragments import Fragments
 from app.alerts.gate import Turns
 from app.alerts.items import alert_items
@@ -20,7 +20,7 @@ from app.bounds import Bounds
 from app.clients import networks_of
 from app.columns.columns import open_columns
 from app.errors import DATABASE_ERRORS, reason_of
-from app.jobs.queue import Jobs, open_jobs
+from app.jobs.queue import open_jobs
 from app.jobs.worker import JOB_PATIENCE_S, run_worker
 from app.mars.items import legacy_items
 from app.match.crossmatch import Matcher
@@ -31,6 +31,7 @@ from app.names.resolver import open_names
 from app.openapi.document import describe
 from app.problems import add_error_handlers
 from app.ratelimit import RateLimit
+from app.regions.kept import find_region, open_regions
 from app.routes import (
     alert_page,
     alerts,
@@ -48,6 +49,7 @@ from app.routes import (
     nights,
     object_page,
     objects,
+    regions,
     search_jobs,
     static,
     statistics,
@@ -61,10 +63,10 @@ from app.routes.resources import Resources
 from app.settings import Settings
 from app.statistics.overview import open_overview
 from app.vo.jobs import TAP, tap_kind
-from app.vo.running import Tap, open_tap
+from app.vo.running import open_tap
 from archive import logs
 from archive.errors import SchemaOutdated
-from archive.objects import ObjectStore, open_store
+from archive.objects import open_store
 from archive.surveys import SURVEYS
 
 log = logging.getLogger(__name__)
@@ -75,6 +77,7 @@ ROUTES: Final = (
     objects,
     fields,
     match,
+    regions,
     search_jobs,
     jobs,
     nights,
@@ -149,22 +152,20 @@ async def _lifespan(app: FastAPI, settings: Settings, metrics: Metrics) -> Async
             columns=columns, scans=Turns(settings.columns_places), bulk=Turns(1)
         )
         metrics.watch(archive)
-        matcher = Matcher(archive)
         async with (
             open_names(settings, archive) as resolver,
             open_overview(archive) as overview,
             open_jobs(settings, {TAP: settings.tap_jobs_per_client}) as made,
             open_tap(settings) as tap,
-            _run_jobs(
-                made, matcher, archive, tap=tap, store=store, settings=settings, metrics=metrics
-            ),
+            open_regions(settings) as regions,
         ):
             app.state.resources = resources = Resources(
                 archive=archive,
                 store=store,
                 names=resolver,
-                matcher=matcher,
+                matcher=Matcher(archive),
                 jobs=made,
+                regions=regions,
                 metrics=metrics,
                 proxies=networks_of(settings.trusted_proxies),
                 fragments=Fragments(alert_items, api),
@@ -172,9 +173,10 @@ async def _lifespan(app: FastAPI, settings: Settings, metrics: Metrics) -> Async
                 tap=tap,
                 legacy_fragments=Fragments(legacy_items, api),
             )
-            await _look_at_schema(resources)
-            _spare_the_collector()
-            yield
+            async with _run_jobs(resources, settings):
+                await _look_at_schema(resources)
+                _spare_the_collector()
+                yield
 
 
 async def _look_at_schema(resources: Resources) -> None:
@@ -187,25 +189,18 @@ async def _look_at_schema(resources: Resources) -> None:
 
 
 @asynccontextmanager
-async def _run_jobs(
-    jobs: Jobs | None,
-    matcher: Matcher,
-    archive: Archive,
-    *,
-    tap: Tap | None,
-    store: ObjectStore,
-    settings: Settings,
-    metrics: Metrics,
-) -> AsyncIterator[None]:
+async def _run_jobs(resources: Resources, settings: Settings) -> AsyncIterator[None]:
     """Run jobs of every kind beside the requests."""
-    url, patient = settings.public_url, matcher.reading(archive.patient(JOB_PATIENCE_S))
+    url, store, archive = settings.public_url, resources.store, resources.archive
+    patient = resources.matcher.reading(archive.patient(JOB_PATIENCE_S))
     async with open_lasting(archive, settings, JOB_PATIENCE_S) as lasting:
         kinds = (
             match_kind(patient, store, url),
-            search_kind(lasting, url),
-            tap_kind(tap, store, url),
+            search_kind(lasting, url, partial(find_region, regions=resources.regions)),
+            tap_kind(resources.tap, store, url),
         )
-        async with run_worker(jobs, kinds, store, settings, metrics.job_troubles):
+        troubles = resources.metrics.job_troubles
+        async with run_worker(resources.jobs, kinds, store, settings, troubles):
             yield
 
 

@@ -13,11 +13,12 @@ from sqlalchemy import (
     Double,
     Integer,
     MetaData,
+    SmallInteger,
     Table,
     Text,
     func,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import INT8MULTIRANGE, JSONB
 
 metadata = MetaData(schema="app")
 
@@ -56,4 +57,18 @@ job = Table(
     Column("cap", Integer),
     Column("next", Text),
     Column("started", DateTime(timezone=True)),
+)
+
+region = Table(
+    "region",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("client", Text, nullable=False),
+    Column("cells", INT8MULTIRANGE, nullable=False),
+    Column("covering", INT8MULTIRANGE),
+    Column("max_order", SmallInteger, nullable=False),
+    Column("area", Double, nullable=False),
+    Column("credible_level", Double),
+    Column("created", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("expires", DateTime(timezone=True), nullable=False),
 )

@@ -148,6 +148,12 @@ class Settings(ArchiveSettings):
     job_days: float = Field(
         default=7.0, gt=0, description="Days after which a job and its result are deleted."
     )
+    regions_per_client: int = Field(
+        default=100, ge=1, description="Regions that one client may have at a time."
+    )
+    region_days: float = Field(
+        default=30.0, gt=0, description="Days after its last use after which a region is deleted."
+    )
 
     @property
     def base_path(self) -> str:

@@ -17,6 +17,7 @@ from app.alerts.search_sql import Shape, count_statement, page_statement
 from app.alerts.shapes import shape_of
 from app.columns.copy import Readable
 from app.columns.question import Question
+from app.columns.region import PIXEL
 from app.columns.scan_sql import can_scan, count_matches, find_keys, key_columns
 from app.search.filters import Clause
 from app.search.search import DEFAULT_SORT, Search
@@ -40,7 +41,8 @@ def readable_for(archive: Archive, search: Search) -> Readable | None:
     if copy is None or search.vocabulary.survey is not SURVEYS[0]:
         return None
     named = {name for clause in search.clauses for name in clause.filter.field.columns}
-    there = {*named, search.sort.column} <= copy.columns
+    placed = {PIXEL} if search.region_id else set()
+    there = {*named, search.sort.column, *placed} <= copy.columns
     return copy if there and can_scan(search) and not is_gathered(search) else None
 
 

@@ -5,6 +5,7 @@ of time. Every other search walks through the archive, which may be short or lon
 the start.
 """
 
+import math
 from enum import Enum, auto
 from itertools import combinations
 from typing import Final
@@ -16,6 +17,7 @@ from app.search.sphere import separation_arcsec
 
 SMALL_DEG: Final = 0.5
 """Radius of a region that holds few alerts: 400 of 20 million on average."""
+SMALL_DEG2: Final = math.pi * SMALL_DEG**2
 FEW_OBJECTS: Final = 20
 """Objects or bodies, each with all its alerts."""
 FEW_ROWS: Final = 20_000
@@ -40,15 +42,20 @@ def cost_of(search: Search, skip: int = 0) -> Cost:
     if is_gathered(search) or unordered or search.limit > MAX_LIMIT or skip > FEW_ROWS:
         return Cost.MUCH
     bounds = all(clause.filter.field.columns == (search.sort.column,) for clause in search.clauses)
-    whole = bounds and search.cone is None and search.as_of is None
+    whole = bounds and not search.is_local and search.as_of is None
     return Cost.LITTLE if whole else Cost.OPEN
 
 
 def is_gathered(search: Search) -> bool:
-    """Whether an index leads to all matching alerts, many or few: of a region, or of names."""
+    """Whether an index leads to all matching alerts, many or few: of the sky, or of names."""
+    return is_led(search) or any(clause.filter.narrow for clause in search.clauses)
+
+
+def is_led(search: Search) -> bool:
+    """Whether a part of the sky leads to all matching alerts: a cone, a polygon or a region."""
     if search.cone is not None and search.cone.radius <= MAX_RADIUS:
         return True
-    return search.polygon is not None or any(clause.filter.narrow for clause in search.clauses)
+    return search.polygon is not None or bool(search.region and search.region.covering)
 
 
 def cost_of_all(search: Search) -> Cost:
@@ -61,7 +68,8 @@ def is_small(search: Search) -> bool:
     if search.cone is not None:
         return search.cone.radius <= SMALL_DEG
     if search.polygon is None:
-        return False
+        region = search.region
+        return region is not None and region.covering != "" and region.area <= SMALL_DEG2
     flat = search.polygon.vertices
     ring = zip(flat[::2], flat[1::2], strict=True)
     across = max(separation_arcsec(*pair) for pair in combinations(ring, 2))

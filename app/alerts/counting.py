@@ -46,7 +46,7 @@ async def tally(
     if not more:
         return Tally(seen, EXACT)
     # The ledger does not tell surveys apart.
-    whole = not (search.cone or search.polygon or search.clauses)
+    whole = not (search.is_local or search.clauses)
     if whole and (search.vocabulary.survey,) == SURVEYS:
         return Tally(await queries.count_stored(archive, search.as_of), EXACT)
     if exact:
@@ -67,7 +67,7 @@ async def foresee_count(archive: Archive, search: Search) -> Tally | None:
     told = await tally(archive, search, 0, more=True)
     if told.kind != AT_LEAST:
         return told
-    if search.cone or search.polygon:
+    if search.is_local:
         return None
     expected = await searching.estimate_count(archive, search)
     return Tally(_rounded(max(expected, told.number)), ESTIMATE)
@@ -82,7 +82,7 @@ async def _estimate(hasty: Archive, search: Search, seen: int) -> Tally:
     if count <= COUNTED:
         return Tally(count, EXACT)
     counted = Tally(count, AT_LEAST, f"counted up to {COUNTED:,}")
-    if search.cone or search.polygon:
+    if search.is_local:
         return counted
     try:
         expected = await searching.estimate_count(hasty, search)

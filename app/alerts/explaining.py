@@ -73,7 +73,7 @@ async def explain_search(archive: Archive, search: Search) -> Explained:
 
 async def _planned(archive: Archive, search: Search) -> int | None:
     """What the planner expects; it knows nothing of regions."""
-    if search.cone or search.polygon:
+    if search.is_local:
         return None
     try:
         return await searching.estimate_count(archive.hasty(PLAN_S), search)

@@ -1,7 +1,7 @@
 """A search as a job: its query, its JSON, its work."""
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -116,13 +116,19 @@ def describe_search_job(row: Row[Any], public_url: str) -> dict[str, Any]:
     }
 
 
-def search_kind(archive: Archive, public_url: str) -> Kind:
-    """Searches as a kind of work, on an archive for statements that last."""
+def search_kind(
+    archive: Archive, public_url: str, find_region: Callable[[Search], Awaitable[Search]]
+) -> Kind:
+    """Searches as a kind of work, on an archive for statements that last.
+
+    `find_region` looks up what the region of a search holds.
+    """
 
     async def write(run: Run) -> AsyncGenerator[Bytes]:
         """The file as it is made; counts its alerts."""
         row = run.row
         search = replace(parse_job(parameters_of(row), row.cap), as_of=row.as_of)
+        search = await find_region(search)
         if expected := await foresee_count(archive, search):
             told = {"expected": min(expected.number, row.cap)}
             run.told |= told | {"is_estimate": expected.kind == ESTIMATE}

@@ -65,7 +65,7 @@ async def begin_after(archive: Archive, search: Search) -> Search:
     vocabulary = search.vocabulary
     key = vocabulary.survey.key
     itself = (Clause(vocabulary.filters[key], search.after),)
-    anywhere = replace(search, cone=None, polygon=None, clauses=itself)
+    anywhere = replace(search, cone=None, polygon=None, region_id="", region=None, clauses=itself)
     asked = replace(anywhere, fields=(key, "batch"), limit=1)
     _, rows = await searching.find_alerts(archive, asked)
     if not rows:

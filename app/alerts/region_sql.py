@@ -1,6 +1,7 @@
-"""Cones and polygons as SQL: the pixel ranges that lead to their alerts, and the exact tests."""
+"""Cones, polygons and regions as SQL: the ranges that lead to their alerts, the exact tests."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
@@ -9,22 +10,30 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Double,
+    ScalarSelect,
     Select,
     TableValuedAlias,
+    Text,
     bindparam,
     case,
+    cast,
+    column,
     func,
     literal_column,
     select,
     true,
 )
+from sqlalchemy.dialects.postgresql import INT8MULTIRANGE
 
+from app.alerts.statements import Statement, compile_statement
 from archive.survey import Survey
 
 _RA: Final[BindParameter[float]] = bindparam("ra", type_=Double())
 _DEC: Final[BindParameter[float]] = bindparam("dec", type_=Double())
 _RADIUS: Final[BindParameter[float]] = bindparam("radius", type_=Double())
 _VERTICES: Final[BindParameter[Any]] = bindparam("vertices", type_=ARRAY(Double()))
+_CELLS: Final[BindParameter[str]] = bindparam("cells", type_=Text())
+_COVERING: Final[BindParameter[str]] = bindparam("covering", type_=Text())
 Bound = Callable[[ColumnElement[Any], ColumnElement[Any]], ColumnElement[int]]
 
 
@@ -68,8 +77,12 @@ def _radians(degrees: ColumnElement[float]) -> ColumnElement[float]:
     return func.radians(angle, type_=Double())
 
 
-def exact_tests(columns: Any, circle: Circle | None, polygon: bool) -> list[ColumnElement[bool]]:
-    """The exact tests: sin²(d/2) < sin²(r/2), as q3c_radial_query makes it, and q3c_in_poly."""
+def exact_tests(
+    columns: Any, circle: Circle | None, polygon: bool, region: bool
+) -> list[ColumnElement[bool]]:
+    """The exact tests: sin²(d/2) < sin²(r/2), as q3c_radial_query makes it, q3c_in_poly, and
+    whether one of a region's ranges holds the pixel.
+    """
     tests: list[ColumnElement[bool]] = []
     if circle:
         half = func.radians(circle.radius, type_=Double()) / literal_column("2.0", Double())
@@ -78,7 +91,15 @@ def exact_tests(columns: Any, circle: Circle | None, polygon: bool) -> list[Colu
         tests.append(circle.separation(columns) < most)
     if polygon:
         tests.append(func.q3c_in_poly(columns.ra, columns.dec, _VERTICES))
+    if region:
+        pixel = func.healpix_29(columns.ra, columns.dec)
+        tests.append(pixel.bool_op("<@")(_read_ranges(_CELLS)))
     return tests
+
+
+def _read_ranges(text: BindParameter[str]) -> ColumnElement[Any]:
+    # As a subquery, because its text would otherwise be read for each row.
+    return select(cast(text, INT8MULTIRANGE)).scalar_subquery()
 
 
 def _of_circle(circle: Circle) -> Bound:
@@ -89,8 +110,8 @@ def _of_polygon(i: ColumnElement[Any], whole: ColumnElement[Any]) -> ColumnEleme
     return func.q3c_poly_query_it(_VERTICES, i, whole)
 
 
-def _pixel_ranges(bound_of: Bound) -> CTE:
-    """The ranges of q3c pixels that cover a region, as rows; those that touch are joined.
+def _pixel_ranges(bound_of: Bound) -> ScalarSelect[Any]:
+    """The ranges of q3c pixels that cover a circle or polygon; those that touch are joined.
 
     q3c gives up to 50 ranges of pixels that lie within and 50 of those that the edge cuts, as
     bounds i and i + 1; an unused one has its lower bound above its upper one.
@@ -112,10 +133,24 @@ def _pixel_ranges(bound_of: Bound) -> CTE:
         .select_from(bound.join(flag, true()))
         .subquery("ranges")
     )
-    joined = select(func.range_agg(func.int8range(ranges.c.low, ranges.c.high))).where(
-        ranges.c.low < ranges.c.high
-    )
-    span = func.unnest(joined.scalar_subquery()).table_valued("pixels", name="span")
+    joined = select(func.range_agg(func.int8range(ranges.c.low, ranges.c.high)))
+    return joined.where(ranges.c.low < ranges.c.high).scalar_subquery()
+
+
+@cache
+def covering_statement() -> Statement:
+    """The text of the ranges of q3c pixels that cover circles: arrays ra, dec and radius [deg]."""
+    arrays: list[Any] = [bindparam(name, type_=ARRAY(Double())) for name in Circle._fields]
+    columns: list[Any] = [column(name, Double()) for name in Circle._fields]
+    place = func.unnest(*arrays).table_valued(*columns).render_derived(name="place")
+    # Named as text: as columns of `place` they would be joined again in every inner SELECT.
+    circle = Circle(*(literal_column(f"place.{name}", Double()) for name in Circle._fields))
+    each = _pixel_ranges(_of_circle(circle))
+    return compile_statement(select(cast(func.range_agg(each), Text)).select_from(place))
+
+
+def _as_rows(ranges: ColumnElement[Any]) -> CTE:
+    span = func.unnest(ranges).table_valued("pixels", name="span")
     pixels = span.render_derived().c.pixels
     return (
         select(func.lower(pixels).label("low"), func.upper(pixels).label("high"))
@@ -128,15 +163,21 @@ def select_in_region(
     survey: Survey,
     clauses: Sequence[ColumnElement[bool]],
     circle: Circle | None,
+    *,
     polygon: bool = False,
+    region: bool = False,
     separated: bool = False,
 ) -> Select[Any]:
-    """Id and jd of the alerts in a circle, a polygon or both, from the index alert_sky alone.
+    """Id and jd of the alerts in a circle, a polygon and a region, from the index alert_sky alone.
 
-    Where there are both the circle leads there: it is what people draw around one thing.
+    Where there are several the circle leads there: it is what people draw around one thing.
     `separated` adds Circle.separation as `apart`.
     """
-    covering = _pixel_ranges(_of_circle(circle) if circle else _of_polygon)
+    if circle or polygon:
+        ranges: ColumnElement[Any] = _pixel_ranges(_of_circle(circle) if circle else _of_polygon)
+    else:
+        ranges = _read_ranges(_COVERING)
+    covering = _as_rows(ranges)
     alert = survey.alert
     pixel = func.q3c_ang2ipix(alert.c.ra, alert.c.dec)
     near = (
@@ -149,5 +190,5 @@ def select_in_region(
     return (
         select(near.c[survey.key], near.c.jd, *apart)
         .select_from(covering.join(near, true()))
-        .where(*exact_tests(near.c, circle, polygon))
+        .where(*exact_tests(near.c, circle, polygon, region))
     )

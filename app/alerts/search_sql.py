@@ -74,7 +74,7 @@ class Shape(NamedTuple):
     """Where the page begins: "" at the start, "value" after a value, "null" among the nulls."""
     as_of: bool = False
     wide: bool = False
-    """Whether the cone holds so much of the sky that it is no way to its alerts."""
+    """Whether cone or region hold so much of the sky that they are no way to their alerts."""
     skip: bool = False
     """Whether `skip` rows are left out at the start."""
     more: tuple[str, ...] = ()
@@ -82,6 +82,7 @@ class Shape(NamedTuple):
     columns: tuple[str, ...] = ()
     """What to read in place of a whole alert, by name."""
     polygon: bool = False
+    region: bool = False
     back: bool = False
     """Whether the page is the one before, its rows in reverse."""
     new: bool = False
@@ -105,15 +106,15 @@ def _columns(shape: Shape) -> tuple[ColumnElement[Any], ...]:
 
 
 def _page(shape: Shape) -> Select[Any]:
-    """The rows of one page: from cone or polygon, a narrow filter's index, or the whole table.
+    """The rows of one page: from a part of the sky, a narrow filter's index, or the whole table.
 
     The first two pick candid and jd into a materialized CTE, put them in order and fetch each row
     by its key until the page is full, so no estimate turns the plan into a walk of the time index.
     """
-    survey, region = shape.vocabulary.survey, shape.cone or shape.polygon
+    survey, local = shape.vocabulary.survey, shape.cone or shape.polygon or shape.region
     alert = survey.alert
     circle = ASKED if shape.cone else None
-    inside = exact_tests(alert.c, circle, shape.polygon)
+    inside = exact_tests(alert.c, circle, shape.polygon, shape.region)
     named = [(wanted, f"value{n}") for n, wanted in enumerate(shape.filters)]
     batch = [alert.c.batch <= bindparam("as_of", type_=BigInteger())] if shape.as_of else []
     if shape.new:
@@ -122,7 +123,7 @@ def _page(shape: Shape) -> Select[Any]:
         fresh = select(alert.c[survey.key], alert.c.jd).where(*clauses).cte("picked")
         return _fetched(fresh.prefix_with("MATERIALIZED"), [], shape)
     narrow = [pair for pair in named if pair[0].narrow]
-    if not narrow and (shape.wide or not region):
+    if not narrow and (shape.wide or not local):
         return _walked(
             [*batch, *(wanted.sql(alert.c, key) for wanted, key in named), *inside], shape
         )
@@ -132,7 +133,9 @@ def _page(shape: Shape) -> Select[Any]:
     if narrow:
         picked = select(alert.c[survey.key], alert.c.jd).where(*clauses, *inside)
     else:
-        picked = select_in_region(survey, clauses, circle, shape.polygon)
+        picked = select_in_region(
+            survey, clauses, circle, polygon=shape.polygon, region=shape.region
+        )
     late = [wanted.sql(alert.c, key) for wanted, key in named if (wanted, key) not in early]
     return _fetched(picked.cte("picked").prefix_with("MATERIALIZED"), late, shape)
 
@@ -171,7 +174,8 @@ def _glanced(shape: Shape) -> tuple[Select[Any], ColumnElement[bool]]:
         walk.append(is_beyond(shape.vocabulary, alert.c, shape.sort, shape.after, shape.back))
     late = [wanted.sql(alert.c, value) for wanted, value in named if (wanted, value) not in bounds]
     late += [alert.c.batch <= bindparam("as_of", type_=BigInteger())] if shape.as_of else []
-    late += exact_tests(alert.c, ASKED if shape.cone else None, polygon=False)
+    circle = ASKED if shape.cone else None
+    late += exact_tests(alert.c, circle, polygon=False, region=shape.region)
     names = dict.fromkeys((key, "jd", shape.sort.column))
     some = select(*(alert.c[name] for name in names)).where(*walk)
     some = some.order_by(*order_of(shape.vocabulary, alert.c, shape.sort, shape.back))

@@ -16,13 +16,14 @@ from app.alerts.search_sql import (
 )
 from app.alerts.shapes import shape_of
 from app.errors import ColumnsUnavailable
-from app.search.search import DEFAULT_SORT, Search, check_sort
+from app.search.search import DEFAULT_SORT, Search
+from app.search.windows import check_sort
 
 log = logging.getLogger(__name__)
 
 
 def check_order(archive: Archive, search: Search) -> None:
-    """Raise BadParameters for an order that nothing can give: see search.check_sort."""
+    """Raise BadParameters for an order that nothing can give: see windows.check_sort."""
     if readable_for(archive, search) is None:
         check_sort(search)
 

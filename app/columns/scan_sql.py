@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from app.columns.copy import Readable
 from app.columns.question import Question
+from app.columns.region import REGION, joined_with_region, table_of_region
 from app.columns.spool import RANK
 from app.search.filters import Clause
 from app.search.regions import Cone
@@ -162,6 +163,14 @@ def _conditions(sql: Sql, search: Search, as_of: int) -> list[str]:
     return where
 
 
+def _source_of(search: Search, copy: Readable) -> tuple[str, dict[str, pa.Table]]:
+    """From where the rows come, as SQL, and the tables that this needs."""
+    assert (search.region is not None) == bool(search.region_id)
+    if search.region is None:
+        return copy.table, {}
+    return joined_with_region(copy.table), {REGION: table_of_region(search.region.cells)}
+
+
 def can_scan(search: Search) -> bool:
     """Whether the copy can find this search's alerts: what is asked for has no polygon."""
     return search.polygon is None
@@ -176,16 +185,18 @@ def find_keys(
     """
     sql = Sql(search.vocabulary, copy)
     names = ", ".join(map(quote, key_columns(search)))
+    source, tables = _source_of(search, copy)
     where = _conditions(sql, search, as_of)
     if search.cursor is not None:
         where.append(_is_beyond(sql, search))
-    rows = f"SELECT {names} FROM {copy.table} WHERE {' AND '.join(where)}"
+    rows = f"SELECT {names} FROM {source} WHERE {' AND '.join(where)}"
     if found is not None:
+        tables[_FOUND] = found
         rows += f" UNION ALL SELECT {names} FROM {_FOUND}"
     order = ", ".join(_order_of(search, copy))
     key = quote(search.vocabulary.survey.key)
     text = f"SELECT {key} FROM ({rows}) ORDER BY {order} LIMIT {search.limit + 1} OFFSET {skip}"
-    return Question(text, sql.texts, {} if found is None else {_FOUND: found})
+    return Question(text, sql.texts, tables)
 
 
 def read_ranked(columns: Sequence[str], copy: Readable, key: str, ids: pa.Array) -> Question:
@@ -203,7 +214,8 @@ def count_matches(search: Search, copy: Readable, *, as_of: int) -> Question:
     """How many rows of the copy match."""
     sql = Sql(search.vocabulary, copy)
     where = " AND ".join(_conditions(sql, search, as_of))
-    return Question(f"SELECT count(*) FROM {copy.table} WHERE {where}", sql.texts)
+    source, tables = _source_of(search, copy)
+    return Question(f"SELECT count(*) FROM {source} WHERE {where}", sql.texts, tables)
 
 
 def key_columns(search: Search) -> tuple[str, ...]:

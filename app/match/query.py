@@ -10,6 +10,7 @@ from app.search.search import MAX_LIMIT, Search, parse_search
 _REFUSED: Final = {
     "cone": "each position of the body has its own ra, dec and radius",
     "polygon": "each position of the body has its own ra, dec and radius",
+    "region": "each position of the body has its own ra, dec and radius",
     "name": "each position of the body has its own ra, dec and radius",
     "sort": "matches are listed by their separation, nearest first",
     "cursor": "a match has no pages; `limit` is for each position",

@@ -80,7 +80,7 @@ async def check_object(archive: Archive, object_id: str, as_of: int) -> None:
 def _named(cone: bool, batch: Sequence[ColumnElement[bool]]) -> FromClause:
     """object_id and candid of a body's alerts, by the index alert_body."""
     body = alert.c.ssnamenr == any_(bindparam("names", type_=ARRAY(Text())))
-    near = exact_tests(alert.c, ASKED, polygon=False) if cone else []
+    near = exact_tests(alert.c, ASKED, polygon=False, region=False) if cone else []
     picked = select(alert.c.object_id, alert.c.candid).where(body, *batch, *near)
     return picked.cte("named").prefix_with("MATERIALIZED")
 

@@ -10,6 +10,7 @@ from app.answers.formats import FORMATS
 from app.nights.days import DAY
 from app.problems import PROBLEM
 from app.search.examples import JOB, NIGHT, OF_FIELD
+from app.search.regions import REGION
 
 Json = dict[str, Any]
 _PROBLEM_REF: Final[Json] = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
@@ -130,6 +131,10 @@ NightPath = Annotated[
     ),
 ]
 StampPath = Annotated[Stamp, path_parameter("which of the three cutouts", "", Stamp.SCIENCE)]
+RegionPath = Annotated[
+    str,
+    path_parameter("`id` of the answer to POST /api/v1/regions", f"^{REGION}$", JOB),
+]
 JobPath = Annotated[
     str,
     path_parameter(

@@ -11,7 +11,9 @@ from app.search.regions import RADIUS_FORM
 from app.search.search import DEFAULT_LIMIT, MAX_LIMIT
 
 Json = dict[str, Any]
-_NOT_HERE: Final = ("cone", "polygon", "name", "sort", "cursor", "after", "count", "explain")
+_NOT_HERE: Final = (
+    *("cone", "polygon", "region", "name", "sort", "cursor", "after", "count", "explain"),
+)
 _RADIUS: Final[Json] = {
     "name": "radius",
     "in": "query",

@@ -8,7 +8,7 @@ from app.objects.lists import MAX_OBJECTS
 from app.search.examples import OF_FIELD
 from app.search.filters import OPERATORS, Filter
 from app.search.options import AS_OF_WORDS
-from app.search.regions import MAX_ACROSS, MAX_VERTICES, RADIUS_FORM
+from app.search.regions import MAX_ACROSS, MAX_VERTICES, RADIUS_FORM, REGION
 from app.search.search import COUNTS, DEFAULT_LIMIT, MAX_EXPORT, MAX_LIMIT
 from app.search.values import MOMENT, NUMBER
 from app.search.vocabulary import FILTERS, NAMED
@@ -65,6 +65,13 @@ _PAGE: Final[tuple[Json, ...]] = (
         | {"examples": ["0,16,2,16,2,17,0,17"]},
     },
     {
+        "name": "region",
+        "description": "Alerts in a region that was sent before: the `id` of an answer to POST "
+        "/api/v1/regions. One of more than 4,000 square degrees needs a time range of at most 31 "
+        "days. With a cone or polygon as well: alerts in both.",
+        "schema": of_form(REGION),
+    },
+    {
         "name": "name",
         "description": "Alerts around a named object, as /api/v1/resolve finds it: `name,radius`, "
         "the radius as in `cone`; without a radius the resolver's. `place` and X-Cone give the "
@@ -87,8 +94,8 @@ _PAGE: Final[tuple[Json, ...]] = (
         "name": "sort",
         "description": "Field to sort by; `-` in front for descending. Fields other than jd, time, "
         "candid, object_id and lco_id are sorted by the columnar copy; while there is none they "
-        "need a cone, a polygon, a name, an object, a list of candids or a time range of at most "
-        "7 days.",
+        "need a cone, a polygon, a small region, a name, an object, a list of candids or a time "
+        "range of at most 7 days.",
         "schema": of_form("-?[a-z0-9_]+") | {"default": "-jd", "examples": ["-jd"]},
     },
     {

@@ -7,7 +7,8 @@ from urllib.parse import urlencode
 from app.errors import BadParameters
 from app.mars.form import FORM
 from app.pages.listing import ORDER, Parameters, address
-from app.search.search import MAX_EXPORT, check_sort, parse_search
+from app.search.search import MAX_EXPORT, parse_search
+from app.search.windows import check_sort
 
 _TYPED: Final = {"objectId": "object_id", "objectcone": "name"}
 _TYPED_SORT: Final = {"objectId": "object_id", "id": "lco_id", "alert_candid": "candid"}
@@ -16,7 +17,7 @@ _TYPED_SORT: Final = {"objectId": "object_id", "id": "lco_id", "alert_candid": "
 def typed_query(parameters: Parameters, any_order: bool) -> dict[str, str] | None:
     """The search in the words of the typed API; None if it has no such search.
 
-    `any_order` says whether it can sort by every field (search.check_sort).
+    `any_order` says whether it can sort by every field (windows.check_sort).
     """
     filters = {n: v for n, v in parameters.items() if n in FORM}
     if "time__since" in filters or {"l__gt", "l__lt"} <= filters.keys():

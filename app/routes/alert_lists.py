@@ -19,6 +19,7 @@ from app.answers.streams import run_for_rows
 from app.errors import QueryTooCostly, reason_of
 from app.names.places import locate, place_header
 from app.names.resolver import Names
+from app.regions.kept import find_region
 from app.routes.resources import resources_of
 from app.search.search import Search
 from app.settings import settings_of
@@ -48,6 +49,7 @@ async def _send(
 ) -> Response:
     public_url: str = settings_of(request).public_url
     search, place = await locate(search, names)
+    search = await find_region(search, resources_of(request).regions)
     search = await begin_after(archive, search)
     if search.format != JSON:
         return await send_alerts(request, archive, search, place_header(search, place))

@@ -14,7 +14,7 @@ from app.alerts.fragments import Fragments
 from app.alerts.gate import Asker
 from app.alerts.queries import check_archive
 from app.clients import client_of
-from app.errors import BadParameter, BadParameters, NoJobs, no_alert, unknown_parameters
+from app.errors import BadParameter, BadParameters, NoJobs, NoRegions, no_alert, unknown_parameters
 from app.jobs.queue import Jobs
 from app.mars.walks import Walks
 from app.match.crossmatch import Matcher
@@ -22,6 +22,7 @@ from app.match.query import MatchQuery, parse_match
 from app.names.resolver import Names
 from app.nights.fieldcounts import NightCounts
 from app.nights.ledger import Ledger
+from app.regions.kept import Regions
 from app.routes.resources import resources_of
 from app.search.bodies import read_query_body
 from app.search.search import Search, parse_search
@@ -142,6 +143,15 @@ async def get_jobs(request: Request) -> Jobs:
     return jobs
 
 
+async def get_regions(request: Request) -> Regions:
+    """The regions. Raises NoRegions, or SchemaOutdated as get_archive does."""
+    await get_archive(request)
+    regions = resources_of(request).regions
+    if regions is None:
+        raise NoRegions
+    return regions
+
+
 async def get_tap(request: Request) -> Tap:
     """The connections of TAP. Raises NoTap, or SchemaOutdated as get_archive does."""
     archive = await get_archive(request)
@@ -213,5 +223,6 @@ NamesDependency = Annotated[Names, Depends(get_names)]
 MatcherDependency = Annotated[Matcher, Depends(get_matcher)]
 MatchQueryDependency = Annotated[MatchQuery, Depends(read_match)]
 TapDependency = Annotated[Tap, Depends(get_tap)]
+RegionsDependency = Annotated[Regions, Depends(get_regions)]
 JobsDependency = Annotated[Jobs, Depends(get_jobs)]
 PairsDependency = Annotated[list[tuple[str, str]], Depends(read_pairs)]

@@ -14,6 +14,7 @@ from app.metrics import Metrics
 from app.names.resolver import Names
 from app.nights.fieldcounts import NightCounts
 from app.nights.ledger import Ledger
+from app.regions.kept import Regions
 from app.stamps.kept import Pictures
 from app.statistics.overview import Overview
 from app.vo.running import Tap
@@ -36,6 +37,8 @@ class Resources:
     names: Names
     matcher: Matcher
     jobs: Jobs | None
+    """None without a database to keep them in."""
+    regions: Regions | None
     """None without a database to keep them in."""
     metrics: Metrics
     proxies: Networks

@@ -17,6 +17,7 @@ from app.jobs.queue import new_id
 from app.names.places import locate
 from app.openapi.described import PROBLEMS
 from app.openapi.search_jobs import job_responses, query_body
+from app.regions.kept import find_region
 from app.routes.dependencies import (
     ArchiveDependency,
     ClientDependency,
@@ -25,11 +26,13 @@ from app.routes.dependencies import (
     PairsDependency,
     SettingsDependency,
 )
+from app.routes.resources import resources_of
 
 router = APIRouter(prefix="/api/v1/search", tags=["alerts"], responses=PROBLEMS)
 
 
 async def start_search(
+    request: Request,
     given: PairsDependency,
     *,
     client: ClientDependency,
@@ -45,6 +48,7 @@ async def start_search(
     search = parse_job(given, settings.job_rows)
     await jobs.check_room(client)
     search, _ = await locate(search, names)
+    search = await find_region(search, resources_of(request).regions)
     check_order(archive, search)
     search = await begin_after(archive, search)
     return await jobs.add(

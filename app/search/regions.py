@@ -1,4 +1,4 @@
-"""Parts of the sky to which a search can be limited: cones, named or not, and polygons.
+"""Parts of the sky to which a search can be limited: cones, named or not, polygons and regions.
 
 A polygon's sides are great circles; in a gnomonic projection about its middle they are straight
 lines. It is checked there before the database gets it, because q3c accepts any list of numbers but
@@ -29,6 +29,8 @@ RADIUS_FORM: Final = f"{NUMBER} *[d'\"]?"
 """How a radius is written, as a regular expression for openapi.json."""
 _RA: Final = re.compile(r"[\s(\[]*(?:RA\b|α|[+-]?[\d.])", re.IGNORECASE)
 """How coordinates begin, whatever their form."""
+REGION: Final = "[A-Za-z0-9_-]{32}"
+"""The id of a region, as a regular expression."""
 _Point = tuple[float, float]
 
 
@@ -53,6 +55,24 @@ class Polygon(NamedTuple):
 
     vertices: tuple[float, ...]
     """ra, dec, ra, dec, ... in degrees, as q3c takes them."""
+
+
+class Region(NamedTuple):
+    """Positions in cells of HEALPix: a MOC that was sent before."""
+
+    cells: str
+    """Ranges of pixels of order 29, as the text of PostgreSQL's int8multirange."""
+    covering: str
+    """Ranges of q3c's pixels that hold all of them; empty if they hold too much of the sky."""
+    area: float
+    """Square degrees."""
+
+
+def parse_region(text: str) -> str:
+    """The id of a region. Raises ValueError."""
+    if not re.fullmatch(REGION, bare := text.strip(), re.ASCII):
+        raise ValueError("must be the `id` of an answer to POST /api/v1/regions")
+    return bare
 
 
 def parse_cone(text: str) -> Cone:

@@ -16,7 +16,16 @@ from app.errors import BadParameter, BadParameters, unknown_parameters
 from app.search.arcs import bend_arcs
 from app.search.cursor import Cursor, read_cursor
 from app.search.filters import Clause
-from app.search.regions import Cone, Named, Polygon, parse_cone, parse_named, parse_polygon
+from app.search.regions import (
+    Cone,
+    Named,
+    Polygon,
+    Region,
+    parse_cone,
+    parse_named,
+    parse_polygon,
+    parse_region,
+)
 from app.search.selection import default_fields, fields_named, flatten_links
 from app.search.values import read_integer, read_text, read_truth
 from app.search.vocabulary import ZTF, Vocabulary
@@ -28,10 +37,9 @@ MAX_EXPORT: Final = 1_000_000
 """Alerts in an answer that is streamed: any but JSON."""
 MAX_CLAUSES: Final = 64
 COUNTS: Final = ("exact", "estimate")
-SORT_WINDOW_D: Final = 7.0
 PAGE_PARAMETERS: Final = (
-    *("cone", "polygon", "name", "where", "sort", "limit", "cursor", "after", "as_of", "count"),
-    *("fields", "format", "explain"),
+    *("cone", "polygon", "region", "name", "where", "sort", "limit", "cursor", "after", "as_of"),
+    *("count", "fields", "format", "explain"),
 )
 
 
@@ -56,6 +64,10 @@ class Search:
     polygon: Polygon | None = None
     named: Named | None = None
     """A cone whose position is not resolved yet: `put_at` sets it."""
+    region_id: str = ""
+    """A region, by its id; empty: none."""
+    region: Region | None = field(default=None, compare=False)
+    """What it holds; windows.put_in sets it."""
     clauses: tuple[Clause, ...] = ()
     sort: Sort = DEFAULT_SORT
     limit: int = DEFAULT_LIMIT
@@ -72,6 +84,11 @@ class Search:
     """Whether the answer says how it was found."""
     digest: str = field(default="", compare=False)
     """A hash of everything that decides which alerts match, and in which order."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is limited to a part of the sky."""
+        return bool(self.cone or self.polygon or self.region_id)
 
 
 def _parse_sort(text: str, vocabulary: Vocabulary) -> Sort:
@@ -121,6 +138,7 @@ def _parse_where(text: str, vocabulary: Vocabulary) -> Clause:
 _PARSE: Final[dict[str, Callable[[str], Any]]] = {
     "cone": parse_cone,
     "polygon": parse_polygon,
+    "region": parse_region,
     "name": parse_named,
     "limit": _parse_limit,
     "as_of": _parse_as_of,
@@ -204,6 +222,7 @@ def _settled(clauses: list[Clause], page: dict[str, Any], vocabulary: Vocabulary
         cone=cone,
         polygon=polygon,
         named=named,
+        region_id=page.get("region", ""),
         clauses=tuple(ordered),
         sort=sort,
         limit=page.get("limit", DEFAULT_LIMIT),
@@ -237,6 +256,8 @@ def _continued(search: Search) -> Search:
     named = [(clause.filter.name, clause.value) for clause in search.clauses]
     # Nothing that depends on the process: a cursor outlives it, and other processes accept it.
     deciding: tuple[Any, ...] = (search.cone, search.polygon, named, sort)
+    if search.region_id:
+        deciding = (search.region_id, *deciding)
     if search.vocabulary is not ZTF:
         deciding = (search.vocabulary.survey.name, *deciding)
     digest = hashlib.sha256(repr(deciding).encode()).hexdigest()[:16]
@@ -260,33 +281,3 @@ def _columns_of(wanted: str, fields: tuple[str, ...], vocabulary: Vocabulary) ->
     as_table = not FORMATS[wanted].nested
     named = fields or (() if wanted == JSON else default_fields(as_table, vocabulary))
     return flatten_links(named, vocabulary) if as_table else named
-
-
-def check_sort(search: Search) -> None:
-    """Raise BadParameters unless a search leaves so few rows that any column can sort them.
-
-    Columns with an index sort the whole archive, and so does the columnar copy every column; this
-    is for when that is missing. MARS's form never refused an order.
-    """
-    region = search.cone or search.polygon
-    anywhere = search.sort.column in search.vocabulary.sorted_anywhere or search.sort.as_mars
-    if anywhere or region or any(c.filter.narrow for c in search.clauses) or _is_short(search):
-        return
-    raise _bad(
-        "sort",
-        "sorting by this field needs a cone, a polygon, a name, an object, a list of ids or a "
-        f"time range of at most {SORT_WINDOW_D:g} days while the archive has no columnar copy; "
-        f"sorting by {', '.join(search.vocabulary.sorted_anywhere)} does not",
-    )
-
-
-def _is_short(search: Search) -> bool:
-    """Whether its time range is at most SORT_WINDOW_D."""
-    window = {"g": float("-inf"), "l": float("inf")}
-    for (searched, operator), value in search.clauses:
-        if searched.columns == ("jd",) and isinstance(value, float):
-            if operator in ("gt", "gte", ""):
-                window["g"] = max(window["g"], value)
-            if operator in ("lt", "lte", ""):
-                window["l"] = min(window["l"], value)
-    return window["l"] - window["g"] <= SORT_WINDOW_D

@@ -17,11 +17,13 @@ PARTS: Final = {
     "night": "20260131",
     "job": "A" * 32,
     "suffix": "parquet",
+    "region": "A" * 32,
+    "ending": "fits",
     "number": str(sky.FIRST),
     "path": "pages.css",
     "name": "mars.alert",
 }
-"""Path parameter -> a value that leads somewhere; only a job cannot be known beforehand."""
+"""Path parameter -> a value that leads somewhere; only jobs and regions cannot be known before."""
 
 
 class Address(NamedTuple):

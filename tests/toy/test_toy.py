@@ -31,7 +31,8 @@ from app.errors import BadParameters
 from app.match.crossmatch import Matcher
 from app.match.targets import Target
 from app.search.regions import Cone
-from app.search.search import Search, check_sort, parse_search
+from app.search.search import Search, parse_search
+from app.search.windows import check_sort
 from archive.errors import MarsError
 from archive.surveys.ztf import ZTF
 from archive.tables import conflict, ledger, reject

@@ -8,8 +8,9 @@ from sqlalchemy.dialects import postgresql
 from app.errors import BadParameters
 from app.search.filters import Filter
 from app.search.regions import Cone
-from app.search.search import Search, Sort, check_sort, parse_search
+from app.search.search import Search, Sort, parse_search
 from app.search.vocabulary import FIELDS, FILTERS, NAMED
+from app.search.windows import check_sort
 from archive.surveys.ztf import ZTF
 
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
