@@ -36,7 +36,8 @@ _WAIT_S: Final = 1.0
 """Before what the database could not answer is asked again; the stream stays open."""
 _RETRY: Final = b"retry: 1000\n"
 """The milliseconds after which a client that was cut off comes again."""
-_SILENCE: Final = b": still here\n\n"
+_SILENCE: Final = b": still here\n"
+"""A comment. Behind a blank line httpx-sse (0.4) would take it for an event without data."""
 Write = Callable[[Sequence[asyncpg.Record]], Sequence[Any]]
 
 

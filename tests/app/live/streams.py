@@ -1,17 +1,23 @@
 """Streams as a client reads them, and archives that grow while it does."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 import httpx
 import orjson
 from httpx_sse import aconnect_sse
+from pydantic import SecretStr
 
 from app.settings import Settings
+from archive.database import make_engine
+from archive.objects import open_store
+from consumer.ingest import Archive, Batch, ingest
+from consumer.sorting import Raw
 from tests import packets
-from tests.app.conftest import take_in
+from tests.app.conftest import NIGHT, database_of, take_in
+from tests.conftest import url_of
 
 STREAM = "/api/v1/alerts/stream"
 HANGS_S = 120
@@ -70,6 +76,24 @@ def messages(first: int, count: int, **changes: Any) -> list[bytes]:
         packets.packet(candid=BASE + n, cutouts=None, **changes)
         for n in range(first, first + count)
     ]
+
+
+@asynccontextmanager
+async def growing(settings: Settings) -> AsyncIterator[Callable[[int, int], Awaitable[None]]]:
+    """What takes batches in, one after the other: the first alert of each, and how many."""
+    writer_url = SecretStr(url_of("writer", database_of(settings)))
+    writer = settings.model_copy(update={"database_url": writer_url})
+    engine = make_engine(writer, "test")
+    async with open_store(writer) as store:
+        archive = Archive(engine, store)
+
+        async def take(first: int, count: int) -> None:
+            told = enumerate(messages(first, count), first)
+            raws = [Raw(TOPIC, 0, n, "", NIGHT, data) for n, data in told]
+            await ingest(archive, "stream", Batch(raws))
+
+        yield take
+    await engine.dispose()
 
 
 async def grow(settings: Settings, first: int, count: int, **changes: Any) -> None:
