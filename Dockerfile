@@ -67,7 +67,7 @@ USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s CMD ["python", "-c", \
     "import http.client as h; c = h.HTTPConnection('127.0.0.1', 8000, timeout=4); c.request('GET', '/healthz'); exit(c.getresponse().status != 200)"]
-CMD ["uvicorn", "--factory", "app.main:create_app", "--no-access-log", "--no-proxy-headers", "--timeout-keep-alive", "75", "--host", "0.0.0.0", "--port", "8000"]
+CMD ["uvicorn", "--factory", "app.main:create_app", "--no-access-log", "--no-proxy-headers", "--timeout-keep-alive", "75", "--timeout-graceful-shutdown", "10", "--host", "0.0.0.0", "--port", "8000"]
 
 
 FROM mars AS consumer

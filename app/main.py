@@ -22,6 +22,7 @@ from app.columns.columns import open_columns
 from app.errors import DATABASE_ERRORS, reason_of
 from app.jobs.queue import open_jobs
 from app.jobs.worker import JOB_PATIENCE_S, run_worker
+from app.live.tail import open_tail
 from app.mars.items import legacy_items
 from app.match.crossmatch import Matcher
 from app.match.jobs import match_kind
@@ -54,6 +55,7 @@ from app.routes import (
     static,
     statistics,
     statistics_page,
+    streams,
     vo_jobs,
     vo_rows,
     vo_tap,
@@ -72,6 +74,7 @@ from archive.surveys import SURVEYS
 log = logging.getLogger(__name__)
 # The first that fits an address answers.
 ROUTES: Final = (
+    streams,
     alerts,
     cutouts,
     objects,
@@ -155,6 +158,7 @@ async def _lifespan(app: FastAPI, settings: Settings, metrics: Metrics) -> Async
         async with (
             open_names(settings, archive) as resolver,
             open_overview(archive) as overview,
+            open_tail(archive, settings.streams_per_client) as tail,
             open_jobs(settings, {TAP: settings.tap_jobs_per_client}) as made,
             open_tap(settings) as tap,
             open_regions(settings) as regions,
@@ -170,6 +174,7 @@ async def _lifespan(app: FastAPI, settings: Settings, metrics: Metrics) -> Async
                 proxies=networks_of(settings.trusted_proxies),
                 fragments=Fragments(alert_items, api),
                 overview=overview,
+                tail=tail,
                 tap=tap,
                 legacy_fragments=Fragments(legacy_items, api),
             )

@@ -107,6 +107,11 @@ class Settings(ArchiveSettings):
         ge=1,
         description="Jobs of TAP that one client may have at a time, finished ones included.",
     )
+    streams_per_client: int = Field(
+        default=5,
+        ge=1,
+        description="Streams of alerts that one client may have open at a time.",
+    )
     sesame_url: str = Field(
         default="https://cds.unistra.fr/cgi-bin/nph-sesame",
         pattern=r"^(https?://[^\s?#]*[^\s?#/])?$",

@@ -29,6 +29,8 @@ KEEP_ALIVE_S: Final = 75
 """A server that closes an idle connection before its client does may close it just as the next
 request is on its way: httpx keeps connections for 5 s, nginx for 60."""
 KEEP_ALIVE: Final = ("--timeout-keep-alive", str(KEEP_ALIVE_S))
+GRACE: Final = ("--timeout-graceful-shutdown", "10")
+"""For clients that have stopped reading a stream: the others end at once."""
 STALLED_SECONDS = 120
 SHOWN = {"candid", "object_id", "time", "filter", "ra", "dec", "magpsf", "sigmapsf", "rb"}
 
@@ -78,7 +80,7 @@ def start_programs(state: State, children: Children) -> None:
     place = ["--host", "127.0.0.1", "--port", str(state.ports.app)]
     say("starting the consumer and the app")
     children.start("consumer", ["consumer", "stream"], "writer")
-    options = ["--no-access-log", "--no-proxy-headers", *KEEP_ALIVE, *place]
+    options = ["--no-access-log", "--no-proxy-headers", *KEEP_ALIVE, *GRACE, *place]
     children.start("app", ["uvicorn", "--factory", "app.main:create_app", *options], "reader")
     addresses = {
         "consumer": f"http://127.0.0.1:{state.ports.metrics}/metrics",

@@ -160,8 +160,8 @@ GLANCE: Final = 2000
 """Alerts at the beginning of a walk that are looked at first: 2 ms."""
 
 
-def _glanced(shape: Shape) -> tuple[Select[Any], ColumnElement[bool]]:
-    """The rows among the first GLANCE of a walk that pass, and whether these are all there are.
+def _glanced(shape: Shape) -> tuple[Select[Any], CTE]:
+    """The rows among the first GLANCE of a walk that pass, and the keys of all that were looked at.
 
     Bounds on the sort column are part of the walk. Its keys are read from the index, materialized:
     with a rare filter beside them the planner would leave the index and scan the table.
@@ -175,13 +175,12 @@ def _glanced(shape: Shape) -> tuple[Select[Any], ColumnElement[bool]]:
     late = [wanted.sql(alert.c, value) for wanted, value in named if (wanted, value) not in bounds]
     late += [alert.c.batch <= bindparam("as_of", type_=BigInteger())] if shape.as_of else []
     circle = ASKED if shape.cone else None
-    late += exact_tests(alert.c, circle, polygon=False, region=shape.region)
+    late += exact_tests(alert.c, circle, polygon=shape.polygon, region=shape.region)
     names = dict.fromkeys((key, "jd", shape.sort.column))
     some = select(*(alert.c[name] for name in names)).where(*walk)
     some = some.order_by(*order_of(shape.vocabulary, alert.c, shape.sort, shape.back))
     keys = some.limit(literal_column(str(GLANCE))).cte("keys").prefix_with("MATERIALIZED")
-    seen = select(func.count()).select_from(keys).scalar_subquery()
-    return _fetched(keys, late, shape), seen < literal_column(str(GLANCE))
+    return _fetched(keys, late, shape), keys
 
 
 def _fetched(picked: CTE, late: list[ColumnElement[bool]], shape: Shape) -> Select[Any]:
@@ -217,8 +216,21 @@ def page_statement(shape: Shape) -> Statement:
 @lru_cache(maxsize=512)
 def glance_statement(shape: Shape) -> Statement:
     """The same of the first GLANCE alerts of a walk; `whole` says if they are all of it."""
-    page, whole = _glanced(shape)
-    return _newest_beside(page, shape, whole.label("whole"))
+    page, keys = _glanced(shape)
+    return _newest_beside(page, shape, _is_whole(keys))
+
+
+@lru_cache(maxsize=512)
+def stretch_statement(shape: Shape) -> Statement:
+    """The same; `reached` is how far down the sort column it looked, None if nothing was there."""
+    page, keys = _glanced(shape)
+    last = select(func.max(keys.c[shape.sort.column])).select_from(keys).scalar_subquery()
+    return _newest_beside(page, shape, _is_whole(keys), last.label("reached"))
+
+
+def _is_whole(keys: CTE) -> ColumnElement[bool]:
+    seen = select(func.count()).select_from(keys).scalar_subquery()
+    return (seen < literal_column(str(GLANCE))).label("whole")
 
 
 def _newest_beside(rows: Select[Any], shape: Shape, *more: ColumnElement[Any]) -> Statement:

@@ -30,7 +30,7 @@ _OF_STATUS: Final[dict[str, tuple[str, ...]]] = {
     "429": ("Retry-After", *_LIMIT),
     "503": ("Retry-After",),
 }
-_NO_FILE: Final = ("application/json", "application/problem+json")
+_NO_FILE: Final = ("application/json", "application/problem+json", "text/event-stream")
 _API: Final = "/api/"
 
 
@@ -42,7 +42,7 @@ def add_headers(document: Json) -> None:
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             responses = operation["responses"]
-            kept = method == "get" and path.startswith(_API)
+            kept = method == "get" and path.startswith(_API) and not _is_endless(responses)
             if kept:
                 responses.setdefault("304", {"description": "Not modified"})
             for status, response in responses.items():
@@ -52,3 +52,8 @@ def add_headers(document: Json) -> None:
                 told = {n: {"$ref": f"#/components/headers/{n}"} for n in (*names, "X-Request-ID")}
                 response["headers"] = response.get("headers", {}) | told
             operation["responses"] = dict(sorted(responses.items()))
+
+
+def _is_endless(responses: Json) -> bool:
+    """Whether an answer is a stream of events, which no client can keep."""
+    return "text/event-stream" in responses["200"].get("content", {})

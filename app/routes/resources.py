@@ -8,6 +8,7 @@ from app.alerts.archive import Archive
 from app.alerts.fragments import Fragments
 from app.clients import Networks
 from app.jobs.queue import Jobs
+from app.live.tail import Tail
 from app.mars.walks import Walks
 from app.match.crossmatch import Matcher
 from app.metrics import Metrics
@@ -46,6 +47,8 @@ class Resources:
     fragments: Fragments
     """The JSON of alerts, as far as it is kept."""
     overview: Overview
+    tail: Tail
+    """The end of the archive, for streams."""
     tap: Tap | None
     """None without a database for its role."""
     legacy_fragments: Fragments

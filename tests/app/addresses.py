@@ -25,6 +25,9 @@ PARTS: Final = {
 }
 """Path parameter -> a value that leads somewhere; only jobs and regions cannot be known before."""
 
+ENDLESS: Final = ("/api/v1/alerts/stream",)
+"""Streams, whose answers have no end: tests/app/live asks them."""
+
 
 class Address(NamedTuple):
     """One route under one method, its path filled in."""
@@ -37,11 +40,13 @@ class Address(NamedTuple):
 
 @cache
 def addresses(*methods: str) -> list[Address]:
-    """The addresses that answer to one of these methods."""
+    """The addresses that answer to one of these methods, and have an end."""
     found = []
     for route in iter_route_contexts(create_app(Settings()).routes):
         assert route.path is not None
         assert route.methods is not None
+        if route.path in ENDLESS:
+            continue
         path = fill(route.path, PARTS)
         found += [Address(m, path, route.path) for m in sorted(route.methods) if m in methods]
     return found

@@ -45,8 +45,10 @@ async def keys(settings: Settings, job: str = "") -> list[str]:
 
 
 @asynccontextmanager
-async def process(settings: Settings, port: int) -> AsyncIterator[asyncio.subprocess.Process]:
-    """The app as a process of its own, that can be killed."""
+async def process(
+    settings: Settings, port: int, **told_more: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The app as a process of its own, that can be killed; `told_more` goes to its environment."""
     told = {
         **os.environ,
         "MARS_DATABASE_URL": settings.database_url.get_secret_value(),
@@ -55,6 +57,7 @@ async def process(settings: Settings, port: int) -> AsyncIterator[asyncio.subpro
         "MARS_PUBLIC_URL": "http://mars.test",
         "MARS_SESAME_URL": "",
         "MARS_SIMBAD_TAP_URL": "",
+        **told_more,
     }
     command = f"-m uvicorn --factory app.main:create_app --log-level error --port {port}".split()
     app = await asyncio.create_subprocess_exec(sys.executable, *command, cwd=ROOT, env=told)

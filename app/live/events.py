@@ -1,0 +1,118 @@
+"""A stream of server-sent events: what matches of the past, then what comes, until the end.
+
+An event's id is a number from which another stream goes on: each alert comes once, and in order,
+however often a client is cut off. Between two reads no connection of the database is held, and
+nothing is read for a client before it has taken what was read last.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from functools import partial
+from typing import Any, Final
+
+import asyncpg
+import orjson
+
+from app.alerts.archive import Archive
+from app.alerts.as_of import settle_as_of
+from app.alerts.fragments import Fragments
+from app.alerts.items import chosen_items
+from app.alerts.numbers import Stretch, number_as_of, read_stretch
+from app.alerts.search_sql import GLANCE
+from app.answers.encoding import Coding
+from app.answers.streams import FEW, run_for_rows
+from app.errors import DATABASE_ERRORS, QueryTooCostly
+from app.live.asking import Asked
+from app.live.tail import Tail
+from app.search.search import Search
+from archive.database import is_passing
+
+log = logging.getLogger(__name__)
+MEDIA_TYPE: Final = "text/event-stream"
+KEEP_ALIVE_S: Final = 15.0
+"""Proxies and routers forget a connection that is silent for a minute."""
+_WAIT_S: Final = 1.0
+"""Before what the database could not answer is asked again; the stream stays open."""
+_RETRY: Final = b"retry: 1000\n"
+"""The milliseconds after which a client that was cut off comes again."""
+_SILENCE: Final = b": still here\n"
+"""A comment. Behind a blank line httpx-sse (0.4) would take it for an event without data."""
+Write = Callable[[Sequence[asyncpg.Record]], Sequence[Any]]
+
+
+async def begin_at(archive: Archive, tail: Tail, asked: Asked) -> int:
+    """The number after which a stream begins.
+
+    Raises BadParameters for a batch that is still to come, or one of DATABASE_ERRORS.
+    """
+    newest = await tail.look()
+    if asked.as_of is not None:
+        return await number_as_of(archive, await settle_as_of(archive, asked.as_of), newest)
+    return newest.number if asked.since is None else asked.since
+
+
+async def write_events(
+    archive: Archive, tail: Tail, search: Search, since: int, write: Write
+) -> AsyncGenerator[bytes]:
+    """The events of a stream that begins after a number; `write` makes JSON of rows.
+
+    It ends when the process does. Raises ClientGone, or an error that will not pass.
+    """
+    yield _RETRY + _seen(since)
+    while not tail.is_over:
+        newest = await tail.beyond(since, KEEP_ALIVE_S)
+        if newest.number <= since:
+            yield _SILENCE
+            continue
+        # What reads much of the past takes turns with other costly questions.
+        reader = archive.patient() if newest.number - since > GLANCE else archive
+        try:
+            found = await read_stretch(reader, search, since, newest)
+        except (QueryTooCostly, *DATABASE_ERRORS) as error:
+            if not isinstance(error, QueryTooCostly) and not is_passing(error):
+                raise
+            log.warning("a stream waits", extra={"error": repr(error)})
+            yield _SILENCE
+            await asyncio.sleep(_WAIT_S)
+            continue
+        async for piece in _written(found, write):
+            yield piece
+        since = found.reached
+
+
+async def _written(found: Stretch, write: Write) -> AsyncIterator[bytes]:
+    """The events of a stretch, some at a time; `seen` where the last alert did not match."""
+    for n in range(0, len(found.rows), FEW):
+        yield await run_for_rows(FEW, _alerts, found.rows[n : n + FEW], write)
+    if not found.rows or found.rows[-1]["lco_id"] < found.reached:
+        yield _seen(found.reached)
+
+
+def _alerts(rows: Sequence[asyncpg.Record], write: Write) -> bytes:
+    pairs = zip(rows, write(rows), strict=True)
+    return b"".join(_event(row["lco_id"], "alert", orjson.dumps(item)) for row, item in pairs)
+
+
+def _seen(number: int) -> bytes:
+    return _event(number, "seen", b"%d" % number)
+
+
+def _event(number: int, kind: str, data: bytes) -> bytes:
+    """One event; JSON as orjson writes it has no line breaks."""
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (number, kind.encode(), data)
+
+
+async def compress_at_once(pieces: AsyncIterator[bytes], coding: Coding) -> AsyncIterator[bytes]:
+    """The same bytes in a content coding; of each piece all can be read as soon as it arrives."""
+    compressor = coding.stream()
+    async for piece in pieces:
+        yield compressor.compress(piece)
+    yield compressor.flush()
+
+
+def writer_of(search: Search, fragments: Fragments, api: str) -> Write:
+    """What makes the JSON of a search's alerts, as lists have it."""
+    if not search.fields:
+        return fragments.of
+    return partial(chosen_items, search.fields, api=api, vocabulary=search.vocabulary)
