@@ -68,3 +68,32 @@ class ObjectList(Model):
     prev: str | None = Field(description="cursor of the page before; null on the first")
     truncated: bool = Field(description="whether more matched than this answer holds")
     as_of: int = Field(description=_AS_OF)
+
+
+class Peak(Model):
+    """A period that the periodogram is high at."""
+
+    period: float = Field(description="period [d]", examples=[0.5678])
+    power: float = Field(description="how much of the scatter a sine of this period takes, 0 to 1")
+    false_alarm_probability: float = Field(
+        description="chance that noise alone gives a peak as high somewhere in the range"
+    )
+
+
+class PeriodRange(Model):
+    """The periods that were tried."""
+
+    shortest: float = Field(description="shortest period [d]")
+    longest: float = Field(description="longest period [d]")
+    frequencies: int = Field(description="how many, evenly spaced in frequency")
+
+
+class Periodogram(Model):
+    """The periods of an object's brightness."""
+
+    object_id: str = Field(examples=["ZTF21abiuvdk"])
+    fluxes: int = Field(description="measured fluxes that were searched, one for each exposure")
+    left_out: int = Field(description="older ones, beyond the number that one search takes")
+    range: PeriodRange | None = Field(description="null where the fluxes are too few")
+    peaks: list[Peak] = Field(description="the highest peaks, the highest first")
+    as_of: int = Field(description=_AS_OF)

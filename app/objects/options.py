@@ -1,16 +1,16 @@
 """Query parameters of light curves."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    field_validator,
-)
+from pydantic import BeforeValidator, Field, field_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from app.answers.options import ListOptions
+from app.answers.options import ListOptions, Options
+from app.objects.lightcurve import Point
+from app.objects.periods import LEAST_D, MOST_D, SHORTEST_D
 from app.objects.points import POINTS, PointKind
+from app.search.models import Band
 from app.search.options import AsOf
 from app.search.selection import fields_named
 
@@ -21,7 +21,38 @@ def _of_points(given: str) -> str:
     return given
 
 
-class CurveOptions(AsOf, ListOptions):
+class PointChoice(Options):
+    """Which points of a light curve are meant: all without any."""
+
+    kind: list[PointKind] = Field(
+        default=[],
+        max_length=len(PointKind),
+        description="Only points of these kinds; repeated for more than one.",
+        examples=[[PointKind.DETECTION]],
+    )
+    filter: list[Band] = Field(
+        default=[],
+        max_length=len(Band),
+        description="Only points in these filters; repeated for more than one.",
+        examples=[[Band.G]],
+    )
+
+    @field_validator("kind", "filter", mode="before")
+    @classmethod
+    def _filled(cls, given: list[str]) -> list[str]:
+        return [value for value in given if value.strip()]
+
+    def choose(self, points: Sequence[Point]) -> list[Point]:
+        """The points that are meant."""
+        return [
+            point
+            for point in points
+            if (not self.kind or point["kind"] in self.kind)
+            and (not self.filter or point["filter"] in self.filter)
+        ]
+
+
+class CurveOptions(AsOf, ListOptions, PointChoice):
     """Which points of a light curve, what of each, in which format."""
 
     merged: bool = Field(
@@ -29,12 +60,6 @@ class CurveOptions(AsOf, ListOptions):
         description="Join the objects whose mean positions lie within 1.5 arcsec of this one's; "
         "each point then names its object.",
         examples=[True],
-    )
-    kind: list[PointKind] = Field(
-        default=[],
-        max_length=len(PointKind),
-        description="Only points of these kinds; repeated for more than one.",
-        examples=[[PointKind.DETECTION]],
     )
     fields: Annotated[str | SkipJsonSchema[None], BeforeValidator(_of_points)] = Field(
         default=None,
@@ -49,7 +74,22 @@ class CurveOptions(AsOf, ListOptions):
         """The names among `fields`; none means all."""
         return fields_named(self.fields, tuple(POINTS)) if self.fields else ()
 
-    @field_validator("kind", mode="before")
-    @classmethod
-    def _filled(cls, given: list[str]) -> list[str]:
-        return [value for value in given if value.strip()]
+
+class PeriodOptions(AsOf, PointChoice):
+    """In which points of a light curve a period is looked for, and between which bounds."""
+
+    min_period: float | SkipJsonSchema[None] = Field(
+        default=None,
+        ge=LEAST_D,
+        le=MOST_D,
+        description=f"Shortest period [days]; default: {SHORTEST_D}, or more if that were too many "
+        "trial periods.",
+        examples=[0.2],
+    )
+    max_period: float | SkipJsonSchema[None] = Field(
+        default=None,
+        ge=LEAST_D,
+        le=MOST_D,
+        description="Longest period [days]; default: the time that the measured fluxes cover.",
+        examples=[100.0],
+    )

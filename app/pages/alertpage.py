@@ -10,7 +10,10 @@ from app.alerts import queries, searching
 from app.alerts.archive import Archive
 from app.alerts.items import alert_items
 from app.objects.lightcurve import Point, light_curve
-from app.pages import curveplot, elsewhere, fieldgroups
+from app.objects.periods import PeriodSearches
+from app.pages import elsewhere, fieldgroups
+from app.pages.curvepart import draw_curve
+from app.pages.curveview import CurveView
 from app.pages.html import PLOTTED, render
 from app.search.search import parse_search
 from app.search.sphere import separation_arcsec, sexagesimal
@@ -26,8 +29,20 @@ def search_here(ra: float, dec: float, as_of: int, limit: int) -> Any:
     return parse_search([("cone", cone), ("limit", str(limit)), ("as_of", str(as_of))])
 
 
-async def alert_page(request: Request, archive: Archive, number: int, key: str) -> Response:
-    """The page of an alert, by candid or lco_id: the data of the typed API. Raises NotFound."""
+async def alert_page(
+    request: Request,
+    archive: Archive,
+    searches: PeriodSearches,
+    client: str,
+    *,
+    number: int,
+    key: str,
+) -> Response:
+    """The page of an alert, by candid or lco_id: the data of the typed API.
+
+    Raises NotFound, TooMany, and what CurveView.read raises.
+    """
+    shown = CurveView.read(request, "format")
     row = await queries.read_alert(archive, number, key)
     (alert,) = alert_items([row], API)
     ra, dec = alert["ra"], alert["dec"]
@@ -52,7 +67,7 @@ async def alert_page(request: Request, archive: Archive, number: int, key: str) 
         links=elsewhere.links(alert["object_id"], ra, dec),
         groups=fieldgroups.GROUPS,
         **_neighbours(points, alert["candid"]),
-        **curveplot.draw_curve(points),
+        **await draw_curve(searches, client, alert["object_id"], points, shown),
     )
 
 

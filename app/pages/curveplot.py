@@ -1,25 +1,31 @@
-"""The plot of a light curve: series for the browser's plot, and an SVG for pages without it.
+"""The plot of a light curve: series for the browser's plot and for the SVG of curvechart.py.
 
 Both show the points of lightcurve.py and no other numbers. How bands, signs and limits look is
 written here alone.
 """
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 from app.addresses import alert_address
 from app.objects.lightcurve import Point
+from app.pages.curveview import View
 
 Series = dict[str, Any]
 
 
-MOST_MAG: Final = 100.0
-"""A greater value, or one below its negative, is not a magnitude and would squeeze the others."""
+MOST: Final = {View.DIFFERENCE: 100.0, View.TOTAL: 100.0, View.FLUX: 1e9}
+"""A greater value, or one below its negative, is none of a star and would squeeze the others."""
+UNITS: Final = {View.DIFFERENCE: "mag", View.TOTAL: "mag", View.FLUX: "µJy"}
+AXES: Final = {
+    View.DIFFERENCE: "difference magnitude",
+    View.TOTAL: "total magnitude",
+    View.FLUX: "difference flux [µJy]",
+}
 
 
 class Value(NamedTuple):
-    """The key of a kind's magnitude in one view, and whether it is a limit."""
+    """The key of a kind's value in one view, of its error, and whether it is a limit."""
 
     field: str
     error: str | None = None
@@ -28,14 +34,16 @@ class Value(NamedTuple):
 
 _DIFFERENCE: Final = (Value("magpsf", "sigmapsf"),)
 _TOTAL: Final = (Value("total_mag", "total_mag_err"),)
-VIEWS: Final[dict[str, dict[str, tuple[Value, ...]]]] = {
-    "difference": {
+_FLUX: Final = (Value("flux_ujy", "flux_ujy_err"),)
+VIEWS: Final[dict[View, dict[str, tuple[Value, ...]]]] = {
+    View.DIFFERENCE: {
         "forced": (Value("mag", "mag_err"), Value("limit_mag", limit=True)),
         "upper_limit": (Value("diffmaglim", limit=True),),
         "earlier_detection": _DIFFERENCE,
         "detection": _DIFFERENCE,
     },
-    "total": {"earlier_detection": _TOTAL, "detection": _TOTAL},
+    View.TOTAL: {"earlier_detection": _TOTAL, "detection": _TOTAL},
+    View.FLUX: {"forced": _FLUX, "earlier_detection": _FLUX, "detection": _FLUX},
 }
 """View -> kind -> values; the first existing one counts. Kinds in the order of drawing."""
 
@@ -66,23 +74,39 @@ GLYPHS: Final = {
 """Outlines about the origin, of radius 1, by Plotly's names of its symbols."""
 
 
-def series_of(points: Iterable[Point]) -> list[Series]:
-    """Points drawn together: one series for each view, kind, band, sign and limit."""
+class Fold(NamedTuple):
+    """A period [days] that times are folded by, and the MJD of phase 0."""
+
+    period: float
+    epoch: float
+
+    def phase(self, mjd: float) -> float:
+        """The part of the period that has passed, from 0 to below 1."""
+        return ((mjd - self.epoch) / self.period) % 1.0 % 1.0
+
+
+def series_of(
+    points: Iterable[Point], view: View = View.DIFFERENCE, fold: Fold | None = None
+) -> list[Series]:
+    """Points drawn together: one series for each kind, band, sign and limit.
+
+    Against MJD, or twice against the phase, which then goes on to 2.
+    """
     points = list(points)
     found: dict[tuple[Any, ...], Series] = {}
-    for view, kinds in VIEWS.items():
-        for kind, values in kinds.items():
-            for point in (p for p in points if p["kind"] == kind):
-                value = next((v for v in values if _is_drawn(point[v.field])), None)
-                if value is not None:
-                    negative = not value.limit and _is_negative(point)
-                    key = (view, kind, point["filter"], negative, value.limit)
-                    _add(found.setdefault(key, _series(*key)), point, value)
+    for kind, values in VIEWS[view].items():
+        for point in (p for p in points if p["kind"] == kind):
+            value = next((v for v in values if _is_drawn(point[v.field], MOST[view])), None)
+            if value is not None:
+                negative = not value.limit and _is_negative(point)
+                key = (kind, point["filter"], negative, value.limit)
+                series = found.setdefault(key, _series(*key))
+                _add(series, point, _drawn(point, value, view, fold))
     return list(found.values())
 
 
-def _is_drawn(magnitude: float | None) -> bool:
-    return magnitude is not None and abs(magnitude) < MOST_MAG
+def _is_drawn(value: float | None, most: float) -> bool:
+    return value is not None and abs(value) < most
 
 
 def _is_negative(point: Point) -> bool:
@@ -91,10 +115,9 @@ def _is_negative(point: Point) -> bool:
     return point["isdiffpos"] is False
 
 
-def _series(view: str, kind: str, band: str | None, negative: bool, limit: bool) -> Series:
+def _series(kind: str, band: str | None, negative: bool, limit: bool) -> Series:
     symbol = _LIMITS[band] if limit else BANDS[band] + ("-open" if negative else "")
     return {
-        "view": view,
         "kind": kind,
         "filter": band,
         "negative": negative,
@@ -105,110 +128,40 @@ def _series(view: str, kind: str, band: str | None, negative: bool, limit: bool)
     }
 
 
-def _add(series: Series, point: Point, value: Value) -> None:
-    magnitude = point[value.field]
+class Drawn(NamedTuple):
+    """Where a point is drawn, its error, and what is said of it."""
+
+    x: list[float]
+    y: float
+    error: float | None
+    text: str
+
+
+def _drawn(point: Point, value: Value, view: View, fold: Fold | None) -> Drawn:
+    y = point[value.field]
     error = None if value.error is None else point[value.error]
-    if error is not None and not 0 <= error < MOST_MAG:
+    if error is not None and not 0 <= error < MOST[view]:
         error = None
-    series["x"].append(point["mjd"])
-    series["y"].append(magnitude)
-    series["error"].append(error)
-    series["candid"].append(point.get("candid"))
-    # Histories tell of detections that never came as alerts: those have no page.
-    series["page"].append(alert_address(point["candid"]) if point["kind"] == "detection" else None)
-    said = f"> {magnitude:.2f}" if value.limit else f"{magnitude:.3f}"
+    digits = 2 if value.limit or view is View.FLUX else 3
+    said = f"{'> ' if value.limit else ''}{y:.{digits}f}"
     if error is not None:
-        said += f" ± {error:.3f}"
-    sign = ", fainter than the reference" if series["negative"] else ""
-    series["text"].append(
-        f"{point['filter'] or 'unknown band'} {NAMES[point['kind']]}{sign}<br>{said} mag"
+        said += f" ± {error:.{digits}f}"
+    fainter = value.field != "flux_ujy" and not value.limit and _is_negative(point)
+    sign = ", fainter than the reference" if fainter else ""
+    text = (
+        f"{point['filter'] or 'unknown band'} {NAMES[point['kind']]}{sign}<br>{said} {UNITS[view]}"
         f"<br>MJD {point['mjd']:.5f}<br>{point['time'][:19].replace('T', ' ')} UTC"
     )
+    if fold is None:
+        return Drawn([point["mjd"]], y, error, text)
+    phase = fold.phase(point["mjd"])
+    return Drawn([phase, phase + 1], y, error, f"{text}<br>phase {phase:.4f}")
 
 
-WIDTH, HEIGHT = 900, 380
-_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 12, 12, 40
-
-
-class Mark(NamedTuple):
-    """A point in the SVG's own pixels, y and its error bar's ends; an alert's has its candid."""
-
-    x: float
-    y: float
-    ends: tuple[float, float] | None
-    glyph: str
-    radius: float
-    style: str
-    title: str
-    candid: str | None
-
-
-class Chart(NamedTuple):
-    """The content of the SVG."""
-
-    marks: list[Mark]
-    ticks_x: list[tuple[float, str]]
-    ticks_y: list[tuple[float, str]]
-
-
-def chart(series: Sequence[Series], view: str = "difference") -> Chart | None:
-    """The SVG of one view; None if there is nothing to draw. Magnitudes grow downwards."""
-    shown = [one for one in series if one["view"] == view]
-    if not shown:
-        return None
-    low_x, high_x = _range([x for one in shown for x in one["x"]], 1.0)
-    low_y, high_y = _range([y for one in shown for y in one["y"]], 0.2)
-    across = (WIDTH - _LEFT - _RIGHT) / (high_x - low_x)
-    down = (HEIGHT - _TOP - _BOTTOM) / (high_y - low_y)
-
-    def at(x: float, y: float) -> tuple[float, float]:
-        return round(_LEFT + (x - low_x) * across, 1), round(_TOP + (y - low_y) * down, 1)
-
-    marks = [
-        Mark(
-            *at(x, y),
-            None if not error else (at(x, y - error)[1], at(x, y + error)[1]),
-            one["symbol"].replace("-open", ""),
-            one["size"] / 2,
-            f"band-{one['filter'] or 'none'} {one['kind']}"
-            + (" open" if one["negative"] or one["limit"] else ""),
-            text.replace("<br>", ", "),
-            candid,
-        )
-        for one in shown
-        for x, y, error, text, candid in zip(
-            *(one[name] for name in ("x", "y", "error", "text", "candid")), strict=True
-        )
-    ]
-    ticks_x = [(at(x, low_y)[0], f"{x:g}") for x in ticks(low_x, high_x)]
-    ticks_y = [(at(low_x, y)[1], f"{y:g}") for y in ticks(low_y, high_y)]
-    return Chart(marks, ticks_x, ticks_y)
-
-
-def _range(values: Sequence[float], least: float) -> tuple[float, float]:
-    """From below the lowest to above the highest, and no narrower than `least`."""
-    low, high = min(values), max(values)
-    margin = max((high - low) * 0.06, (least - (high - low)) / 2)
-    return low - margin, high + margin
-
-
-def ticks(low: float, high: float) -> list[float]:
-    """About five round numbers within the range."""
-    rough = (high - low) / 5
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * n for n in (1, 2, 5, 10) if power * n >= rough)
-    return [round(n * step, 6) for n in range(math.ceil(low / step), math.floor(high / step) + 1)]
-
-
-def draw_curve(points: Sequence[Point]) -> dict[str, Any]:
-    """The variables of the template of a light curve."""
-    series = series_of(points)
-    return {
-        "points": points,
-        "series": series,
-        "chart": chart(series),
-        "bands": BANDS,
-        "kinds": NAMES,
-        "glyphs": GLYPHS,
-        "chart_size": (WIDTH, HEIGHT),
-    }
+def _add(series: Series, point: Point, drawn: Drawn) -> None:
+    # Histories tell of detections that never came as alerts: those have no page.
+    page = alert_address(point["candid"]) if point["kind"] == "detection" else None
+    own = {"y": drawn.y, "error": drawn.error, "text": drawn.text, "page": page}
+    for x in drawn.x:
+        for name, value in {**own, "x": x, "candid": point.get("candid")}.items():
+            series[name].append(value)

@@ -40,6 +40,8 @@ PLOTTED: Final[Mapping[str, str]] = {
     **POLICY,
     # Plotly makes an empty style element and fills it by script: this is the hash of no text.
     "style-src": "'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='",
+    # Its PNG is drawn from an SVG that it holds as a blob.
+    "img-src": "'self' data: blob:",
 }
 
 

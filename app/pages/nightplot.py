@@ -13,8 +13,9 @@ import numpy as np
 from app.alerts.items import utc_text
 from app.nights.days import Item, midnight_of
 from app.nights.fieldcounts import BANDS, Counted, Exposures
+from app.pages.curvechart import ticks
 from app.pages.curveplot import BANDS as SYMBOLS
-from app.pages.curveplot import GLYPHS, ticks
+from app.pages.curveplot import GLYPHS
 from app.pages.html import format_longitude
 from app.pages.listing import address
 from archive import times

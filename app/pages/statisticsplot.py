@@ -15,7 +15,7 @@ import numpy as np
 from app.nights.days import compact_date, midnight_of
 from app.nights.fieldcounts import BANDS
 from app.pages import skymap
-from app.pages.curveplot import ticks
+from app.pages.curvechart import ticks
 from app.pages.listing import address
 from app.pages.nightplot import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Bar, Chart, search
 from app.statistics.models import Growth, Histogram, NightBand, ObjectsByAlerts, Statistics

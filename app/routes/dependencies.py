@@ -22,6 +22,7 @@ from app.match.query import MatchQuery, parse_match
 from app.names.resolver import Names
 from app.nights.fieldcounts import NightCounts
 from app.nights.ledger import Ledger
+from app.objects.periods import PeriodSearches
 from app.regions.kept import Regions
 from app.routes.resources import resources_of
 from app.search.bodies import read_query_body
@@ -96,6 +97,11 @@ async def get_night_counts(request: Request) -> NightCounts:
 async def get_ledger(request: Request) -> Ledger:
     """The ledger's sums, as far as they are known."""
     return resources_of(request).ledger
+
+
+async def get_periods(request: Request) -> PeriodSearches:
+    """The searches for periods."""
+    return resources_of(request).periods
 
 
 async def get_overview(request: Request) -> Overview:
@@ -218,6 +224,7 @@ WalksDependency = Annotated[Walks, Depends(get_walks)]
 SearchDependency = Annotated[Search, Depends(read_search)]
 NightCountsDependency = Annotated[NightCounts, Depends(get_night_counts)]
 LedgerDependency = Annotated[Ledger, Depends(get_ledger)]
+PeriodsDependency = Annotated[PeriodSearches, Depends(get_periods)]
 OverviewDependency = Annotated[Overview, Depends(get_overview)]
 NamesDependency = Annotated[Names, Depends(get_names)]
 MatcherDependency = Annotated[Matcher, Depends(get_matcher)]

@@ -25,6 +25,7 @@ from app.routes.dependencies import (
     ClientDependency,
     LegacyFragmentsDependency,
     NamesDependency,
+    PeriodsDependency,
     SettingsDependency,
     StoreDependency,
     WalksDependency,
@@ -98,11 +99,18 @@ async def tell_methods(request: Request) -> Response:
 
 @router.get("/{number:digits}/")
 async def get_legacy_alert(
-    request: Request, number: str, archive: ArchiveDependency, settings: SettingsDependency
+    *,
+    request: Request,
+    number: str,
+    archive: ArchiveDependency,
+    settings: SettingsDependency,
+    client: ClientDependency,
+    periods: PeriodsDependency,
 ) -> Response:
     """One alert with other data on its position."""
     if not wants_json(request):
-        return await alert_page(request, archive, *_key(number))
+        given, key = _key(number)
+        return await alert_page(request, archive, periods, client, number=given, key=key)
     return send_json(request, await _alert(archive, settings.public_url, number), NEGOTIATED)
 
 

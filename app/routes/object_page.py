@@ -12,10 +12,12 @@ from app.errors import BadForm
 from app.mars.form import read_form
 from app.objects import finding
 from app.objects.lightcurve import light_curve
-from app.pages import curveplot, elsewhere, listing
+from app.pages import elsewhere, listing
 from app.pages.alertpage import API, search_here
+from app.pages.curvepart import draw_curve
+from app.pages.curveview import CurveView
 from app.pages.html import PLOTTED, render
-from app.routes.dependencies import ArchiveDependency
+from app.routes.dependencies import ArchiveDependency, ClientDependency, PeriodsDependency
 from app.search.sphere import separation_arcsec, sexagesimal
 
 router = APIRouter(include_in_schema=False)
@@ -26,8 +28,15 @@ Alert = dict[str, Any]
 
 
 @router.get("/objects/{object_id:object}/")
-async def get_object_page(request: Request, object_id: str, archive: ArchiveDependency) -> Response:
+async def get_object_page(
+    request: Request,
+    object_id: str,
+    archive: ArchiveDependency,
+    client: ClientDependency,
+    periods: PeriodsDependency,
+) -> Response:
     """The page of an object; 404 if it has no alert."""
+    shown = CurveView.read(request)
     name = finding.read_object_id(object_id)
     rows = await queries.read_object(archive, name)
     alerts, newest = alert_items(rows, API), rows[0]["newest"]
@@ -43,14 +52,14 @@ async def get_object_page(request: Request, object_id: str, archive: ArchiveDepe
         policy=PLOTTED,
         object_id=name,
         alerts=alerts,
-        shown=alerts[:SHOWN],
-        total=len(alerts),
+        rows=alerts[:SHOWN],
+        count=len(alerts),
         place={"ra": mean[0], "dec": mean[1], "sexagesimal": sexagesimal(*mean)},
         summary=summary,
         near=_others(alert_items(here, API), name, mean),
         links=elsewhere.links(name, *mean),
         search=_search_address(name),
-        **curveplot.draw_curve(points),
+        **await draw_curve(periods, client, name, points, shown),
     )
 
 

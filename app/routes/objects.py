@@ -15,8 +15,8 @@ from app.errors import BadParameter, BadParameters, no_object
 from app.objects import finding
 from app.objects.lightcurve import choose_fields, light_curve
 from app.objects.lists import parse_objects, read_page, send_objects
-from app.objects.models import ObjectList, ObjectWithFilters
-from app.objects.options import CurveOptions
+from app.objects.models import ObjectList, ObjectWithFilters, Periodogram
+from app.objects.options import CurveOptions, PeriodOptions
 from app.objects.point_models import LightCurve
 from app.objects.points import table_of
 from app.objects.summaries import list_item
@@ -25,8 +25,10 @@ from app.openapi.search import object_parameters, search_parameters
 from app.routes.alert_lists import send_search
 from app.routes.dependencies import (
     ArchiveDependency,
+    ClientDependency,
     FragmentsDependency,
     NamesDependency,
+    PeriodsDependency,
     SettingsDependency,
     allow_only,
     allow_repeats,
@@ -125,7 +127,7 @@ async def list_object_alerts(
     "/{object_id:object}/lightcurve",
     response_model=LightCurve,
     responses=list_responses("The points", ("X-As-Of", "X-Truncated")),
-    dependencies=[Depends(allow_repeats("kind"))],
+    dependencies=[Depends(allow_repeats("kind", "filter"))],
 )
 async def get_light_curve(
     request: Request,
@@ -150,8 +152,7 @@ async def get_light_curve(
     fields = options.chosen
     named = options.merged or "object_id" in fields
     curve = light_curve(rows, named=named)
-    kept = [point for point in curve if not options.kind or point["kind"] in options.kind]
-    points = choose_fields(kept, fields)
+    points = choose_fields(options.choose(curve), fields)
     body: dict[str, Any] = {
         "object_id": name,
         "points": points,
@@ -160,6 +161,45 @@ async def get_light_curve(
     }
     table = table_of(names, fields, named=named)
     return send_list(request, options.format, table, body, items=points)
+
+
+@router.get(
+    "/{object_id:object}/periodogram",
+    response_model=Periodogram,
+    dependencies=[Depends(allow_repeats("kind", "filter"))],
+)
+async def get_periodogram(
+    *,
+    request: Request,
+    object_id: ObjectPath,
+    options: Annotated[PeriodOptions, Query()],
+    archive: ArchiveDependency,
+    client: ClientDependency,
+    periods: PeriodsDependency,
+) -> Response:
+    """The periods of an object: the highest peaks of a Lomb-Scargle periodogram.
+
+    It is that of the signed fluxes of the light curve, detections and forced photometry, one for
+    each exposure, each filter about its own mean. Times are those on Earth, not corrected for its
+    way round the Sun. Fewer than 10 fluxes have no peaks.
+    """
+    name = finding.read_object_id(object_id)
+    as_of = await settle_as_of(archive, options.as_of)
+    rows = await queries.read_histories(archive, name, as_of)
+    if not rows:
+        raise no_object(name)
+    found = await periods.search(
+        client, options.choose(light_curve(rows)), options.min_period, options.max_period
+    )
+    body = {
+        "object_id": name,
+        "fluxes": found.fluxes,
+        "left_out": found.left_out,
+        "range": None if found.range is None else found.range._asdict(),
+        "peaks": [peak._asdict() for peak in found.peaks],
+        "as_of": as_of,
+    }
+    return send_json(request, body)
 
 
 @router.get(

@@ -15,6 +15,7 @@ from app.metrics import Metrics
 from app.names.resolver import Names
 from app.nights.fieldcounts import NightCounts
 from app.nights.ledger import Ledger
+from app.objects.periods import PeriodSearches
 from app.regions.kept import Regions
 from app.stamps.kept import Pictures
 from app.statistics.overview import Overview
@@ -57,6 +58,7 @@ class Resources:
     pictures: Pictures = field(default_factory=Pictures)
     night_counts: NightCounts = field(default_factory=NightCounts)
     ledger: Ledger = field(default_factory=Ledger)
+    periods: PeriodSearches = field(default_factory=PeriodSearches)
     schema: Schema = field(default_factory=Schema)
 
 

@@ -109,13 +109,13 @@ async def test_views_and_kinds_can_be_switched(
     await becomes(drawn_kinds, kinds)
     await page.get_by_label("forced photometry").uncheck()
     await becomes(drawn_kinds, kinds - {"forced"})
-    await page.get_by_label("upper limits").uncheck()
+    await page.get_by_label("upper limit").uncheck()
     await becomes(drawn_kinds, {"detection", "earlier_detection"})
-    await page.get_by_label("total").check()
+    await page.get_by_label("total", exact=True).check()
     totals = [p["total_mag"] for p in alert["history"] if p.get("total_mag") is not None]
     assert totals
     await becomes(lambda: drawn("values"), sorted(totals))
-    await expect(page.locator("[data-curve-note]")).to_be_visible()
+    await expect(page.get_by_text("Total magnitudes are those")).to_be_visible()
     await expect(page.locator("[data-curve] .ytitle")).to_have_text("total magnitude")
 
 
@@ -232,7 +232,7 @@ async def test_without_javascript_all_is_there(
         assert await page.locator("svg.chart .marked").count() == 1
         assert await page.locator("#points tbody tr").count() == len(alert["history"])
         assert await page.locator("#points").is_visible()
-        assert not await page.locator("[data-curve-controls]").is_visible()
+        assert await page.locator("[data-curve-form]").is_visible()
         fields = dict(
             zip(
                 await page.locator(".fields th[scope=row]").all_inner_texts(),

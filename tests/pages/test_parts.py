@@ -8,7 +8,8 @@ import pytest
 from starlette.requests import Request
 
 from app.answers.negotiation import wants_json, wants_page
-from app.pages import assets, curveplot, elsewhere, fieldgroups
+from app.pages import assets, curvechart, curveplot, elsewhere, fieldgroups
+from app.pages.curveview import View
 from app.pages.html import ENVIRONMENT
 from app.search import sphere
 from app.search.selection import ALERT_KEYS
@@ -20,13 +21,14 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 def point(kind: str, **values: Any) -> dict[str, Any]:
     """A point of a light curve; what is not given is null."""
     names = "candid magpsf sigmapsf isdiffpos total_mag total_mag_err diffmaglim mag mag_err"
-    empty = dict.fromkeys([*names.split(), "limit_mag", "flux_ujy"])
+    empty = dict.fromkeys([*names.split(), "limit_mag", "flux_ujy", "flux_ujy_err"])
     head = {"kind": kind, "filter": "g", "mjd": 60000.0, "time": "2023-02-25T00:00:00.000000Z"}
     return empty | head | values
 
 
-def seen(series: list[dict[str, Any]], view: str) -> list[tuple[Any, ...]]:
-    return [(s["kind"], s["symbol"], s["y"], s["error"]) for s in series if s["view"] == view]
+def seen(points: list[dict[str, Any]], view: View) -> list[tuple[Any, ...]]:
+    series = curveplot.series_of(points, view)
+    return [(s["kind"], s["symbol"], s["y"], s["error"]) for s in series]
 
 
 def test_bands_and_signs_have_symbols_of_their_own() -> None:
@@ -43,21 +45,33 @@ def test_bands_and_signs_have_symbols_of_their_own() -> None:
 
 def test_each_kind_shows_the_value_that_it_has() -> None:
     points = [
-        point("detection", magpsf=18.0, sigmapsf=0.1, isdiffpos=True, total_mag=17.0),
+        point(
+            "detection",
+            magpsf=18.0,
+            sigmapsf=0.1,
+            isdiffpos=True,
+            total_mag=17.0,
+            flux_ujy=230.0,
+            flux_ujy_err=9.0,
+        ),
         point("detection", isdiffpos=None),
         point("upper_limit", diffmaglim=20.5),
-        point("forced", mag=19.0, mag_err=0.2, flux_ujy=-5.0),
+        point("forced", mag=19.0, mag_err=0.2, flux_ujy=-5.0, flux_ujy_err=2.0),
         point("forced", limit_mag=21.0, flux_ujy=1.0),
         point("forced"),
     ]
-    series = curveplot.series_of(points)
-    assert seen(series, "difference") == [
+    assert seen(points, View.DIFFERENCE) == [
         ("forced", "circle-open", [19.0], [0.2]),
         ("forced", "triangle-down-open", [21.0], [None]),
         ("upper_limit", "triangle-down-open", [20.5], [None]),
         ("detection", "circle", [18.0], [0.1]),
     ]
-    assert seen(series, "total") == [("detection", "circle", [17.0], [None])]
+    assert seen(points, View.TOTAL) == [("detection", "circle", [17.0], [None])]
+    assert seen(points, View.FLUX) == [
+        ("forced", "circle-open", [-5.0], [2.0]),
+        ("forced", "circle", [1.0], [None]),
+        ("detection", "circle", [230.0], [9.0]),
+    ]
 
 
 def test_the_chart_has_magnitudes_growing_downwards() -> None:
@@ -65,12 +79,12 @@ def test_the_chart_has_magnitudes_growing_downwards() -> None:
         point("detection", magpsf=mag, sigmapsf=0.5, isdiffpos=True, mjd=60000.0 + n, candid=str(n))
         for n, mag in enumerate((20.0, 15.0, 18.0))
     ]
-    chart = curveplot.chart(curveplot.series_of(points))
+    chart = curvechart.chart(curveplot.series_of(points))
     assert chart is not None
     faint, bright, middle = chart.marks
     assert bright.y < middle.y < faint.y
     assert faint.x < bright.x < middle.x
-    assert all(0 < m.x < curveplot.WIDTH and 0 < m.y < curveplot.HEIGHT for m in chart.marks)
+    assert all(0 < m.x < curvechart.WIDTH and 0 < m.y < curvechart.HEIGHT for m in chart.marks)
     assert faint.ends is not None
     assert faint.ends[0] < faint.y < faint.ends[1]
     at = {label: y for y, label in chart.ticks_y}
@@ -80,13 +94,13 @@ def test_the_chart_has_magnitudes_growing_downwards() -> None:
 @pytest.mark.parametrize("values", [[18.0], [18.0, 18.0], [-2.5, 40.0], [18.0, 18.0 + 1e-9]])
 def test_ticks_are_few_and_inside(values: list[float]) -> None:
     points = [point("upper_limit", diffmaglim=v) for v in values]
-    chart = curveplot.chart(curveplot.series_of(points))
+    chart = curvechart.chart(curveplot.series_of(points))
     assert chart is not None
-    for ticks, size in ((chart.ticks_x, curveplot.WIDTH), (chart.ticks_y, curveplot.HEIGHT)):
+    for ticks, size in ((chart.ticks_x, curvechart.WIDTH), (chart.ticks_y, curvechart.HEIGHT)):
         assert 2 <= len(ticks) <= 11
         assert all(0 <= place <= size for place, _ in ticks)
         assert len({label for _, label in ticks}) == len(ticks)
-    assert curveplot.chart([]) is None
+    assert curvechart.chart([]) is None
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ REFUSALS: Final = (
     Refusal("as_of", r"the newest batch is \d+", "which batches there are"),
     Refusal("after", r"there is no alert", "which alerts there are, up to `as_of`"),
     Refusal("cone", r"a cone or ssnamenr is needed", "one of two parameters"),
+    Refusal("min_period", r"must be shorter than|would take", "the other bound, and the fluxes"),
     Refusal("polygon", r"is .* across|has 2|its sides|its vertices|two neigh", "geometry"),
     Refusal(
         "limit",

@@ -42,6 +42,16 @@ SERVICES: Final = (
         "colour image, 1′ wide",
         "https://ps1images.stsci.edu/cgi-bin/ps1cutouts?pos={ra}+{dec}&filter=color&size=240",
     ),
+    Link(
+        "Finding chart",
+        "to print, by ALeRCE",
+        "https://findingchart.alerce.online/get_chart?oid={id}&candid=",
+    ),
+    Link(
+        "Altitude tonight",
+        "seen from Kitt Peak; the page offers other observatories",
+        "https://airmass.org/chart/obsid:kpno/date:{date}/object:{id}/ra:{ra}/dec:{dec}",
+    ),
     Link("ALeRCE", "broker: classification", "https://alerce.online/object/{id}"),
     Link("Fink", "broker: classification", "https://ztf.fink-portal.org/{id}"),
     Link("Lasair", "broker: host, classification", "https://lasair-ztf.lsst.ac.uk/objects/{id}/"),

@@ -13,8 +13,8 @@ from pydantic import SecretStr
 from app.settings import Settings
 from archive.database import make_engine
 from archive.objects import open_store
-from consumer.ingest import Archive, Batch, ingest
-from consumer.sorting import Raw
+from consumer.batches.ingest import Archive, Batch, ingest
+from consumer.batches.sorting import Raw
 from tests import packets
 from tests.app.conftest import NIGHT, database_of, take_in
 from tests.conftest import url_of

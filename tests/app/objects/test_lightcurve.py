@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from app.objects.lightcurve import light_curve
 from app.objects.point_models import LightCurvePoint
-from app.pages import curveplot
+from app.pages import curvechart
+from app.pages.curveplot import Fold, series_of
+from app.pages.curveview import View
 from app.pages.html import ENVIRONMENT
 from app.surveys.ztf.photometry import total_magnitude
 from archive import times
@@ -266,8 +268,11 @@ def test_any_history_is_a_curve(own: Entry, lists: Any) -> None:
         LightCurvePoint.model_validate(point)
         assert all(math.isfinite(v) for v in point.values() if isinstance(v, float)), point
     assert [point["jd"] for point in curve] == sorted(point["jd"] for point in curve)
-    drawn = curveplot.draw_curve(curve)
-    strict(str(ENVIRONMENT.filters["json"](drawn["series"])))
-    for mark in drawn["chart"].marks if drawn["chart"] else ():
-        assert 0 <= mark.x <= curveplot.WIDTH
-        assert 0 <= mark.y <= curveplot.HEIGHT
+    for view in View:
+        for fold in (None, Fold(0.1, curve[0]["mjd"] if curve else 0.0)):
+            series = series_of(curve, view, fold)
+            strict(str(ENVIRONMENT.filters["json"](series)))
+            chart = curvechart.chart(series, view, folded=fold is not None)
+            for mark in chart.marks if chart else ():
+                assert 0 <= mark.x <= curvechart.WIDTH
+                assert all(0 <= y <= curvechart.HEIGHT for y in (mark.y, *(mark.ends or ())))
