@@ -41,6 +41,10 @@ PLOTTED: Final[Mapping[str, str]] = {
     # Plotly makes an empty style element and fills it by script: this is the hash of no text.
     "style-src": "'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='",
 }
+SAMP: Final[Mapping[str, str]] = {
+    # The hub that a program of the reader runs: a button of the page talks to it.
+    "connect-src": "'self' http://localhost:21012",
+}
 
 
 _NO_DATE: Final = "no date"

@@ -14,7 +14,7 @@ from app.objects import finding
 from app.objects.lightcurve import light_curve
 from app.pages import curveplot, elsewhere, listing
 from app.pages.alertpage import API, search_here
-from app.pages.html import PLOTTED, render
+from app.pages.html import PLOTTED, SAMP, render
 from app.routes.dependencies import ArchiveDependency
 from app.search.sphere import separation_arcsec, sexagesimal
 
@@ -40,7 +40,7 @@ async def get_object_page(request: Request, object_id: str, archive: ArchiveDepe
     return render(
         request,
         "object.html",
-        policy=PLOTTED,
+        policy={**PLOTTED, **SAMP},
         object_id=name,
         alerts=alerts,
         shown=alerts[:SHOWN],
