@@ -171,6 +171,29 @@ def _never_blank(text: str | None) -> str:
     return _quoted(text) or '""'
 
 
+class Tsv:
+    """IANA's text/tab-separated-values: nothing is quoted, and a text has no tab or line end."""
+
+    def __init__(self, table: Table, origin: Origin) -> None:
+        self._columns = table.columns
+        count = len(table.columns)
+        ends = ["\t"] * (count - 1) + [""]
+        self._layout = Layout("\n", ends, [Spelling(_on_one_line)] * count, "", False)
+
+    def begin(self) -> bytes:
+        return "\t".join(c.name for c in self._columns).encode()
+
+    def rows(self, values: Values) -> bytes:
+        return write_rows(self._layout, self._columns, values)
+
+    def end(self, ending: Ending) -> bytes:
+        return b"\n" if ending.next is None or ending.told else b"\n# truncated: more matched\n"
+
+
+def _on_one_line(text: str | None) -> str:
+    return " ".join(re.split(r"[\t\r\n]", text or ""))
+
+
 class Format(NamedTuple):
     """One of the formats of an answer."""
 

@@ -25,7 +25,7 @@ from app.mars.placing import find_place, search_around
 from app.mars.walks import Listed, Walks
 from app.names.resolver import Names, Place
 from app.pages import listing, scripts, totals
-from app.pages.html import ENVIRONMENT, render
+from app.pages.html import ENVIRONMENT, POLICY, SAMP, render
 from app.pages.results import clock, write_rows
 from app.search.search import MAX_EXPORT
 from app.settings import Settings, settings_of
@@ -118,6 +118,7 @@ def _page(
         request,
         "list.html",
         status=status,
+        policy={**POLICY, **SAMP},
         headers=_headers(status),
         latest=latest,
         parameters=asked,

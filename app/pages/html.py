@@ -43,6 +43,10 @@ PLOTTED: Final[Mapping[str, str]] = {
     # Its PNG is drawn from an SVG that it holds as a blob.
     "img-src": "'self' data: blob:",
 }
+SAMP: Final[Mapping[str, str]] = {
+    # The hub that a program of the reader runs: a button of the page talks to it.
+    "connect-src": "'self' http://localhost:21012",
+}
 
 
 _NO_DATE: Final = "no date"

@@ -16,7 +16,7 @@ from app.pages import elsewhere, listing
 from app.pages.alertpage import API, search_here
 from app.pages.curvepart import draw_curve
 from app.pages.curveview import CurveView
-from app.pages.html import PLOTTED, render
+from app.pages.html import PLOTTED, SAMP, render
 from app.routes.dependencies import ArchiveDependency, ClientDependency, PeriodsDependency
 from app.search.sphere import separation_arcsec, sexagesimal
 
@@ -49,7 +49,7 @@ async def get_object_page(
     return render(
         request,
         "object.html",
-        policy=PLOTTED,
+        policy={**PLOTTED, **SAMP},
         object_id=name,
         alerts=alerts,
         rows=alerts[:SHOWN],

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Request, Response
 from starlette.background import BackgroundTask
 from starlette.responses import StreamingResponse
 
-from app.answers.formats import FORMATS
 from app.answers.tabular import Origin
 from app.routes.dependencies import SettingsDependency, TapDependency
 from app.routes.vo_forms import Asked, AskedDependency
+from app.vo.formats import RESULTS
 from app.vo.parameters import MAX_ROWS, Query, read_query
 from app.vo.running import answer
 from app.vo.uploads import Uploaded, read_upload
@@ -40,7 +40,7 @@ async def run_query(
     uploads = await read_tables(query, asked)
     origin = Origin(settings.public_url, f"{settings.public_url}/vo/tap/sync", None)
     file, written = await answer(tap, query, uploads, origin)
-    wanted = FORMATS[query.format]
+    wanted = RESULTS[query.format]
     headers = {
         "Cache-Control": "no-store",
         "Content-Disposition": f'inline; filename="result.{wanted.suffix}"',

@@ -6,12 +6,12 @@ from typing import Any, Final
 
 from sqlalchemy import Row
 
-from app.answers.formats import FORMATS
 from app.answers.tabular import Origin
 from app.errors import BadQuery
 from app.jobs.results import get_part
 from app.jobs.worker import Kind, Run
 from app.vo.documents import render
+from app.vo.formats import RESULTS
 from app.vo.parameters import MAX_JOB_ROWS, read_query
 from app.vo.running import Tap, Written, existing, prepare, read_blocks, write_result
 from app.vo.uploads import read_upload
@@ -39,7 +39,7 @@ def kept_parameters(given: Mapping[str, str]) -> list[list[str]]:
 def result_file(parameters: Mapping[str, str]) -> str:
     """The name of a result's file. One without a right FORMAT is never written."""
     try:
-        return f"result.{FORMATS[read_query(parameters, MAX_JOB_ROWS).format].suffix}"
+        return f"result.{RESULTS[read_query(parameters, MAX_JOB_ROWS).format].suffix}"
     except BadQuery:
         return "result.vot"
 
@@ -47,7 +47,7 @@ def result_file(parameters: Mapping[str, str]) -> str:
 def media_type(file: str) -> str:
     """The media type of a result's file."""
     suffix = file.rpartition(".")[2]
-    return next(known.media_type for known in FORMATS.values() if known.suffix == suffix)
+    return next(known.media_type for known in RESULTS.values() if known.suffix == suffix)
 
 
 def describe(row: Row[Any], public_url: str, longest_s: float) -> str:

@@ -21,6 +21,8 @@ MEDIA: Final = {
     "votable/td": "votable",
     "text/csv": "csv",
     "csv": "csv",
+    "text/tab-separated-values": "tsv",
+    "tsv": "tsv",
     "application/vnd.apache.parquet": "parquet",
     "parquet": "parquet",
 }
@@ -75,11 +77,11 @@ def read_query(parameters: Mapping[str, str], hard: int) -> Query:
 
 
 def read_format(parameters: Mapping[str, str]) -> str:
-    """The name of a format of answers/formats.py. Raises BadQuery."""
+    """The name of a format of vo/formats.py. Raises BadQuery."""
     wanted = parameters.get("RESPONSEFORMAT") or parameters.get("FORMAT") or "votable"
     known = MEDIA.get(wanted.strip().lower().replace(" ", ""))
     if known is None:
-        raise BadQuery(f"FORMAT must be votable, csv or parquet, not {wanted[:60]!r}")
+        raise BadQuery(f"FORMAT must be votable, csv, tsv or parquet, not {wanted[:60]!r}")
     return known
 
 

@@ -13,11 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.adql.queries import Result, translate
 from app.alerts.gate import NOBODY, Asker, Turns, while_present
-from app.answers.formats import FORMATS
 from app.answers.streams import run_in_thread
 from app.answers.tabular import Ending, Origin, Table, Values
 from app.errors import BadQuery, NoTap, QueryTooSlow
 from app.settings import Settings
+from app.vo.formats import RESULTS
 from app.vo.parameters import Query
 from app.vo.tables import BY_NAME, CANDID
 from app.vo.uploads import Uploaded, arguments_of
@@ -184,7 +184,7 @@ async def write_result(
     blocks: AsyncGenerator[Block], query: Query, origin: Origin, written: Written
 ) -> AsyncGenerator[Bytes]:
     """The bytes of an answer, as they are made."""
-    make, writer = FORMATS[query.format].writer, None
+    make, writer = RESULTS[query.format].writer, None
     assert make is not None
     async with aclosing(blocks):
         async for columns, rows in blocks:

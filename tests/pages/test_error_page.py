@@ -1,5 +1,7 @@
 """The error page, for people only."""
 
+from typing import Any
+
 import httpx
 import pytest
 from playwright.async_api import Browser
@@ -38,7 +40,7 @@ async def test_people_get_a_page_that_quotes_nothing_raw(served: Served) -> None
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
 async def test_it_can_be_read_by_all(browser: Browser, served: Served, colours: str) -> None:
-    look = {"color_scheme": colours, "viewport": {"width": 360, "height": 740}}
+    look: dict[str, Any] = {"color_scheme": colours, "viewport": {"width": 360, "height": 740}}
     address = f"{served.client.base_url}/nowhere/"
     async with opened_page(browser, excused="status of 404", **look) as page:
         await page.goto(address)

@@ -23,8 +23,8 @@ async def ours(copied: Copied) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def all_places(client: httpx.AsyncClient) -> dict[str, tuple[float, float]]:
-    query = {"format": "jsonl", "limit": "1000000", "fields": "candid,ra,dec"}
+async def all_places(client: httpx.AsyncClient, as_of: str = "") -> dict[str, tuple[float, float]]:
+    query = {"format": "jsonl", "limit": "1000000", "fields": "candid,ra,dec", "as_of": as_of}
     answer = await client.get(ALERTS, params=query)
     lines = [line for line in answer.text.splitlines() if "candid" in line]
     rows = [orjson.loads(line) for line in lines]

@@ -73,6 +73,12 @@ async def test_formats(served: Served) -> None:
     adql = "SELECT TOP 2 candid, isdiffpos, magpsf FROM mars.alert ORDER BY candid"
     csv = await ask(served.client, adql, FORMAT="text/csv")
     assert csv.text.splitlines()[0] == "candid,isdiffpos,magpsf"
+    tsv = await ask(served.client, adql, FORMAT="tsv")
+    assert tsv.headers["content-type"].startswith("text/tab-separated-values")
+    assert tsv.text == csv.text.replace(",", "\t").replace("\r\n", "\n")
+    odd = "SELECT TOP 1 'a' || ra || ', \"b\"' AS t, NULL AS n, dec FROM mars.alert ORDER BY candid"
+    (line,) = (await ask(served.client, odd, FORMAT="tsv")).text.splitlines()[1:]
+    assert line.split("\t") == ['a0, "b"', "", "0.0"]
     parquet = await ask(served.client, adql, RESPONSEFORMAT="parquet")
     assert parquet.content[:4] == b"PAR1"
     assert "fits" in await refusal(served.client, adql, FORMAT="fits")

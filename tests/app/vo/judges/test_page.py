@@ -34,6 +34,7 @@ async def test_the_python_runs(base: str) -> None:
 
     await asyncio.to_thread(run)
     assert "10 alerts" in said.getvalue()
+    assert "square degrees hold" in said.getvalue()
     assert "#preview-image" in said.getvalue() or "#derivation" in said.getvalue()
 
 
@@ -48,7 +49,7 @@ async def test_the_commands_run(base: str, tmp_path: Path) -> None:
         )
         assert done.returncode == 0, done.stderr
     made = sorted(path.name for path in tmp_path.iterdir())  # noqa: ASYNC240 - a folder of the test
-    assert made == ["alerts.csv", "cone.vot"]
+    assert made == ["alerts.csv", "cone.vot", "region.txt"]
 
 
 async def test_the_queries_are_the_examples_and_are_answered(client: httpx.AsyncClient) -> None:
