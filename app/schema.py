@@ -11,7 +11,9 @@ from sqlalchemy import (
     Column,
     DateTime,
     Double,
+    ForeignKey,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -56,4 +58,36 @@ job = Table(
     Column("cap", Integer),
     Column("next", Text),
     Column("started", DateTime(timezone=True)),
+)
+
+watch = Table(
+    "watch",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("client", Text, nullable=False),
+    Column("secret", LargeBinary, nullable=False),
+    Column("filters", JSONB, nullable=False),
+    Column("positions", Integer, nullable=False),
+    Column("widest", Double),
+    Column("upto", BigInteger, nullable=False),
+    Column("created", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("expires", DateTime(timezone=True), nullable=False),
+)
+
+watch_position = Table(
+    "watch_position",
+    metadata,
+    Column("watch", Text, ForeignKey("app.watch.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("ra", Double, nullable=False),
+    Column("dec", Double, nullable=False),
+    Column("radius", Double, nullable=False),
+)
+
+hit = Table(
+    "hit",
+    metadata,
+    Column("watch", Text, ForeignKey("app.watch.id"), primary_key=True),
+    Column("lco_id", BigInteger, primary_key=True),
+    Column("found", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )

@@ -72,13 +72,23 @@ def exact_tests(columns: Any, circle: Circle | None, polygon: bool) -> list[Colu
     """The exact tests: sin²(d/2) < sin²(r/2), as q3c_radial_query makes it, and q3c_in_poly."""
     tests: list[ColumnElement[bool]] = []
     if circle:
-        half = func.radians(circle.radius, type_=Double()) / literal_column("2.0", Double())
-        sine: ColumnElement[float] = func.sin(half, type_=Double())
-        most: ColumnElement[float] = func.power(sine, literal_column("2"), type_=Double())
-        tests.append(circle.separation(columns) < most)
+        tests.append(is_closer(columns, circle))
     if polygon:
         tests.append(func.q3c_in_poly(columns.ra, columns.dec, _VERTICES))
     return tests
+
+
+def is_closer(columns: Any, circle: Circle) -> ColumnElement[bool]:
+    """The exact test of a circle."""
+    half = func.radians(circle.radius, type_=Double()) / literal_column("2.0", Double())
+    sine: ColumnElement[float] = func.sin(half, type_=Double())
+    most: ColumnElement[float] = func.power(sine, literal_column("2"), type_=Double())
+    return circle.separation(columns) < most
+
+
+def cover_circle(circle: Circle) -> CTE:
+    """The ranges of q3c pixels that cover a circle, as rows `low` and `high`."""
+    return _pixel_ranges(_of_circle(circle))
 
 
 def _of_circle(circle: Circle) -> Bound:

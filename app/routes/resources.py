@@ -18,6 +18,7 @@ from app.nights.ledger import Ledger
 from app.stamps.kept import Pictures
 from app.statistics.overview import Overview
 from app.vo.running import Tap
+from app.watches.watches import Watches
 from archive.objects import ObjectStore
 
 
@@ -46,6 +47,8 @@ class Resources:
     overview: Overview
     tail: Tail
     """The end of the archive, for streams."""
+    watches: Watches | None
+    """None without a database to keep them in."""
     tap: Tap | None
     """None without a database for its role."""
     legacy_fragments: Fragments

@@ -16,12 +16,13 @@ PARTS: Final = {
     "object_id": sky.OBJECT,
     "night": "20260131",
     "job": "A" * 32,
+    "watch": "A" * 32,
     "suffix": "parquet",
     "number": str(sky.FIRST),
     "path": "pages.css",
     "name": "mars.alert",
 }
-"""Path parameter -> a value that leads somewhere; only a job cannot be known beforehand."""
+"""Path parameter -> a value that leads somewhere; jobs and watches cannot be known beforehand."""
 
 ENDLESS: Final = ("/api/v1/alerts/stream",)
 """Streams, whose answers have no end: tests/app/live asks them."""
