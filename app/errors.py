@@ -8,6 +8,7 @@ archive.errors.MarsError
 │   │   └── UnknownName       404: no one knows this name; suggests similar names
 │   ├── BadQuery              400: a query in ADQL that cannot be understood, or is not supported
 │   ├── QueryTooSlow          408: a query of TAP that ran out of time
+│   ├── WrongSecret           403: the secret is not that of the watch
 │   ├── BadBody               400: a body that cannot be read; the text says where
 │   ├── BodyTooSlow           408: a body that does not arrive in time
 │   ├── BodyTooLarge          413: a body that is too large
@@ -22,6 +23,7 @@ archive.errors.MarsError
 ├── NoCatalog                 503: this archive has no columnar copy, so no statistics
 ├── ClientGone                the client has closed the connection
 ├── NoTap                     503: this app has no database for queries of TAP
+├── NoWatches                 503: this app has no database of its own, so no watches
 ├── NoJobs                    503: this app has no database of its own, so no jobs
 ├── NoRegions                 503: nor regions
 └── ResolversUnavailable      503: no name resolver answered
@@ -141,6 +143,12 @@ class QueryTooSlow(RequestError):
     status = HTTPStatus.REQUEST_TIMEOUT
 
 
+class WrongSecret(RequestError):
+    """A secret is missing, or is not the right one."""
+
+    status = HTTPStatus.FORBIDDEN
+
+
 class BadBody(RequestError):
     """A body that cannot be read; the text says where and why."""
 
@@ -179,6 +187,10 @@ class NoJobs(MarsError):
 
 class NoRegions(MarsError):
     """This app has no database in which to keep regions."""
+
+
+class NoWatches(MarsError):
+    """This app has no database in which to keep watches."""
 
 
 class NoTap(MarsError):
@@ -234,6 +246,7 @@ _UNAVAILABLE: Final[dict[type[Exception], str]] = {
     ColumnsUnavailable: "the columnar catalog cannot be read; try again in a few seconds",
     NoJobs: "this server does not run jobs: MARS_APP_DATABASE_URL is not set",
     NoRegions: "this server keeps no regions: MARS_APP_DATABASE_URL is not set",
+    NoWatches: "this server keeps no watches: MARS_APP_DATABASE_URL is not set",
     NoTap: "this server runs no queries of TAP: MARS_TAP_DATABASE_URL is not set",
     asyncpg.QueryCanceledError: _COSTLY,
     SchemaOutdated: "the database has a different schema version than this program needs",

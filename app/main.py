@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache, partial
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -62,12 +62,14 @@ from app.routes import (
     vo_rows,
     vo_tap,
     vosi,
+    watches,
 )
 from app.routes.resources import Resources
 from app.settings import Settings
 from app.statistics.overview import open_overview
 from app.vo.jobs import TAP, tap_kind
 from app.vo.running import open_tap
+from app.watches.matching import open_watching
 from archive import logs
 from archive.errors import SchemaOutdated
 from archive.objects import open_store
@@ -85,6 +87,7 @@ ROUTES: Final = (
     regions,
     search_jobs,
     jobs,
+    watches,
     nights,
     statistics,
     names,
@@ -149,7 +152,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 async def _lifespan(app: FastAPI, settings: Settings, metrics: Metrics) -> AsyncIterator[None]:
     """Open the database and the store; without them the app starts all the same, and says so."""
     logs.configure(settings.log_level)
-    api = f"{settings.public_url}/api/v1"
     async with (
         open_store(settings) as store,
         open_columns(settings, SURVEYS[0], store) as columns,
@@ -166,6 +168,7 @@ async def _lifespan(app: FastAPI, settings: Settings, metrics: Metrics) -> Async
             open_jobs(settings, {TAP: settings.tap_jobs_per_client}) as made,
             open_tap(settings) as tap,
             open_regions(settings) as regions,
+            open_watching(settings, archive, tail, regions) as watched,
         ):
             app.state.resources = resources = Resources(
                 archive=archive,
@@ -175,17 +178,26 @@ async def _lifespan(app: FastAPI, settings: Settings, metrics: Metrics) -> Async
                 jobs=made,
                 regions=regions,
                 metrics=metrics,
-                proxies=networks_of(settings.trusted_proxies),
-                fragments=Fragments(alert_items, api),
+                **_kept(settings),
                 overview=overview,
                 tail=tail,
+                watches=watched,
                 tap=tap,
-                legacy_fragments=Fragments(legacy_items, api),
             )
             async with _run_jobs(resources, settings):
                 await _look_at_schema(resources)
                 _spare_the_collector()
                 yield
+
+
+def _kept(settings: Settings) -> dict[str, Any]:
+    """The resources that are made of settings alone."""
+    api = f"{settings.public_url}/api/v1"
+    return {
+        "proxies": networks_of(settings.trusted_proxies),
+        "fragments": Fragments(alert_items, api),
+        "legacy_fragments": Fragments(legacy_items, api),
+    }
 
 
 async def _look_at_schema(resources: Resources) -> None:

@@ -11,7 +11,9 @@ from sqlalchemy import (
     Column,
     DateTime,
     Double,
+    ForeignKey,
     Integer,
+    LargeBinary,
     MetaData,
     SmallInteger,
     Table,
@@ -71,4 +73,36 @@ region = Table(
     Column("credible_level", Double),
     Column("created", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("expires", DateTime(timezone=True), nullable=False),
+)
+
+watch = Table(
+    "watch",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("client", Text, nullable=False),
+    Column("secret", LargeBinary, nullable=False),
+    Column("filters", JSONB, nullable=False),
+    Column("positions", Integer, nullable=False),
+    Column("widest", Double),
+    Column("upto", BigInteger, nullable=False),
+    Column("created", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("expires", DateTime(timezone=True), nullable=False),
+)
+
+watch_position = Table(
+    "watch_position",
+    metadata,
+    Column("watch", Text, ForeignKey("app.watch.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("ra", Double, nullable=False),
+    Column("dec", Double, nullable=False),
+    Column("radius", Double, nullable=False),
+)
+
+hit = Table(
+    "hit",
+    metadata,
+    Column("watch", Text, ForeignKey("app.watch.id"), primary_key=True),
+    Column("lco_id", BigInteger, primary_key=True),
+    Column("found", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )

@@ -112,6 +112,9 @@ class Settings(ArchiveSettings):
         ge=1,
         description="Streams of alerts that one client may have open at a time.",
     )
+    watches_per_client: int = Field(
+        default=5, ge=1, description="Watches that one client may have at a time."
+    )
     sesame_url: str = Field(
         default="https://cds.unistra.fr/cgi-bin/nph-sesame",
         pattern=r"^(https?://[^\s?#]*[^\s?#/])?$",

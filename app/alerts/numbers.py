@@ -4,6 +4,7 @@ A batch takes its lco_ids under a lock that it holds until it has committed. So 
 seen one number has seen all below it, and what it has not seen yet has a higher one.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -11,11 +12,13 @@ import asyncpg
 from sqlalchemy import BigInteger, bindparam, literal_column, select
 
 from app.alerts.archive import Archive
-from app.alerts.search_sql import GLANCE, stretch_statement
+from app.alerts.search_sql import GLANCE, page_statement, stretch_statement
 from app.alerts.shapes import shape_of
 from app.alerts.statements import compile_statement
 from app.search.cursor import Cursor
+from app.search.filters import Clause
 from app.search.search import Search, Sort
+from app.search.vocabulary import FILTERS
 from archive.surveys.ztf.tables import alert
 from archive.tables import counter
 
@@ -81,3 +84,20 @@ async def read_stretch(archive: Archive, search: Search, since: int, newest: New
     # Behind the last alert may be numbers that were given and not used.
     reached = max(reached, newest.number) if rows[0]["whole"] else reached
     return Stretch([row for row in rows if row["lco_id"] is not None], reached)
+
+
+def numbered(numbers: Sequence[int]) -> Clause:
+    """The clause of the alerts of some numbers."""
+    return Clause(FILTERS["lco_id"].any_of, list(numbers))
+
+
+async def read_numbered(
+    archive: Archive, fields: tuple[str, ...], numbers: Sequence[int], newest: Newest
+) -> list[asyncpg.Record]:
+    """The rows of some numbers in their order, at a server that has come to the newest batch."""
+    found = Search(
+        clauses=(numbered(numbers),), sort=BY_NUMBER, limit=max(1, len(numbers)), fields=fields
+    )
+    shape, values = shape_of(found)
+    rows = await archive.fetch(page_statement(shape), **values | {"as_of": newest.batch})
+    return [row for row in rows if row["lco_id"] is not None]

@@ -85,10 +85,7 @@ def exact_tests(
     """
     tests: list[ColumnElement[bool]] = []
     if circle:
-        half = func.radians(circle.radius, type_=Double()) / literal_column("2.0", Double())
-        sine: ColumnElement[float] = func.sin(half, type_=Double())
-        most: ColumnElement[float] = func.power(sine, literal_column("2"), type_=Double())
-        tests.append(circle.separation(columns) < most)
+        tests.append(is_closer(columns, circle))
     if polygon:
         tests.append(func.q3c_in_poly(columns.ra, columns.dec, _VERTICES))
     if region:
@@ -100,6 +97,19 @@ def exact_tests(
 def _read_ranges(text: BindParameter[str]) -> ColumnElement[Any]:
     # As a subquery, because its text would otherwise be read for each row.
     return select(cast(text, INT8MULTIRANGE)).scalar_subquery()
+
+
+def is_closer(columns: Any, circle: Circle) -> ColumnElement[bool]:
+    """The exact test of a circle."""
+    half = func.radians(circle.radius, type_=Double()) / literal_column("2.0", Double())
+    sine: ColumnElement[float] = func.sin(half, type_=Double())
+    most: ColumnElement[float] = func.power(sine, literal_column("2"), type_=Double())
+    return circle.separation(columns) < most
+
+
+def cover_circle(circle: Circle) -> CTE:
+    """The ranges of q3c pixels that cover a circle, as rows `low` and `high`."""
+    return _as_rows(_pixel_ranges(_of_circle(circle)))
 
 
 def _of_circle(circle: Circle) -> Bound:

@@ -183,7 +183,7 @@ class Tsv:
     def begin(self) -> bytes:
         return "\t".join(c.name for c in self._columns).encode()
 
-    def rows(self, values: Values) -> bytes:
+    def rows(self, values: Values) -> Bytes:
         return write_rows(self._layout, self._columns, values)
 
     def end(self, ending: Ending) -> bytes:

@@ -7,7 +7,7 @@ nothing is read for a client before it has taken what was read last.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -18,13 +18,13 @@ from app.alerts.archive import Archive
 from app.alerts.as_of import settle_as_of
 from app.alerts.fragments import Fragments
 from app.alerts.items import chosen_items
-from app.alerts.numbers import Stretch, number_as_of, read_stretch
+from app.alerts.numbers import Newest, Stretch, number_as_of, read_stretch
 from app.alerts.search_sql import GLANCE
 from app.answers.encoding import Coding
 from app.answers.streams import FEW, run_for_rows
 from app.errors import DATABASE_ERRORS, QueryTooCostly
 from app.live.asking import Asked
-from app.live.tail import Tail
+from app.live.tail import LOOK_S, Tail
 from app.search.search import Search
 from archive.database import is_passing
 
@@ -39,6 +39,8 @@ _RETRY: Final = b"retry: 1000\n"
 _SILENCE: Final = b": still here\n"
 """A comment. Behind a blank line httpx-sse (0.4) would take it for an event without data."""
 Write = Callable[[Sequence[asyncpg.Record]], Sequence[Any]]
+Read = Callable[[int, Newest], Awaitable[Stretch]]
+"""What follows a number, in an archive that is so far."""
 
 
 async def begin_at(archive: Archive, tail: Tail, asked: Asked) -> int:
@@ -52,9 +54,18 @@ async def begin_at(archive: Archive, tail: Tail, asked: Asked) -> int:
     return newest.number if asked.since is None else asked.since
 
 
-async def write_events(
-    archive: Archive, tail: Tail, search: Search, since: int, write: Write
-) -> AsyncGenerator[bytes]:
+def reader_of(archive: Archive, search: Search) -> Read:
+    """What reads the next alerts of a search."""
+
+    async def read(since: int, newest: Newest) -> Stretch:
+        # What reads much of the past takes turns with other costly questions.
+        reader = archive.patient() if newest.number - since > GLANCE else archive
+        return await read_stretch(reader, search, since, newest)
+
+    return read
+
+
+async def write_events(tail: Tail, read: Read, since: int, write: Write) -> AsyncGenerator[bytes]:
     """The events of a stream that begins after a number; `write` makes JSON of rows.
 
     It ends when the process does. Raises ClientGone, or an error that will not pass.
@@ -65,16 +76,17 @@ async def write_events(
         if newest.number <= since:
             yield _SILENCE
             continue
-        # What reads much of the past takes turns with other costly questions.
-        reader = archive.patient() if newest.number - since > GLANCE else archive
         try:
-            found = await read_stretch(reader, search, since, newest)
+            found = await read(since, newest)
         except (QueryTooCostly, *DATABASE_ERRORS) as error:
             if not isinstance(error, QueryTooCostly) and not is_passing(error):
                 raise
             log.warning("a stream waits", extra={"error": repr(error)})
             yield _SILENCE
             await asyncio.sleep(_WAIT_S)
+            continue
+        if found.reached <= since:
+            await asyncio.sleep(LOOK_S)
             continue
         async for piece in _written(found, write):
             yield piece

@@ -16,6 +16,7 @@ Json = dict[str, Any]
 _PROBLEM_REF: Final[Json] = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _WORDS: Final = {
     400: "The request cannot be read",
+    403: "The secret is missing, or is not the right one",
     404: "Not found; the body says what",
     408: "The body did not arrive in time",
     413: "The body is too large",
@@ -143,3 +144,4 @@ JobPath = Annotated[
         JOB,
     ),
 ]
+WatchPath = Annotated[str, path_parameter("`id` of the watch", "^[A-Za-z0-9_-]{32}$", JOB)]

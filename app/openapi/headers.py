@@ -22,6 +22,7 @@ _HEADERS: Final[dict[str, tuple[str, Json]]] = {
 _LIMIT: Final = ("RateLimit", "RateLimit-Policy")
 _OF_STATUS: Final[dict[str, tuple[str, ...]]] = {
     "200": ("ETag", *_LIMIT),
+    "201": ("Location", *_LIMIT),
     "202": ("Location", *_LIMIT),
     "204": _LIMIT,
     "206": ("Content-Range", "ETag", *_LIMIT),

@@ -178,6 +178,8 @@ def _elsewhere(parameters: listing.Parameters, url: str, any_order: bool) -> dic
     """The same search for programs."""
     return {
         "json_address": listing.address(parameters, format="json"),
+        "stream": scripts.stream_address(parameters),
+        "first_page": listing.address(parameters, page=None),
         "typed_address": scripts.typed_address(parameters, any_order),
         "downloads": scripts.downloads(parameters, any_order),
         "most_downloaded": f"{MAX_EXPORT:,}",

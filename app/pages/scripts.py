@@ -43,6 +43,14 @@ def typed_address(parameters: Parameters, any_order: bool) -> str | None:
     return f"/api/v1/alerts?{urlencode(query, safe=',:')}" if query else "/api/v1/alerts"
 
 
+def stream_address(parameters: Parameters) -> str | None:
+    """The address at which its alerts are told as they come; None if there is none."""
+    query = typed_query({n: v for n, v in parameters.items() if n not in ORDER}, any_order=True)
+    if query is None:
+        return None
+    return f"/api/v1/alerts/stream?{urlencode(query | {'fields': 'candid'}, safe=',:')}"
+
+
 def job_query(parameters: Parameters, any_order: bool) -> dict[str, str] | None:
     """The search for a job, newest first where it cannot be sorted otherwise; None if none can."""
     if (query := typed_query(parameters, any_order)) is not None:

@@ -20,6 +20,7 @@ from app.regions.kept import Regions
 from app.stamps.kept import Pictures
 from app.statistics.overview import Overview
 from app.vo.running import Tap
+from app.watches.watches import Watches
 from archive.objects import ObjectStore
 
 
@@ -50,6 +51,8 @@ class Resources:
     overview: Overview
     tail: Tail
     """The end of the archive, for streams."""
+    watches: Watches | None
+    """None without a database to keep them in."""
     tap: Tap | None
     """None without a database for its role."""
     legacy_fragments: Fragments

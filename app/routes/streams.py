@@ -1,6 +1,6 @@
 """Streams of alerts as they come."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -10,7 +10,14 @@ from app.answers.encoding import coding_of
 from app.answers.stored import without_body
 from app.answers.streams import Breakable
 from app.live.asking import LAST_EVENT, parse_stream
-from app.live.events import MEDIA_TYPE, begin_at, compress_at_once, write_events, writer_of
+from app.live.events import (
+    MEDIA_TYPE,
+    begin_at,
+    compress_at_once,
+    reader_of,
+    write_events,
+    writer_of,
+)
 from app.live.tail import Tail
 from app.names.places import locate, place_header
 from app.openapi.described import PROBLEMS
@@ -84,18 +91,26 @@ async def stream_alerts(
     once and in order, whatever is cut. Without either the stream begins now, with `as_of` after
     that batch, with `since=0` at the first alert of the archive.
     """
+    write = writer_of(begun.search, fragments, f"{settings_of(request).public_url}/api/v1")
+    read = reader_of(archive, begun.search)
+    events = write_events(tail, read, begun.since, write)
+    return send_events(request, events, begun.told)
+
+
+def send_events(
+    request: Request, events: AsyncIterator[bytes], told: Mapping[str, str]
+) -> Response:
+    """A stream of events, compressed as the client prefers; `told` are further headers."""
     headers = {
         "Cache-Control": "no-store",
         "Vary": VARY,
         # Or nginx keeps events back until it has some kilobytes of them.
         "X-Accel-Buffering": "no",
-        **begun.told,
+        **told,
     }
     if coding := coding_of(request):
         headers["Content-Encoding"] = coding.name
     if request.scope.get("head"):
         return without_body(headers, MEDIA_TYPE)
-    write = writer_of(begun.search, fragments, f"{settings_of(request).public_url}/api/v1")
-    events = write_events(archive, tail, begun.search, begun.since, write)
     body = compress_at_once(events, coding) if coding else events
     return Breakable(body, headers=headers, media_type=MEDIA_TYPE)

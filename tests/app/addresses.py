@@ -16,6 +16,7 @@ PARTS: Final = {
     "object_id": sky.OBJECT,
     "night": "20260131",
     "job": "A" * 32,
+    "watch": "A" * 32,
     "suffix": "parquet",
     "region": "A" * 32,
     "ending": "fits",
@@ -23,7 +24,7 @@ PARTS: Final = {
     "path": "pages.css",
     "name": "mars.alert",
 }
-"""Path parameter -> a value that leads somewhere; only jobs and regions cannot be known before."""
+"""Path parameter -> a value that leads somewhere; jobs, watches and regions have none before."""
 
 ENDLESS: Final = ("/api/v1/alerts/stream",)
 """Streams, whose answers have no end: tests/app/live asks them."""

@@ -81,7 +81,7 @@ async def test_python_examples_run(real_sky: httpx.AsyncClient) -> None:
         return said.getvalue()
 
     examples = code_of(await read(real_sky), "python")
-    assert len(examples) == 10
+    assert len(examples) == 12
     said = [await asyncio.to_thread(run, code) for code in examples]
     assert all(said), "each prints what it got"
     together = "\n".join(said)
@@ -159,7 +159,7 @@ async def test_code_is_copied(served: Served, browser: Browser) -> None:
 async def test_all_is_there_without_scripts(served: Served, browser: Browser) -> None:
     async with opened_page(browser, java_script_enabled=False) as page:
         await page.goto(address(served))
-        assert await page.locator("pre code").count() == 13
+        assert await page.locator("pre code").count() == 18
         assert await page.locator("button.copy").count() == 0
 
 

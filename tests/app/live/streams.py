@@ -35,12 +35,12 @@ class Event(NamedTuple):
 
 @asynccontextmanager
 async def following(
-    client: httpx.AsyncClient, last: int | None = None, **query: Any
+    client: httpx.AsyncClient, last: int | None = None, path: str = STREAM, **query: Any
 ) -> AsyncIterator[AsyncIterator[Event]]:
     """The events of a stream, the next of which must come before the test counts as hanging."""
     headers = {} if last is None else {"Last-Event-ID": str(last)}
     timeout = httpx.Timeout(30, read=HANGS_S)
-    opened = aconnect_sse(client, "GET", STREAM, params=query, headers=headers, timeout=timeout)
+    opened = aconnect_sse(client, "GET", path, params=query, headers=headers, timeout=timeout)
     async with opened as source:
         source.response.raise_for_status()
 

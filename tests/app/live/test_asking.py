@@ -12,7 +12,7 @@ from app.alerts.archive import Archive
 from app.alerts.gate import Gate
 from app.errors import BadParameters
 from app.live.asking import REFUSED, parse_stream
-from app.live.events import begin_at, write_events
+from app.live.events import begin_at, reader_of, write_events
 from app.live.tail import Tail
 from archive.database import make_engine
 from tests.app.conftest import Served, app_settings, take_in
@@ -96,7 +96,7 @@ async def test_a_replica_that_is_behind_loses_nothing(template: str) -> None:
             def write(rows: Sequence[asyncpg.Record]) -> list[Any]:
                 return [row["lco_id"] for row in rows]
 
-            pieces = write_events(archive, tail, asked.search, since, write)
+            pieces = write_events(tail, reader_of(archive, asked.search), since, write)
             assert b"data: 0" in await anext(pieces)
             assert (await anext(pieces)).count(b"event: alert") == 2
             # As if another look had been answered by the primary.

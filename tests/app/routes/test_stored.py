@@ -42,7 +42,7 @@ CHANCE = int(os.environ.get("MARS_STORED_CHANCE", "0"))
 STORED = odd_stamps()
 KEYS = frozenset({"candid", "number", "object_id", "night", "kind"})
 """What names something stored in a path."""
-OTHERS = frozenset({"job", "path", "suffix"})
+OTHERS = frozenset({"job", "path", "suffix", "watch"})
 """What does not: the app's own jobs with their files, and the files of pages."""
 PATHS = [
     *([], ["candid"], ["number"], ["object_id"], ["night"]),

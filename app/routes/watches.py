@@ -1,0 +1,203 @@
+"""Watches: made, read and deleted; their alerts as lists and as streams."""
+
+from http import HTTPStatus
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from app.alerts.models import AlertList
+from app.alerts.numbers import MAX_NUMBER, numbered
+from app.answers.bodies import send_json
+from app.errors import BadParameter, BadParameters, NoWatches, WrongSecret
+from app.live.asking import LAST_EVENT, parse_stream
+from app.live.events import begin_at, write_events, writer_of
+from app.match.targets import Target, Targets
+from app.match.uploads import read_targets
+from app.names.places import locate
+from app.openapi.described import PROBLEMS, WatchPath, list_responses, problem_responses
+from app.openapi.match import REFUSED_BODIES
+from app.openapi.streams import stream_responses
+from app.openapi.watches import (
+    hit_parameters,
+    hit_stream_parameters,
+    positions_body,
+    watch_parameters,
+)
+from app.regions.kept import find_region
+from app.routes.alert_lists import send_search
+from app.routes.dependencies import (
+    ArchiveDependency,
+    ClientDependency,
+    FragmentsDependency,
+    NamesDependency,
+    SettingsDependency,
+    allow_only,
+    get_archive,
+    no_parameters,
+)
+from app.routes.resources import resources_of
+from app.routes.streams import TailDependency, count_stream, send_events
+from app.search.search import MAX_LIMIT
+from app.watches.asking import (
+    MAX_POSITIONS,
+    check_filters,
+    check_radius,
+    filters_of,
+    parse_hits,
+    parse_watch,
+)
+from app.watches.described import describe_watch, watch_address
+from app.watches.models import NewWatch, Watch
+from app.watches.streaming import hits_reader
+from app.watches.watches import Watches
+
+router = APIRouter(prefix="/api/v1/watches", tags=["watches"], responses=PROBLEMS)
+ALONE: Final = [Depends(no_parameters)]
+_FRESH: Final = {"Cache-Control": "no-store"}
+_BEARER: Final = "Bearer "
+
+
+async def get_watches(request: Request) -> Watches:
+    """The watches. Raises NoWatches, or SchemaOutdated as get_archive does."""
+    await get_archive(request)
+    watches = resources_of(request).watches
+    if watches is None:
+        raise NoWatches
+    return watches
+
+
+WatchesDependency = Annotated[Watches, Depends(get_watches)]
+
+
+async def read_positions(request: Request, radius: float | None) -> list[Target]:
+    """The positions in the body; none without one."""
+    if "content-type" not in request.headers:
+        return []
+    targets, read = Targets(radius, MAX_POSITIONS, ""), list[Target]()
+    async for some in read_targets(request, targets):
+        read += some
+    for target in read:
+        try:
+            check_radius(target.cone.radius)
+        except ValueError as error:
+            where = f"positions[{target.place}]"
+            raise BadParameters([BadParameter(where, f"the radius {error}")]) from None
+    return read
+
+
+@router.post(
+    "",
+    response_model=NewWatch,
+    status_code=HTTPStatus.CREATED,
+    responses=REFUSED_BODIES,
+    openapi_extra={"parameters": watch_parameters(), "requestBody": positions_body()},
+)
+async def make_watch(
+    *,
+    request: Request,
+    client: ClientDependency,
+    watches: WatchesDependency,
+    archive: ArchiveDependency,
+    names: NamesDependency,
+    tail: TailDependency,
+    settings: SettingsDependency,
+) -> Response:
+    """Watch a search, a list of positions, or a search near positions, from now on.
+
+    The filters are those of a list, the positions those of `/api/v1/match`: up to 10,000, within 1
+    degree each. `since` or `as_of` begin in the past. The answer holds, this once, the secret with
+    which the watch is deleted; its `id` is all that is needed to read it.
+    """
+    given = request.query_params.multi_items()
+    wanted = parse_watch(given)
+    await watches.check_room(client)
+    search, _ = await locate(wanted.asked.search, names)
+    search = await find_region(search, resources_of(request).regions)
+    positions = await read_positions(request, wanted.radius)
+    filters = filters_of(given, search)
+    check_filters(filters, len(positions))
+    upto = await begin_at(archive, tail, wanted.asked)
+    row, secret = await watches.add(client, filters, positions, upto)
+    told = describe_watch(row, 0, settings.public_url) | {"secret": secret}
+    answer = send_json(request, told, _FRESH)
+    answer.status_code = HTTPStatus.CREATED
+    answer.headers["Location"] = watch_address(settings.public_url, row.id)
+    return answer
+
+
+@router.get("/{watch}", response_model=Watch, dependencies=ALONE)
+async def get_watch(
+    request: Request, watch: WatchPath, watches: WatchesDependency, settings: SettingsDependency
+) -> Response:
+    """A watch: what it looks for, how far it has looked, how much it has found."""
+    row = await watches.get(watch)
+    return send_json(request, describe_watch(row, row.hits, settings.public_url), _FRESH)
+
+
+@router.get(
+    "/{watch}/alerts",
+    response_model=AlertList,
+    responses=list_responses(),
+    openapi_extra={"parameters": hit_parameters()},
+)
+async def list_watch_alerts(
+    *,
+    request: Request,
+    watch: WatchPath,
+    watches: WatchesDependency,
+    archive: ArchiveDependency,
+    names: NamesDependency,
+    fragments: FragmentsDependency,
+) -> Response:
+    """The newest alerts of a watch, up to 1,000, in any format of a list and by further filters.
+
+    Older ones are those `before` a number (`lco_id`, which `fields` can name).
+    """
+    accept = request.headers.get("accept", "")
+    before, make = parse_hits(request.query_params.multi_items(), accept)
+    await watches.get(watch)
+    numbers = await watches.hits(watch, before or MAX_NUMBER, MAX_LIMIT)
+    search = make(numbered(numbers))
+    return await send_search(request, search, archive, names, fragments)
+
+
+@router.get(
+    "/{watch}/stream",
+    response_class=Response,
+    responses=stream_responses(),
+    dependencies=[Depends(count_stream), Depends(allow_only("since", "as_of", "fields"))],
+    openapi_extra={"parameters": hit_stream_parameters()},
+)
+async def stream_watch_alerts(
+    *,
+    request: Request,
+    watch: WatchPath,
+    watches: WatchesDependency,
+    archive: ArchiveDependency,
+    tail: TailDependency,
+    fragments: FragmentsDependency,
+    settings: SettingsDependency,
+) -> Response:
+    """The alerts of a watch as server-sent events, as `/api/v1/alerts/stream` has them."""
+    await watches.get(watch)
+    last_event = request.headers.get(LAST_EVENT, "")
+    asked = parse_stream(request.query_params.multi_items(), last_event)
+    since = await begin_at(archive, tail, asked)
+    read = hits_reader(watches, watch, archive, asked.search.fields)
+    write = writer_of(asked.search, fragments, f"{settings.public_url}/api/v1")
+    return send_events(request, write_events(tail, read, since, write), {})
+
+
+@router.delete(
+    "/{watch}",
+    status_code=HTTPStatus.NO_CONTENT,
+    dependencies=ALONE,
+    responses=problem_responses(403),
+)
+async def delete_watch(request: Request, watch: WatchPath, watches: WatchesDependency) -> Response:
+    """Delete a watch and what it has found; its secret stands in `Authorization: Bearer`."""
+    given = request.headers.get("authorization", "")
+    if not given.startswith(_BEARER):
+        raise WrongSecret("send the secret of the watch as `Authorization: Bearer mars_...`")
+    await watches.remove(watch, given.removeprefix(_BEARER).strip())
+    return Response(status_code=HTTPStatus.NO_CONTENT)

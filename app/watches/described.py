@@ -1,0 +1,26 @@
+"""A watch as its JSON."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from sqlalchemy import Row
+
+
+def watch_address(public_url: str, watch: str) -> str:
+    """Where a watch is read, and deleted."""
+    return f"{public_url}/api/v1/watches/{watch}"
+
+
+def describe_watch(row: Row[Any], hits: int, public_url: str) -> dict[str, Any]:
+    """The JSON of a watch, from its row."""
+    own = watch_address(public_url, row.id)
+    return {
+        "id": row.id,
+        "query": urlencode([(name, value) for name, value in row.filters], safe=",:"),
+        "positions": row.positions,
+        "upto": row.upto,
+        "hits": hits,
+        "created": row.created.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "expires": row.expires.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "links": {"self": own, "alerts": f"{own}/alerts", "stream": f"{own}/stream"},
+    }

@@ -1,0 +1,82 @@
+"""Which of some alerts are near a watched position, as SQL."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import asyncpg
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Double,
+    Insert,
+    Select,
+    Text,
+    bindparam,
+    column,
+    func,
+    insert,
+    literal,
+    literal_column,
+    select,
+    true,
+)
+from sqlalchemy.types import TypeEngine
+
+from app import schema
+from app.alerts.region_sql import Circle, cover_circle, is_closer
+from app.match.targets import Target
+
+_position: Final = schema.watch_position
+Column = tuple[str, TypeEngine[Any], list[Any]]
+
+
+def _table_of(columns: Iterable[Column], name: str) -> Any:
+    """A table whose columns are arrays, which are parameters."""
+    told = list(columns)
+    arrays: list[Any] = [bindparam(f"{n}s", held, ARRAY(kind)) for n, kind, held in told]
+    named: list[Any] = [column(n, kind) for n, kind, _ in told]
+    return func.unnest(*arrays).table_valued(*named).render_derived(name=name)
+
+
+def insert_positions(watch: str, targets: Iterable[Target]) -> Insert:
+    """The positions of a watch as rows."""
+    names, cones = zip(*((target.id, target.cone) for target in targets), strict=True)
+    numbers = zip(("ra", "dec", "radius"), map(list, zip(*cones, strict=True)), strict=True)
+    given = _table_of(
+        [("name", Text(), list(names)), *((n, Double(), held) for n, held in numbers)], "given"
+    )
+    there = ["watch", *(c.name for c in given.c)]
+    return insert(_position).from_select(there, select(literal(watch, Text()), *given.c))
+
+
+def select_near(watch: str, widest: float, alerts: Iterable[asyncpg.Record]) -> Select[Any]:
+    """The numbers of those alerts that are nearer to a position of a watch than its radius [deg].
+
+    `widest` is the greatest of its radii. Around each alert the index of the positions is read by
+    ranges of pixels, so a million positions cost no more than those that are near.
+    """
+    held = [(row["lco_id"], row["ra"], row["dec"]) for row in alerts]
+    numbers, ras, decs = (list(values) for values in zip(*held, strict=True))
+    place = _table_of(
+        [("lco_id", BigInteger(), numbers), ("ra", Double(), ras), ("dec", Double(), decs)], "place"
+    )
+    # Named as text: as columns of `place` they would be joined again in every inner SELECT.
+    ra: ColumnElement[float] = literal_column("place.ra", Double())
+    dec: ColumnElement[float] = literal_column("place.dec", Double())
+    covering = cover_circle(Circle(ra, dec, literal(widest, Double())))
+    pixel = func.q3c_ang2ipix(_position.c.ra, _position.c.dec)
+    near = (
+        select(_position.c.ra, _position.c.dec, _position.c.radius)
+        .where(_position.c.watch == watch, pixel >= covering.c.low, pixel < covering.c.high)
+        .offset(literal_column("0"))
+        .lateral("near")
+    )
+    one = (
+        select(literal_column("1").label("one"))
+        .select_from(covering.join(near, true()))
+        .where(is_closer(near.c, Circle(ra, dec, near.c.radius)))
+        .limit(literal_column("1"))
+        .lateral("one")
+    )
+    return select(place.c.lco_id).select_from(place.join(one, true()))
