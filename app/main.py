@@ -32,6 +32,7 @@ from app.openapi.document import describe
 from app.problems import add_error_handlers
 from app.ratelimit import RateLimit
 from app.routes import (
+    alert_groups,
     alert_page,
     alerts,
     cutouts,
@@ -70,6 +71,7 @@ from archive.surveys import SURVEYS
 log = logging.getLogger(__name__)
 # The first that fits an address answers.
 ROUTES: Final = (
+    alert_groups,
     alerts,
     cutouts,
     objects,
