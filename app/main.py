@@ -34,6 +34,7 @@ from app.problems import add_error_handlers
 from app.ratelimit import RateLimit
 from app.regions.kept import find_region, open_regions
 from app.routes import (
+    alert_groups,
     alert_page,
     alerts,
     cutouts,
@@ -79,6 +80,7 @@ log = logging.getLogger(__name__)
 # The first that fits an address answers.
 ROUTES: Final = (
     streams,
+    alert_groups,
     alerts,
     cutouts,
     objects,

@@ -21,6 +21,8 @@ from sqlalchemy import (
     select,
     true,
 )
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.sql.elements import Grouping
 
 from app.alerts.order_sql import is_beyond, order_of
 from app.alerts.region_sql import ASKED, covered_columns, exact_tests, select_in_region
@@ -249,6 +251,35 @@ def count_statement(shape: Shape) -> Statement:
     """How many alerts match; one that is counted up to the limit and no further."""
     some = _page(shape).order_by(None).limit(literal_column(str(shape.limit + 1))).subquery("some")
     return compile_statement(select(func.count()).select_from(some))
+
+
+@lru_cache(maxsize=512)
+def groups_statement(shape: Shape) -> Statement:
+    """A row for each object: the number of alerts that match, the first, newest and brightest.
+
+    With them every magnitude and its time, the newest first.
+    """
+    own = _page(shape).order_by(None).subquery("own").c
+    newest = [own.jd.desc(), own.candid.desc()]
+    brighter = own.isdiffpos & own.magpsf.is_not(None)
+    brightest = func.array_agg(aggregate_order_by(own.candid, own.magpsf, own.candid))
+    first: ColumnElement[int] = literal_column("1")
+
+    def listed(column: ColumnElement[Any]) -> ColumnElement[Any]:
+        return func.array_agg(aggregate_order_by(column, *newest))
+
+    rows = select(
+        own.object_id,
+        func.count().label("matches"),
+        func.min(own.jd).label("first_jd"),
+        func.max(own.jd).label("last_jd"),
+        *(Grouping(listed(own[name]))[first].label(name) for name in ("ra", "dec")),
+        Grouping(listed(own.candid))[first].label("last_candid"),
+        Grouping(brightest.filter(brighter))[first].label("brightest_candid"),
+        func.min(own.magpsf).filter(brighter).label("brightest_magpsf"),
+        *(listed(own[name]).label(f"{name}s") for name in ("jd", "magpsf", "filter")),
+    )
+    return compile_statement(rows.group_by(own.object_id))
 
 
 @lru_cache(maxsize=512)

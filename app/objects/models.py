@@ -5,6 +5,7 @@ from typing import Any, Final
 from pydantic import Field, create_model
 
 from app.answers.models import Model
+from app.objects.groups import COLUMNS as GROUP_COLUMNS
 from app.objects.summaries import BRIGHTEST, OBJECT_COLUMNS, TIMES
 from app.search.models import Band, field_of, none_required
 from archive.columns import Column
@@ -57,6 +58,32 @@ class ObjectWithFilters(WholeObject):
     """One object, filter by filter too."""
 
     filters: list[SeenIn]
+    as_of: int = Field(description=_AS_OF)
+
+
+class GroupLinks(Model):
+    """Addresses of an object's parts."""
+
+    object: str
+    lightcurve: str
+    page: str = Field(description="the same for people")
+
+
+Group = create_model(
+    "Group",
+    __base__=Model,
+    __doc__="What the alerts of one object that match a search say together.",
+    **_fields(GROUP_COLUMNS),
+    links=(GroupLinks, Field(description="addresses of the object's parts")),
+)
+
+
+class GroupList(Model):
+    """A page of objects, by their newest match."""
+
+    items: list[Group]
+    next: str | None = Field(description="cursor of the next page; null on the last")
+    truncated: bool = Field(description="whether more may match than this answer holds")
     as_of: int = Field(description=_AS_OF)
 
 

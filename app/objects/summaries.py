@@ -19,15 +19,16 @@ Item = dict[str, Any]
 _ARCSEC: Final = 3600.0
 
 
-def _required(name: str, kind: Kind, unit: str, ucd: str, meaning: str) -> Column:
+def required_column(name: str, kind: Kind, unit: str, ucd: str, meaning: str) -> Column:
+    """A column that every row has."""
     return Column(name, kind, unit, ucd, meaning, required=True, since="", is_ascii=True)
 
 
 TIMES: Final = (
-    _required("first_jd", Kind.DOUBLE, "d", "time.start", "first exposure, Julian date, UTC"),
-    _required("first_time", Kind.TIME, "", "time.start", "first exposure, RFC 3339, UTC"),
-    _required("last_jd", Kind.DOUBLE, "d", "time.end", "last exposure, Julian date, UTC"),
-    _required("last_time", Kind.TIME, "", "time.end", "last exposure, RFC 3339, UTC"),
+    required_column("first_jd", Kind.DOUBLE, "d", "time.start", "first exposure, Julian date, UTC"),
+    required_column("first_time", Kind.TIME, "", "time.start", "first exposure, RFC 3339, UTC"),
+    required_column("last_jd", Kind.DOUBLE, "d", "time.end", "last exposure, Julian date, UTC"),
+    required_column("last_time", Kind.TIME, "", "time.end", "last exposure, RFC 3339, UTC"),
 )
 BRIGHTEST: Final = (
     Column(
@@ -41,18 +42,18 @@ BRIGHTEST: Final = (
     Column("brightest_magpsf", Kind.REAL, "mag", "phot.mag;stat.min", "its magpsf"),
 )
 OBJECT_COLUMNS: Final = (
-    _required("object_id", Kind.TEXT, "", "meta.id;meta.main", "name of the object"),
-    _required("alerts", Kind.INTEGER, "", "meta.number;obs", "number of its alerts"),
+    required_column("object_id", Kind.TEXT, "", "meta.id;meta.main", "name of the object"),
+    required_column("alerts", Kind.INTEGER, "", "meta.number;obs", "number of its alerts"),
     *(
-        _required(f"alerts_{band}", Kind.INTEGER, "", "meta.number;obs", f"of these in {band}")
-        for band in FILTER_OF_FID.values()
+        required_column(f"alerts_{b}", Kind.INTEGER, "", "meta.number;obs", f"of these in {b}")
+        for b in FILTER_OF_FID.values()
     ),
     *TIMES,
     *BRIGHTEST,
     Column("brightest_filter", Kind.TEXT, "", "meta.id;instr.filter", "its filter", is_ascii=True),
-    _required("ra", Kind.DOUBLE, "deg", "pos.eq.ra;meta.main", "mean right ascension, J2000"),
-    _required("dec", Kind.DOUBLE, "deg", "pos.eq.dec;meta.main", "mean declination, J2000"),
-    _required(
+    required_column("ra", Kind.DOUBLE, "deg", "pos.eq.ra;meta.main", "mean right ascension, J2000"),
+    required_column("dec", Kind.DOUBLE, "deg", "pos.eq.dec;meta.main", "mean declination, J2000"),
+    required_column(
         "scatter_arcsec",
         Kind.DOUBLE,
         "arcsec",
@@ -111,7 +112,9 @@ def _object(name: str, rows: Sequence[asyncpg.Record]) -> Item:
         "object_id": name,
         "alerts": sum(counts.values()),
         **{f"alerts_{band}": counts.get(band, 0) for band in FILTER_OF_FID.values()},
-        **_times(min(band["first_jd"] for band in bands), max(band["last_jd"] for band in bands)),
+        **times_between(
+            min(band["first_jd"] for band in bands), max(band["last_jd"] for band in bands)
+        ),
         **{column.name: best.get(column.name) for column in BRIGHTEST},
         "brightest_filter": best.get("filter"),
         "ra": ra,
@@ -127,13 +130,14 @@ def _seen(row: asyncpg.Record) -> Item:
     return {
         "filter": row["filter"],
         "alerts": row["alerts"],
-        **_times(row["first_jd"], row["last_jd"]),
+        **times_between(row["first_jd"], row["last_jd"]),
         "brightest_candid": None if candid is None else str(candid),
         "brightest_magpsf": magpsf,
     }
 
 
-def _times(first: float, last: float) -> Item:
+def times_between(first: float, last: float) -> Item:
+    """The keys of TIMES."""
     return {
         "first_jd": first,
         "first_time": utc_text(first),

@@ -175,6 +175,19 @@ def search_parameters() -> list[Json]:
     return [*page, *(_named(name) | {"in": "query", "required": False} for name in NAMED)]
 
 
+_NOT_GROUPED: Final = ("sort", "fields", "explain", "count", "after")
+
+
+def group_parameters() -> list[Json]:
+    """The query parameters of a search whose matches are grouped by object."""
+    limit: Json = {"description": f"Objects in one answer; at most {MAX_LIMIT}."}
+    limit |= {"schema": _LIMIT | {"maximum": MAX_LIMIT}}
+    cursor: Json = {"description": "`next` of another answer, with the same search."}
+    otherwise = {"limit": limit, "cursor": cursor}
+    found = [p for p in search_parameters() if p["name"] not in _NOT_GROUPED]
+    return [p | otherwise.get(p["name"], {}) for p in found]
+
+
 _OF_OBJECTS: Final = {
     "cone": "Objects with an alert closer than a radius to a position: `ra,dec,radius` in degrees, "
     "at most 10; the radius may end in `d`, `'` or `\"`.",

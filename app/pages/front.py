@@ -12,6 +12,7 @@ from markupsafe import Markup
 from app.alerts import counting, queries, searching
 from app.alerts.archive import Archive
 from app.alerts.jobs import FILES
+from app.alerts.paging import Page
 from app.errors import (
     RETRY_AFTER_S,
     BadParameters,
@@ -24,10 +25,11 @@ from app.mars.form import FORM, PAGE_SIZE, SORTS_OFFERED, Form, read_form
 from app.mars.placing import find_place, search_around
 from app.mars.walks import Listed, Walks
 from app.names.resolver import Names, Place
-from app.pages import listing, scripts, totals
+from app.objects.groups import read_groups
+from app.pages import grouping, listing, scripts, totals
 from app.pages.html import ENVIRONMENT, POLICY, SAMP, render
 from app.pages.results import clock, write_rows
-from app.search.search import MAX_EXPORT
+from app.search.search import MAX_EXPORT, Search
 from app.settings import Settings, settings_of
 
 _BUSY: Final = HTTPStatus.SERVICE_UNAVAILABLE
@@ -58,6 +60,8 @@ async def front_page(
         faults = {"objectcone": reason_of(error)}
         return _page(request, archive, parameters, latest, _BUSY, faults=faults)
     search = search_around(form, place)
+    if "group" in parameters:
+        return await _grouped_page(request, archive, parameters, latest, search)
     try:
         listed = await walks.page(archive, client, form, search)
     except QueryTooCostly as error:
@@ -68,6 +72,25 @@ async def front_page(
     return _page(
         request, archive, parameters, latest, form=form, listed=listed, total=total, blame=blame
     )
+
+
+async def _grouped_page(
+    request: Request,
+    archive: Archive,
+    parameters: listing.Parameters,
+    latest: str | None,
+    search: Search,
+) -> Response:
+    """The page with one row for each object."""
+    try:
+        found = await read_groups(archive, grouping.read_grouped(parameters, search))
+    except BadParameters as error:
+        faults = {e.parameter: e.reason for e in error.errors}
+        return _page(request, archive, parameters, latest, error.status, faults=faults)
+    except QueryTooCostly as error:
+        return _page(request, archive, parameters, latest, _BUSY, costly=reason_of(error))
+    words = totals.Total("Objects", "by their newest alert that matches")
+    return _page(request, archive, parameters, latest, total=words, grouped=found)
 
 
 async def latest_time(archive: Archive) -> str | None:
@@ -108,6 +131,7 @@ def _page(
     listed: Listed | None = None,
     total: totals.Total = _UNKNOWN,
     blame: totals.Blame = _NO_BLAME,
+    grouped: Page | None = None,
 ) -> Response:
     """The page; without `listed` it shows the errors instead of the table."""
     asked = listing.shorten(parameters)
@@ -131,6 +155,7 @@ def _page(
         body=write_rows(rows, settings.base_path),
         total=total,
         blame=blame,
+        **grouping.describe_groups(grouped, asked),
         **_around(asked, form, listed),
         **_elsewhere(asked, settings.public_url, any_order),
         **_as_a_job(asked, settings, any_order),
@@ -180,7 +205,9 @@ def _elsewhere(parameters: listing.Parameters, url: str, any_order: bool) -> dic
         "json_address": listing.address(parameters, format="json"),
         "stream": scripts.stream_address(parameters),
         "first_page": listing.address(parameters, page=None),
-        "typed_address": scripts.typed_address(parameters, any_order),
+        "typed_address": scripts.groups_address(parameters)
+        if "group" in parameters
+        else scripts.typed_address(parameters, any_order),
         "downloads": scripts.downloads(parameters, any_order),
         "most_downloaded": f"{MAX_EXPORT:,}",
         "curl": scripts.curl(parameters, url),

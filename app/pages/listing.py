@@ -16,6 +16,10 @@ Parameters = Mapping[str, str]
 """The known parameters of a request that are not blank, in the form's order."""
 
 ORDER: Final = ("sort_value", "sort_order")
+GROUPED: Final = ("group", "cursor")
+"""The page with one row an object, and where it begins."""
+BEGINNING: Final[Mapping[str, None]] = {"page": None, "cursor": None}
+"""What another search has not."""
 BANDS: Final = tuple(FILTER_OF_FID.values())
 SYMBOLS: Final = {"gt": ">", "gte": "≥", "lt": "<", "lte": "≤", "": "="}
 _ENDS: Final = {"gt": "above", "gte": "from", "lt": "below", "lte": "to"}
@@ -31,7 +35,7 @@ def known_parameters(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     given: dict[str, str] = {}
     for name, value in pairs:
         given.setdefault(name, value)
-    return {n: given[n] for n in (*FORM, *ORDER, "page") if given.get(n, "").strip()}
+    return {n: given[n] for n in (*FORM, *ORDER, "page", *GROUPED) if given.get(n, "").strip()}
 
 
 def shorten(parameters: Parameters) -> dict[str, str]:
@@ -79,7 +83,7 @@ class Chip(NamedTuple):
 def chips(parameters: Parameters) -> list[Chip]:
     """A chip for each filter that narrows the search."""
     return [
-        Chip(sentence(FORM[name], value), name, address(parameters, **{name: None, "page": None}))
+        Chip(sentence(FORM[name], value), name, address(parameters, **{name: None, **BEGINNING}))
         for name, value in parameters.items()
         if name in FORM
     ]

@@ -36,6 +36,13 @@ def typed_query(parameters: Parameters, any_order: bool) -> dict[str, str] | Non
     return query
 
 
+def groups_address(parameters: Parameters) -> str | None:
+    """The address of its matches grouped by object, newest first; None if there is none."""
+    kept = {name: value for name, value in parameters.items() if name not in ORDER}
+    typed = typed_address(kept, any_order=True)
+    return None if typed is None else typed.replace("/alerts", "/alerts/objects", 1)
+
+
 def typed_address(parameters: Parameters, any_order: bool) -> str | None:
     """The address of that search; None if there is none."""
     if (query := typed_query(parameters, any_order)) is None:

@@ -39,7 +39,7 @@ def rows(page: html.HtmlElement) -> list[list[str]]:
 
 
 def total(page: html.HtmlElement) -> list[str]:
-    return texts(page, '//div[@class="top"]/*')
+    return texts(page, '//div[@class="top"]/*[not(self::nav)]')
 
 
 @pytest.fixture(scope="module")

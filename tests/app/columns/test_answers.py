@@ -19,6 +19,7 @@ from app.columns.question import Question
 from app.errors import ClientGone, ColumnsUnavailable, QueryTooCostly
 from tests.app.columns.conftest import Copied, read_at
 from tests.app.conftest import serving
+from tests.app.objects.test_groups import all_pages
 from tests.catalog.catalogs import add_alerts, catalog
 from tests.conftest import Place
 
@@ -244,3 +245,16 @@ async def test_the_process_that_scans_may_die(place: Place, tmp_path: Path) -> N
         assert await read.columns.ask(asked, 20) == [(300,)]
         assert process not in children()
     assert children() == before
+
+
+@pytest.mark.parametrize("query", [{}, {"magpsf__lte": 16}, {"where": "nbad__gte:1", "limit": 20}])
+async def test_searches_grouped_by_object_are_the_same(
+    ours: httpx.AsyncClient, without: httpx.AsyncClient, query: dict[str, Any]
+) -> None:
+    groups, others = [await all_pages(client, query) for client in (ours, without)]
+    for group in (*groups, *others):
+        # Each server has an address of its own.
+        group.pop("links")
+    assert groups == others
+    names = [group["object_id"] for group in groups]
+    assert len(names) == len(set(names)) > 0
