@@ -134,8 +134,7 @@ def _page(
     grouped: Page | None = None,
 ) -> Response:
     """The page; without `listed` it shows the errors instead of the table."""
-    asked = listing.shorten(parameters)
-    settings, told = settings_of(request), dict(faults or {})
+    settings, told, asked = settings_of(request), dict(faults or {}), listing.shorten(parameters)
     rows = listed.rows if listed else []
     any_order = archive.columns is not None and archive.columns.readable is not None
     return render(
