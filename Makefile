@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down replicas status env test check schema sdks hats vo bars bench growth faults openapi lock image image-check clean
+.PHONY: help setup demo up down replicas status env test check schema sdks hats vo tom bars bench growth faults openapi lock image image-check clean
 
 LOCAL ?= .local
 PORT ?=
@@ -20,6 +20,8 @@ HATS_PORT ?= 18500
 HATS_LOCAL ?= .local/hats-test
 VO_PORT ?= 18600
 VO_LOCAL ?= .local/vo-test
+TOM_PORT ?= 18700
+TOM_LOCAL ?= .local/tom-test
 IMAGE_PORT ?= 8700
 IMAGE_LOCAL ?= .local/image
 
@@ -80,6 +82,10 @@ vo: ## stilts, pyvo and astropy judge the services of the Virtual Observatory; r
 	exec $(python) -m dev.testing --local '$(VO_LOCAL)' --port '$(VO_PORT)' -- \
 	-n 2 --dist loadfile --no-loadscope-reorder tests/app/vo/judges $(ARGS)
 
+tom: ## clients/tom_mars in a TOM made by TOM Toolkit's template: targets, light curves, pages
+	@dev/setup.sh --tom && \
+	exec $(python) -m dev.testing --local '$(TOM_LOCAL)' --port '$(TOM_PORT)' -- tests/tom $(ARGS)
+
 bars: ## the bars on size, names and SQL alone
 	@$(python) -m dev.bars
 
@@ -109,6 +115,7 @@ lock: setup ## pin every dependency anew, with hashes
 	$(pin) tests/clients/tom/requirements.in --output-file tests/clients/tom/requirements.txt
 	$(pin) tests/schema/requirements.in --output-file tests/schema/requirements.txt
 	$(pin) tests/sdks/requirements.in --output-file tests/sdks/requirements.txt
+	$(pin) tests/tom/requirements.in --output-file tests/tom/requirements.txt
 	$(pin) tests/catalog/requirements.in --output-file tests/catalog/requirements.txt
 
 image: ## build the container images with docker, podman or buildah (PIP_CERT: certificates to trust)

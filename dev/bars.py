@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-PACKAGES = ("archive", "app", "consumer", "catalog", "dev", "bench", "faults")
+PACKAGES = ("archive", "app", "consumer", "catalog", "dev", "bench", "faults", "clients")
 SQL_FREE = ("archive", "app", "consumer", "catalog")
 DUCKDB = ("app/columns", "app/statistics")
 """Rooms that ask files by DuckDB: no schema of ours holds what they ask."""

@@ -173,6 +173,8 @@ elif [ "${1:-}" = --schema ]; then
 elif [ "${1:-}" = --sdks ]; then
     make_environment "$lib/sdks/python" tests/sdks/requirements.txt "generators of clients"
     fetch_node
+elif [ "${1:-}" = --tom ]; then
+    make_environment "$lib/tom3" tests/tom/requirements.txt "TOM Toolkit with data services"
 elif [ "${1:-}" = --hats ]; then
     make_environment "$lib/hats" tests/catalog/requirements.txt "LSDB and what else reads catalogs"
 fi

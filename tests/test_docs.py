@@ -36,7 +36,7 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 LOCKS = """
 requirements.txt requirements-dev.txt tests/clients/tom/requirements.txt tests/sdks/requirements.txt
-tests/catalog/requirements.txt
+tests/catalog/requirements.txt tests/tom/requirements.txt
 dev/assets/package-lock.json tests/sdks/npm/package-lock.json
 """.split()
 

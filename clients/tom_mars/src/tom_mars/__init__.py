@@ -1,0 +1,1 @@
+"""MARS as a data service of TOM Toolkit. It knows MARS by HTTP alone."""
