@@ -15,6 +15,7 @@ from app.regions.covering import write_ranges
 from tests.app import sky
 from tests.app.alerts.test_cones import all_alerts
 from tests.app.conftest import Served, database_of
+from tests.app.jobs.running import running
 from tests.app.regions.moc import disc, holds, send
 from tests.conftest import url_of
 
@@ -83,6 +84,16 @@ async def test_with_other_filters_and_as_a_file(served: Served) -> None:
     first = (await served.candids(query))[0]
     after = await served.candids(query | {"after": first})
     assert set(after) == inside - {first}
+
+
+async def test_as_a_job(served: Served) -> None:
+    async with running(served) as client:
+        query = {"region": await send(client, SHAPES["disc"]), "format": "csv"}
+        job = (await client.post("/api/v1/search/jobs", json=query)).json()
+        while job["status"] in ("queued", "running"):
+            job = (await client.get(f"/api/v1/jobs/{job['id']}")).json()
+        lines = (await client.get(job["result"])).text.splitlines()
+    assert job["alerts"] == len(lines) - 1 == len(expected(SHAPES["disc"]))
 
 
 async def test_a_cursor_belongs_to_its_region(served: Served) -> None:
