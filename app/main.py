@@ -58,6 +58,7 @@ from app.routes import (
     vo_rows,
     vo_tap,
     vosi,
+    watch_pages,
     watches,
 )
 from app.routes.resources import Resources
@@ -94,6 +95,7 @@ ROUTES: Final = (
     alert_page,
     night_pages,
     job_pages,
+    watch_pages,
     statistics_page,
     vo_tap,
     vo_jobs,

@@ -16,6 +16,7 @@ from app.pages import curveplot, elsewhere, listing
 from app.pages.alertpage import API, search_here
 from app.pages.html import PLOTTED, render
 from app.routes.dependencies import ArchiveDependency
+from app.routes.resources import resources_of
 from app.search.sphere import separation_arcsec, sexagesimal
 
 router = APIRouter(include_in_schema=False)
@@ -50,6 +51,7 @@ async def get_object_page(request: Request, object_id: str, archive: ArchiveDepe
         near=_others(alert_items(here, API), name, mean),
         links=elsewhere.links(name, *mean),
         search=_search_address(name),
+        can_watch=resources_of(request).watches is not None,
         **curveplot.draw_curve(points),
     )
 
