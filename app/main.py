@@ -63,6 +63,7 @@ from app.routes import (
     vo_rows,
     vo_tap,
     vosi,
+    watch_pages,
     watches,
 )
 from app.routes.resources import Resources
@@ -102,6 +103,7 @@ ROUTES: Final = (
     night_pages,
     job_pages,
     region_pages,
+    watch_pages,
     statistics_page,
     vo_tap,
     vo_jobs,

@@ -90,7 +90,20 @@ class Stripping:
             + (b"?" + scope["query_string"] if scope["query_string"] else b"")
         )
         kept = [(name, value) for name, value in scope["headers"] if name != b"connection"]
-        async with self.client.stream(scope["method"], place, headers=kept, content=body) as answer:
+        work = asyncio.create_task(self._hand_on(scope["method"], place, kept, body, send))
+        # A client that goes takes its request with it: a stream would never end otherwise.
+        gone = asyncio.create_task(receive())
+        await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (work, gone):
+            task.cancel()
+        await asyncio.wait({work, gone})
+        if not work.cancelled():
+            work.result()
+
+    async def _hand_on(
+        self, method: str, place: httpx.URL, kept: Any, body: bytes, send: Any
+    ) -> None:
+        async with self.client.stream(method, place, headers=kept, content=body) as answer:
             sent = [(k, v) for k, v in answer.headers.raw if k.lower() != b"transfer-encoding"]
             start = {"type": "http.response.start", "status": answer.status_code, "headers": sent}
             await send(start)

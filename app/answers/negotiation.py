@@ -15,7 +15,7 @@ _WORTH_COMPRESSING: Final = 1000
 _HTML: Final = ("text/html", "application/xhtml+xml")
 _MACHINES: Final = ("/api/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/static/")
 """Addresses whose errors are never pages."""
-_FORMS: Final = ("/jobs/",)
+_FORMS: Final = ("/jobs/", "/watches/")
 """Addresses to which forms of pages are sent."""
 
 

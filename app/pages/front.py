@@ -217,9 +217,10 @@ def _elsewhere(parameters: listing.Parameters, url: str, any_order: bool) -> dic
 def _as_a_job(
     parameters: listing.Parameters, settings: Settings, any_order: bool
 ) -> dict[str, Any]:
-    """The same search as a job, if this server runs any."""
+    """The same search as a job or a watch, if this server keeps any."""
     has_jobs = bool(settings.app_database_url.get_secret_value())
     return {
+        "watch_query": scripts.filter_query(parameters) if has_jobs else None,
         "job_query": scripts.job_query(parameters, any_order) if has_jobs else None,
         "job_files": FILES.keys(),
         "most_in_a_job": f"{settings.job_rows:,}",

@@ -50,10 +50,14 @@ def typed_address(parameters: Parameters, any_order: bool) -> str | None:
     return f"/api/v1/alerts?{urlencode(query, safe=',:')}" if query else "/api/v1/alerts"
 
 
+def filter_query(parameters: Parameters) -> dict[str, str] | None:
+    """The search without its order, in the words of the typed API; None if it has no such."""
+    return typed_query({n: v for n, v in parameters.items() if n not in ORDER}, any_order=True)
+
+
 def stream_address(parameters: Parameters) -> str | None:
     """The address at which its alerts are told as they come; None if there is none."""
-    query = typed_query({n: v for n, v in parameters.items() if n not in ORDER}, any_order=True)
-    if query is None:
+    if (query := filter_query(parameters)) is None:
         return None
     return f"/api/v1/alerts/stream?{urlencode(query | {'fields': 'candid'}, safe=',:')}"
 

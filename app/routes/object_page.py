@@ -18,6 +18,7 @@ from app.pages.curvepart import draw_curve
 from app.pages.curveview import CurveView
 from app.pages.html import PLOTTED, SAMP, render
 from app.routes.dependencies import ArchiveDependency, ClientDependency, PeriodsDependency
+from app.routes.resources import resources_of
 from app.search.sphere import separation_arcsec, sexagesimal
 
 router = APIRouter(include_in_schema=False)
@@ -59,6 +60,7 @@ async def get_object_page(
         near=_others(alert_items(here, API), name, mean),
         links=elsewhere.links(name, *mean),
         search=_search_address(name),
+        can_watch=resources_of(request).watches is not None,
         **await draw_curve(periods, client, name, points, shown),
     )
 

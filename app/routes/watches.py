@@ -1,19 +1,24 @@
 """Watches: made, read and deleted; their alerts as lists and as streams."""
 
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
+from sqlalchemy import Row
 
+from app.alerts.archive import Archive
 from app.alerts.models import AlertList
-from app.alerts.numbers import MAX_NUMBER, numbered
+from app.alerts.numbers import MAX_NUMBER, numbered, read_newest, read_numbered
 from app.answers.bodies import send_json
 from app.errors import BadParameter, BadParameters, NoWatches, WrongSecret
 from app.live.asking import LAST_EVENT, parse_stream
 from app.live.events import begin_at, write_events, writer_of
+from app.live.tail import Tail
 from app.match.targets import Target, Targets
 from app.match.uploads import read_targets
 from app.names.places import locate
+from app.names.resolver import Names
 from app.openapi.described import PROBLEMS, WatchPath, list_responses, problem_responses
 from app.openapi.match import REFUSED_BODIES
 from app.openapi.streams import stream_responses
@@ -23,7 +28,8 @@ from app.openapi.watches import (
     positions_body,
     watch_parameters,
 )
-from app.regions.kept import find_region
+from app.pages.watchpage import FEED, TOLD, Found, send_feed
+from app.regions.kept import Regions, find_region
 from app.routes.alert_lists import send_search
 from app.routes.dependencies import (
     ArchiveDependency,
@@ -37,6 +43,7 @@ from app.routes.dependencies import (
 )
 from app.routes.resources import resources_of
 from app.routes.streams import TailDependency, count_stream, send_events
+from app.search.bodies import Pairs
 from app.search.search import MAX_LIMIT
 from app.watches.asking import (
     MAX_POSITIONS,
@@ -69,7 +76,58 @@ async def get_watches(request: Request) -> Watches:
 WatchesDependency = Annotated[Watches, Depends(get_watches)]
 
 
-async def read_positions(request: Request, radius: float | None) -> list[Target]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Making:
+    """What it takes to make a watch for a client."""
+
+    client: str
+    watches: Watches
+    archive: Archive
+    names: Names
+    regions: Regions | None
+    tail: Tail
+
+    async def make(self, given: Pairs, request: Request | None = None) -> tuple[Row[Any], str]:
+        """The row of a new watch and its secret; its positions are in the body of a request.
+
+        Raises BadParameters, TooMany, and what names.places.locate and read_targets raise.
+        """
+        wanted = parse_watch(given)
+        await self.watches.check_room(self.client)
+        search, _ = await locate(wanted.asked.search, self.names)
+        search = await find_region(search, self.regions)
+        positions = await _read_positions(request, wanted.radius) if request else []
+        filters = filters_of(given, search)
+        check_filters(filters, len(positions))
+        upto = await begin_at(self.archive, self.tail, wanted.asked)
+        return await self.watches.add(self.client, filters, positions, upto)
+
+
+async def get_making(
+    *,
+    request: Request,
+    client: ClientDependency,
+    watches: WatchesDependency,
+    archive: ArchiveDependency,
+    names: NamesDependency,
+    tail: TailDependency,
+) -> Making:
+    """What it takes to make a watch for the client."""
+    regions = resources_of(request).regions
+    return Making(
+        client=client,
+        watches=watches,
+        archive=archive,
+        names=names,
+        regions=regions,
+        tail=tail,
+    )
+
+
+MakingDependency = Annotated[Making, Depends(get_making)]
+
+
+async def _read_positions(request: Request, radius: float | None) -> list[Target]:
     """The positions in the body; none without one."""
     if "content-type" not in request.headers:
         return []
@@ -85,6 +143,13 @@ async def read_positions(request: Request, radius: float | None) -> list[Target]
     return read
 
 
+async def read_found(watches: Watches, archive: Archive, watch: str, most: int) -> Found:
+    """The newest alerts of a watch, as pages show them."""
+    moments = await watches.hits(watch, MAX_NUMBER, most)
+    newest = await read_newest(archive)
+    return Found((await read_numbered(archive, (), list(moments), newest))[::-1], moments)
+
+
 @router.post(
     "",
     response_model=NewWatch,
@@ -93,14 +158,7 @@ async def read_positions(request: Request, radius: float | None) -> list[Target]
     openapi_extra={"parameters": watch_parameters(), "requestBody": positions_body()},
 )
 async def make_watch(
-    *,
-    request: Request,
-    client: ClientDependency,
-    watches: WatchesDependency,
-    archive: ArchiveDependency,
-    names: NamesDependency,
-    tail: TailDependency,
-    settings: SettingsDependency,
+    request: Request, making: MakingDependency, settings: SettingsDependency
 ) -> Response:
     """Watch a search, a list of positions, or a search near positions, from now on.
 
@@ -108,16 +166,7 @@ async def make_watch(
     degree each. `since` or `as_of` begin in the past. The answer holds, this once, the secret with
     which the watch is deleted; its `id` is all that is needed to read it.
     """
-    given = request.query_params.multi_items()
-    wanted = parse_watch(given)
-    await watches.check_room(client)
-    search, _ = await locate(wanted.asked.search, names)
-    search = await find_region(search, resources_of(request).regions)
-    positions = await read_positions(request, wanted.radius)
-    filters = filters_of(given, search)
-    check_filters(filters, len(positions))
-    upto = await begin_at(archive, tail, wanted.asked)
-    row, secret = await watches.add(client, filters, positions, upto)
+    row, secret = await making.make(request.query_params.multi_items(), request)
     told = describe_watch(row, 0, settings.public_url) | {"secret": secret}
     answer = send_json(request, told, _FRESH)
     answer.status_code = HTTPStatus.CREATED
@@ -157,7 +206,7 @@ async def list_watch_alerts(
     before, make = parse_hits(request.query_params.multi_items(), accept)
     await watches.get(watch)
     numbers = await watches.hits(watch, before or MAX_NUMBER, MAX_LIMIT)
-    search = make(numbered(numbers))
+    search = make(numbered(list(numbers)))
     return await send_search(request, search, archive, names, fragments)
 
 
@@ -186,6 +235,25 @@ async def stream_watch_alerts(
     read = hits_reader(watches, watch, archive, asked.search.fields)
     write = writer_of(asked.search, fragments, f"{settings.public_url}/api/v1")
     return send_events(request, write_events(tail, read, since, write), {})
+
+
+@router.get(
+    "/{watch}/atom",
+    response_class=Response,
+    responses={200: {"description": "The feed", "content": {FEED: {"schema": {"type": "string"}}}}},
+    dependencies=ALONE,
+)
+async def get_watch_feed(
+    request: Request,
+    watch: WatchPath,
+    watches: WatchesDependency,
+    archive: ArchiveDependency,
+    settings: SettingsDependency,
+) -> Response:
+    """The newest 50 alerts of a watch as an Atom feed, which news readers follow."""
+    row = await watches.get(watch)
+    told = describe_watch(row, row.hits, settings.public_url)
+    return send_feed(request, told, row, await read_found(watches, archive, watch, TOLD))
 
 
 @router.delete(

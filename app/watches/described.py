@@ -22,5 +22,9 @@ def describe_watch(row: Row[Any], hits: int, public_url: str) -> dict[str, Any]:
         "hits": hits,
         "created": row.created.isoformat(timespec="seconds").replace("+00:00", "Z"),
         "expires": row.expires.isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "links": {"self": own, "alerts": f"{own}/alerts", "stream": f"{own}/stream"},
+        "links": {
+            "self": own,
+            "page": f"{public_url}/watches/{row.id}/",
+            **{name: f"{own}/{name}" for name in ("alerts", "stream", "atom")},
+        },
     }

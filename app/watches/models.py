@@ -10,8 +10,10 @@ class WatchLinks(Model):
     """Addresses of a watch."""
 
     self: str
+    page: str = Field(description="for people")
     alerts: str = Field(description="its alerts, the newest first")
     stream: str = Field(description="its alerts as they come, as server-sent events")
+    atom: str = Field(description="the newest of them, as an Atom feed")
 
 
 class Watch(Model):

@@ -6,7 +6,7 @@ import re
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Row, delete, func, insert, select, update
@@ -89,12 +89,14 @@ class Watches:
             )
         return row
 
-    async def hits(self, watch: str, before: int, most: int) -> list[int]:
-        """The numbers of its newest alerts below a number, the newest first."""
-        newest = select(_hit.c.lco_id).where(_hit.c.watch == watch, _hit.c.lco_id < before)
+    async def hits(self, watch: str, before: int, most: int) -> dict[int, datetime]:
+        """The numbers of its newest alerts below a number, the newest first, and when found."""
+        newest = select(_hit.c.lco_id, _hit.c.found).where(
+            _hit.c.watch == watch, _hit.c.lco_id < before
+        )
         async with self.engine.connect() as connection:
-            found = newest.order_by(_hit.c.lco_id.desc()).limit(most)
-            return list((await connection.scalars(found)).all())
+            found = await connection.execute(newest.order_by(_hit.c.lco_id.desc()).limit(most))
+            return {row.lco_id: row.found for row in found}
 
     async def hits_after(self, watch: str, since: int, most: int) -> tuple[int, list[int]]:
         """How far a watch has been matched, and the numbers of its first alerts after a number.

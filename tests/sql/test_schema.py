@@ -15,6 +15,7 @@ from archive.migrate import migrate
 from archive.surveys.ztf.columns import CANDIDATE, DERIVED, SENTINELS
 from archive.surveys.ztf.tables import alert
 from archive.tables import metadata
+from consumer.settings import Settings
 from tests.conftest import Place, new_place, url_of
 
 
@@ -100,6 +101,15 @@ async def test_every_table_column_and_index_is_commented(place: Place) -> None:
         if f"COMMENT ON INDEX {name} " not in schema and f"ON CONSTRAINT {name} " not in schema
     ]
     assert silent == []
+
+
+async def test_what_is_skipped_is_room_for_batches_and_their_alerts(place: Place) -> None:
+    """For as many alerts as the largest batches may hold: a stream goes on after their numbers."""
+    most = Settings.model_fields["batch_messages"].metadata[1].le
+    owner = await asyncpg.connect(url_of("owner", place.database).replace("+asyncpg", ""))
+    assert await owner.fetchval("SELECT skip_batches(3)") == 3
+    assert await owner.fetchval("SELECT lco_id FROM counter") == 3 * most == 15_000
+    await owner.close()
 
 
 def test_units_stand_in_the_comments() -> None:

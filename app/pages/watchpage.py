@@ -1,0 +1,80 @@
+"""The page of a watch, with its newest alerts, and the same as an Atom feed."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any, Final, NamedTuple
+
+import asyncpg
+from fastapi import Request, Response
+from sqlalchemy import Row
+
+from app.answers.negotiation import send_bytes
+from app.pages.html import ENVIRONMENT, format_fixed, render
+from app.pages.jobpage import describe_filter, filters_of
+from app.pages.listing import headers
+from app.pages.results import write_rows
+from app.settings import settings_of
+
+SHOWN: Final = 100
+"""Alerts on the page."""
+TOLD: Final = 50
+"""Alerts in the feed."""
+FEED: Final = "application/atom+xml"
+_FRESH: Final = {"Cache-Control": "no-store"}
+
+
+class Found(NamedTuple):
+    """The newest alerts of a watch, the newest first, and when each was found."""
+
+    rows: Sequence[asyncpg.Record]
+    moments: Mapping[int, datetime]
+
+
+def words_of(row: Row[Any]) -> list[str]:
+    """The filters of a watch, and its positions, in words."""
+    words = [describe_filter(name, value) for name, value in filters_of(row.filters)]
+    near = f"near {row.positions:,} position{'' if row.positions == 1 else 's'}"
+    return [*words, near] if row.positions else words
+
+
+def watch_page(
+    request: Request, told: Mapping[str, Any], row: Row[Any], found: Found, secret: str = ""
+) -> Response:
+    """The page of a watch whose JSON is `told`; with its secret if it has just been made."""
+    return render(
+        request,
+        "watch.html",
+        status=HTTPStatus.CREATED if secret else HTTPStatus.OK,
+        headers=_FRESH,
+        watch=told,
+        words=words_of(row),
+        secret=secret,
+        columns=[header.column for header in headers({})],
+        rows=found.rows,
+        body=write_rows(found.rows, settings_of(request).base_path),
+        stream=f"/api/v1/watches/{row.id}/stream?fields=candid",
+    )
+
+
+def send_feed(request: Request, told: Mapping[str, Any], row: Row[Any], found: Found) -> Response:
+    """The feed of a watch, RFC 4287."""
+    entries = [
+        {
+            "candid": alert["candid"],
+            "object_id": alert["object_id"],
+            "title": f"{alert['object_id']}: {format_fixed(alert['magpsf'], 2)} mag in "
+            f"{alert['filter'] or 'an unknown band'}",
+            "updated": found.moments[alert["lco_id"]].isoformat(timespec="seconds"),
+        }
+        for alert in found.rows
+    ]
+    updated = max((entry["updated"] for entry in entries), default=told["created"])
+    xml = ENVIRONMENT.get_template("feed.xml").render(
+        url=settings_of(request).public_url,
+        watch=told,
+        title=", ".join(words_of(row)),
+        updated=updated,
+        entries=entries,
+    )
+    return send_bytes(request, xml.encode(), FEED, {"Cache-Control": "no-cache"})
