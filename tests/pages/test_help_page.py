@@ -93,8 +93,9 @@ async def test_python_examples_run(real_sky: httpx.AsyncClient) -> None:
 async def test_what_cannot_run_here_is_python_at_least(served: Served) -> None:
     page = await read(served.client)
     blocks = page.xpath('//code[@class="language-python"][not(@data-runs)]')
-    (toolkit,) = (block.text_content() for block in blocks)
-    compile(toolkit, "/help/", "exec")
+    settings, toolkit = (block.text_content() for block in blocks)
+    for code in (settings, toolkit):
+        compile(code, "/help/", "exec")
     assert f'mars.MARS_URL = "{address(served).removesuffix("/help/")}"' in toolkit
 
 
@@ -159,7 +160,7 @@ async def test_code_is_copied(served: Served, browser: Browser) -> None:
 async def test_all_is_there_without_scripts(served: Served, browser: Browser) -> None:
     async with opened_page(browser, java_script_enabled=False) as page:
         await page.goto(address(served))
-        assert await page.locator("pre code").count() == 18
+        assert await page.locator("pre code").count() == 19
         assert await page.locator("button.copy").count() == 0
 
 

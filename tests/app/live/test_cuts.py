@@ -37,6 +37,8 @@ class Patient:
                 with suppress(httpx.TransportError, httpx.HTTPStatusError, StopAsyncIteration):
                     async with following(client, self.last, fields="candid") as events:
                         for _ in range(chance.randrange(1, 60)):
+                            if len(self.got) == ALERTS:
+                                return
                             event = await anext(events)
                             self.got += candids([event])
                             self.last = event.id
