@@ -22,8 +22,11 @@ CLIENTS: Final = 4
 MOVING: Final = 0.3
 """Share of the questions about the present, whose answers may change."""
 SERVERS: Final[Sequence[Part]] = (postgres, *replicas.ALL)
-AT_PRIMARY: Final = ("/api/v1/jobs/", "/jobs/", "/vo/tap/async")
-"""Only the primary can tell of jobs: they are what the app itself writes."""
+AT_PRIMARY: Final = (
+    *("/api/v1/jobs/", "/jobs/", "/vo/tap/async"),
+    *("/api/v1/watches/", "/watches/", "/api/v1/regions/", "/regions/"),
+)
+"""Only the primary can tell of jobs, watches and regions: they are what the app itself writes."""
 
 
 @dataclass

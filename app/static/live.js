@@ -2,6 +2,8 @@
 "use strict";
 (() => {
   const place = document.querySelector("[data-stream]");
+  // A page of errors has no table above which to tell of them.
+  if (place === null) return;
   const AGAIN_MS = 30000;
   let source = null;
   let last = null;

@@ -52,7 +52,7 @@ async def test_openapi_document(served: Served) -> None:
             assert {"example", "examples"} & told or p["name"] in _MADE_BY_ANSWERS, p
 
 
-_MADE_BY_ANSWERS = ("cursor", "as_of")
+_MADE_BY_ANSWERS = ("cursor", "as_of", "region")
 
 
 async def test_health(served: Served) -> None:

@@ -88,7 +88,7 @@ async def test_an_empty_answer_and_a_full_one_offer_a_job(served: Served) -> Non
     async with impatient(served, jobs_run=False) as client:
         for query, where in (("magpsf__lte=2", "empty"), ("rb__gte=0.1", "program")):
             page = html.fromstring((await client.get(f"/?{query}", headers=HTML)).content)
-            (form,) = page.xpath('//form[@class="as-job"]')
+            (form,) = page.xpath('//form[@action="/jobs/"]')
             assert form.xpath(f'ancestor::*[@id="{where}"]')
             sent = {f.get("name"): f.get("value") for f in form.xpath(".//input")}
             answer = await client.post(form.get("action"), data=sent | {"format": "csv"})
@@ -97,7 +97,7 @@ async def test_an_empty_answer_and_a_full_one_offer_a_job(served: Served) -> Non
             assert told["query"] == f"{query}&format=csv"
         # What the typed API has no words for cannot be a job.
         page = html.fromstring((await client.get("/?time__since=9", headers=HTML)).content)
-        assert page.xpath('//form[@class="as-job"]') == []
+        assert page.xpath('//form[@action="/jobs/"]') == []
 
 
 async def test_a_server_without_jobs_offers_none(served: Served) -> None:

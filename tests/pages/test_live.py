@@ -57,7 +57,7 @@ async def test_the_main_page_tells_of_new_alerts_and_shows_them(
 async def test_an_object_tells_of_its_new_alerts(growing: Growing, page: Page) -> None:
     await opened_live(page, growing.at("/objects/ZTF26aaaaaaa/"))
     await grow(growing.settings, 3, 2, object_id="ZTF26aaaaaaa")
-    told = page.get_by_role("status")
+    told = page.locator("[data-stream]")
     await expect(told).to_have_text("2 new alerts")
     await follow(told.get_by_role("link"))
     await expect(page.get_by_text("5 alerts")).to_be_visible()

@@ -199,7 +199,8 @@ async def test_ten_thousand_take_one_statement_for_hundreds(
     fetch = Archive.fetch
 
     async def counted(self: Archive, statement: Any, **values: Any) -> Any:
-        asked.append(statement.sql)
+        if self.engine is engine:  # others look at the newest alerts meanwhile
+            asked.append(statement.sql)
         return await fetch(self, statement, **values)
 
     monkeypatch.setattr(Archive, "fetch", counted)

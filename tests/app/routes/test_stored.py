@@ -42,8 +42,8 @@ CHANCE = int(os.environ.get("MARS_STORED_CHANCE", "0"))
 STORED = odd_stamps()
 KEYS = frozenset({"candid", "number", "object_id", "night", "kind"})
 """What names something stored in a path."""
-OTHERS = frozenset({"job", "path", "suffix", "watch"})
-"""What does not: the app's own jobs with their files, and the files of pages."""
+OTHERS = frozenset({"ending", "job", "path", "region", "suffix", "watch"})
+"""What does not: the app's own jobs, watches and regions with their files, the files of pages."""
 PATHS = [
     *([], ["candid"], ["number"], ["object_id"], ["night"]),
     *(["candid", "kind"], ["kind", "number"]),
