@@ -21,6 +21,10 @@ def _of_points(given: str) -> str:
     return given
 
 
+# Beside the None of an optional field openapi.json would not have its bounds.
+_Days = Annotated[float, Field(ge=LEAST_D, le=MOST_D)]
+
+
 class PointChoice(Options):
     """Which points of a light curve are meant: all without any."""
 
@@ -78,18 +82,14 @@ class CurveOptions(AsOf, ListOptions, PointChoice):
 class PeriodOptions(AsOf, PointChoice):
     """In which points of a light curve a period is looked for, and between which bounds."""
 
-    min_period: float | SkipJsonSchema[None] = Field(
+    min_period: _Days | SkipJsonSchema[None] = Field(
         default=None,
-        ge=LEAST_D,
-        le=MOST_D,
         description=f"Shortest period [days]; default: {SHORTEST_D}, or more if that were too many "
         "trial periods.",
         examples=[0.2],
     )
-    max_period: float | SkipJsonSchema[None] = Field(
+    max_period: _Days | SkipJsonSchema[None] = Field(
         default=None,
-        ge=LEAST_D,
-        le=MOST_D,
         description="Longest period [days]; default: the time that the measured fluxes cover.",
         examples=[100.0],
     )

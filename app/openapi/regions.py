@@ -11,8 +11,9 @@ _LEVEL: Final[Json] = {
     "exclusiveMinimum": 0,
     "exclusiveMaximum": 1,
     "default": DEFAULT_LEVEL,
+    "examples": [0.5],
 }
-_WORDS: Final = "Probability that the region of a skymap holds; a MOC has none."
+_WORDS: Final = "Probability that the region of a skymap holds; of a MOC nothing is cut."
 LEVEL_PARAMETER: Final[Json] = {
     "name": "credible_level",
     "in": "query",

@@ -13,7 +13,7 @@ from astropy.io import fits
 from mocpy import MOC
 from numpy.typing import NDArray
 
-from app.errors import BadBody, BadParameter, BadParameters
+from app.errors import BadBody
 
 MAX_BYTES: Final = 5_000_000
 MAX_RANGES: Final = 20_000
@@ -46,7 +46,7 @@ class Footprint(NamedTuple):
 def read_region(data: bytes, level: float | None = None) -> Footprint:
     """The region in some bytes; a skymap's is the smallest with this much of the probability.
 
-    Raises BadBody, or BadParameters for a level beside a MOC.
+    A MOC has no level: one beside it has nothing to cut. Raises BadBody.
     """
     if not data.strip():
         raise BadBody(f"the body is empty: {_SPELLINGS}")
@@ -54,8 +54,6 @@ def read_region(data: bytes, level: float | None = None) -> Footprint:
     if sky is not None:
         level = DEFAULT_LEVEL if level is None else level
         found = Footprint(_cut(*sky, level), level)
-    elif level is not None:
-        raise BadParameters([BadParameter("credible_level", "only a skymap has one; leave it out")])
     else:
         found = Footprint(_read_moc(data), None)
     _check(found.moc.to_depth29_ranges)

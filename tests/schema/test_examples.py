@@ -55,7 +55,8 @@ def bodies(operation: Any) -> Iterator[tuple[str, str]]:
         schema = content["schema"]
         if reference := schema.get("$ref"):
             schema = DOCUMENT["components"]["schemas"][reference.rpartition("/")[2]]
-        examples = [content["example"]] if "example" in content else schema["examples"]
+        # Files and forms with files have none: nobody types them.
+        examples = [content["example"]] if "example" in content else schema.get("examples", [])
         for example in examples:
             yield kind, example if isinstance(example, str) else json.dumps(example)
 

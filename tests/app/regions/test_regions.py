@@ -168,7 +168,6 @@ async def test_refused_bodies(served: Served, what: str) -> None:
         ("credible_level=1", "between 0 and 1"),
         ("credible_level=x", "not a number"),
         ("credible_level=0.5&credible_level=0.6", "given more than once"),
-        ("credible_level=0.9", "only a skymap has one"),
         ("level=0.9", "unknown parameter"),
     ],
 )
