@@ -4,6 +4,7 @@ import io
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, time
+from types import SimpleNamespace
 
 import asyncpg
 import pyarrow.compute as pc
@@ -157,7 +158,8 @@ async def test_every_night_goes_on_after_a_failure(monkeypatch: pytest.MonkeyPat
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
 
-    monkeypatch.setattr("catalog.nightly.asyncio.sleep", sleep)
+    # Not in asyncio itself: servers that run beside this test would never rest again.
+    monkeypatch.setattr("catalog.nightly.asyncio", SimpleNamespace(sleep=sleep))
     with pytest.raises(ValueError, match="a mistake of ours"):
         await every_night(time(16, 0), work)
     assert waits[0] == 300
