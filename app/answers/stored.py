@@ -16,7 +16,7 @@ IMMUTABLE: Final = "public, max-age=31536000, immutable"
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
-class Bytes(NamedTuple):
+class Piece(NamedTuple):
     """A byte range of a bundle, the name of its content, and the error text if it is missing."""
 
     key: str | None
@@ -59,7 +59,7 @@ def _wanted(request: Request, etag: str, length: int) -> tuple[int, int] | None:
 
 
 async def send_file(
-    request: Request, store: ObjectStore, piece: Bytes, name: str, media_type: str
+    request: Request, store: ObjectStore, piece: Piece, name: str, media_type: str
 ) -> Response:
     """The bytes as they are stored, as an attachment, whole or a range of them."""
     key, offset, length = piece.place()

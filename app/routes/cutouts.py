@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app.alerts import queries
 from app.alerts.archive import Archive
-from app.answers.stored import Bytes, headers_of, send_file, send_made, send_stream
+from app.answers.stored import Piece, headers_of, send_file, send_made, send_stream
 from app.objects import finding
 from app.openapi.described import (
     PROBLEMS,
@@ -200,7 +200,7 @@ async def get_object_cutouts_zip(
     return await send_stream(request, chunks, headers, "application/zip")
 
 
-async def _piece(archive: Archive, candid: int, part: str) -> tuple[Bytes, PixelPlace]:
+async def _piece(archive: Archive, candid: int, part: str) -> tuple[Piece, PixelPlace]:
     """The place of a part of an alert's packet, the error text if it is missing; its position."""
     row = await queries.read_places(archive, candid)
     return piece_of(row, part), PixelPlace(*(row[name] for name in PixelPlace._fields))

@@ -12,7 +12,7 @@ from app.alerts.jobs import FILES, SEARCH, describe_search_job
 from app.alerts.models import Suffix
 from app.answers.bodies import send_json
 from app.answers.formats import FORMATS
-from app.answers.stored import Bytes, headers_of, send_file
+from app.answers.stored import Piece, headers_of, send_file
 from app.errors import NotFound, TooMany
 from app.jobs import results
 from app.jobs.models import job_address
@@ -163,5 +163,5 @@ async def _send_result(
     if not row.size:
         # JSON Lines without a line; a store has no range of nothing.
         return Response(b"", headers=headers_of(f'"{job}"', file), media_type=media_type)
-    piece = Bytes(results.result_key(job, file), 0, row.size, job, "")
+    piece = Piece(results.result_key(job, file), 0, row.size, job, "")
     return await send_file(request, store, piece, file, media_type)

@@ -7,7 +7,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import Row
 
-from app.answers.stored import Bytes, send_file
+from app.answers.stored import Piece, send_file
 from app.answers.votable import write_error
 from app.errors import BadQuery, NotFound
 from app.jobs import results
@@ -285,7 +285,7 @@ async def get_result(
     row = await _job(jobs, job)
     if row.status != "done":
         raise NotFound(f"this job has no result: its phase is {PHASES[row.status]}")
-    piece = Bytes(results.result_key(row.id, row.file), 0, row.size, row.id, "")
+    piece = Piece(results.result_key(row.id, row.file), 0, row.size, row.id, "")
     return await send_file(request, store, piece, row.file, media_type(row.file))
 
 

@@ -9,7 +9,7 @@ from fastapi import Request, Response
 from isal import igzip
 
 from app.answers.negotiation import accepts_gzip
-from app.answers.stored import Bytes, headers_of, send_made
+from app.answers.stored import Piece, headers_of, send_made
 from app.stamps.astrometry import WCS, with_wcs
 from app.stamps.kept import Picture
 from app.stamps.options import Look
@@ -24,7 +24,7 @@ _LEVEL: Final = 1
 """Of ISA-L, as for JSON."""
 
 
-def piece_of(row: asyncpg.Record, part: str) -> Bytes:
+def piece_of(row: asyncpg.Record, part: str) -> Piece:
     """Where a part of an alert's packet lies, from a row of queries.read_places."""
     missing = (
         f"the packet of alert {row['candid']} has no {part} cutout"
@@ -33,10 +33,10 @@ def piece_of(row: asyncpg.Record, part: str) -> Bytes:
         "it contains rows that are not public"
     )
     content = f"{row['payload_hash'].hex()[:24]}-{part}"
-    return Bytes(row["key"], row[f"{part}_offset"], row[f"{part}_length"], content, missing)
+    return Piece(row["key"], row[f"{part}_offset"], row[f"{part}_length"], content, missing)
 
 
-async def send_fits(request: Request, store: ObjectStore, piece: Bytes, name: str) -> Response:
+async def send_fits(request: Request, store: ObjectStore, piece: Piece, name: str) -> Response:
     """The FITS image, whole or a range of it: its gzip untouched for clients that take it."""
     key, offset, length = piece.place()
     gzipped = accepts_gzip(request)
@@ -57,7 +57,7 @@ async def send_fits(request: Request, store: ObjectStore, piece: Bytes, name: st
 async def send_with_wcs(
     request: Request,
     store: ObjectStore,
-    piece: Bytes,
+    piece: Piece,
     place: PixelPlace,
     *,
     name: str,
@@ -96,7 +96,7 @@ async def send_picture(request: Request, picture: Picture, name: str) -> Respons
 async def draw_picture(
     request: Request,
     store: ObjectStore,
-    piece: Bytes,
+    piece: Piece,
     *,
     name: str,
     look: Look,
