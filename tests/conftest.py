@@ -6,7 +6,7 @@
 import os
 import random
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
@@ -19,6 +19,8 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
+from app.alerts import counting, explaining
+from app.pages import totals
 from archive.database import SQL, make_engine
 from archive.objects import open_store
 from consumer.batches.ingest import Archive
@@ -209,3 +211,21 @@ def free_ports() -> int:
 def _stack_is_up() -> None:
     if "MARS_ADMIN_DATABASE_URL" not in os.environ:
         pytest.exit("no servers are named in the environment: run `make test`", returncode=2)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _extras_have_time() -> Iterator[None]:
+    """Totals, blame and plans are left out when they take long: not here, however busy it is.
+
+    Tests of what happens then give them less.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for module, name in (
+            (counting, "COUNT_S"),
+            (counting, "EXACT_S"),
+            (explaining, "PLAN_S"),
+            (totals, "PROBE_S"),
+            (totals, "PROBES_S"),
+        ):
+            patch.setattr(module, name, 30.0)
+        yield
