@@ -27,7 +27,7 @@ from dev.simulate import to_tarball
 from dev.simulator import simulate, tonight
 from tests.app.addresses import ENDLESS
 from tests.app.conftest import app_settings, serving
-from tests.catalog.catalogs import catalog, until_counted
+from tests.catalog.catalogs import until_counted, update_catalog
 from tests.conftest import new_place, opened
 from tests.consumer.archives import sums
 from tests.consumer.commands import consumer, start
@@ -149,7 +149,7 @@ async def demo(template: str) -> AsyncIterator[httpx.AsyncClient]:
                 for n, packet in enumerate(simulate(1000, 1))
             ]
             await ingest(archive, "stream", Batch(raws))
-        await catalog(place, "update")
+        await update_catalog(place)
         async with serving(app_settings(place)) as client:
             await until_counted(client)
             yield client

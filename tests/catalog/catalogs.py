@@ -24,6 +24,7 @@ from catalog import layout, source
 from catalog.form import Form
 from catalog.published import Shelf
 from catalog.settings import Settings
+from catalog.update import update
 from catalog.writer import Writer
 from dev.simulator.bulk.fill import Wanted, fill
 from tests.conftest import Place, url_of
@@ -146,6 +147,12 @@ async def opened_writer(place: Place, **more: Any) -> AsyncIterator[Writer]:
     ):
         shelf = Shelf(store, layout.Place(settings.catalog_prefix, "ztf"), Form(ZTF))
         yield Writer(engine, shelf, settings, lock)
+
+
+async def update_catalog(place: Place, **more: Any) -> None:
+    """What `python -m catalog update` does, without the time in which a program starts."""
+    async with opened_writer(place, **more) as writer:
+        await update(writer)
 
 
 @asynccontextmanager

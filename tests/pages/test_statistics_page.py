@@ -13,7 +13,7 @@ from playwright.async_api import Browser, expect
 from app.statistics.models import Statistics
 from tests.app.columns.conftest import execute
 from tests.app.conftest import app_settings, fresh_archive, serving
-from tests.catalog.catalogs import add_alerts, catalog, until_counted
+from tests.catalog.catalogs import add_alerts, until_counted, update_catalog
 from tests.conftest import new_place
 from tests.pages.conftest import opened_page, serious_findings, width_beyond
 
@@ -27,7 +27,7 @@ async def counted(template: str) -> AsyncIterator[tuple[httpx.AsyncClient, Stati
         await add_alerts(place, 4000)
         # As if they had come over some months.
         await execute(place, "UPDATE ledger SET time = time - (16 - batch) * interval '9 days'")
-        await catalog(place, "update")
+        await update_catalog(place)
         async with serving(app_settings(place)) as client:
             yield client, Statistics.model_validate(await until_counted(client))
 
@@ -178,6 +178,6 @@ async def test_what_the_ledger_knows_by_itself(template: str) -> None:
 
 async def test_a_catalog_of_nothing(template: str) -> None:
     async with new_place(template) as place:
-        await catalog(place, "update")
+        await update_catalog(place)
         async with serving(app_settings(place)) as client:
             assert (await client.get("/statistics/", headers=HTML)).status_code == 200

@@ -15,7 +15,7 @@ from dev.simulator import simulate
 from tests import packets
 from tests.app.conftest import app_settings, serving, take_in
 from tests.app.names.cds import serving_cds
-from tests.catalog.catalogs import catalog, until_counted
+from tests.catalog.catalogs import until_counted, update_catalog
 from tests.conftest import DATA, Place, lines_at_the_end, new_place, opened
 from tests.schema.reading import Run, read_run
 
@@ -60,7 +60,7 @@ async def filled_app(template: str) -> AsyncIterator[tuple[httpx.AsyncClient, st
         # Each run sends some hundred jobs; tests/app/match/test_jobs.py tries a client's bound.
         more = {"jobs_run": True, "jobs_per_client": 100_000, **cds.settings}
         settings = app_settings(place).model_copy(update=more)
-        await catalog(place, "update")
+        await update_catalog(place)
         async with serving(settings) as client:
             await until_counted(client)
             yield client, held

@@ -17,7 +17,7 @@ from dev.simulator import simulate
 from tests.app.addresses import ENDLESS
 from tests.app.conftest import app_settings, serving
 from tests.app.names.cds import serving_cds
-from tests.catalog.catalogs import catalog, until_counted
+from tests.catalog.catalogs import until_counted, update_catalog
 from tests.conftest import new_place, opened
 from tests.schema.conftest import real_packets
 
@@ -93,7 +93,7 @@ async def client(template: str, real: Path) -> AsyncIterator[httpx.AsyncClient]:
             raws = [Raw(topic, 0, n, "", night.date(), data) for n, data in enumerate(messages)]
             await ingest(archive, "stream", Batch(raws))
         more = {"jobs_run": True, "jobs_per_client": 1000, **cds.settings}
-        await catalog(place, "update")
+        await update_catalog(place)
         async with serving(app_settings(place).model_copy(update=more)) as client:
             await until_counted(client)
             yield client

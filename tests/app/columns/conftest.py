@@ -18,7 +18,7 @@ from archive.objects import open_store
 from archive.surveys.ztf import ZTF
 from tests.app.conftest import app_settings
 from tests.app.stored import store
-from tests.catalog.catalogs import add_alerts, catalog
+from tests.catalog.catalogs import add_alerts, update_catalog
 from tests.conftest import Place, new_place, opened, url_of
 
 
@@ -61,7 +61,7 @@ async def fill(place: Place) -> None:
     await execute(place, _RENUMBERED)
     await add_alerts(place, 2000)
     await execute(place, "UPDATE alert SET batch = 1000000 WHERE batch = 1 AND lco_id % 2 = 0")
-    await catalog(place, "update", MARS_CATALOG_LEAF_ROWS=300)
+    await update_catalog(place, catalog_leaf_rows=300)
     await add_alerts(place, 1200, seed=2)
     await execute(place, "UPDATE alert SET batch = 11 WHERE batch = 1000000")
 

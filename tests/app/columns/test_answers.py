@@ -20,7 +20,7 @@ from app.errors import ClientGone, ColumnsUnavailable, QueryTooCostly
 from tests.app.columns.conftest import Copied, read_at
 from tests.app.conftest import serving
 from tests.app.objects.test_groups import all_pages
-from tests.catalog.catalogs import add_alerts, catalog
+from tests.catalog.catalogs import add_alerts, update_catalog
 from tests.conftest import Place
 
 PATIENT = {"statement_timeout_s": 60.0, "database_timeout_s": 61.0}
@@ -153,11 +153,11 @@ async def test_a_new_copy_is_taken_and_one_that_is_gone_does_no_harm(
     await add_alerts(place, 500)
     async with read_at(place, tmp_path / "a") as read:
         assert read.columns.readable is None
-        await catalog(place, "update")
+        await update_catalog(place)
         await read.columns.look()
         assert read.copy.rows == 500
         await add_alerts(place, 250, seed=2)
-        await catalog(place, "update")
+        await update_catalog(place)
         await read.columns.look()
         assert read.copy.rows == 750
     settings = read.settings.model_copy(
@@ -190,7 +190,7 @@ async def test_what_does_not_fit_on_the_disk_is_read_from_the_store(
     place: Place, tmp_path: Path
 ) -> None:
     await add_alerts(place, 700)
-    await catalog(place, "update", MARS_CATALOG_LEAF_ROWS=100)
+    await update_catalog(place, catalog_leaf_rows=100)
     async with read_at(place, tmp_path, columns_gb=0.00005) as read:
         assert bytes_in(tmp_path) <= 50_000
         async with serving(read.settings.model_copy(update=PATIENT)) as client:
@@ -231,7 +231,7 @@ def children() -> set[int]:
 async def test_the_process_that_scans_may_die(place: Place, tmp_path: Path) -> None:
     """Who waits hears of it; then there is a new process, which knows the copy. None is left."""
     await add_alerts(place, 300)
-    await catalog(place, "update")
+    await update_catalog(place)
     before = children()
     async with read_at(place, tmp_path) as read:
         (process,) = children() - before

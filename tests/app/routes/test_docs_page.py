@@ -17,7 +17,7 @@ from dev.simulator import simulate
 from tests import packets
 from tests.app.addresses import ENDLESS
 from tests.app.conftest import Served, database_of, fresh_archive, serving, take_in
-from tests.catalog.catalogs import catalog, until_counted
+from tests.catalog.catalogs import until_counted, update_catalog
 from tests.conftest import Place
 from tests.pages.conftest import FLAGS
 
@@ -32,7 +32,7 @@ async def simulated() -> AsyncIterator[httpx.AsyncClient]:
     async with fresh_archive() as settings:
         messages = [packet.message for packet in simulate(60, 5)]
         await take_in(settings, messages, "ztf_20260131_programid1")
-        await catalog(Place(database_of(settings), settings.s3_bucket), "update")
+        await update_catalog(Place(database_of(settings), settings.s3_bucket))
         running = settings.model_copy(update={"jobs_run": True})
         async with serving(running) as client:
             await until_counted(client)

@@ -12,7 +12,7 @@ import pytest
 from archive.surveys.ztf.packet import decode
 from tests.app.conftest import app_settings, serving, take_in
 from tests.app.nights.visits import Visit, faults, named, routes, strict, visits
-from tests.catalog.catalogs import catalog, until_counted
+from tests.catalog.catalogs import until_counted, update_catalog
 from tests.conftest import new_place
 from tests.consumer.test_poison import STORED
 
@@ -38,7 +38,7 @@ async def poisoned(real: Path, template: str) -> AsyncIterator[tuple[httpx.Async
         messages = [own(real / "poison" / f"{name}.avro") for name in STORED]
         assert [decode(message).damage for message in messages] == [None] * len(STORED)
         await take_in(settings, messages, "ztf_20260131_programid1")
-        await catalog(place, "update")
+        await update_catalog(place)
         async with serving(settings) as client:
             await until_counted(client)
             items = (await client.get("/api/v1/alerts?fields=candid,object_id,lco_id,time")).json()

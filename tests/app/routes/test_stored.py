@@ -34,7 +34,7 @@ from tests.app.nights.visits import (
 )
 from tests.app.stamps.odd_stamps import odd_stamps
 from tests.app.stored import Row, store
-from tests.catalog.catalogs import catalog, until_counted
+from tests.catalog.catalogs import until_counted, update_catalog
 from tests.conftest import new_place, opened
 
 ALERTS = int(os.environ.get("MARS_STORED_ALERTS", "80"))
@@ -98,7 +98,7 @@ async def odd(template: str) -> AsyncIterator[Odd]:
         key = "ztf/20260131/odd"
         await archive.store.put(key, b"".join(STORED.values()))
         rows = await store(archive.engine, list(STORED.values()), key, ALERTS, CHANCE)
-        await catalog(place, "update")
+        await update_catalog(place)
         async with serving(app_settings(place)) as client:
             await until_counted(client)
             yield Odd(client, rows, (await client.get("/openapi.json")).json())
