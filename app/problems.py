@@ -100,15 +100,17 @@ async def _request_error(request: Request, error: Exception) -> Response:
 
 async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    if any(e["loc"][0] == "path" for e in error.errors()):
+    # That an optional option is not None either says nothing more.
+    told = [e for e in error.errors() if e["type"] != "none_required"]
+    if any(e["loc"][0] == "path" for e in told):
         return await _request_error(request, NotFound(_NOTHING))
-    return await _request_error(request, BadParameters(list(map(_bad_option, error.errors()))))
+    return await _request_error(request, BadParameters(list(map(_bad_option, told))))
 
 
 def _bad_option(error: dict[str, Any]) -> BadParameter:
     """What pydantic says about an option, with the nearest of the words that it allows."""
-    # For a list, `loc` ends with the number of the item.
-    name = [part for part in error["loc"] if isinstance(part, str)][-1]
+    # Behind the name `loc` has the number of an item, or the branch of a union.
+    name = error["loc"][1]
     cause = error.get("ctx", {}).get("error")
     if isinstance(cause, ValueError):
         return BadParameter(name, str(cause), getattr(cause, "misspelt", None))

@@ -55,7 +55,9 @@ class CurveView(PointChoice):
         try:
             return cls.model_validate(own | lists)
         except ValidationError as error:
-            raise RequestValidationError(error.errors()) from None
+            # As FastAPI says it of what it reads itself.
+            told = [one | {"loc": ("query", *one["loc"])} for one in error.errors()]
+            raise RequestValidationError(told) from None
 
     @property
     def selection(self) -> str:

@@ -23,6 +23,8 @@ from tests.proxies import Stripping, stripping
 from tests.servers import listening, running
 
 NIGHT = date(2026, 1, 31)
+PATIENT: Any = {"statement_timeout_s": 60.0, "database_timeout_s": 61.0}
+"""A machine that is busy with other tests must not make a cheap question too dear."""
 
 
 def app_settings(place: Place) -> Settings:
@@ -38,6 +40,7 @@ def app_settings(place: Place) -> Settings:
         simbad_tap_url="",
         # tests/app/match/test_jobs.py turns it on.
         jobs_run=False,
+        **PATIENT,
     )
 
 
@@ -85,7 +88,7 @@ async def serving(
         public = settings.model_copy(update={"public_url": public_url or address + prefix})
         async with (
             running(create_app(public), listener),
-            httpx.AsyncClient(base_url=address, timeout=30) as client,
+            httpx.AsyncClient(base_url=address, timeout=120) as client,
         ):
             yield client
 

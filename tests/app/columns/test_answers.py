@@ -23,8 +23,6 @@ from tests.app.objects.test_groups import all_pages
 from tests.catalog.catalogs import add_alerts, update_catalog
 from tests.conftest import Place
 
-PATIENT = {"statement_timeout_s": 60.0, "database_timeout_s": 61.0}
-
 
 async def waiting_for_the_copy(client: httpx.AsyncClient) -> None:
     """Until the app has found the copy."""
@@ -42,7 +40,7 @@ async def explained(client: httpx.AsyncClient, query: dict[str, Any]) -> Any:
 
 @pytest.fixture(scope="module")
 async def ours(copied: Copied) -> AsyncIterator[httpx.AsyncClient]:
-    async with serving(copied.settings.model_copy(update=PATIENT)) as client:
+    async with serving(copied.settings) as client:
         client.headers["Connection"] = "close"
         await waiting_for_the_copy(client)
         yield client
@@ -52,7 +50,7 @@ async def ours(copied: Copied) -> AsyncIterator[httpx.AsyncClient]:
 async def without(copied: Copied) -> AsyncIterator[httpx.AsyncClient]:
     """The app in whose bucket there is no copy."""
     nowhere = {"s3_bucket": "nowhere", "log_level": "critical"}
-    async with serving(copied.settings.model_copy(update=PATIENT | nowhere)) as client:
+    async with serving(copied.settings.model_copy(update=nowhere)) as client:
         client.headers["Connection"] = "close"
         yield client
 
@@ -161,7 +159,7 @@ async def test_a_new_copy_is_taken_and_one_that_is_gone_does_no_harm(
         await read.columns.look()
         assert read.copy.rows == 750
     settings = read.settings.model_copy(
-        update=PATIENT | {"columns_dir": tmp_path / "b", "columns_look_s": 0.3}
+        update={"columns_dir": tmp_path / "b", "columns_look_s": 0.3}
     )
     async with serving(settings) as client:
         await waiting_for_the_copy(client)
@@ -193,7 +191,7 @@ async def test_what_does_not_fit_on_the_disk_is_read_from_the_store(
     await update_catalog(place, catalog_leaf_rows=100)
     async with read_at(place, tmp_path, columns_gb=0.00005) as read:
         assert bytes_in(tmp_path) <= 50_000
-        async with serving(read.settings.model_copy(update=PATIENT)) as client:
+        async with serving(read.settings) as client:
             await waiting_for_the_copy(client)
             query: dict[str, str] = {"sort": "rb", "count": "exact"}
             told = (await client.get("/api/v1/alerts", params=query)).json()

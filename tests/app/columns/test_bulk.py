@@ -29,8 +29,7 @@ QUERIES: list[dict[str, Any]] = [
 @pytest.fixture(scope="module")
 async def apps(copied: Copied) -> AsyncIterator[tuple[httpx.AsyncClient, httpx.AsyncClient]]:
     """The app with the copy, and without: in another bucket there is none."""
-    patient = {"statement_timeout_s": 60, "database_timeout_s": 61, "columns_look_s": 0.2}
-    settings = copied.settings.model_copy(update=patient)
+    settings = copied.settings.model_copy(update={"columns_look_s": 0.2})
     blind = settings.model_copy(update={"s3_bucket": "nowhere", "log_level": "critical"})
     async with serving(settings) as ours, serving(blind) as theirs:
         # While one is asked the other's connection would come of age, and end as it is used again.

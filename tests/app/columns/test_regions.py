@@ -8,7 +8,7 @@ import pytest
 from mocpy import MOC
 
 from tests.app.columns.conftest import Copied
-from tests.app.columns.test_answers import PATIENT, waiting_for_the_copy
+from tests.app.columns.test_answers import waiting_for_the_copy
 from tests.app.conftest import serving
 from tests.app.regions.moc import disc, holds, send
 from tests.app.regions.skymaps import bytes_of, skymap
@@ -18,7 +18,7 @@ ALERTS = "/api/v1/alerts"
 
 @pytest.fixture(scope="module")
 async def ours(copied: Copied) -> AsyncIterator[httpx.AsyncClient]:
-    async with serving(copied.settings.model_copy(update=PATIENT)) as client:
+    async with serving(copied.settings) as client:
         await waiting_for_the_copy(client)
         yield client
 

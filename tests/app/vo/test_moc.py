@@ -11,7 +11,6 @@ from mocpy import MOC
 from app.regions.reading import read_region
 from app.statistics.models import MAP_ORDER
 from tests.app.columns.conftest import Copied, copied
-from tests.app.columns.test_answers import PATIENT
 from tests.app.columns.test_regions import all_places
 from tests.app.conftest import Served, serving
 
@@ -20,7 +19,7 @@ __all__ = ["copied"]
 
 @pytest.fixture(scope="module")
 async def ours(copied: Copied) -> AsyncIterator[httpx.AsyncClient]:
-    async with serving(copied.settings.model_copy(update=PATIENT)) as client:
+    async with serving(copied.settings) as client:
         while (await client.get("/vo/moc")).status_code == 503:
             pass
         yield client
