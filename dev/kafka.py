@@ -60,7 +60,9 @@ def _settings(state: State) -> dict[str, str]:
 def _java(state: State) -> tuple[str, ...]:
     logging = state.folder / "kafka" / "log4j2.properties"
     configuration = f"-Dlog4j2.configurationFile={logging}"
-    return ("java", "-Xmx512m", "-cp", f"{JAVA / 'kafka'}/*", configuration)
+    # Without the second compiler, and one collector for two cores: half the time of a start.
+    lean = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+    return ("java", *lean, "-cp", f"{JAVA / 'kafka'}/*", configuration)
 
 
 def _cluster_id() -> str:
