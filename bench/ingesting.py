@@ -48,7 +48,7 @@ def topic(days_ago: int, prefix: str = RUN) -> str:
 async def send(messages: Sequence[bytes], name: str, partitions: int = 1) -> None:
     """All at once."""
     await create(name, partitions)
-    async with _producer() as producer:
+    async with producing() as producer:
         pending = [
             await producer.send(name, data, partition=n % partitions)
             for n, data in enumerate(messages)
@@ -57,7 +57,8 @@ async def send(messages: Sequence[bytes], name: str, partitions: int = 1) -> Non
 
 
 @asynccontextmanager
-async def _producer() -> AsyncIterator[AIOKafkaProducer]:
+async def producing() -> AsyncIterator[AIOKafkaProducer]:
+    """What sends messages, and waits until Kafka holds them."""
     servers = os.environ["MARS_KAFKA_BOOTSTRAP_SERVERS"]
     producer = AIOKafkaProducer(
         bootstrap_servers=servers, max_request_size=10 << 20, acks="all", linger_ms=2
@@ -151,7 +152,7 @@ async def delay(state: State, messages: Sequence[bytes], per_s: float) -> list[f
     newest = await connection.fetchval("SELECT batch FROM counter")
     sent: dict[int, float] = {}
     seen: dict[int, float] = {}
-    async with consumer(state), _producer() as producer:
+    async with consumer(state), producing() as producer:
         # The consumer finds the topic, and its first fetch is over, before the clock starts.
         await producer.send_and_wait(name, messages[0])
         await _watch(connection, newest, {candids[0]: 0.0}, {}, 1)
