@@ -14,7 +14,8 @@ from app.routes.dependencies import (
     SettingsDependency,
     no_parameters,
 )
-from app.routes.watches import MakingDependency, WatchesDependency, read_found
+from app.routes.watch_making import MakingDependency, OwnerDependency, WatchesDependency
+from app.routes.watches import read_found
 from app.watches.described import describe_watch
 
 router = APIRouter(include_in_schema=False)
@@ -24,12 +25,13 @@ router = APIRouter(include_in_schema=False)
 async def make_by_form(
     request: Request,
     given: PairsDependency,
+    owner: OwnerDependency,
     making: MakingDependency,
     settings: SettingsDependency,
 ) -> Response:
     """Make a watch of a search, and show it with its secret."""
-    row, secret = await making.make(given)
-    told = describe_watch(row, 0, settings.public_url)
+    row, secret = await making.make(owner, given)
+    told = describe_watch(row, settings.public_url)
     return watch_page(request, told, row, Found([], {}), secret)
 
 
@@ -43,7 +45,7 @@ async def get_watch_page(
 ) -> Response:
     """A watch: what it looks for, its newest alerts."""
     row = await watches.get(watch)
-    told = describe_watch(row, row.hits, settings.public_url)
+    told = describe_watch(row, settings.public_url)
     return watch_page(request, told, row, await read_found(watches, archive, watch, SHOWN))
 
 
