@@ -39,7 +39,7 @@ BODIES: Final[dict[str, Body]] = {
     "/api/v1/regions": Body(5_100_000, 60.0),
     "/regions/": Body(5_100_000, 60.0),
     "/api/v1/watches": Body(5_000_000, 25.0),
-    "/watches/": Body(100_000, 30.0),
+    "/watches/": Body(5_100_000, 60.0),
     "/jobs/": Body(100_000, 30.0),
     "/vo/tap/sync": Body(20_000_000, 120.0),
     "/vo/tap/async": Body(20_000_000, 120.0),
