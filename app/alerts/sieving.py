@@ -1,7 +1,7 @@
 """A stretch of alerts held against many searches at once, which is read once for all of them.
 
 One pass tells of each alert which searches it passes, as an array. One SELECT a search, joined by
-UNION ALL, finds the same in four times the time (docs/performance.md).
+UNION ALL, finds the same in two to ten times the time: the fewer alerts, the more.
 """
 
 from collections.abc import Sequence

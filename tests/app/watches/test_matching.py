@@ -1,5 +1,6 @@
 """Many watches at once: a stretch read once for all of them tells what each would find alone."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 import asyncpg
@@ -15,7 +16,7 @@ from app.watches.matching import AT_ONCE
 from tests.app import sky
 from tests.app.conftest import fresh_archive, take_in
 from tests.app.jobs.running import admin_url
-from tests.app.live.streams import TOPIC
+from tests.app.live.streams import HANGS_S, TOPIC
 from tests.app.watches.test_watches import WATCHES, Watching, over_the_sky, watching
 
 __all__ = ["over_the_sky", "watching"]
@@ -131,3 +132,30 @@ async def test_one_that_cannot_be_matched_holds_nobody_up(over_the_sky: Watching
     await admin.close()
     again = await over_the_sky.matched(watches[2])
     assert again["hits"] == (await over_the_sky.matched(watches[0]))["hits"] > 0
+
+
+async def test_more_watches_than_a_group_holds_find_what_sql_finds(
+    over_the_sky: Watching,
+) -> None:
+    """Those that look at the past and those that begin now meet, and go on together."""
+    for n in range(AT_ONCE + 20):
+        begun = {} if n % 3 else {"since": n % 5}
+        await over_the_sky.made(begun | {"magpsf__lt": 15 + n / 32})
+    await take_in(over_the_sky.settings, sky.second_batch(), TOPIC, 100_000)
+    admin = await asyncpg.connect(admin_url(over_the_sky.settings))
+    behind = "SELECT count(*) FROM app.watch WHERE upto < (SELECT lco_id FROM counter)"
+    async with asyncio.timeout(HANGS_S):
+        while await admin.fetchval(behind):  # noqa: ASYNC110 - it is elsewhere
+            await asyncio.sleep(0.05)
+    began = "CASE WHEN w.n % 3 = 0 THEN w.n % 5 ELSE (SELECT lco_id - 2 FROM counter) END"
+    wanted = f"""
+        SELECT w.id, a.lco_id
+        FROM (SELECT *, ((filters -> 0 ->> 1)::float8 * 32 - 480)::int AS n FROM app.watch) w
+        JOIN alert a ON a.magpsf < 15 + w.n / 32.0 AND a.lco_id > {began}"""
+    found = "SELECT watch, lco_id FROM app.hit"
+    assert await admin.fetch(f"{wanted} EXCEPT {found}") == []
+    assert await admin.fetch(f"{found} EXCEPT {wanted}") == []
+    counted = "SELECT sum(found) = (SELECT count(*) FROM app.hit) FROM app.watch"
+    assert await admin.fetchval(counted)
+    assert await admin.fetchval("SELECT count(DISTINCT upto) FROM app.watch") == 1
+    await admin.close()

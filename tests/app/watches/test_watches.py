@@ -69,7 +69,7 @@ async def number(settings: Settings) -> int:
 @pytest.fixture
 async def watching() -> AsyncIterator[Watching]:
     async with fresh_archive() as settings:
-        own = settings.model_copy(update={"jobs_run": True, "watches_per_client": 50})
+        own = settings.model_copy(update={"jobs_run": True, "watches_per_client": 200})
         async with serving(own) as client:
             yield Watching(client, own)
 
