@@ -4,6 +4,7 @@ One pass tells of each alert which searches it passes, as an array. One SELECT a
 UNION ALL, finds the same in two to ten times the time: the fewer alerts, the more.
 """
 
+import time
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -39,6 +40,8 @@ from archive.surveys.ztf.tables import alert
 
 MAX_TEXT: Final = 15_000
 """Characters of a statement: a longer one asyncpg prepares anew each time, 1024 × 15 bytes."""
+BLAME_S: Final = 8.0
+"""Time for finding which of many searches is to blame; after it all that are left are."""
 _SINCE, _UNTIL = (bindparam(name, type_=BigInteger()) for name in ("since", "until"))
 
 
@@ -64,15 +67,23 @@ class Conditions(NamedTuple):
         return {name for one in self.filters for name in one.field.columns}
 
 
-async def sieve(archive: Archive, searches: Sequence[Search], since: int, newest: Newest) -> Sieved:
+async def sieve(
+    archive: Archive,
+    searches: Sequence[Search],
+    since: int,
+    newest: Newest,
+    *,
+    blame_s: float = BLAME_S,
+) -> Sieved:
     """Hold the next GLANCE alerts after a number, up to the newest, against searches.
 
     A search that fails alone fails alone. At most one region may be among them. Raises
     QueryTooCostly or one of DATABASE_ERRORS where the alerts cannot be read at all.
     """
+    until = time.monotonic() + blame_s
     statement = sieve_statement(tuple(map(_conditions_of, searches)))
     if len(searches) > 1 and len(statement.sql) > MAX_TEXT:
-        return await _sieve_halves(archive, searches, since, newest)
+        return await _sieve_halves(archive, searches, since, newest, until)
     values = {"since": since, "until": newest.number, "as_of": newest.batch}
     for n, search in enumerate(searches):
         values |= _values_of(search, n)
@@ -83,9 +94,9 @@ async def sieve(archive: Archive, searches: Sequence[Search], since: int, newest
             raise
         # Where the alerts alone cannot be read either, no search is to blame.
         alone = await sieve(archive, (), since, newest)
-        if len(searches) == 1:
-            return Sieved(alone.reached, [error])
-        return await _sieve_halves(archive, searches, since, newest)
+        if len(searches) == 1 or time.monotonic() > until:
+            return Sieved(alone.reached, [error] * len(searches))
+        return await _sieve_halves(archive, searches, since, newest, until)
     # Behind the last alert may be numbers that were given and not used.
     reached = newest.number if len(rows) < GLANCE else max(row["lco_id"] for row in rows)
     found: list[list[asyncpg.Record] | Exception] = [
@@ -100,13 +111,15 @@ async def sieve(archive: Archive, searches: Sequence[Search], since: int, newest
 
 
 async def _sieve_halves(
-    archive: Archive, searches: Sequence[Search], since: int, newest: Newest
+    archive: Archive, searches: Sequence[Search], since: int, newest: Newest, until: float
 ) -> Sieved:
     """The same of the one half and the other: both see the same alerts, up to the newest."""
-    middle = len(searches) // 2
-    first = await sieve(archive, searches[:middle], since, newest)
-    second = await sieve(archive, searches[middle:], since, newest)
-    return Sieved(first.reached, first.found + second.found)
+    middle, found = len(searches) // 2, list[list[asyncpg.Record] | Exception]()
+    for half in (searches[:middle], searches[middle:]):
+        blame_s = until - time.monotonic()
+        sieved = await sieve(archive, half, since, newest, blame_s=blame_s)
+        found += sieved.found
+    return Sieved(sieved.reached, found)
 
 
 def _conditions_of(search: Search) -> Conditions:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Annotated, Final, NamedTuple
-from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request
 from starlette.datastructures import UploadFile
@@ -14,7 +13,7 @@ from app.errors import BadParameter, BadParameters
 from app.match.lists import read_list
 from app.routes.dependencies import read_pairs
 from app.routes.watch_making import Read
-from app.search.bodies import Pairs
+from app.search.bodies import FORM, Pairs, read_query_body
 
 MULTIPART: Final = "multipart/form-data"
 FILE, LINES, QUERY, SECRET = "file", "positions", "query", "secret"
@@ -35,7 +34,10 @@ class Form(NamedTuple):
 
 
 async def read_form(request: Request) -> Form:
-    """A form of watches. Raises BadBody, BadParameters, or UnknownMedia."""
+    """A form of watches. Raises BadBody, BadParameters, or UnknownMedia.
+
+    A query in it is bounded as one in an address is.
+    """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != MULTIPART:
         pairs = await read_pairs(request)
@@ -48,7 +50,8 @@ async def read_form(request: Request) -> Form:
         # The field of the radius is never empty: without positions it means nothing.
         own = [(name, value) for name, value in own if name != "radius"]
     # Somebody may paste the whole address of a list.
-    given = [*own, *parse_qsl(fields.get(QUERY, "").strip().rpartition("?")[2])]
+    query = fields.get(QUERY, "").strip().rpartition("?")[2]
+    given = [*own, *(read_query_body(FORM, query.encode()) if query else [])]
     read = None if data is None else partial(read_list, data)
     return Form(given, fields.pop(SECRET, "").strip(), read, fields)
 

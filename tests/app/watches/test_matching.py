@@ -101,6 +101,15 @@ async def test_a_search_that_fails_fails_alone(
     assert list(map(told, found)) == list(map(told, well.found))
 
 
+async def test_who_is_to_blame_is_not_looked_for_without_end(archive: Archive) -> None:
+    """All of them stay behind, and others that share nothing with them go on."""
+    newest = await read_newest(archive)
+    searches = [*(parse_search(kind) for kind in KINDS), wrong_polygon()]
+    sieved = await sieve(archive, searches, 0, newest, blame_s=0.0)
+    assert sieved.reached == newest.number
+    assert all(isinstance(found, Exception) for found in sieved.found)
+
+
 async def test_archives_that_do_not_answer_are_no_search_s_fault(archive: Archive) -> None:
     newest = await read_newest(archive)
     hopeless = archive._replace(statement_timeout_s=1e-6)
@@ -121,8 +130,10 @@ async def test_one_that_cannot_be_matched_holds_nobody_up(over_the_sky: Watching
     client, settings = over_the_sky
     watches = [await over_the_sky.made({"cone": f"{ra},0,1", "since": 0}) for ra in range(5)]
     admin = await asyncpg.connect(admin_url(settings))
-    lost = "UPDATE app.watch SET filters = $2, upto = 0 WHERE id = $1"
-    await admin.execute(lost, watches[2]["id"], f'[["region", "{"Z" * 32}"]]')
+    lost = "UPDATE app.watch SET filters = $2, upto = 0, found = 0 WHERE id = $1"
+    async with admin.transaction():
+        await admin.execute(lost, watches[2]["id"], f'[["region", "{"Z" * 32}"]]')
+        await admin.execute("DELETE FROM app.hit WHERE watch = $1", watches[2]["id"])
     await take_in(settings, sky.second_batch(), TOPIC, 100_000)
     reached = [(await over_the_sky.matched(one))["upto"] for one in watches if one != watches[2]]
     assert len(set(reached)) == 1
