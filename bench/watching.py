@@ -133,13 +133,16 @@ async def judged(state: State, watch: str, alerts: List, positions: List) -> str
     admin = await asyncpg.connect(state.database_url("admin").replace("+asyncpg", ""))
     seconds = await until_matched(admin)
     rows = await admin.fetch("SELECT lco_id FROM app.hit WHERE watch = $1", watch)
+    found = await admin.fetchval("SELECT found FROM app.watch WHERE id = $1", watch)
     await admin.close()
-    wanted = np.flatnonzero(near(alerts, positions)) + 1
-    equal = sorted(row["lco_id"] for row in rows) == wanted.tolist()
+    wanted = (np.flatnonzero(near(alerts, positions)) + 1).tolist()
+    # Of many hits the newest are kept.
+    kept = sorted(row["lco_id"] for row in rows)
+    equal = found == len(wanted) and kept == wanted[-len(kept) :]
     return (
         f"{len(alerts.ra):,} alerts were held against it in {seconds:.1f} s, rests included; its "
-        f"{len(rows):,} hits {'equal' if equal else 'DIFFER FROM'} those by astropy's separations "
-        f"({(abs(alerts.dec) > 89.9).sum():,} alerts at the poles, "
+        f"{found:,} hits, of which {len(kept):,} are kept, {'equal' if equal else 'DIFFER FROM'} "
+        f"those by astropy's separations ({(abs(alerts.dec) > 89.9).sum():,} alerts at the poles, "
         f"{((alerts.ra < 0.1) | (alerts.ra > 359.9)).sum():,} at RA 0)"
     )
 

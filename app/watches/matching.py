@@ -39,9 +39,8 @@ STATEMENT_S: Final = 2.0
 """Time for a stretch: with sieving.BLAME_S a transaction stays well below its 30 s."""
 NEAR: Final = 250
 """Alerts that are held against positions in one statement."""
-_REST: Final = 2.0
-"""Rest after a round, in rounds: the more there is to do, the more is done in each of them."""
-_MOST_REST_S: Final = 2.0
+_MOST_REST_S: Final = 1.0
+"""A rest after a round is as long as the round, up to this: so more is done in each of them."""
 _PAUSE_S: Final = 5.0
 _watch: Final = schema.watch
 Asked = tuple[Row[Any], Search]
@@ -183,7 +182,7 @@ async def _match_all(
             if not await match_round(watches, hasty, newest, regions):
                 seen = newest.number
                 await sweep(watches)
-            await asyncio.sleep(min(_REST * (clock() - began), _MOST_REST_S))
+            await asyncio.sleep(min(clock() - began, _MOST_REST_S))
         except (QueryTooCostly, *DATABASE_ERRORS) as error:
             log.warning("watches wait", extra={"error": repr(error)})
             await asyncio.sleep(_PAUSE_S)
