@@ -39,12 +39,16 @@ BODIES: Final[dict[str, Body]] = {
     "/api/v1/regions": Body(5_100_000, 60.0),
     "/regions/": Body(5_100_000, 60.0),
     "/api/v1/watches": Body(5_000_000, 25.0),
-    "/watches/": Body(100_000, 30.0),
+    "/watches/": Body(5_100_000, 60.0),
     "/jobs/": Body(100_000, 30.0),
     "/vo/tap/sync": Body(20_000_000, 120.0),
     "/vo/tap/async": Body(20_000_000, 120.0),
 }
 """Those of some paths; at all others a body is bounded by ANY_BODY."""
+WITH_TOKEN: Final = Body(200_000_000, 900.0)
+"""That of a request with an operator's token, once its route has found it to be good."""
+_INCOMING: Final = "mars.incoming"
+"""Where a scope holds the body that arrives."""
 _GZIP: Final = ("gzip", "x-gzip")
 _PIECE: Final = 65_536
 """Bytes of a gzipped body that are expanded at a time."""
@@ -64,7 +68,7 @@ class Bounds:
             return
         body = _Incoming(scope, receive, send)
         app = _refusal(scope) or self.app
-        await app(scope, body.receive, body.send)
+        await app({**scope, _INCOMING: body}, body.receive, body.send)
 
 
 def _refusal(scope: Scope) -> ASGIApp | None:
@@ -84,17 +88,22 @@ def _refusal(scope: Scope) -> ASGIApp | None:
     return None
 
 
+def raise_bound(scope: Scope, bound: Body) -> None:
+    """Let the body of a request, of which nothing has been read yet, be larger."""
+    scope[_INCOMING].bound = bound
+
+
 class _Incoming:
     """A request's body as it arrives, and the answer, which does not wait for the rest of it."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._receive, self._send = receive, send
-        self._bound = BODIES.get(scope["path"], ANY_BODY)
+        self.bound = BODIES.get(scope["path"], ANY_BODY)
         headers = Headers(scope=scope)
         told = headers.get("content-length", "")
         self._told = int(told[:20]) if told.isdecimal() else 0
         self._unread = self._told > 0 or "transfer-encoding" in headers
-        self._size, self._left = 0, self._bound.max_seconds
+        self._size, self._waited = 0, 0.0
         self._answered = self._closing = False
         # Without a body there is nothing to expand.
         coding = headers.get("content-encoding", "").strip().lower() if self._unread else ""
@@ -126,35 +135,35 @@ class _Incoming:
         except BadBody as error:
             return self._end(error)
         self._expanded += len(piece)
-        if self._expanded > self._bound.max_bytes:
+        if self._expanded > self.bound.max_bytes:
             return self._end(self._too_large())
         return {"type": "http.request", "body": piece, "more_body": bool(piece)}
 
     async def _receive_as_sent(self) -> Message:
         if not self._unread:
             return await self._receive()
-        if self._told > self._bound.max_bytes:
+        if self._told > self.bound.max_bytes:
             return self._end(self._too_large())
         clock = asyncio.get_running_loop().time
         began = clock()
         try:
-            async with asyncio.timeout(self._left):
+            async with asyncio.timeout(self.bound.max_seconds - self._waited):
                 message = await self._receive()
         except TimeoutError:
-            slow = f"the body took longer than {self._bound.max_seconds:g} s to arrive"
+            slow = f"the body took longer than {self.bound.max_seconds:g} s to arrive"
             return self._end(BodyTooSlow(slow))
-        self._left -= clock() - began
+        self._waited += clock() - began
         if message["type"] != "http.request":
             return self._end(BadBody("the connection closed before the whole body arrived"))
         self._size += len(message.get("body", b""))
-        if self._size > self._bound.max_bytes:
+        if self._size > self.bound.max_bytes:
             return self._end(self._too_large())
         self._unread = message.get("more_body", False)
         return message
 
     def _too_large(self) -> BodyTooLarge:
         return BodyTooLarge(
-            f"the body is too large: at most {self._bound.max_bytes:,} bytes are allowed"
+            f"the body is too large: at most {self.bound.max_bytes:,} bytes are allowed"
         )
 
     def _end(self, error: RequestError) -> Message:
@@ -177,7 +186,7 @@ class _Incoming:
 
     async def _linger(self) -> None:
         """Read what is still arriving: closing the connection at once would lose the answer."""
-        left = self._bound.max_bytes
+        left = self.bound.max_bytes
         with suppress(TimeoutError):
             async with asyncio.timeout(LINGER_S):
                 while left > 0:

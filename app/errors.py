@@ -143,6 +143,12 @@ class QueryTooSlow(RequestError):
     status = HTTPStatus.REQUEST_TIMEOUT
 
 
+class UnknownToken(RequestError):
+    """An operator's token that is not known, or has been revoked."""
+
+    status = HTTPStatus.UNAUTHORIZED
+
+
 class WrongSecret(RequestError):
     """A secret is missing, or is not the right one."""
 

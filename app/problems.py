@@ -27,6 +27,7 @@ from app.errors import (
     TooMany,
     UnknownCoding,
     UnknownName,
+    UnknownToken,
     reason_of,
 )
 from app.pages.html import error_page, redirect
@@ -89,6 +90,8 @@ async def _request_error(request: Request, error: Exception) -> Response:
         headers["Content-Range"] = f"bytes */{error.length}"
     if isinstance(error, UnknownCoding):
         headers["Accept-Encoding"] = "gzip"
+    if isinstance(error, UnknownToken):
+        headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
     if isinstance(error, TooMany):
         headers["Retry-After"] = RETRY_AFTER_S
     if isinstance(error, BadParameters):

@@ -75,6 +75,15 @@ region = Table(
     Column("expires", DateTime(timezone=True), nullable=False),
 )
 
+token = Table(
+    "token",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("made", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("revoked", DateTime(timezone=True)),
+)
+
 watch = Table(
     "watch",
     metadata,
@@ -87,6 +96,7 @@ watch = Table(
     Column("upto", BigInteger, nullable=False),
     Column("created", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("expires", DateTime(timezone=True), nullable=False),
+    Column("found", BigInteger, nullable=False, server_default="0"),
 )
 
 watch_position = Table(

@@ -115,6 +115,12 @@ class Settings(ArchiveSettings):
     watches_per_client: int = Field(
         default=5, ge=1, description="Watches that one client may have at a time."
     )
+    watches_per_token: int = Field(
+        default=100,
+        ge=1,
+        description="Watches that the holder of an operator's token may have at a time, with up "
+        "to a million positions each.",
+    )
     sesame_url: str = Field(
         default="https://cds.unistra.fr/cgi-bin/nph-sesame",
         pattern=r"^(https?://[^\s?#]*[^\s?#/])?$",

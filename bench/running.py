@@ -21,13 +21,16 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def app(state: State) -> Iterator[tuple[str, int]]:
-    """The app on its port, without a log line for each request: its address and process id."""
+def app(state: State, **told: str) -> Iterator[tuple[str, int]]:
+    """The app on its port, without a log line for each request: its address and process id.
+
+    `told` goes to its environment.
+    """
     place = ["--host", "127.0.0.1", "--port", str(state.ports.app), "--no-access-log", *KEEP_ALIVE]
     command = [sys.executable, "-m", "uvicorn", "--factory", "app.main:create_app", *place]
     # All questions come from one address.
     free = {"MARS_LOG_LEVEL": "warning", "MARS_RATE_LIMIT_PER_S": "0"}
-    process = subprocess.Popen(command, env=state.environment("reader") | free)
+    process = subprocess.Popen(command, env=state.environment("reader") | free | told)
     address = f"http://127.0.0.1:{state.ports.app}"
     try:
         for _ in range(100):

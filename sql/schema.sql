@@ -868,6 +868,21 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON app.region TO mars_app;
 -- Watches
 -- ---------------------------------------------------------------------------------------------
 
+CREATE TABLE app.token (
+    digest  bytea       PRIMARY KEY CHECK (length(digest) = 32),
+    name    text        NOT NULL CHECK (name ~ '^[A-Za-z0-9._-]{1,64}$'),
+    made    timestamptz NOT NULL DEFAULT now(),
+    revoked timestamptz,
+    CONSTRAINT token_name UNIQUE (name)
+);
+COMMENT ON TABLE app.token IS 'A token that the operator gave to somebody, who may have larger watches';
+COMMENT ON COLUMN app.token.digest IS 'SHA-256 of the token';
+COMMENT ON COLUMN app.token.name IS 'who has it, in the operator''s words';
+COMMENT ON COLUMN app.token.made IS 'when it was made';
+COMMENT ON COLUMN app.token.revoked IS 'since when it is worth nothing; NULL: it is good';
+COMMENT ON INDEX app.token_name IS 'a revoked token keeps its name, which its watches bear';
+GRANT SELECT, INSERT, UPDATE ON app.token TO mars_app;
+
 CREATE TABLE app.watch (
     id        text        PRIMARY KEY CHECK (id ~ '^[A-Za-z0-9_-]{32}$'),
     client    text        NOT NULL,
@@ -878,23 +893,25 @@ CREATE TABLE app.watch (
     upto      bigint      NOT NULL CHECK (upto >= 0),
     created   timestamptz NOT NULL DEFAULT now(),
     expires   timestamptz NOT NULL,
+    found     bigint      NOT NULL DEFAULT 0 CHECK (found >= 0),
     CONSTRAINT watch_widest CHECK ((positions > 0) = (widest IS NOT NULL))
-);
+)
+-- `upto` moves several times a second: in the same page, and, as no index has it, without any index.
+WITH (fillfactor = 40);
 COMMENT ON TABLE app.watch IS 'A search, or a list of positions, whose alerts are kept as they come';
 COMMENT ON COLUMN app.watch.id IS 'drawn at random, 192 bits: who knows it may read the watch';
-COMMENT ON COLUMN app.watch.client IS 'address that made it, to bound how many one client has';
-COMMENT ON COLUMN app.watch.secret IS 'SHA-256 of the secret: who knows that may delete the watch';
+COMMENT ON COLUMN app.watch.client IS 'address that made it, or token: and a token''s name, to bound how many one client has';
+COMMENT ON COLUMN app.watch.secret IS 'SHA-256 of the secret: who knows that may change or delete the watch';
 COMMENT ON COLUMN app.watch.filters IS 'query string as [name, value] pairs';
 COMMENT ON COLUMN app.watch.positions IS 'number of its positions; 0: alerts anywhere';
 COMMENT ON COLUMN app.watch.widest IS 'greatest radius of its positions [deg]';
 COMMENT ON COLUMN app.watch.upto IS 'lco_id up to which all alerts have been looked at: moves in the transaction of the hits';
 COMMENT ON COLUMN app.watch.created IS 'when it was made';
 COMMENT ON COLUMN app.watch.expires IS 'when it is swept, with all that it has; reading it puts this off';
+COMMENT ON COLUMN app.watch.found IS 'number of all hits so far, those that are no longer kept too';
 COMMENT ON CONSTRAINT watch_widest ON app.watch IS 'positions have a greatest radius';
 CREATE INDEX watch_of_client ON app.watch (client);
 COMMENT ON INDEX app.watch_of_client IS 'how many a client has';
-CREATE INDEX watch_upto ON app.watch (upto);
-COMMENT ON INDEX app.watch_upto IS 'which are behind';
 CREATE INDEX watch_expiry ON app.watch (expires);
 COMMENT ON INDEX app.watch_expiry IS 'what is to be swept';
 

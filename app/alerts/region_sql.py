@@ -87,11 +87,17 @@ def exact_tests(
     if circle:
         tests.append(is_closer(columns, circle))
     if polygon:
-        tests.append(func.q3c_in_poly(columns.ra, columns.dec, _VERTICES))
+        tests.append(is_within_polygon(columns, _VERTICES))
     if region:
         pixel = func.healpix_29(columns.ra, columns.dec)
         tests.append(pixel.bool_op("<@")(_read_ranges(_CELLS)))
     return tests
+
+
+def is_within_polygon(columns: Any, vertices: BindParameter[Any]) -> ColumnElement[bool]:
+    """The exact test of a polygon, whose vertices are ra, dec, ra, dec, ... [deg]."""
+    within: ColumnElement[bool] = func.q3c_in_poly(columns.ra, columns.dec, vertices)
+    return within
 
 
 def _read_ranges(text: BindParameter[str]) -> ColumnElement[Any]:

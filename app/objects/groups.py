@@ -8,7 +8,7 @@ repeat nor lose an object, whatever arrives meanwhile.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 
@@ -106,6 +106,15 @@ async def _sum_up(
     shape, values = shape_of(own)
     rows = await archive.fetch(groups_statement(shape)._replace(costly=costly), **values)
     return {row["object_id"]: _group(row) for row in rows}
+
+
+async def read_curves(archive: Archive, names: Sequence[str]) -> Mapping[str, Any]:
+    """Of some objects, CHUNK at most, all alerts: times [JD], magnitudes and bands, newest first.
+
+    Raises QueryTooCostly or one of DATABASE_ERRORS.
+    """
+    groups = await _sum_up(archive, Search(fields=_READ), names, costly=False)
+    return {name: group["curve"] for name, group in groups.items()}
 
 
 def _group(row: asyncpg.Record) -> Item:

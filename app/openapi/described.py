@@ -16,6 +16,7 @@ Json = dict[str, Any]
 _PROBLEM_REF: Final[Json] = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _WORDS: Final = {
     400: "The request cannot be read",
+    401: "The operator's token is not known, or has been revoked",
     403: "The secret is missing, or is not the right one",
     404: "Not found; the body says what",
     408: "The body did not arrive in time",

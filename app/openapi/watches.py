@@ -5,7 +5,7 @@ from typing import Any, Final
 from app.openapi.match import match_body, match_parameters
 from app.openapi.search import search_parameters
 from app.openapi.streams import stream_parameters
-from app.watches.asking import NOT_OF_HITS
+from app.watches.asking import NOT_OF_CHANGES, NOT_OF_HITS
 
 Json = dict[str, Any]
 _BEFORE: Final[Json] = {
@@ -27,6 +27,11 @@ def watch_parameters() -> list[Json]:
     radius, *_ = match_parameters()
     asked = [p for p in stream_parameters() if p["in"] == "query" and p["name"] != "fields"]
     return [radius | {"description": _RADIUS}, *asked]
+
+
+def change_parameters() -> list[Json]:
+    """The query parameters of a change: those of a new watch but where it begins."""
+    return [p for p in watch_parameters() if p["name"] not in NOT_OF_CHANGES]
 
 
 def hit_stream_parameters() -> list[Json]:

@@ -1,25 +1,20 @@
 """The main page with one row an object: what its address asks for, and its rows."""
 
-import math
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
+
+from markupsafe import Markup
 
 from app.alerts.paging import Page
 from app.errors import BadForm, BadParameter
 from app.mars.form import PAGE_SIZE
 from app.pages import listing
 from app.pages.results import clock
+from app.pages.sparkline import write_spark
 from app.search.cursor import read_cursor
 from app.search.search import DEFAULT_SORT, Search
-from archive import times
 
 BY_OBJECT: Final = "object"
-WIDTH, HEIGHT = 96, 26
-_EDGE: Final = 3
-DRAWN: Final = 60
-"""Newest points of a sparkline; more would run together."""
-_MOST_MAG: Final = 100.0
 
 
 def read_grouped(parameters: listing.Parameters, search: Search) -> Search:
@@ -38,21 +33,13 @@ def read_grouped(parameters: listing.Parameters, search: Search) -> Search:
     return replace(search, cursor=cursor, as_of=cursor.as_of)
 
 
-class Dot(NamedTuple):
-    """A point of a sparkline, in its own pixels."""
-
-    x: float
-    y: float
-    band: str
-
-
 class Row(NamedTuple):
     """An object as the page shows it."""
 
     group: dict[str, Any]
     first: str
     last: str
-    dots: list[Dot]
+    spark: Markup
 
 
 def describe_groups(page: Page | None, parameters: listing.Parameters) -> dict[str, Any]:
@@ -73,32 +60,9 @@ def _describe_page(page: Page, parameters: listing.Parameters) -> dict[str, Any]
     following = None if page.next is None else listing.address(parameters, cursor=page.next)
     return {
         "rows": [
-            Row(one, clock(one["first_jd"]), clock(one["last_jd"]), draw_dots(one["curve"]))
+            Row(one, clock(one["first_jd"]), clock(one["last_jd"]), write_spark(one["curve"]))
             for one in page.rows
         ],
         "next": following,
         "start": listing.address(parameters, cursor=None) if "cursor" in parameters else None,
-        "size": (WIDTH, HEIGHT),
     }
-
-
-def draw_dots(curve: Sequence[tuple[float, float | None, str | None]]) -> list[Dot]:
-    """Times and magnitudes, the newest first, as a sparkline; bright is up."""
-    seen = [
-        (jd, magnitude, band or "none")
-        for jd, magnitude, band in curve[:DRAWN]
-        if magnitude is not None and abs(magnitude) < _MOST_MAG and times.is_exposure(jd)
-    ]
-    if not seen:
-        return []
-    days, magnitudes, bands = zip(*seen, strict=True)
-    across, down = _scale(days, WIDTH), _scale(magnitudes, HEIGHT)
-    return [Dot(x, y, band) for x, y, band in zip(across, down, bands, strict=True)]
-
-
-def _scale(values: Sequence[float], size: int) -> list[float]:
-    """Values from edge to edge; in the middle where they are all the same."""
-    low, high = min(values), max(values)
-    if math.isclose(low, high):
-        return [size / 2] * len(values)
-    return [round(_EDGE + (v - low) / (high - low) * (size - 2 * _EDGE), 1) for v in values]

@@ -74,11 +74,18 @@ LIST_COLUMNS: Final = (
 # fmt: on
 
 
-def write_rows(rows: Iterable[Row], base: str) -> Markup:
-    """The rows of the table's body; `base` stands before every address."""
+def _nothing(row: Row) -> Markup:
+    return Markup()
+
+
+def write_rows(rows: Iterable[Row], base: str, last: Callable[[Row], Markup] = _nothing) -> Markup:
+    """The rows of the table's body; `base` is before every address, `last` is a further cell."""
     writers = [_cell_writer(column, str(escape(base))) for column in LIST_COLUMNS]
     stamp = _stamp_writer(str(escape(base)))
-    lines = (f"<tr>{''.join([write(row) for write in writers])}{stamp(row)}</tr>" for row in rows)
+    lines = (
+        f"<tr>{''.join([write(row) for write in writers])}{stamp(row)}{last(row)}</tr>"
+        for row in rows
+    )
     return Markup("\n".join(lines))  # noqa: S704 - escaped cell by cell
 
 

@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import asyncpg
 from fastapi import Request, Response
+from markupsafe import Markup
 from sqlalchemy import Row
 
 from app.answers.negotiation import send_bytes
@@ -14,7 +16,9 @@ from app.pages.html import ENVIRONMENT, format_fixed, render
 from app.pages.jobpage import describe_filter, filters_of
 from app.pages.listing import headers
 from app.pages.results import write_rows
+from app.pages.sparkline import Curve, write_spark
 from app.settings import settings_of
+from app.watches.asking import MAX_POSITIONS
 
 SHOWN: Final = 100
 """Alerts on the page."""
@@ -22,6 +26,12 @@ TOLD: Final = 50
 """Alerts in the feed."""
 FEED: Final = "application/atom+xml"
 _FRESH: Final = {"Cache-Control": "no-store"}
+
+
+Curves = Mapping[str, Curve]
+"""Light curves of objects, by name."""
+NO_FIELDS: Final[Mapping[str, str]] = MappingProxyType({"radius": '2"'})
+"""The form before anybody has filled it in."""
 
 
 class Found(NamedTuple):
@@ -38,23 +48,58 @@ def words_of(row: Row[Any]) -> list[str]:
     return [*words, near] if row.positions else words
 
 
-def watch_page(
-    request: Request, told: Mapping[str, Any], row: Row[Any], found: Found, secret: str = ""
+def form_page(
+    request: Request, fields: Mapping[str, str], refused: str = "", status: int = HTTPStatus.OK
 ) -> Response:
-    """The page of a watch whose JSON is `told`; with its secret if it has just been made."""
+    """The form that makes a watch of a list; `refused` says why nothing came of it."""
+    return render(
+        request,
+        "watches.html",
+        status=status,
+        headers=_FRESH,
+        refused=refused,
+        fields=fields,
+        most=MAX_POSITIONS,
+    )
+
+
+def watch_page(
+    request: Request,
+    told: Mapping[str, Any],
+    row: Row[Any],
+    found: Found,
+    *,
+    curves: Curves = MappingProxyType({}),
+    secret: str = "",
+    fields: Mapping[str, str] = NO_FIELDS,
+    refused: str = "",
+    status: int = HTTPStatus.OK,
+) -> Response:
+    """The page of a watch whose JSON is `told`; with its secret if it has just been made.
+
+    `refused` says why nothing came of a change, whose form was filled in with `fields`.
+    """
+    base = settings_of(request).base_path
     return render(
         request,
         "watch.html",
-        status=HTTPStatus.CREATED if secret else HTTPStatus.OK,
+        status=HTTPStatus.CREATED if secret else status,
         headers=_FRESH,
         watch=told,
         words=words_of(row),
         secret=secret,
         columns=[header.column for header in headers({})],
         rows=found.rows,
-        body=write_rows(found.rows, settings_of(request).base_path),
+        body=write_rows(found.rows, base, lambda alert: _curve_cell(curves, alert["object_id"])),
+        fields={"query": told["query"], **fields},
+        refused=refused,
+        most=MAX_POSITIONS,
         stream=f"/api/v1/watches/{row.id}/stream?fields=candid",
     )
+
+
+def _curve_cell(curves: Curves, name: str) -> Markup:
+    return Markup('<td class="thumb">{}</td>').format(write_spark(curves.get(name, ())))
 
 
 def send_feed(request: Request, told: Mapping[str, Any], row: Row[Any], found: Found) -> Response:

@@ -108,4 +108,5 @@ async def get_help(request: Request, settings: SettingsDependency) -> Response:
         counted=COUNTED,
         bulk=bulk,
         most_bytes=bounds.ANY_BODY.max_bytes,
+        token_bytes=bounds.WITH_TOKEN.max_bytes,
     )

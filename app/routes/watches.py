@@ -1,58 +1,48 @@
 """Watches: made, read and deleted; their alerts as lists and as streams."""
 
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import Final
 
 from fastapi import APIRouter, Depends, Request, Response
-from sqlalchemy import Row
 
 from app.alerts.archive import Archive
 from app.alerts.models import AlertList
 from app.alerts.numbers import MAX_NUMBER, numbered, read_newest, read_numbered
 from app.answers.bodies import send_json
-from app.errors import BadParameter, BadParameters, NoWatches, WrongSecret
+from app.errors import WrongSecret
 from app.live.asking import LAST_EVENT, parse_stream
 from app.live.events import begin_at, write_events, writer_of
-from app.live.tail import Tail
-from app.match.targets import Target, Targets
-from app.match.uploads import read_targets
-from app.names.places import locate
-from app.names.resolver import Names
 from app.openapi.described import PROBLEMS, WatchPath, list_responses, problem_responses
 from app.openapi.match import REFUSED_BODIES
 from app.openapi.streams import stream_responses
 from app.openapi.watches import (
+    change_parameters,
     hit_parameters,
     hit_stream_parameters,
     positions_body,
     watch_parameters,
 )
 from app.pages.watchpage import FEED, TOLD, Found, send_feed
-from app.regions.kept import Regions, find_region
 from app.routes.alert_lists import send_search
 from app.routes.dependencies import (
     ArchiveDependency,
-    ClientDependency,
     FragmentsDependency,
     NamesDependency,
     SettingsDependency,
     allow_only,
-    get_archive,
     no_parameters,
 )
-from app.routes.resources import resources_of
 from app.routes.streams import TailDependency, count_stream, send_events
-from app.search.bodies import Pairs
-from app.search.search import MAX_LIMIT
-from app.watches.asking import (
-    MAX_POSITIONS,
-    check_filters,
-    check_radius,
-    filters_of,
-    parse_hits,
-    parse_watch,
+from app.routes.watch_making import (
+    MakingDependency,
+    OwnerDependency,
+    WatchesDependency,
+    allow_positions,
+    reader_of,
 )
+from app.search.search import MAX_LIMIT
+from app.tokens.secrets import bearer_in
+from app.watches.asking import parse_hits
 from app.watches.described import describe_watch, watch_address
 from app.watches.models import NewWatch, Watch
 from app.watches.streaming import hits_reader
@@ -61,86 +51,6 @@ from app.watches.watches import Watches
 router = APIRouter(prefix="/api/v1/watches", tags=["watches"], responses=PROBLEMS)
 ALONE: Final = [Depends(no_parameters)]
 _FRESH: Final = {"Cache-Control": "no-store"}
-_BEARER: Final = "Bearer "
-
-
-async def get_watches(request: Request) -> Watches:
-    """The watches. Raises NoWatches, or SchemaOutdated as get_archive does."""
-    await get_archive(request)
-    watches = resources_of(request).watches
-    if watches is None:
-        raise NoWatches
-    return watches
-
-
-WatchesDependency = Annotated[Watches, Depends(get_watches)]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Making:
-    """What it takes to make a watch for a client."""
-
-    client: str
-    watches: Watches
-    archive: Archive
-    names: Names
-    regions: Regions | None
-    tail: Tail
-
-    async def make(self, given: Pairs, request: Request | None = None) -> tuple[Row[Any], str]:
-        """The row of a new watch and its secret; its positions are in the body of a request.
-
-        Raises BadParameters, TooMany, and what names.places.locate and read_targets raise.
-        """
-        wanted = parse_watch(given)
-        await self.watches.check_room(self.client)
-        search, _ = await locate(wanted.asked.search, self.names)
-        search = await find_region(search, self.regions)
-        positions = await _read_positions(request, wanted.radius) if request else []
-        filters = filters_of(given, search)
-        check_filters(filters, len(positions))
-        upto = await begin_at(self.archive, self.tail, wanted.asked)
-        return await self.watches.add(self.client, filters, positions, upto)
-
-
-async def get_making(
-    *,
-    request: Request,
-    client: ClientDependency,
-    watches: WatchesDependency,
-    archive: ArchiveDependency,
-    names: NamesDependency,
-    tail: TailDependency,
-) -> Making:
-    """What it takes to make a watch for the client."""
-    regions = resources_of(request).regions
-    return Making(
-        client=client,
-        watches=watches,
-        archive=archive,
-        names=names,
-        regions=regions,
-        tail=tail,
-    )
-
-
-MakingDependency = Annotated[Making, Depends(get_making)]
-
-
-async def _read_positions(request: Request, radius: float | None) -> list[Target]:
-    """The positions in the body; none without one."""
-    if "content-type" not in request.headers:
-        return []
-    targets, read = Targets(radius, MAX_POSITIONS, ""), list[Target]()
-    async for some in read_targets(request, targets):
-        read += some
-    for target in read:
-        try:
-            check_radius(target.cone.radius)
-        except ValueError as error:
-            where = f"positions[{target.place}]"
-            raise BadParameters([BadParameter(where, f"the radius {error}")]) from None
-    return read
 
 
 async def read_found(watches: Watches, archive: Archive, watch: str, most: int) -> Found:
@@ -154,20 +64,25 @@ async def read_found(watches: Watches, archive: Archive, watch: str, most: int) 
     "",
     response_model=NewWatch,
     status_code=HTTPStatus.CREATED,
-    responses=REFUSED_BODIES,
+    responses=REFUSED_BODIES | problem_responses(401),
     openapi_extra={"parameters": watch_parameters(), "requestBody": positions_body()},
 )
 async def make_watch(
-    request: Request, making: MakingDependency, settings: SettingsDependency
+    request: Request,
+    owner: OwnerDependency,
+    making: MakingDependency,
+    settings: SettingsDependency,
 ) -> Response:
     """Watch a search, a list of positions, or a search near positions, from now on.
 
     The filters are those of a list, the positions those of `/api/v1/match`: up to 10,000, within 1
-    degree each. `since` or `as_of` begin in the past. The answer holds, this once, the secret with
-    which the watch is deleted; its `id` is all that is needed to read it.
+    degree each; up to 1,000,000 with an operator's token in `Authorization: Bearer`. `since` or
+    `as_of` begin in the past. The answer holds, this once, the secret with which the watch is
+    changed and deleted; its `id` is all that is needed to read it.
     """
-    row, secret = await making.make(request.query_params.multi_items(), request)
-    told = describe_watch(row, 0, settings.public_url) | {"secret": secret}
+    given = request.query_params.multi_items()
+    row, secret = await making.make(owner, given, reader_of(request))
+    told = describe_watch(row, settings.public_url) | {"secret": secret}
     answer = send_json(request, told, _FRESH)
     answer.status_code = HTTPStatus.CREATED
     answer.headers["Location"] = watch_address(settings.public_url, row.id)
@@ -180,7 +95,7 @@ async def get_watch(
 ) -> Response:
     """A watch: what it looks for, how far it has looked, how much it has found."""
     row = await watches.get(watch)
-    return send_json(request, describe_watch(row, row.hits, settings.public_url), _FRESH)
+    return send_json(request, describe_watch(row, settings.public_url), _FRESH)
 
 
 @router.get(
@@ -252,8 +167,41 @@ async def get_watch_feed(
 ) -> Response:
     """The newest 50 alerts of a watch as an Atom feed, which news readers follow."""
     row = await watches.get(watch)
-    told = describe_watch(row, row.hits, settings.public_url)
+    told = describe_watch(row, settings.public_url)
     return send_feed(request, told, row, await read_found(watches, archive, watch, TOLD))
+
+
+def _secret_in(request: Request) -> str:
+    """The secret that a request brings. Raises WrongSecret."""
+    secret = bearer_in(request.headers.get("authorization", ""))
+    if secret is None:
+        raise WrongSecret("send the secret of the watch as `Authorization: Bearer mars_...`")
+    return secret
+
+
+@router.patch(
+    "/{watch}",
+    response_model=Watch,
+    responses=REFUSED_BODIES | problem_responses(403),
+    openapi_extra={"parameters": change_parameters(), "requestBody": positions_body()},
+)
+async def change_watch(
+    request: Request,
+    watch: WatchPath,
+    watches: WatchesDependency,
+    making: MakingDependency,
+    settings: SettingsDependency,
+) -> Response:
+    """Watch something else from now on; its secret stands in `Authorization: Bearer`.
+
+    Filters replace all filters, and a body of positions replaces all positions; what is not given
+    stays. What was found stays too, and the watch goes on where it was.
+    """
+    row = await watches.check_secret(watch, _secret_in(request))
+    allow_positions(request, row)
+    given = request.query_params.multi_items()
+    changed = await making.change(row, given, reader_of(request))
+    return send_json(request, describe_watch(changed, settings.public_url), _FRESH)
 
 
 @router.delete(
@@ -264,8 +212,5 @@ async def get_watch_feed(
 )
 async def delete_watch(request: Request, watch: WatchPath, watches: WatchesDependency) -> Response:
     """Delete a watch and what it has found; its secret stands in `Authorization: Bearer`."""
-    given = request.headers.get("authorization", "")
-    if not given.startswith(_BEARER):
-        raise WrongSecret("send the secret of the watch as `Authorization: Bearer mars_...`")
-    await watches.remove(watch, given.removeprefix(_BEARER).strip())
+    await watches.remove(watch, _secret_in(request))
     return Response(status_code=HTTPStatus.NO_CONTENT)

@@ -11,12 +11,13 @@ from app.search.search import Search, parse_search
 from app.search.values import read_integer
 
 MAX_POSITIONS: Final = 10_000
+MAX_POSITIONS_WITH_TOKEN: Final = 1_000_000
 MAX_RADIUS: Final = 1.0
 """Of a position [deg]: around each new alert all positions within this distance are looked at."""
 _NOT_OF_WATCHES: Final = {"fields": "give it where the alerts of the watch are read"}
 _TOO_WIDE: Final = f"must be more than 0 and at most {MAX_RADIUS:g} degree"
-
-
+_GOES_ON: Final = "a watch that is changed goes on where it was"
+NOT_OF_CHANGES: Final = {"since": _GOES_ON, "as_of": _GOES_ON}
 _OLDER: Final = "older alerts of a watch are those `before` a number"
 NOT_OF_HITS: Final = {"cursor": _OLDER, "after": _OLDER}
 
@@ -48,6 +49,14 @@ def parse_watch(parameters: Sequence[tuple[str, str]]) -> Wanted:
     return Wanted(parse_stream([(n, v) for n, v in given if n != "radius"]), radius)
 
 
+def parse_change(parameters: Sequence[tuple[str, str]]) -> Wanted:
+    """The same for a watch that is there already. Raises BadParameters."""
+    given = {name for name, value in parameters if value.strip()}
+    if errors := [BadParameter(n, reason) for n, reason in NOT_OF_CHANGES.items() if n in given]:
+        raise BadParameters(errors)
+    return parse_watch(parameters)
+
+
 def check_radius(radius: float) -> float:
     """The radius of a watched position [deg]. Raises ValueError for one that is too large."""
     if not 0 < radius <= MAX_RADIUS:
@@ -71,6 +80,16 @@ def check_filters(filters: Sequence[Sequence[str]], positions: int) -> None:
     """Raise BadParameters for a watch of the whole archive."""
     if not filters and not positions:
         reason = "give at least one filter, or a body of positions: this watch would be of all"
+        raise BadParameters([BadParameter("query", reason)])
+
+
+def check_change(filters: Sequence[Sequence[str]], positions: int, radius: float | None) -> None:
+    """Raise BadParameters for a change of nothing."""
+    if radius is not None and not positions:
+        reason = "is for positions: send them in the body, they replace those of the watch"
+        raise BadParameters([BadParameter("radius", reason)])
+    if not filters and not positions:
+        reason = "give filters, a body of positions, or both: what is not given stays as it is"
         raise BadParameters([BadParameter("query", reason)])
 
 

@@ -5,13 +5,15 @@ from urllib.parse import urlencode
 
 from sqlalchemy import Row
 
+from app.watches.hits import MAX_HITS
+
 
 def watch_address(public_url: str, watch: str) -> str:
     """Where a watch is read, and deleted."""
     return f"{public_url}/api/v1/watches/{watch}"
 
 
-def describe_watch(row: Row[Any], hits: int, public_url: str) -> dict[str, Any]:
+def describe_watch(row: Row[Any], public_url: str) -> dict[str, Any]:
     """The JSON of a watch, from its row."""
     own = watch_address(public_url, row.id)
     return {
@@ -19,7 +21,7 @@ def describe_watch(row: Row[Any], hits: int, public_url: str) -> dict[str, Any]:
         "query": urlencode([(name, value) for name, value in row.filters], safe=",:"),
         "positions": row.positions,
         "upto": row.upto,
-        "hits": hits,
+        "hits": min(row.found, MAX_HITS),
         "created": row.created.isoformat(timespec="seconds").replace("+00:00", "Z"),
         "expires": row.expires.isoformat(timespec="seconds").replace("+00:00", "Z"),
         "links": {

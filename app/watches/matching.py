@@ -1,108 +1,189 @@
 """What comes is held against all watches: the hits and how far they reach move together.
 
-A watch is locked while it is matched, so several processes take turns, and one that is killed lets
-go of it: whatever happens each hit is there exactly once.
+Watches that have looked equally far are locked and matched in groups, so several processes take
+turns, and one that is killed lets go of its group: whatever happens each hit is there exactly once.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from functools import lru_cache
+from itertools import groupby
 from typing import Any, Final
 
-from sqlalchemy import Row, delete, func, insert, select, update
+import asyncpg
+from sqlalchemy import Row, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import schema
 from app.alerts.archive import Archive
-from app.alerts.numbers import Newest, read_stretch
+from app.alerts.numbers import Newest
+from app.alerts.sieving import sieve
 from app.errors import DATABASE_ERRORS, QueryTooCostly, RequestError
 from app.live.tail import Tail
 from app.regions.kept import Regions, find_region
 from app.search.search import Search, parse_search
 from app.settings import Settings
+from app.watches.hits import are_to_be_trimmed, insert_hits, move_watches, trim_hits
 from app.watches.near_sql import select_near
-from app.watches.watches import Watches, open_watches
+from app.watches.watches import Watches, allow_long, open_watches
+from archive.database import is_passing
 
 log = logging.getLogger(__name__)
-MAX_HITS: Final = 10_000
-"""Hits of a watch that are kept, the newest."""
-AT_ONCE: Final = 20
+AT_ONCE: Final = 100
 """Watches that are matched in one transaction."""
 IDLE_S: Final = 2.0
 """Time after which new watches, which may begin in the past, are looked for."""
+STATEMENT_S: Final = 2.0
+"""Time for a stretch: with sieving.BLAME_S a transaction stays well below its 30 s."""
+NEAR: Final = 250
+"""Alerts that are held against positions in one statement."""
+_MOST_REST_S: Final = 1.0
+"""A rest after a round is as long as the round, up to this: so more is done in each of them."""
 _PAUSE_S: Final = 5.0
 _watch: Final = schema.watch
-_hit: Final = schema.hit
+Asked = tuple[Row[Any], Search]
 
 
 def search_of(row: Row[Any]) -> Search:
     """The search of a watch, from its row."""
-    return parse_search([(name, value) for name, value in row.filters])
+    return _read_search(tuple((name, value) for name, value in row.filters))
 
 
-async def match_some(
+@lru_cache(maxsize=10_000)
+def _read_search(filters: tuple[tuple[str, str], ...]) -> Search:
+    # Kept, because all are asked for several times a second, at 0.1 ms each.
+    return parse_search(filters)
+
+
+async def match_round(
     watches: Watches, archive: Archive, newest: Newest, regions: Regions | None
 ) -> int:
-    """Move some watches on by a stretch of alerts each; how many were moved.
+    """Move all watches that are behind on by a stretch of alerts; how many were moved.
 
-    Raises one of DATABASE_ERRORS; then none of them has moved.
+    Raises QueryTooCostly or one of DATABASE_ERRORS; then some of them have not been looked at.
     """
-    behind = select(_watch).where(_watch.c.upto < newest.number, _watch.c.expires > func.now())
-    # At random, so that some that cannot be matched do not keep the others waiting.
-    some = behind.order_by(func.random()).limit(AT_ONCE).with_for_update(skip_locked=True)
     moved = 0
-    async with watches.engine.begin() as connection:
-        for row in (await connection.execute(some)).all():
-            try:
-                # Looked up each time: a region that is used does not expire.
-                search = await find_region(search_of(row), regions)
-                await _match(connection, archive, row, search, newest)
-                moved += 1
-            except (QueryTooCostly, RequestError) as error:
-                log.warning("not matched", extra={"watch": row.id[:6], "error": repr(error)})
+    for upto in await _places_behind(watches, newest):
+        after: str | None = ""
+        while after is not None:
+            async with watches.engine.begin() as connection:
+                rows = await _lock_group(connection, upto, after)
+                asked = await _searches_of(rows, regions)
+                for group in _divide(asked):
+                    moved += await _match(connection, archive, group, newest)
+            after = rows[-1].id if len(rows) == AT_ONCE else None
     return moved
 
 
+async def _places_behind(watches: Watches, newest: Newest) -> Sequence[int]:
+    """The numbers up to which watches that are behind have looked, the highest first."""
+    behind = select(_watch.c.upto).where(_watch.c.upto < newest.number)
+    async with watches.engine.connect() as connection:
+        return (await connection.scalars(behind.distinct().order_by(_watch.c.upto.desc()))).all()
+
+
+async def _lock_group(connection: AsyncConnection, upto: int, after: str) -> Sequence[Row[Any]]:
+    """The next watches that have looked so far: always the same together, for the same text."""
+    equal = select(_watch).where(
+        _watch.c.upto == upto, _watch.c.id > after, _watch.c.expires > func.now()
+    )
+    some = equal.order_by(_watch.c.id).limit(AT_ONCE).with_for_update(skip_locked=True)
+    return (await connection.execute(some)).all()
+
+
+async def _searches_of(rows: Sequence[Row[Any]], regions: Regions | None) -> list[Asked]:
+    """Watches with their searches, without those that cannot be searched for."""
+    asked: list[Asked] = []
+    for row in rows:
+        try:
+            # Looked up each time: a region that is used does not expire.
+            asked.append((row, await find_region(search_of(row), regions)))
+        except RequestError as error:
+            _tell_unmatched(row, error)
+    return asked
+
+
+def _divide(asked: Sequence[Asked]) -> Iterator[list[Asked]]:
+    """Those of no region together, and those of each: its cells, 1 MB at most, go along once."""
+    by_region = sorted(asked, key=lambda one: (one[1].region_id, one[0].id))
+    for _, group in groupby(by_region, key=lambda one: one[1].region_id):
+        yield list(group)
+
+
 async def _match(
-    connection: AsyncConnection, archive: Archive, row: Row[Any], search: Search, newest: Newest
-) -> None:
-    """Note the hits of one watch among the next alerts, and how far that was."""
-    asked = replace(search, fields=("ra", "dec"))
-    found = await read_stretch(archive, asked, row.upto, newest)
-    numbers = [alert["lco_id"] for alert in found.rows]
-    if row.positions and numbers:
-        near = select_near(row.id, row.widest, found.rows)
-        numbers = list((await connection.scalars(near)).all())
-    if numbers:
-        await connection.execute(insert(_hit), [{"watch": row.id, "lco_id": n} for n in numbers])
-        newer = select(_hit.c.lco_id).where(_hit.c.watch == row.id)
-        edge = newer.order_by(_hit.c.lco_id.desc()).offset(MAX_HITS).limit(1).scalar_subquery()
-        older = delete(_hit).where(_hit.c.watch == row.id, _hit.c.lco_id <= edge)
-        await connection.execute(older)
-    moved = update(_watch).where(_watch.c.id == row.id).values(upto=found.reached)
-    await connection.execute(moved)
+    connection: AsyncConnection, archive: Archive, group: Sequence[Asked], newest: Newest
+) -> int:
+    """Note the hits of watches among the next alerts, and how far that was; how many moved."""
+    rows, searches = zip(*group, strict=True)
+    sieved = await sieve(archive, searches, rows[0].upto, newest)
+    found: dict[str, list[int]] = {}
+    for row, passed in zip(rows, sieved.found, strict=True):
+        try:
+            if isinstance(passed, Exception):
+                raise passed
+            found[row.id] = await _find_hits(connection, row, passed)
+        except (QueryTooCostly, *DATABASE_ERRORS) as error:
+            if not _is_its_own(error):
+                raise
+            _tell_unmatched(row, error)
+    if any(found.values()):
+        await connection.execute(insert_hits(found))
+        if due := are_to_be_trimmed(rows, found):
+            await connection.execute(trim_hits(due))
+    if found:
+        await connection.execute(move_watches(found, sieved.reached))
+    return len(found)
+
+
+async def _find_hits(
+    connection: AsyncConnection, row: Row[Any], passed: Sequence[asyncpg.Record]
+) -> list[int]:
+    """The numbers of those alerts that are near a position of the watch, if it has any."""
+    if not row.positions:
+        return [alert["lco_id"] for alert in passed]
+    numbers: list[int] = []
+    for n in range(0, len(passed), NEAR):
+        # A statement that fails leaves the others of the transaction as they are.
+        async with connection.begin_nested():
+            near = select_near(row.id, row.widest, passed[n : n + NEAR])
+            numbers += (await connection.scalars(near)).all()
+    return numbers
+
+
+def _is_its_own(error: Exception) -> bool:
+    """Whether an error is that of one watch: of its values, or because it takes too long."""
+    cause = getattr(error, "orig", error)
+    is_costly = getattr(cause, "sqlstate", "") == asyncpg.QueryCanceledError.sqlstate
+    return is_costly or isinstance(error, QueryTooCostly) or not is_passing(error)
+
+
+def _tell_unmatched(row: Row[Any], error: Exception) -> None:
+    log.warning("not matched", extra={"watch": row.id[:6], "error": repr(error)})
 
 
 async def sweep(watches: Watches) -> None:
     """Delete watches that nobody has read for a year."""
     async with watches.engine.begin() as connection:
+        await allow_long(connection)
         await connection.execute(delete(_watch).where(_watch.c.expires <= func.now()))
 
 
 async def _match_all(
     watches: Watches, archive: Archive, tail: Tail, regions: Regions | None
 ) -> None:
-    seen = 0
+    seen, clock = 0, asyncio.get_running_loop().time
+    hasty = archive._replace(statement_timeout_s=STATEMENT_S)
     while not tail.is_over:
         try:
             newest = await tail.beyond(seen, IDLE_S)
-            while await match_some(watches, archive, newest, regions):
-                pass
-            seen = newest.number
-            await sweep(watches)
-        except DATABASE_ERRORS as error:
+            began = clock()
+            if not await match_round(watches, hasty, newest, regions):
+                seen = newest.number
+                await sweep(watches)
+            await asyncio.sleep(min(clock() - began, _MOST_REST_S))
+        except (QueryTooCostly, *DATABASE_ERRORS) as error:
             log.warning("watches wait", extra={"error": repr(error)})
             await asyncio.sleep(_PAUSE_S)
         except Exception as error:  # whatever it is: watches must go on

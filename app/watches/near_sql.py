@@ -25,27 +25,24 @@ from sqlalchemy.types import TypeEngine
 
 from app import schema
 from app.alerts.region_sql import Circle, cover_circle, is_closer
-from app.match.targets import Target
+from app.watches.positions import Slice
 
 _position: Final = schema.watch_position
 Column = tuple[str, TypeEngine[Any], list[Any]]
 
 
-def _table_of(columns: Iterable[Column], name: str) -> Any:
-    """A table whose columns are arrays, which are parameters."""
+def table_of(columns: Iterable[Column], name: str) -> Any:
+    """A table whose columns are arrays, which are parameters: (name, type, values) of each."""
     told = list(columns)
     arrays: list[Any] = [bindparam(f"{n}s", held, ARRAY(kind)) for n, kind, held in told]
     named: list[Any] = [column(n, kind) for n, kind, _ in told]
     return func.unnest(*arrays).table_valued(*named).render_derived(name=name)
 
 
-def insert_positions(watch: str, targets: Iterable[Target]) -> Insert:
-    """The positions of a watch as rows."""
-    names, cones = zip(*((target.id, target.cone) for target in targets), strict=True)
-    numbers = zip(("ra", "dec", "radius"), map(list, zip(*cones, strict=True)), strict=True)
-    given = _table_of(
-        [("name", Text(), list(names)), *((n, Double(), held) for n, held in numbers)], "given"
-    )
+def insert_positions(watch: str, some: Slice) -> Insert:
+    """Positions of a watch as rows."""
+    kinds: tuple[TypeEngine[Any], ...] = (Text(), Double(), Double(), Double())
+    given = table_of(zip(Slice._fields, kinds, some, strict=True), "given")
     there = ["watch", *(c.name for c in given.c)]
     return insert(_position).from_select(there, select(literal(watch, Text()), *given.c))
 
@@ -58,7 +55,7 @@ def select_near(watch: str, widest: float, alerts: Iterable[asyncpg.Record]) -> 
     """
     held = [(row["lco_id"], row["ra"], row["dec"]) for row in alerts]
     numbers, ras, decs = (list(values) for values in zip(*held, strict=True))
-    place = _table_of(
+    place = table_of(
         [("lco_id", BigInteger(), numbers), ("ra", Double(), ras), ("dec", Double(), decs)], "place"
     )
     # Named as text: as columns of `place` they would be joined again in every inner SELECT.

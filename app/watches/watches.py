@@ -1,83 +1,103 @@
 """Watches in the database: app.watch, its positions, its hits."""
 
-import hashlib
+import asyncio
 import hmac
 import re
 import secrets
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app import schema
 from app.errors import NotFound, TooMany, WrongSecret
-from app.match.targets import Target
 from app.settings import Settings
+from app.tokens.kept import find_holder, is_good
+from app.tokens.secrets import digest_of, draw_secret
+from app.watches.asking import MAX_POSITIONS, MAX_POSITIONS_WITH_TOKEN
 from app.watches.near_sql import insert_positions
+from app.watches.positions import Positions
 from archive.database import make_engine
 
-PREFIX: Final = "mars_"
-"""Of secrets: by it those who scan published files for keys find ours."""
+HOLDER: Final = "token:"
+"""What stands before the name of a token, where else a client has its address."""
 _LOCK: Final = 7_062_020
 _LASTS: Final = timedelta(days=365)
 _READ: Final = timedelta(days=1)
 """A watch that is read lasts a year from then on, noted once in this time."""
+_LONG: Final = "120s"
+_CONNECTIONS: Final = 4
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{32}", re.ASCII)
 _watch: Final = schema.watch
+_position: Final = schema.watch_position
 _hit: Final = schema.hit
+
+
+class Owner(NamedTuple):
+    """Who makes a watch, and what they may have."""
+
+    client: str
+    most_watches: int
+    most_positions: int
 
 
 class Watches:
     """The watches of this archive; works as mars_app."""
 
-    def __init__(self, engine: AsyncEngine, per_client: int) -> None:
-        self.engine, self._per_client = engine, per_client
+    def __init__(self, engine: AsyncEngine, settings: Settings) -> None:
+        self.engine, self._settings = engine, settings
+        # One long list at a time: each holds a connection for seconds.
+        self._long_lists = asyncio.Lock()
 
-    async def check_room(self, client: str) -> None:
-        """Raise TooMany if the client already has its number of watches."""
+    async def find_owner(self, client: str, token: str | None) -> Owner:
+        """Who a client is: the holder of a token, if it has sent one. Raises UnknownToken."""
+        if token is None:
+            return Owner(client, self._settings.watches_per_client, MAX_POSITIONS)
+        holder = await find_holder(self.engine, token)
+        most = self._settings.watches_per_token
+        return Owner(HOLDER + holder, most, MAX_POSITIONS_WITH_TOKEN)
+
+    async def owner_of(self, row: Row[Any]) -> Owner:
+        """Whose a watch is, and what it may have: nothing more by a token that is revoked."""
+        if is_of_token(row) and await is_good(self.engine, row.client.removeprefix(HOLDER)):
+            return Owner(row.client, self._settings.watches_per_token, MAX_POSITIONS_WITH_TOKEN)
+        return Owner(row.client, self._settings.watches_per_client, MAX_POSITIONS)
+
+    async def check_room(self, owner: Owner) -> None:
+        """Raise TooMany if somebody already has their number of watches."""
         async with self.engine.connect() as connection:
-            await self._check_room(connection, client)
-
-    async def _check_room(self, connection: AsyncConnection, client: str) -> None:
-        owned = select(func.count()).select_from(_watch)
-        living = owned.where(_watch.c.client == client, _watch.c.expires > func.now())
-        if (await connection.scalar(living) or 0) >= self._per_client:
-            raise TooMany(
-                f"you already have {self._per_client} watches, the most that one client may have: "
-                "DELETE one"
-            )
+            await _check_room(connection, owner)
 
     async def add(
-        self, client: str, filters: Sequence[Sequence[str]], targets: Sequence[Target], upto: int
+        self, owner: Owner, filters: Sequence[Sequence[str]], positions: Positions, upto: int
     ) -> tuple[Row[Any], str]:
         """Make a watch of what comes after a number; its row, and its secret. Raises TooMany."""
-        watch, secret = secrets.token_urlsafe(24), PREFIX + secrets.token_urlsafe(24)
-        told: dict[str, Any] = {"filters": filters, "upto": upto, "positions": len(targets)}
-        told["widest"] = max((target.cone.radius for target in targets), default=None)
-        told |= {"client": client, "secret": _digest(secret), "expires": func.now() + _LASTS}
-        async with self.engine.begin() as connection:
+        watch, secret = secrets.token_urlsafe(24), draw_secret()
+        told: dict[str, Any] = {"filters": filters, "upto": upto, **_told_of(positions)}
+        told |= {"client": owner.client, "secret": digest_of(secret)}
+        made = insert(_watch).values(id=watch, expires=func.now() + _LASTS, **told)
+        async with self._in_turn(positions), self.engine.begin() as connection:
             # Requests of one client take turns here: two at once could both take the last place.
-            lock = func.pg_advisory_xact_lock(_LOCK, func.hashtext(client))
+            lock = func.pg_advisory_xact_lock(_LOCK, func.hashtext(owner.client))
             await connection.execute(select(lock))
-            await self._check_room(connection, client)
-            made = insert(_watch).values(id=watch, **told).returning(_watch)
-            row: Row[Any] = (await connection.execute(made)).one()
-            if targets:
-                await connection.execute(insert_positions(watch, targets))
+            await _check_room(connection, owner)
+            row: Row[Any] = (await connection.execute(made.returning(_watch))).one()
+            await _insert(connection, watch, positions)
         return row, secret
 
+    def _in_turn(self, positions: Positions) -> Any:
+        return self._long_lists if positions.count > MAX_POSITIONS else nullcontext()
+
     async def get(self, watch: str) -> Row[Any]:
-        """A watch with the number of its hits; it lasts longer by being read. Raises NotFound."""
+        """A watch; it lasts longer by being read. Raises NotFound."""
         _check(watch)
-        counted = select(func.count()).where(_hit.c.watch == watch).scalar_subquery()
-        query = select(_watch, counted.label("hits"))
         late = func.now() + _LASTS
         async with self.engine.begin() as connection:
             found = await connection.execute(
-                query.where(_watch.c.id == watch, _watch.c.expires > func.now())
+                select(_watch).where(_watch.c.id == watch, _watch.c.expires > func.now())
             )
             row: Row[Any] | None = found.one_or_none()
             if row is None:
@@ -111,18 +131,65 @@ class Watches:
             found = later.where(_hit.c.lco_id <= reached).order_by(_hit.c.lco_id).limit(most)
             return reached, list((await connection.scalars(found)).all())
 
+    async def check_secret(self, watch: str, secret: str) -> Row[Any]:
+        """The watch that has this secret. Raises NotFound or WrongSecret."""
+        row = await self.get(watch)
+        if not hmac.compare_digest(row.secret, digest_of(secret)):
+            raise WrongSecret("this is not the secret of the watch: see what made it")
+        return row
+
+    async def change(
+        self, watch: str, filters: Sequence[Sequence[str]], positions: Positions
+    ) -> Row[Any]:
+        """A watch with other filters and other positions, where there are any. Raises NotFound."""
+        told: dict[str, Any] = {"filters": filters} if filters else {}
+        told |= _told_of(positions) if positions.count else {}
+        changed = update(_watch).where(_watch.c.id == watch).values(told).returning(_watch)
+        async with self._in_turn(positions), self.engine.begin() as connection:
+            await allow_long(connection)
+            row: Row[Any] | None = (await connection.execute(changed)).one_or_none()
+            if row is None:
+                raise NotFound(_UNKNOWN)
+            if positions.count:
+                await connection.execute(delete(_position).where(_position.c.watch == watch))
+                await _insert(connection, watch, positions)
+        return row
+
     async def remove(self, watch: str, secret: str) -> None:
         """Delete a watch with its positions and hits. Raises NotFound or WrongSecret."""
-        row = await self.get(watch)
-        if not hmac.compare_digest(row.secret, _digest(secret)):
-            raise WrongSecret("this is not the secret of the watch: see what made it")
+        await self.check_secret(watch, secret)
         async with self.engine.begin() as connection:
+            await allow_long(connection)
             await connection.execute(delete(_watch).where(_watch.c.id == watch))
 
 
-def _digest(secret: str) -> bytes:
-    # 192 random bits need no slow hash.
-    return hashlib.sha256(secret.encode()).digest()
+async def allow_long(connection: AsyncConnection) -> None:
+    """Let statements of a transaction take long: with a watch a million positions may go."""
+    await connection.execute(select(func.set_config("statement_timeout", _LONG, True)))
+
+
+def is_of_token(row: Row[Any]) -> bool:
+    """Whether a watch was made with a token."""
+    return bool(row.client.startswith(HOLDER))
+
+
+async def _check_room(connection: AsyncConnection, owner: Owner) -> None:
+    owned = select(func.count()).select_from(_watch)
+    living = owned.where(_watch.c.client == owner.client, _watch.c.expires > func.now())
+    if (await connection.scalar(living) or 0) >= owner.most_watches:
+        raise TooMany(
+            f"you already have {owner.most_watches} watches, the most that one client may have: "
+            "DELETE one"
+        )
+
+
+def _told_of(positions: Positions) -> dict[str, Any]:
+    return {"positions": positions.count, "widest": positions.widest}
+
+
+async def _insert(connection: AsyncConnection, watch: str, positions: Positions) -> None:
+    for some in positions.slices():
+        await connection.execute(insert_positions(watch, some))
 
 
 _UNKNOWN: Final = "no such watch; it may have been deleted or have expired"
@@ -141,8 +208,8 @@ async def open_watches(settings: Settings) -> AsyncIterator[Watches | None]:
         yield None
         return
     own = settings.model_copy(update={"database_url": settings.app_database_url})
-    engine = make_engine(own, "app-watches", pool_size=3)
+    engine = make_engine(own, "app-watches", _CONNECTIONS)
     try:
-        yield Watches(engine, settings.watches_per_client)
+        yield Watches(engine, settings)
     finally:
         await engine.dispose()

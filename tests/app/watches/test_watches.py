@@ -14,7 +14,7 @@ from astropy.coordinates import SkyCoord
 from pydantic import SecretStr
 
 from app.settings import Settings
-from app.watches import matching
+from app.watches import described, hits
 from tests import packets
 from tests.app import sky
 from tests.app.conftest import fresh_archive, serving, take_in
@@ -69,7 +69,7 @@ async def number(settings: Settings) -> int:
 @pytest.fixture
 async def watching() -> AsyncIterator[Watching]:
     async with fresh_archive() as settings:
-        own = settings.model_copy(update={"jobs_run": True, "watches_per_client": 50})
+        own = settings.model_copy(update={"jobs_run": True, "watches_per_client": 200})
         async with serving(own) as client:
             yield Watching(client, own)
 
@@ -227,7 +227,12 @@ async def test_a_client_has_so_many_and_a_server_without_a_database_none() -> No
 async def test_what_nobody_reads_is_swept_and_the_oldest_hits_go(
     watching: Watching, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(matching, "MAX_HITS", 5)
+    for module, name, value in (
+        (hits, "MAX_HITS", 5),
+        (described, "MAX_HITS", 5),
+        (hits, "EVERY", 1),
+    ):
+        monkeypatch.setattr(module, name, value)
     kept, gone = [await watching.made({"object_id": "ZTF26aaaaaaa"}) for _ in range(2)]
     await grow(watching.settings, 0, 3, object_id="ZTF26aaaaaaa")
     await watching.matched(kept)
@@ -281,3 +286,69 @@ def one_place() -> str:
     """Where all alerts of `growing` are."""
     position = packets.alert()["candidate"]
     return f"{position['ra']},{position['dec']}"
+
+
+async def change(
+    watching: Watching, watch: dict[str, Any], query: dict[str, Any], positions: str = ""
+) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {watch['secret']}"} | (CSV if positions else {})
+    path = f"{WATCHES}/{watch['id']}"
+    return await watching.client.patch(
+        path, params=query, content=positions or None, headers=headers
+    )
+
+
+async def test_a_changed_watch_keeps_what_it_found_and_goes_on(watching: Watching) -> None:
+    watch = await watching.made({"object_id": "ZTF26aaaaaaa"})
+    await grow(watching.settings, 0, 2, object_id="ZTF26aaaaaaa")
+    await watching.matched(watch)
+    told = await change(watching, watch, {"object_id": "ZTF26bbbbbbb"})
+    assert (told.status_code, told.json()["query"]) == (200, "object_id=ZTF26bbbbbbb")
+    assert (told.json()["upto"], told.json()["hits"]) == (2, 2)
+    assert "secret" not in told.json()
+    for n, name in enumerate(("ZTF26aaaaaaa", "ZTF26bbbbbbb")):
+        await grow(watching.settings, 2 + n, 1, object_id=name)
+    await watching.matched(watch)
+    assert [one["object_id"][5] for one in await watching.hits(watch)] == ["b", "a", "a"]
+
+
+async def test_filters_and_positions_are_changed_apart(watching: Watching) -> None:
+    query = {"object_id": "ZTF26aaaaaaa", "radius": "1"}
+    watch = await watching.made(query, f"ra,dec\n{one_place()}")
+    away = (await change(watching, watch, {"radius": "1"}, "ra,dec\n10,80\n11,80")).json()
+    assert (away["positions"], away["query"]) == (2, "object_id=ZTF26aaaaaaa")
+    await grow(watching.settings, 0, 1, object_id="ZTF26aaaaaaa")
+    assert (await watching.matched(watch))["hits"] == 0
+    await change(watching, watch, {"radius": "0.5"}, f"ra,dec\n{one_place()}")
+    other = (await change(watching, watch, {"object_id": "ZTF26bbbbbbb"})).json()
+    assert (other["positions"], other["query"]) == (1, "object_id=ZTF26bbbbbbb")
+    await grow(watching.settings, 1, 1, object_id="ZTF26aaaaaaa")
+    await grow(watching.settings, 2, 1, object_id="ZTF26bbbbbbb")
+    assert (await watching.matched(watch))["hits"] == 1
+    admin = await asyncpg.connect(admin_url(watching.settings))
+    assert await admin.fetchval("SELECT count(*) FROM app.watch_position") == 1
+    await admin.close()
+
+
+@pytest.mark.parametrize(
+    ("query", "body", "status", "reason"),
+    [
+        ({}, "", 422, "what is not given stays as it is"),
+        ({"radius": "1"}, "", 422, "send them in the body"),
+        ({"since": "0"}, "", 422, "goes on where it was"),
+        ({"magpsf__lt": "x"}, "", 422, "magpsf__lt"),
+        ({"radius": "0.1"}, "ra,dec\n" + "1,1\n" * 10_001, 422, "more than 10,000"),
+        ({"radius": "0.1"}, "ra,dec\n" + "1,1\n" * 1_300_000, 413, "at most 5,000,000 bytes"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+async def test_what_cannot_be_changed_is_refused_and_stays(
+    watching: Watching, query: dict[str, str], body: str, status: int, reason: str
+) -> None:
+    watch = await watching.made({"cone": "1,1,1"})
+    answer = await change(watching, watch, query, body)
+    assert (answer.status_code, reason in answer.text) == (status, True), answer.text
+    stranger = await change(watching, watch | {"secret": "mars_x"}, query, body)
+    assert stranger.status_code == 403
+    kept = (await watching.client.get(f"{WATCHES}/{watch['id']}")).json()
+    assert (kept["query"], kept["positions"]) == ("cone=1,1,1", 0)
