@@ -19,6 +19,8 @@ from app.alerts.queries import check_archive
 from app.bounds import Bounds
 from app.clients import networks_of
 from app.columns.columns import open_columns
+from app.delivery.publishing import publishing, topics_of
+from app.delivery.sending import open_webhooks
 from app.errors import DATABASE_ERRORS, reason_of
 from app.jobs.queue import open_jobs
 from app.jobs.worker import JOB_PATIENCE_S, run_worker
@@ -65,6 +67,7 @@ from app.routes import (
     vosi,
     watch_pages,
     watches,
+    webhooks,
 )
 from app.routes.resources import Resources
 from app.settings import Settings
@@ -91,6 +94,7 @@ ROUTES: Final = (
     search_jobs,
     jobs,
     watches,
+    webhooks,
     nights,
     statistics,
     names,
@@ -144,7 +148,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
-        allow_methods=["GET", "HEAD", "POST", "DELETE"],
+        allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE"],
         allow_headers=["*"],
         expose_headers=EXPOSED,
     )
@@ -173,6 +177,7 @@ async def _lifespan(app: FastAPI, settings: Settings, metrics: Metrics) -> Async
             open_tap(settings) as tap,
             open_regions(settings) as regions,
             open_watching(settings, archive, tail, regions) as watched,
+            open_webhooks(settings, watched, archive, tail, metrics.webhook_tries) as webhooked,
         ):
             app.state.resources = resources = Resources(
                 archive=archive,
@@ -186,6 +191,7 @@ async def _lifespan(app: FastAPI, settings: Settings, metrics: Metrics) -> Async
                 overview=overview,
                 tail=tail,
                 watches=watched,
+                webhooks=webhooked,
                 tap=tap,
             )
             async with _run_jobs(resources, settings):
@@ -215,7 +221,7 @@ async def _look_at_schema(resources: Resources) -> None:
 
 @asynccontextmanager
 async def _run_jobs(resources: Resources, settings: Settings) -> AsyncIterator[None]:
-    """Run jobs of every kind beside the requests."""
+    """Run jobs of every kind, and publish alerts, beside the requests."""
     url, store, archive = settings.public_url, resources.store, resources.archive
     patient = resources.matcher.reading(archive.patient(JOB_PATIENCE_S))
     async with open_lasting(archive, settings, JOB_PATIENCE_S) as lasting:
@@ -224,8 +230,12 @@ async def _run_jobs(resources: Resources, settings: Settings) -> AsyncIterator[N
             search_kind(lasting, url, partial(find_region, regions=resources.regions)),
             tap_kind(resources.tap, store, url),
         )
-        troubles = resources.metrics.job_troubles
-        async with run_worker(resources.jobs, kinds, store, settings, troubles):
+        metrics, write = resources.metrics, resources.fragments.of
+        topics = topics_of(settings, resources.watches, archive)
+        async with (
+            run_worker(resources.jobs, kinds, store, settings, metrics.job_troubles),
+            publishing(settings, topics, resources.tail, write, metrics.published),
+        ):
             yield
 
 

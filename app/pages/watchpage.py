@@ -39,9 +39,18 @@ def words_of(row: Row[Any]) -> list[str]:
 
 
 def watch_page(
-    request: Request, told: Mapping[str, Any], row: Row[Any], found: Found, secret: str = ""
+    request: Request,
+    told: Mapping[str, Any],
+    row: Row[Any],
+    found: Found,
+    *,
+    secret: str = "",
+    webhook: Mapping[str, Any] | None = None,
 ) -> Response:
-    """The page of a watch whose JSON is `told`; with its secret if it has just been made."""
+    """The page of a watch whose JSON is `told`; with its secret if it has just been made.
+
+    `webhook`: its JSON with its host, and with the secret that signs if that was just made.
+    """
     return render(
         request,
         "watch.html",
@@ -50,6 +59,8 @@ def watch_page(
         watch=told,
         words=words_of(row),
         secret=secret,
+        webhook=webhook,
+        sends=settings_of(request).webhooks,
         columns=[header.column for header in headers({})],
         rows=found.rows,
         body=write_rows(found.rows, settings_of(request).base_path),

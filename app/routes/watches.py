@@ -60,7 +60,7 @@ from app.watches.watches import Watches
 
 router = APIRouter(prefix="/api/v1/watches", tags=["watches"], responses=PROBLEMS)
 ALONE: Final = [Depends(no_parameters)]
-_FRESH: Final = {"Cache-Control": "no-store"}
+FRESH: Final = {"Cache-Control": "no-store"}
 _BEARER: Final = "Bearer "
 
 
@@ -74,6 +74,14 @@ async def get_watches(request: Request) -> Watches:
 
 
 WatchesDependency = Annotated[Watches, Depends(get_watches)]
+
+
+def secret_of(request: Request) -> str:
+    """The secret of a watch in `Authorization`. Raises WrongSecret if there is none."""
+    given = request.headers.get("authorization", "")
+    if not given.startswith(_BEARER):
+        raise WrongSecret("send the secret of the watch as `Authorization: Bearer mars_...`")
+    return given.removeprefix(_BEARER).strip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +176,7 @@ async def make_watch(
     """
     row, secret = await making.make(request.query_params.multi_items(), request)
     told = describe_watch(row, 0, settings.public_url) | {"secret": secret}
-    answer = send_json(request, told, _FRESH)
+    answer = send_json(request, told, FRESH)
     answer.status_code = HTTPStatus.CREATED
     answer.headers["Location"] = watch_address(settings.public_url, row.id)
     return answer
@@ -180,7 +188,7 @@ async def get_watch(
 ) -> Response:
     """A watch: what it looks for, how far it has looked, how much it has found."""
     row = await watches.get(watch)
-    return send_json(request, describe_watch(row, row.hits, settings.public_url), _FRESH)
+    return send_json(request, describe_watch(row, row.hits, settings.public_url), FRESH)
 
 
 @router.get(
@@ -264,8 +272,5 @@ async def get_watch_feed(
 )
 async def delete_watch(request: Request, watch: WatchPath, watches: WatchesDependency) -> Response:
     """Delete a watch and what it has found; its secret stands in `Authorization: Bearer`."""
-    given = request.headers.get("authorization", "")
-    if not given.startswith(_BEARER):
-        raise WrongSecret("send the secret of the watch as `Authorization: Bearer mars_...`")
-    await watches.remove(watch, given.removeprefix(_BEARER).strip())
+    await watches.remove(watch, secret_of(request))
     return Response(status_code=HTTPStatus.NO_CONTENT)

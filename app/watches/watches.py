@@ -111,11 +111,15 @@ class Watches:
             found = later.where(_hit.c.lco_id <= reached).order_by(_hit.c.lco_id).limit(most)
             return reached, list((await connection.scalars(found)).all())
 
-    async def remove(self, watch: str, secret: str) -> None:
-        """Delete a watch with its positions and hits. Raises NotFound or WrongSecret."""
+    async def check_secret(self, watch: str, secret: str) -> None:
+        """Raise NotFound without such a watch, or WrongSecret if that is not its secret."""
         row = await self.get(watch)
         if not hmac.compare_digest(row.secret, _digest(secret)):
             raise WrongSecret("this is not the secret of the watch: see what made it")
+
+    async def remove(self, watch: str, secret: str) -> None:
+        """Delete a watch with all that it has. Raises NotFound or WrongSecret."""
+        await self.check_secret(watch, secret)
         async with self.engine.begin() as connection:
             await connection.execute(delete(_watch).where(_watch.c.id == watch))
 
