@@ -44,6 +44,12 @@ class Metrics:
             ("outcome",),
             registry=self.registry,
         )
+        self.mail_tries = Counter(
+            "mars_mail_tries",
+            "Tries of mails, by what came of them",
+            ("outcome",),
+            registry=self.registry,
+        )
         self.published = Counter(
             "mars_published_alerts",
             "Alerts that Kafka's brokers have taken",

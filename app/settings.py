@@ -128,6 +128,14 @@ class Settings(ArchiveSettings):
         description="Whether they may also lead to this machine, by http and to any port: for "
         "tests, never where others can reach the app.",
     )
+    smtp_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="Mail server for digests of watches, smtp://name:password@host:587 (encrypted "
+        "if it offers that) or smtps://; empty: no mails.",
+    )
+    mail_from: str = Field(
+        default="", description="Address in From of these mails; empty: no mails."
+    )
     publish_kafka_servers: str = Field(
         default="",
         description="Kafka brokers, as `host:port,host:port`, into whose topic mars.alerts every "

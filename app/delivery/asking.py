@@ -1,9 +1,10 @@
-"""What is asked of a webhook: where it leads, and after which number it begins."""
+"""What is asked of a delivery: where it leads, and after which number it begins."""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from app.alerts.numbers import MAX_NUMBER
+from app.delivery.subscriptions import check_address
 from app.delivery.targets import Target, parse_target
 from app.errors import BadParameter, BadParameters, unknown_parameters
 from app.search.values import read_integer
@@ -36,6 +37,22 @@ def parse_webhook(parameters: Sequence[tuple[str, str]], to_loopback: bool) -> W
     if errors or target is None:
         raise BadParameters(errors)
     return Wanted(target, since)
+
+
+def parse_address(parameters: Sequence[tuple[str, str]]) -> str:
+    """The mail address that a body or a form asks for. Raises BadParameters."""
+    given = [(name, value.strip()) for name, value in parameters if value.strip()]
+    errors = unknown_parameters([name for name, _ in given], ("address",))
+    told = [value for name, value in given if name == "address"]
+    errors += [BadParameter("address", "given more than once")] if len(told) > 1 else []
+    address = ""
+    try:
+        address = check_address(told[0] if told else "")
+    except ValueError as error:
+        errors.append(BadParameter("address", str(error)))
+    if errors:
+        raise BadParameters(errors)
+    return address
 
 
 def _read_number(text: str) -> int:

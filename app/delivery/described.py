@@ -1,4 +1,4 @@
-"""A webhook as its JSON."""
+"""A webhook, and a digest by mail, as their JSON."""
 
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,15 @@ def describe_webhook(row: Row[Any]) -> dict[str, Any]:
         "tried": _utc(row.tried),
         "outcome": row.outcome,
         "next_try": _utc(row.due) if waits else None,
+        "created": _utc(row.created),
+    }
+
+
+def describe_subscription(row: Row[Any]) -> dict[str, Any]:
+    """The JSON of a digest by mail, from its row."""
+    return {
+        **{name: getattr(row, name) for name in ("address", "status", "cursor", "outcome")},
+        "tried": _utc(row.tried),
         "created": _utc(row.created),
     }
 

@@ -1,4 +1,4 @@
-"""Models of webhooks."""
+"""Models of webhooks and of digests by mail."""
 
 from enum import StrEnum
 
@@ -14,6 +14,29 @@ class WebhookStatus(StrEnum):
     UNCONFIRMED = "unconfirmed"
     ACTIVE = "active"
     ENDED = "ended"
+
+
+class SubscriptionStatus(StrEnum):
+    """How far a digest by mail is."""
+
+    UNCONFIRMED = "unconfirmed"
+    ASKED = "asked"
+    ACTIVE = "active"
+    ENDED = "ended"
+
+
+class Subscription(Model):
+    """A mail address to which the new alerts of a watch are sent."""
+
+    address: str = Field(description="the mail address")
+    status: SubscriptionStatus = Field(
+        description="unconfirmed before the question was sent, asked until its link was followed; "
+        "ended after ten failed tries, or where the address is refused"
+    )
+    cursor: int = Field(description="number (`lco_id`) up to which all was sent")
+    tried: Instant | None = Field(description="when the last try ended, RFC 3339, UTC")
+    outcome: str | None = Field(description="what came of it, in words")
+    created: Instant = Field(description="when it was asked for, RFC 3339, UTC")
 
 
 class Webhook(Model):

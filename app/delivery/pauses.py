@@ -1,4 +1,4 @@
-"""When a webhook is tried again, and when no more; how often anybody is asked."""
+"""When a delivery is tried again, and when no more; how often anybody is asked."""
 
 import time
 from collections import Counter
@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Row
 
-from app.delivery.models import WebhookStatus
+from app.delivery.models import SubscriptionStatus, WebhookStatus
 
 _PAUSES_S: Final = (5, 30, 120, 600, 3600, 4 * 3600, 10 * 3600, 20 * 3600, 36 * 3600)
 """Between ten tries: three days less half an hour."""
@@ -32,6 +32,19 @@ class Outcome(StrEnum):
     """Nobody was asked."""
 
 
+class Manner(NamedTuple):
+    """How a way of sending goes on after what was taken."""
+
+    agreed: str
+    """Its status after the first message, which asks."""
+    rest: timedelta
+    """Between two messages at least."""
+
+
+WEBHOOK: Final = Manner(WebhookStatus.ACTIVE, timedelta(0))
+MAIL: Final = Manner(SubscriptionStatus.ASKED, timedelta(days=1))
+
+
 class Tried(NamedTuple):
     """A try: what came of it, and that in words."""
 
@@ -47,15 +60,19 @@ def judge(status: int) -> Tried:
     return Tried(Outcome.GONE if status == HTTPStatus.GONE else Outcome.FAILED, words)
 
 
-def state_after(row: Row[Any], tried: Tried, now: datetime) -> dict[str, Any]:
-    """The columns of a webhook after a try."""
+def state_after(
+    row: Row[Any], tried: Tried, now: datetime, manner: Manner = WEBHOOK
+) -> dict[str, Any]:
+    """The columns of a delivery after a try."""
     if tried.outcome is Outcome.PUT_OFF:
         return {"due": now + timedelta(seconds=PUT_OFF_S), "outcome": tried.words}
     told = {"tried": now, "outcome": tried.words[:MAX_TOLD], "due": now}
     is_challenge = row.status == WebhookStatus.UNCONFIRMED
+    if tried.outcome is Outcome.TAKEN and is_challenge:
+        return told | {"status": manner.agreed, "tries": 0}
     if tried.outcome is Outcome.TAKEN:
-        moved = {} if is_challenge else {"cursor": row.reach, "reach": None}
-        return told | moved | {"status": WebhookStatus.ACTIVE, "tries": 0}
+        moved = {"cursor": row.reach, "reach": None, "tries": 0}
+        return told | moved | {"due": now + manner.rest}
     tries = row.tries + 1
     most = CHALLENGES if is_challenge else len(_PAUSES_S) + 1
     if tried.outcome is Outcome.GONE or tries >= most:

@@ -1,7 +1,8 @@
-"""What openapi.json says of webhooks."""
+"""What openapi.json says of webhooks, and of digests by mail."""
 
 from typing import Any, Final
 
+from app.delivery.subscriptions import ADDRESS, MAX_ADDRESS
 from app.delivery.targets import MAX_URL
 from app.search.bodies import FORM
 
@@ -33,12 +34,39 @@ WANTED_SCHEMA: Final[Json] = {
 }
 
 
+ADDRESSED: Final = "WantedMail"
+ADDRESSED_SCHEMA: Final[Json] = {
+    "type": "object",
+    "title": ADDRESSED,
+    "description": "Whither the new alerts of a watch are to be sent by mail.",
+    "properties": {
+        "address": {
+            "type": "string",
+            "maxLength": MAX_ADDRESS,
+            "pattern": f"^{ADDRESS}$",
+            "description": "A mail address, which is asked first.",
+        },
+    },
+    "required": ["address"],
+    "additionalProperties": False,
+    "examples": [{"address": "name@example.org"}],
+}
+
+
+def address_body() -> Json:
+    """The body of a new digest by mail."""
+    return _body(ADDRESSED, "The address, as a JSON object or a form.", "address=name@example.org")
+
+
 def webhook_body() -> Json:
     """The body of a new webhook."""
-    schema = {"$ref": f"#/components/schemas/{WANTED}"}
-    form = {"schema": schema, "example": "url=https://example.org/mars"}
-    return {
-        "description": "The webhook, as a JSON object or a form.",
-        "required": True,
-        "content": {"application/json": {"schema": schema}, FORM: form},
+    return _body(WANTED, "The webhook, as a JSON object or a form.", "url=https://example.org/mars")
+
+
+def _body(name: str, words: str, form: str) -> Json:
+    schema = {"$ref": f"#/components/schemas/{name}"}
+    content = {
+        "application/json": {"schema": schema},
+        FORM: {"schema": schema, "example": form},
     }
+    return {"description": words, "required": True, "content": content}

@@ -31,6 +31,19 @@ class Found(NamedTuple):
     moments: Mapping[int, datetime]
 
 
+class Sent(NamedTuple):
+    """Where the alerts of a watch are sent, as JSON; the page shows no address."""
+
+    webhook: Mapping[str, Any] | None
+    """With its host."""
+    mail: Mapping[str, Any] | None
+    signing: str
+    """The secret that signs, if it has just been made."""
+
+
+NOWHERE: Final = Sent(None, None, "")
+
+
 def words_of(row: Row[Any]) -> list[str]:
     """The filters of a watch, and its positions, in words."""
     words = [describe_filter(name, value) for name, value in filters_of(row.filters)]
@@ -45,12 +58,10 @@ def watch_page(
     found: Found,
     *,
     secret: str = "",
-    webhook: Mapping[str, Any] | None = None,
+    sent: Sent = NOWHERE,
 ) -> Response:
-    """The page of a watch whose JSON is `told`; with its secret if it has just been made.
-
-    `webhook`: its JSON with its host, and with the secret that signs if that was just made.
-    """
+    """The page of a watch whose JSON is `told`; with its secret if it has just been made."""
+    settings = settings_of(request)
     return render(
         request,
         "watch.html",
@@ -59,11 +70,12 @@ def watch_page(
         watch=told,
         words=words_of(row),
         secret=secret,
-        webhook=webhook,
-        sends=settings_of(request).webhooks,
+        **sent._asdict(),
+        sends=settings.webhooks,
+        mails=bool(settings.mail_from),
         columns=[header.column for header in headers({})],
         rows=found.rows,
-        body=write_rows(found.rows, settings_of(request).base_path),
+        body=write_rows(found.rows, settings.base_path),
         stream=f"/api/v1/watches/{row.id}/stream?fields=candid",
     )
 

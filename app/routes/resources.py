@@ -7,6 +7,7 @@ from fastapi import Request
 from app.alerts.archive import Archive
 from app.alerts.fragments import Fragments
 from app.clients import Networks
+from app.delivery.subscriptions import Subscriptions
 from app.delivery.webhooks import Webhooks
 from app.jobs.queue import Jobs
 from app.live.tail import Tail
@@ -56,6 +57,8 @@ class Resources:
     """None without a database to keep them in."""
     webhooks: Webhooks | None
     """None unless settings turn them on."""
+    subscriptions: Subscriptions | None
+    """None unless settings name a mail server."""
     tap: Tap | None
     """None without a database for its role."""
     legacy_fragments: Fragments

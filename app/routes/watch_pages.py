@@ -1,17 +1,17 @@
 """The pages of watches, and the forms that make and delete one."""
 
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Depends, Request, Response
-from sqlalchemy import Row
 
-from app.delivery.asking import parse_webhook
-from app.delivery.described import describe_webhook
+from app.alerts.archive import Archive
+from app.delivery.asking import parse_address, parse_webhook
+from app.delivery.described import describe_subscription, describe_webhook
 from app.errors import BadParameter, BadParameters
 from app.openapi.described import WatchPath
 from app.pages.html import redirect
-from app.pages.watchpage import SHOWN, Found, watch_page
+from app.pages.watchpage import SHOWN, Found, Sent, watch_page
 from app.routes.dependencies import (
     ArchiveDependency,
     ClientDependency,
@@ -19,13 +19,34 @@ from app.routes.dependencies import (
     SettingsDependency,
     no_parameters,
 )
+from app.routes.mails import SubscriptionsDependency
 from app.routes.resources import resources_of
 from app.routes.watches import MakingDependency, WatchesDependency, read_found
 from app.routes.webhooks import WebhooksDependency
 from app.search.bodies import Pairs
+from app.settings import Settings
 from app.watches.described import describe_watch
+from app.watches.watches import Watches
 
 router = APIRouter(include_in_schema=False)
+
+
+class Form(NamedTuple):
+    """A form that only the owner of a watch can send."""
+
+    secret: str
+    rest: Pairs
+
+
+async def read_form(given: PairsDependency) -> Form:
+    """The secret in a form, and its other values. Raises BadParameters, and what a body raises."""
+    secrets = [value.strip() for name, value in given if name == "secret"]
+    if len(secrets) != 1:
+        raise BadParameters([BadParameter("secret", "must be given, once")])
+    return Form(secrets[0], [pair for pair in given if pair[0] != "secret"])
+
+
+FormDependency = Annotated[Form, Depends(read_form)]
 
 
 @router.post("/watches/")
@@ -50,23 +71,17 @@ async def get_watch_page(
     settings: SettingsDependency,
 ) -> Response:
     """A watch: what it looks for, its newest alerts, where they are sent."""
-    row = await watches.get(watch)
-    told = describe_watch(row, row.hits, settings.public_url)
-    found = await read_found(watches, archive, watch, SHOWN)
-    webhooks = resources_of(request).webhooks
-    sent = await webhooks.find(watch) if webhooks else None
-    return watch_page(request, told, row, found, webhook=sent and _describe(sent))
+    return await _send_page(request, watch, watches, archive, settings)
 
 
 @router.post("/watches/{watch}/")
 async def delete_watch_by_form(
-    request: Request, given: PairsDependency, watch: WatchPath, watches: WatchesDependency
+    request: Request, form: FormDependency, watch: WatchPath, watches: WatchesDependency
 ) -> Response:
     """Delete a watch, and show the main page."""
-    secret, rest = _take_secret(given)
-    if rest:
+    if form.rest:
         raise BadParameters([BadParameter("secret", "must be given alone")])
-    await watches.remove(watch, secret)
+    await watches.remove(watch, form.secret)
     return redirect(request, "/", HTTPStatus.SEE_OTHER)
 
 
@@ -74,7 +89,7 @@ async def delete_watch_by_form(
 async def put_webhook_by_form(
     *,
     request: Request,
-    given: PairsDependency,
+    form: FormDependency,
     watch: WatchPath,
     client: ClientDependency,
     watches: WatchesDependency,
@@ -83,24 +98,48 @@ async def put_webhook_by_form(
     webhooks: WebhooksDependency,
 ) -> Response:
     """Have the alerts of a watch sent somewhere, and show it with the secret that signs."""
-    secret, rest = _take_secret(given)
-    wanted = parse_webhook(rest, settings.webhooks_to_loopback)
-    await watches.check_secret(watch, secret)
-    sent, signing = await webhooks.put(watch, client, wanted.target, wanted.since)
-    row = await watches.get(watch)
+    wanted = parse_webhook(form.rest, settings.webhooks_to_loopback)
+    await watches.check_secret(watch, form.secret)
+    _, signing = await webhooks.put(watch, client, wanted.target, wanted.since)
+    return await _send_page(request, watch, watches, archive, settings, signing=signing)
+
+
+@router.post("/watches/{watch}/mail/")
+async def put_mail_by_form(
+    *,
+    request: Request,
+    form: FormDependency,
+    watch: WatchPath,
+    client: ClientDependency,
+    watches: WatchesDependency,
+    subscriptions: SubscriptionsDependency,
+) -> Response:
+    """Ask a mail address whether it wants the alerts of a watch, and show the watch."""
+    address = parse_address(form.rest)
+    await watches.check_secret(watch, form.secret)
+    await subscriptions.put(watch, client, address)
+    return redirect(request, f"/watches/{watch}/", HTTPStatus.SEE_OTHER)
+
+
+async def _send_page(
+    request: Request,
+    watch: str,
+    watches: Watches,
+    archive: Archive,
+    settings: Settings,
+    *,
+    signing: str = "",
+) -> Response:
+    """The page of a watch, with the secret that signs if that was just made."""
+    row, resources = await watches.get(watch), resources_of(request)
     told = describe_watch(row, row.hits, settings.public_url)
     found = await read_found(watches, archive, watch, SHOWN)
-    return watch_page(request, told, row, found, webhook=_describe(sent) | {"secret": signing})
-
-
-def _describe(sent: Row[Any]) -> dict[str, Any]:
-    """A webhook as pages show it: its host alone, as the rest of an address may be a secret."""
-    return describe_webhook(sent) | {"host": sent.host, "url": None, "secret": ""}
-
-
-def _take_secret(given: Pairs) -> tuple[str, Pairs]:
-    """The secret of a form, and its other values. Raises BadParameters."""
-    secrets = [value.strip() for name, value in given if name == "secret"]
-    if len(secrets) != 1:
-        raise BadParameters([BadParameter("secret", "must be given, once")])
-    return secrets[0], [pair for pair in given if pair[0] != "secret"]
+    webhook = await resources.webhooks.find(watch) if resources.webhooks else None
+    mail = await resources.subscriptions.find(watch) if resources.subscriptions else None
+    # Their addresses are for their owners.
+    sent = Sent(
+        {"host": webhook.host, **describe_webhook(webhook)} if webhook else None,
+        describe_subscription(mail) if mail else None,
+        signing,
+    )
+    return watch_page(request, told, row, found, sent=sent)

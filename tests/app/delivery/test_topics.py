@@ -4,7 +4,7 @@ import asyncio
 import os
 import random
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
@@ -20,7 +20,7 @@ from app.watches.watches import open_watches
 from dev.produce import create
 from tests.app.conftest import fresh_archive, serving
 from tests.app.delivery.killing import sending_apart
-from tests.app.live.streams import HANGS_S, grow
+from tests.app.live.streams import HANGS_S, grow, growing
 from tests.app.watches.test_watches import Watching
 
 SERVERS = os.environ.get("MARS_KAFKA_BOOTSTRAP_SERVERS", "")
@@ -74,23 +74,23 @@ async def archive() -> AsyncIterator[Settings]:
 
 
 async def test_each_alert_is_there_once_and_in_order_whoever_is_killed(archive: Settings) -> None:
-    chance, kills, batches, each = random.Random(3), 10, 5, 20
+    chance, kills, batches, each = random.Random(3), 10, 3, 20
     async with serving(archive.model_copy(update={"jobs_run": False})) as client:
         watch = await Watching(client, archive).made({"object_id": object_of(0)})
         own = archive.model_copy(update={"publish_watches": [watch["id"]]})
         every, some = (archive.publish_prefix + n for n in ("alerts", f"watch.{watch['id']}"))
         await create(every, PARTITIONS)
         await create(some, PARTITIONS)
-        async with reading(every, some) as reader:
+        async with reading(every, some) as reader, growing(own) as take:
             with sending_apart(own):
-                first = await begun(own, reader, every)
+                first = await begun(take, reader)
             number = first
             for kill in range(kills + 1):
                 # At the end two, of which one publishes.
                 another = sending_apart(own) if kill == kills else nullcontext()
                 with sending_apart(own), another:
                     for n in range(batches):
-                        await grow(own, number, each, object_id=object_of(n))
+                        await take(number, each, object_id=object_of(n))
                         number += each
                     if kill < kills:
                         await reader.until(every, number - chance.randrange(each * batches))
@@ -113,12 +113,12 @@ async def test_each_alert_is_there_once_and_in_order_whoever_is_killed(archive: 
     assert newest[0].keys() == listed[0].keys()
 
 
-async def begun(settings: Settings, reader: Reader, topic: str) -> int:
+async def begun(take: Callable[..., Awaitable[None]], reader: Reader) -> int:
     """How many alerts there are once a new topic holds the first: it begins where it finds us."""
     number = 0
     async with asyncio.timeout(HANGS_S):
         while not reader.records:
-            await grow(settings, number, 1, object_id=object_of(1))
+            await take(number, 1, object_id=object_of(1))
             number += 1
             for place, some in (await reader.consumer.getmany(timeout_ms=500)).items():
                 reader.records.setdefault(place.topic, []).extend(some)
