@@ -6,7 +6,7 @@ record and, of each partition, behind its own last record.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -53,16 +53,15 @@ async def find_place(servers: str, topic: str, partitions: Sequence[int]) -> Pla
             found = [await consumer.getone(place) for place in held]
     finally:
         await consumer.stop()
-    if not found:
-        return None
-    told = {record.partition: _numbers_of(record.headers) for record in found}
-    _, since = max((told[partition] for partition in told), key=lambda pair: pair[0])
+    headers = {record.partition: dict(record.headers) for record in found}
+    told = {n: (int(held[NUMBER]), int(held[BEGAN])) for n, held in headers.items()}
+    return place_behind(told, partitions) if told else None
+
+
+def place_behind(told: Mapping[int, tuple[int, int]], partitions: Sequence[int]) -> Place:
+    """The place behind the last record of each partition that has one: its number, its slice's."""
+    _, since = max(told.values())
     return Place(since, {n: told[n][0] if n in told else 0 for n in partitions})
-
-
-def _numbers_of(headers: Sequence[tuple[str, bytes]]) -> tuple[int, int]:
-    held: Mapping[str, bytes] = dict(headers)
-    return int(held[NUMBER]), int(held[BEGAN])
 
 
 async def send_slice(
@@ -72,21 +71,28 @@ async def send_slice(
 
     Returns once the brokers have all of it. What a partition has already is left out.
     """
-    last, partitions = dict(place.last), sorted(place.last)
-    began = str(place.since).encode()
-    underway = []
-    for record in records:
-        partition = _PARTITION(record.key, partitions, partitions)
-        if record.number <= last[partition]:
-            continue
+    last, underway = dict(place.last), []
+    for partition, record in find_missing(place, records):
         last[partition] = record.number
-        headers = [(NUMBER, str(record.number).encode()), (BEGAN, began)]
+        headers = [
+            (NUMBER, str(record.number).encode()),
+            (BEGAN, str(place.since).encode()),
+        ]
         sent: Any = await producer.send(
             topic, record.value, key=record.key, partition=partition, headers=headers
         )
         underway.append(sent)
     await asyncio.gather(*underway)
     return Place(reached, last)
+
+
+def find_missing(place: Place, records: Iterable[Record]) -> Iterator[tuple[int, Record]]:
+    """Those of a slice that their partitions do not have, with the partition of each."""
+    partitions = sorted(place.last)
+    for record in records:
+        partition = _PARTITION(record.key, partitions, partitions)
+        if record.number > place.last[partition]:
+            yield partition, record
 
 
 def record_of(row: Any, item: Any) -> Record:
