@@ -24,6 +24,8 @@ archive.errors.MarsError
 ├── ClientGone                the client has closed the connection
 ├── NoTap                     503: this app has no database for queries of TAP
 ├── NoWatches                 503: this app has no database of its own, so no watches
+├── NoWebhooks                503: this app sends none
+├── NoMail                    503: nor mails
 ├── NoJobs                    503: this app has no database of its own, so no jobs
 ├── NoRegions                 503: nor regions
 └── ResolversUnavailable      503: no name resolver answered
@@ -199,6 +201,14 @@ class NoWatches(MarsError):
     """This app has no database in which to keep watches."""
 
 
+class NoWebhooks(MarsError):
+    """This app sends no webhooks."""
+
+
+class NoMail(MarsError):
+    """This app sends no mails."""
+
+
 class NoTap(MarsError):
     """This app has no database for queries of TAP."""
 
@@ -253,6 +263,8 @@ _UNAVAILABLE: Final[dict[type[Exception], str]] = {
     NoJobs: "this server does not run jobs: MARS_APP_DATABASE_URL is not set",
     NoRegions: "this server keeps no regions: MARS_APP_DATABASE_URL is not set",
     NoWatches: "this server keeps no watches: MARS_APP_DATABASE_URL is not set",
+    NoWebhooks: "this server sends no webhooks: MARS_WEBHOOKS is not set",
+    NoMail: "this server sends no mails: MARS_SMTP_URL and MARS_MAIL_FROM are not set",
     NoTap: "this server runs no queries of TAP: MARS_TAP_DATABASE_URL is not set",
     asyncpg.QueryCanceledError: _COSTLY,
     SchemaOutdated: "the database has a different schema version than this program needs",

@@ -10,7 +10,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from app.alerts.archive import open_archive, open_lasting
+from app.alerts.archive import Archive, open_archive, open_lasting
 from app.alerts.fragments import Fragments
 from app.alerts.gate import Turns
 from app.alerts.items import alert_items
@@ -19,10 +19,13 @@ from app.alerts.queries import check_archive
 from app.bounds import Bounds
 from app.clients import networks_of
 from app.columns.columns import open_columns
+from app.delivery.mailing import open_mailing
+from app.delivery.publishing import publishing, topics_of
+from app.delivery.sending import open_webhooks
 from app.errors import DATABASE_ERRORS, reason_of
 from app.jobs.queue import open_jobs
 from app.jobs.worker import JOB_PATIENCE_S, run_worker
-from app.live.tail import open_tail
+from app.live.tail import Tail, open_tail
 from app.mars.items import legacy_items
 from app.match.crossmatch import Matcher
 from app.match.jobs import match_kind
@@ -45,6 +48,8 @@ from app.routes import (
     job_pages,
     jobs,
     legacy,
+    mail_pages,
+    mails,
     match,
     names,
     night_pages,
@@ -54,6 +59,7 @@ from app.routes import (
     region_pages,
     regions,
     search_jobs,
+    sending_forms,
     static,
     statistics,
     statistics_page,
@@ -65,6 +71,7 @@ from app.routes import (
     vosi,
     watch_pages,
     watches,
+    webhooks,
 )
 from app.routes.resources import Resources
 from app.settings import Settings
@@ -72,6 +79,7 @@ from app.statistics.overview import open_overview
 from app.vo.jobs import TAP, tap_kind
 from app.vo.running import open_tap
 from app.watches.matching import open_watching
+from app.watches.watches import Watches
 from archive import logs
 from archive.errors import SchemaOutdated
 from archive.objects import open_store
@@ -91,6 +99,8 @@ ROUTES: Final = (
     search_jobs,
     jobs,
     watches,
+    webhooks,
+    mails,
     nights,
     statistics,
     names,
@@ -104,6 +114,8 @@ ROUTES: Final = (
     job_pages,
     region_pages,
     watch_pages,
+    sending_forms,
+    mail_pages,
     statistics_page,
     vo_tap,
     vo_jobs,
@@ -144,7 +156,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
-        allow_methods=["GET", "HEAD", "POST", "PATCH", "DELETE"],
+        allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
         allow_headers=["*"],
         expose_headers=EXPOSED,
     )
@@ -173,6 +185,7 @@ async def _lifespan(app: FastAPI, settings: Settings, metrics: Metrics) -> Async
             open_tap(settings) as tap,
             open_regions(settings) as regions,
             open_watching(settings, archive, tail, regions) as watched,
+            _open_deliveries(settings, watched, archive, tail, metrics) as delivered,
         ):
             app.state.resources = resources = Resources(
                 archive=archive,
@@ -186,12 +199,25 @@ async def _lifespan(app: FastAPI, settings: Settings, metrics: Metrics) -> Async
                 overview=overview,
                 tail=tail,
                 watches=watched,
+                **delivered,
                 tap=tap,
             )
             async with _run_jobs(resources, settings):
                 await _look_at_schema(resources)
                 _spare_the_collector()
                 yield
+
+
+@asynccontextmanager
+async def _open_deliveries(
+    settings: Settings, watches: Watches | None, archive: Archive, tail: Tail, metrics: Metrics
+) -> AsyncIterator[dict[str, Any]]:
+    """The resources by which alerts of watches are sent to those who asked for it."""
+    async with (
+        open_webhooks(settings, watches, archive, tail, metrics.webhook_tries) as webhooks,
+        open_mailing(settings, watches, archive, tail, metrics.mail_tries) as subscriptions,
+    ):
+        yield {"webhooks": webhooks, "subscriptions": subscriptions}
 
 
 def _kept(settings: Settings) -> dict[str, Any]:
@@ -215,7 +241,7 @@ async def _look_at_schema(resources: Resources) -> None:
 
 @asynccontextmanager
 async def _run_jobs(resources: Resources, settings: Settings) -> AsyncIterator[None]:
-    """Run jobs of every kind beside the requests."""
+    """Run jobs of every kind, and publish alerts, beside the requests."""
     url, store, archive = settings.public_url, resources.store, resources.archive
     patient = resources.matcher.reading(archive.patient(JOB_PATIENCE_S))
     async with open_lasting(archive, settings, JOB_PATIENCE_S) as lasting:
@@ -224,8 +250,12 @@ async def _run_jobs(resources: Resources, settings: Settings) -> AsyncIterator[N
             search_kind(lasting, url, partial(find_region, regions=resources.regions)),
             tap_kind(resources.tap, store, url),
         )
-        troubles = resources.metrics.job_troubles
-        async with run_worker(resources.jobs, kinds, store, settings, troubles):
+        metrics, write = resources.metrics, resources.fragments.of
+        topics = topics_of(settings, resources.watches, archive)
+        async with (
+            run_worker(resources.jobs, kinds, store, settings, metrics.job_troubles),
+            publishing(settings, topics, resources.tail, write, metrics.published),
+        ):
             yield
 
 

@@ -38,6 +38,24 @@ class Metrics:
             ("part",),
             registry=self.registry,
         )
+        self.webhook_tries = Counter(
+            "mars_webhook_tries",
+            "Tries of webhooks, by what came of them",
+            ("outcome",),
+            registry=self.registry,
+        )
+        self.mail_tries = Counter(
+            "mars_mail_tries",
+            "Tries of mails, by what came of them",
+            ("outcome",),
+            registry=self.registry,
+        )
+        self.published = Counter(
+            "mars_published_alerts",
+            "Alerts that Kafka's brokers have taken",
+            ("topic",),
+            registry=self.registry,
+        )
 
     def watch(self, archive: "Archive") -> None:
         """Report the pool, the queues and the columnar copy from now on."""

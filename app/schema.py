@@ -116,3 +116,46 @@ hit = Table(
     Column("lco_id", BigInteger, primary_key=True),
     Column("found", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
+
+webhook = Table(
+    "webhook",
+    metadata,
+    Column("watch", Text, ForeignKey("app.watch.id"), primary_key=True),
+    Column("client", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("secret", Text, nullable=False),
+    Column("status", Text, nullable=False, server_default="unconfirmed"),
+    Column("cursor", BigInteger, nullable=False),
+    Column("reach", BigInteger),
+    Column("tries", SmallInteger, nullable=False, server_default="0"),
+    Column("tried", DateTime(timezone=True)),
+    Column("outcome", Text),
+    Column("due", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("created", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+subscription = Table(
+    "subscription",
+    metadata,
+    Column("watch", Text, ForeignKey("app.watch.id"), primary_key=True),
+    Column("client", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("status", Text, nullable=False, server_default="unconfirmed"),
+    Column("cursor", BigInteger, nullable=False),
+    Column("reach", BigInteger),
+    Column("tries", SmallInteger, nullable=False, server_default="0"),
+    Column("tried", DateTime(timezone=True)),
+    Column("outcome", Text),
+    Column("due", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("created", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+mail_question = Table(
+    "mail_question",
+    metadata,
+    Column("address", Text, nullable=False),
+    Column("client", Text, nullable=False),
+    Column("asked", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)

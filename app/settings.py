@@ -121,6 +121,42 @@ class Settings(ArchiveSettings):
         description="Watches that the holder of an operator's token may have at a time, with up "
         "to a million positions each.",
     )
+    webhooks: bool = Field(
+        default=False,
+        description="Whether the alerts of watches are sent to addresses that strangers name "
+        "(docs/delivery.md).",
+    )
+    webhooks_per_host: int = Field(
+        default=10, ge=1, description="Webhooks that may lead to one host."
+    )
+    webhooks_to_loopback: bool = Field(
+        default=False,
+        description="Whether they may also lead to this machine, by http and to any port: for "
+        "tests, never where others can reach the app.",
+    )
+    smtp_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="Mail server for digests of watches, smtp://name:password@host:587 (encrypted "
+        "if it offers that) or smtps://; empty: no mails.",
+    )
+    mail_from: str = Field(
+        default="", description="Address in From of these mails; empty: no mails."
+    )
+    publish_kafka_servers: str = Field(
+        default="",
+        description="Kafka brokers, as `host:port,host:port`, into whose topic mars.alerts every "
+        "alert goes as it comes; empty: none (docs/delivery.md).",
+    )
+    publish_prefix: str = Field(
+        default="mars.",
+        pattern=r"^[A-Za-z0-9._-]{1,64}$",
+        description="What the names of these topics begin with.",
+    )
+    publish_watches: Annotated[list[str], NoDecode] = Field(
+        default=[],
+        description="Ids of watches whose alerts go there, each into its topic mars.watch.<id>; "
+        "separated by commas or as a JSON list.",
+    )
     sesame_url: str = Field(
         default="https://cds.unistra.fr/cgi-bin/nph-sesame",
         pattern=r"^(https?://[^\s?#]*[^\s?#/])?$",
@@ -174,14 +210,14 @@ class Settings(ArchiveSettings):
         """The path in public_url, which a proxy takes off: addresses on pages begin with it."""
         return urlsplit(self.public_url).path
 
-    @field_validator("trusted_proxies", mode="before")
+    @field_validator("trusted_proxies", "publish_watches", mode="before")
     @classmethod
     def _listed(cls, given: Any) -> Any:
         if not isinstance(given, str):
             return given
         if given.lstrip().startswith("["):
             return json.loads(given)
-        return [part for part in given.split(",") if part.strip()]
+        return [part.strip() for part in given.split(",") if part.strip()]
 
     @field_validator("trusted_proxies")
     @classmethod

@@ -943,6 +943,86 @@ COMMENT ON COLUMN app.hit.lco_id IS 'number of the alert';
 COMMENT ON COLUMN app.hit.found IS 'when it was found';
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.watch, app.watch_position, app.hit TO mars_app;
 
+CREATE TABLE app.webhook (
+    watch   text        PRIMARY KEY REFERENCES app.watch ON DELETE CASCADE,
+    client  text        NOT NULL,
+    url     text        NOT NULL CHECK (length(url) <= 500),
+    host    text        NOT NULL,
+    secret  text        NOT NULL CHECK (secret ~ '^whsec_'),
+    status  text        NOT NULL DEFAULT 'unconfirmed' CHECK (status IN ('unconfirmed', 'active', 'ended')),
+    cursor  bigint      NOT NULL CHECK (cursor >= 0),
+    reach   bigint      CHECK (reach > cursor),
+    tries   smallint    NOT NULL DEFAULT 0 CHECK (tries >= 0),
+    tried   timestamptz,
+    outcome text,
+    due     timestamptz NOT NULL DEFAULT now(),
+    created timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE app.webhook IS 'An address to which the alerts of a watch are sent, in order and at least once';
+COMMENT ON COLUMN app.webhook.watch IS 'the watch';
+COMMENT ON COLUMN app.webhook.client IS 'address that asked for it, to bound how many hosts one client has asked';
+COMMENT ON COLUMN app.webhook.url IS 'where it leads';
+COMMENT ON COLUMN app.webhook.host IS 'the host in it, to bound how many lead to one host';
+COMMENT ON COLUMN app.webhook.secret IS 'signs the messages, so it is kept as it is: it opens nothing here';
+COMMENT ON COLUMN app.webhook.status IS 'unconfirmed: nothing but the challenge is sent; ended: nothing is sent';
+COMMENT ON COLUMN app.webhook.cursor IS 'lco_id up to which the receiver has taken all';
+COMMENT ON COLUMN app.webhook.reach IS 'lco_id up to which the message goes that is under way: fixed before it is first sent, so that each further try sends the same';
+COMMENT ON COLUMN app.webhook.tries IS 'failed tries of that message, or of the challenge';
+COMMENT ON COLUMN app.webhook.tried IS 'when the last try ended';
+COMMENT ON COLUMN app.webhook.outcome IS 'what came of it, in words';
+COMMENT ON COLUMN app.webhook.due IS 'not before this: the next try, or, while one runs, the moment from which its process is taken for dead';
+COMMENT ON COLUMN app.webhook.created IS 'when it was asked for';
+CREATE INDEX webhook_due ON app.webhook (due) WHERE status <> 'ended';
+COMMENT ON INDEX app.webhook_due IS 'which are to be tried';
+CREATE INDEX webhook_of_host ON app.webhook (host);
+COMMENT ON INDEX app.webhook_of_host IS 'how many lead to one host';
+GRANT SELECT, INSERT, UPDATE, DELETE ON app.webhook TO mars_app;
+
+CREATE TABLE app.subscription (
+    watch   text        PRIMARY KEY REFERENCES app.watch ON DELETE CASCADE,
+    client  text        NOT NULL,
+    address text        NOT NULL CHECK (length(address) <= 254),
+    key     text        NOT NULL CHECK (key ~ '^[A-Za-z0-9_-]{32}$'),
+    status  text        NOT NULL DEFAULT 'unconfirmed' CHECK (status IN ('unconfirmed', 'asked', 'active', 'ended')),
+    cursor  bigint      NOT NULL CHECK (cursor >= 0),
+    reach   bigint      CHECK (reach > cursor),
+    tries   smallint    NOT NULL DEFAULT 0 CHECK (tries >= 0),
+    tried   timestamptz,
+    outcome text,
+    due     timestamptz NOT NULL DEFAULT now(),
+    created timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE app.subscription IS 'A mail address to which the new alerts of a watch are sent, once a day at most';
+COMMENT ON COLUMN app.subscription.watch IS 'the watch';
+COMMENT ON COLUMN app.subscription.client IS 'address that asked for it';
+COMMENT ON COLUMN app.subscription.address IS 'the mail address';
+COMMENT ON COLUMN app.subscription.key IS 'drawn at random, 192 bits: who has a mail with it may agree, and stop the mails';
+COMMENT ON COLUMN app.subscription.status IS 'unconfirmed: the question is to be sent; asked: it was, and nothing else is; ended: nothing is sent';
+COMMENT ON COLUMN app.subscription.cursor IS 'lco_id up to which all was sent';
+COMMENT ON COLUMN app.subscription.reach IS 'lco_id up to which the mail goes that is under way';
+COMMENT ON COLUMN app.subscription.tries IS 'failed tries of that mail, or of the question';
+COMMENT ON COLUMN app.subscription.tried IS 'when the last try ended';
+COMMENT ON COLUMN app.subscription.outcome IS 'what came of it, in words';
+COMMENT ON COLUMN app.subscription.due IS 'not before this: the next mail or try, or, while one runs, the moment from which its process is taken for dead';
+COMMENT ON COLUMN app.subscription.created IS 'when it was asked for';
+CREATE UNIQUE INDEX subscription_key ON app.subscription (key);
+COMMENT ON INDEX app.subscription_key IS 'the one to which a link in a mail leads';
+CREATE INDEX subscription_due ON app.subscription (due) WHERE status IN ('unconfirmed', 'active');
+COMMENT ON INDEX app.subscription_due IS 'which are to be tried';
+
+CREATE TABLE app.mail_question (
+    address text        NOT NULL,
+    client  text        NOT NULL,
+    asked   timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE app.mail_question IS 'Who was asked within a day, kept beyond the subscription, so that nobody is asked again and again';
+COMMENT ON COLUMN app.mail_question.address IS 'the mail address, in lower case';
+COMMENT ON COLUMN app.mail_question.client IS 'address of the client because of whom';
+COMMENT ON COLUMN app.mail_question.asked IS 'when';
+CREATE INDEX mail_question_asked ON app.mail_question (asked);
+COMMENT ON INDEX app.mail_question_asked IS 'those of a day';
+GRANT SELECT, INSERT, UPDATE, DELETE ON app.subscription, app.mail_question TO mars_app;
+
 -- ---------------------------------------------------------------------------------------------
 -- The Virtual Observatory: what TAP shows, and to whom
 -- ---------------------------------------------------------------------------------------------

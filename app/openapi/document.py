@@ -11,6 +11,7 @@ from app.openapi.generators import prepare_for_generators
 from app.openapi.headers import add_headers
 from app.openapi.regions import FORM, FORM_SCHEMA
 from app.openapi.search_jobs import QUERY, query_schema
+from app.openapi.webhooks import ADDRESSED, ADDRESSED_SCHEMA, WANTED, WANTED_SCHEMA
 
 
 def describe(app: FastAPI) -> Json:
@@ -30,7 +31,8 @@ def describe(app: FastAPI) -> Json:
     for unseen in (Problem, MatchRequest):
         schema = unseen.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= schema.pop("$defs", {}) | {unseen.__name__: schema}
-    schemas |= {QUERY: query_schema(), FORM: FORM_SCHEMA}
+    schemas |= {QUERY: query_schema(), FORM: FORM_SCHEMA, WANTED: WANTED_SCHEMA}
+    schemas |= {ADDRESSED: ADDRESSED_SCHEMA}
     add_headers(document)
     prepare_for_generators(document)
     return document

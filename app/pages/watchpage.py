@@ -41,6 +41,19 @@ class Found(NamedTuple):
     moments: Mapping[int, datetime]
 
 
+class Sent(NamedTuple):
+    """Where the alerts of a watch are sent, as JSON; the page shows no address."""
+
+    webhook: Mapping[str, Any] | None
+    """With its host."""
+    mail: Mapping[str, Any] | None
+    signing: str
+    """The secret that signs, if it has just been made."""
+
+
+NOWHERE: Final = Sent(None, None, "")
+
+
 def words_of(row: Row[Any]) -> list[str]:
     """The filters of a watch, and its positions, in words."""
     words = [describe_filter(name, value) for name, value in filters_of(row.filters)]
@@ -71,6 +84,7 @@ def watch_page(
     *,
     curves: Curves = MappingProxyType({}),
     secret: str = "",
+    sent: Sent = NOWHERE,
     fields: Mapping[str, str] = NO_FIELDS,
     refused: str = "",
     status: int = HTTPStatus.OK,
@@ -79,7 +93,7 @@ def watch_page(
 
     `refused` says why nothing came of a change, whose form was filled in with `fields`.
     """
-    base = settings_of(request).base_path
+    settings = settings_of(request)
     return render(
         request,
         "watch.html",
@@ -88,9 +102,16 @@ def watch_page(
         watch=told,
         words=words_of(row),
         secret=secret,
+        **sent._asdict(),
+        sends=settings.webhooks,
+        mails=bool(settings.mail_from),
         columns=[header.column for header in headers({})],
         rows=found.rows,
-        body=write_rows(found.rows, base, lambda alert: _curve_cell(curves, alert["object_id"])),
+        body=write_rows(
+            found.rows,
+            settings.base_path,
+            lambda alert: _curve_cell(curves, alert["object_id"]),
+        ),
         fields={"query": told["query"], **fields},
         refused=refused,
         most=MAX_POSITIONS,

@@ -7,6 +7,8 @@ from fastapi import Request
 from app.alerts.archive import Archive
 from app.alerts.fragments import Fragments
 from app.clients import Networks
+from app.delivery.subscriptions import Subscriptions
+from app.delivery.webhooks import Webhooks
 from app.jobs.queue import Jobs
 from app.live.tail import Tail
 from app.mars.walks import Walks
@@ -53,6 +55,10 @@ class Resources:
     """The end of the archive, for streams."""
     watches: Watches | None
     """None without a database to keep them in."""
+    webhooks: Webhooks | None
+    """None unless settings turn them on."""
+    subscriptions: Subscriptions | None
+    """None unless settings name a mail server."""
     tap: Tap | None
     """None without a database for its role."""
     legacy_fragments: Fragments

@@ -7,15 +7,18 @@ from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy import Row
 
 from app.alerts.archive import Archive
+from app.delivery.described import describe_subscription, describe_webhook
 from app.errors import QueryTooCostly, RequestError
 from app.objects.groups import read_curves
 from app.openapi.described import WatchPath
 from app.pages.html import redirect
-from app.pages.watchpage import NO_FIELDS, SHOWN, Curves, Found, form_page, watch_page
+from app.pages.watchpage import NO_FIELDS, SHOWN, Curves, Found, Sent, form_page, watch_page
 from app.routes.dependencies import ArchiveDependency, SettingsDependency, no_parameters
+from app.routes.resources import resources_of
 from app.routes.watch_forms import FormDependency
 from app.routes.watch_making import MakingDependency, OwnerDependency, WatchesDependency
 from app.routes.watches import read_found
+from app.settings import settings_of
 from app.watches.described import describe_watch
 from app.watches.watches import Watches
 
@@ -53,27 +56,47 @@ async def make_by_form(
 
 @router.get("/{watch}/", dependencies=_ALONE)
 async def get_watch_page(
-    request: Request,
-    watch: WatchPath,
-    watches: WatchesDependency,
-    archive: ArchiveDependency,
-    settings: SettingsDependency,
+    request: Request, watch: WatchPath, watches: WatchesDependency, archive: ArchiveDependency
 ) -> Response:
-    """A watch: what it looks for, its newest alerts."""
-    row = await watches.get(watch)
-    found, curves = await _read_shown(watches, archive, row)
-    told = describe_watch(row, settings.public_url)
-    return watch_page(request, told, row, found, curves=curves)
+    """A watch: what it looks for, its newest alerts, where they are sent."""
+    return await show_watch(request, await watches.get(watch), watches, archive)
 
 
-async def _read_shown(watches: Watches, archive: Archive, row: Row[Any]) -> tuple[Found, Curves]:
-    """The newest alerts of a watch, and the light curves of their objects."""
+async def show_watch(
+    request: Request,
+    row: Row[Any],
+    watches: Watches,
+    archive: Archive,
+    signing: str = "",
+    **more: Any,
+) -> Response:
+    """The page of a watch that is there already; `signing` and `more` as watch_page has them."""
     found = await read_found(watches, archive, row.id, SHOWN)
+    curves = await _read_curves(archive, found)
+    sent = await _read_sent(request, row.id, signing)
+    told = describe_watch(row, settings_of(request).public_url)
+    return watch_page(request, told, row, found, curves=curves, sent=sent, **more)
+
+
+async def _read_curves(archive: Archive, found: Found) -> Curves:
+    """The light curves of the objects of some alerts; none if they take too long."""
     names = sorted({alert["object_id"] for alert in found.rows})
     try:
-        return found, await read_curves(archive.hasty(CURVES_S), names)
+        return await read_curves(archive.hasty(CURVES_S), names)
     except QueryTooCostly:
-        return found, {}
+        return {}
+
+
+async def _read_sent(request: Request, watch: str, signing: str) -> Sent:
+    """Where the alerts of a watch are sent; the addresses themselves are for their owners."""
+    resources = resources_of(request)
+    webhook = await resources.webhooks.find(watch) if resources.webhooks else None
+    mail = await resources.subscriptions.find(watch) if resources.subscriptions else None
+    return Sent(
+        {"host": webhook.host, **describe_webhook(webhook)} if webhook else None,
+        describe_subscription(mail) if mail else None,
+        signing,
+    )
 
 
 @router.post("/{watch}/")
@@ -94,7 +117,6 @@ async def change_by_form(
     form: FormDependency,
     making: MakingDependency,
     archive: ArchiveDependency,
-    settings: SettingsDependency,
 ) -> Response:
     """Change a watch, and show it; with the reason, if that is refused."""
     row = await watches.get(watch)
@@ -102,8 +124,6 @@ async def change_by_form(
         await watches.check_secret(watch, form.secret)
         await making.change(row, form.given, form.read)
     except RequestError as error:
-        found, curves = await _read_shown(watches, archive, row)
-        told = describe_watch(row, settings.public_url)
         again: dict[str, Any] = {"fields": form.fields, "refused": str(error)}
-        return watch_page(request, told, row, found, curves=curves, status=error.status, **again)
+        return await show_watch(request, row, watches, archive, status=error.status, **again)
     return redirect(request, f"/watches/{watch}/", HTTPStatus.SEE_OTHER)

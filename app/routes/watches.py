@@ -50,7 +50,7 @@ from app.watches.watches import Watches
 
 router = APIRouter(prefix="/api/v1/watches", tags=["watches"], responses=PROBLEMS)
 ALONE: Final = [Depends(no_parameters)]
-_FRESH: Final = {"Cache-Control": "no-store"}
+FRESH: Final = {"Cache-Control": "no-store"}
 
 
 async def read_found(watches: Watches, archive: Archive, watch: str, most: int) -> Found:
@@ -83,7 +83,7 @@ async def make_watch(
     given = request.query_params.multi_items()
     row, secret = await making.make(owner, given, reader_of(request))
     told = describe_watch(row, settings.public_url) | {"secret": secret}
-    answer = send_json(request, told, _FRESH)
+    answer = send_json(request, told, FRESH)
     answer.status_code = HTTPStatus.CREATED
     answer.headers["Location"] = watch_address(settings.public_url, row.id)
     return answer
@@ -95,7 +95,7 @@ async def get_watch(
 ) -> Response:
     """A watch: what it looks for, how far it has looked, how much it has found."""
     row = await watches.get(watch)
-    return send_json(request, describe_watch(row, settings.public_url), _FRESH)
+    return send_json(request, describe_watch(row, settings.public_url), FRESH)
 
 
 @router.get(
@@ -171,7 +171,7 @@ async def get_watch_feed(
     return send_feed(request, told, row, await read_found(watches, archive, watch, TOLD))
 
 
-def _secret_in(request: Request) -> str:
+def secret_of(request: Request) -> str:
     """The secret that a request brings. Raises WrongSecret."""
     secret = bearer_in(request.headers.get("authorization", ""))
     if secret is None:
@@ -197,11 +197,11 @@ async def change_watch(
     Filters replace all filters, and a body of positions replaces all positions; what is not given
     stays. What was found stays too, and the watch goes on where it was.
     """
-    row = await watches.check_secret(watch, _secret_in(request))
+    row = await watches.check_secret(watch, secret_of(request))
     allow_positions(request, row)
     given = request.query_params.multi_items()
     changed = await making.change(row, given, reader_of(request))
-    return send_json(request, describe_watch(changed, settings.public_url), _FRESH)
+    return send_json(request, describe_watch(changed, settings.public_url), FRESH)
 
 
 @router.delete(
@@ -212,5 +212,5 @@ async def change_watch(
 )
 async def delete_watch(request: Request, watch: WatchPath, watches: WatchesDependency) -> Response:
     """Delete a watch and what it has found; its secret stands in `Authorization: Bearer`."""
-    await watches.remove(watch, _secret_in(request))
+    await watches.remove(watch, secret_of(request))
     return Response(status_code=HTTPStatus.NO_CONTENT)

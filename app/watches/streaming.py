@@ -11,7 +11,10 @@ def hits_reader(watches: Watches, watch: str, archive: Archive, fields: tuple[st
     """What reads the next hits of a watch, as far as it has been matched."""
 
     async def read(since: int, newest: Newest) -> Stretch:
-        upto, numbers = await watches.hits_after(watch, since, MAX_LIMIT)
+        upto, found = await watches.hits_after(watch, since, MAX_LIMIT)
+        # Who matched may have seen more of the archive than this process has.
+        upto = min(upto, newest.number)
+        numbers = [number for number in found if number <= upto]
         if not numbers:
             return Stretch([], max(since, upto))
         rows = await read_numbered(archive, fields, numbers, newest)

@@ -156,7 +156,7 @@ class Watches:
         return row
 
     async def remove(self, watch: str, secret: str) -> None:
-        """Delete a watch with its positions and hits. Raises NotFound or WrongSecret."""
+        """Delete a watch with all that it has. Raises NotFound or WrongSecret."""
         await self.check_secret(watch, secret)
         async with self.engine.begin() as connection:
             await allow_long(connection)

@@ -23,6 +23,7 @@ PARTS: Final = {
     "number": str(sky.FIRST),
     "path": "pages.css",
     "name": "mars.alert",
+    "key": "A" * 32,
 }
 """Path parameter -> a value that leads somewhere; jobs, watches and regions have none before."""
 

@@ -79,16 +79,16 @@ def messages(first: int, count: int, **changes: Any) -> list[bytes]:
 
 
 @asynccontextmanager
-async def growing(settings: Settings) -> AsyncIterator[Callable[[int, int], Awaitable[None]]]:
-    """What takes batches in, one after the other: the first alert of each, and how many."""
+async def growing(settings: Settings) -> AsyncIterator[Callable[..., Awaitable[None]]]:
+    """What takes batches in, one after the other: the first alert of each, how many, changes."""
     writer_url = SecretStr(url_of("writer", database_of(settings)))
     writer = settings.model_copy(update={"database_url": writer_url})
     engine = make_engine(writer, "test")
     async with open_store(writer) as store:
         archive = Archive(engine, store)
 
-        async def take(first: int, count: int) -> None:
-            told = enumerate(messages(first, count), first)
+        async def take(first: int, count: int, **changes: Any) -> None:
+            told = enumerate(messages(first, count, **changes), first)
             raws = [Raw(TOPIC, 0, n, "", NIGHT, data) for n, data in told]
             await ingest(archive, "stream", Batch(raws))
 

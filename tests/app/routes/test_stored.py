@@ -42,7 +42,7 @@ CHANCE = int(os.environ.get("MARS_STORED_CHANCE", "0"))
 STORED = odd_stamps()
 KEYS = frozenset({"candid", "number", "object_id", "night", "kind"})
 """What names something stored in a path."""
-OTHERS = frozenset({"ending", "job", "path", "region", "suffix", "watch"})
+OTHERS = frozenset({"ending", "job", "key", "path", "region", "suffix", "watch"})
 """What does not: the app's own jobs, watches and regions with their files, the files of pages."""
 PATHS = [
     *([], ["candid"], ["number"], ["object_id"], ["night"]),

@@ -1,0 +1,153 @@
+"""Mails are sent as they fall due: the loop, in each process that runs jobs."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+import aiosmtplib
+from prometheus_client import Counter
+from sqlalchemy import Row
+
+from app.alerts.archive import Archive
+from app.alerts.numbers import read_numbered
+from app.delivery.letters import SHOWN, write_digest, write_question
+from app.delivery.models import SubscriptionStatus
+from app.delivery.pauses import MAIL, Outcome, Tried, state_after
+from app.delivery.subscriptions import Subscriptions
+from app.errors import DATABASE_ERRORS, NotFound, QueryTooCostly
+from app.live.tail import Tail
+from app.settings import Settings
+from app.watches.watches import Watches
+
+log = logging.getLogger(__name__)
+LOOK_S: Final = 2.0
+_PAUSE_S: Final = 5.0
+_TIMEOUT_S: Final = 15.0
+_FIELDS: Final = ("object_id", "ra", "dec", "filter", "magpsf")
+_REFUSED: Final = 500
+"""SMTP's codes from here on will not change by themselves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mailer:
+    """What it takes to send mails."""
+
+    subscriptions: Subscriptions
+    watches: Watches
+    archive: Archive
+    tail: Tail
+    settings: Settings
+    tries: Counter
+
+    async def send_next(self) -> bool:
+        """Try the mail that has waited longest; False if none is due.
+
+        Raises one of DATABASE_ERRORS, or QueryTooCostly.
+        """
+        row = await self.subscriptions.claim()
+        if row is None:
+            return False
+        letter = await self._letter_of(row)
+        tried = _LATER if letter is None else await _send(letter, self.settings)
+        self.tries.labels(tried.outcome).inc()
+        told = state_after(row, tried, datetime.now(UTC), MAIL)
+        await self.subscriptions.settle(row, **told)
+        return True
+
+    async def _letter_of(self, row: Row[Any]) -> EmailMessage | None:
+        """The mail; None if the server that answers lacks some of its alerts."""
+        sender, url = self.settings.mail_from, self.settings.public_url
+        if row.status == SubscriptionStatus.UNCONFIRMED:
+            return write_question(row, sender, url)
+        newest = await self.tail.look()
+        if newest.number < row.reach:
+            return None
+        # A watch whose alerts are sent is read.
+        await self.watches.get(row.watch)
+        found = await self.subscriptions.hits_of(row)
+        alerts = await read_numbered(self.archive, _FIELDS, list(found)[-SHOWN:], newest)
+        return write_digest(row, alerts, found, sender, url)
+
+    async def work(self) -> None:
+        """Send whatever falls due, until the process ends."""
+        while not self.tail.is_over:
+            try:
+                if not await self.send_next():
+                    await self.subscriptions.sweep()
+                    await asyncio.sleep(LOOK_S)
+            except NotFound:
+                pass  # deleted just now
+            except (QueryTooCostly, *DATABASE_ERRORS) as error:
+                log.warning("mails wait", extra={"error": repr(error)})
+                await asyncio.sleep(_PAUSE_S)
+            except Exception as error:  # whatever it is: mails must go on
+                log.error("mails interrupted", exc_info=error)
+                await asyncio.sleep(_PAUSE_S)
+
+
+_LATER: Final = Tried(Outcome.PUT_OFF, "waits for a database that has come so far")
+
+
+async def _send(letter: EmailMessage, settings: Settings) -> Tried:
+    """Give a mail to the server of settings."""
+    server = urlsplit(settings.smtp_url.get_secret_value())
+    try:
+        # As bytes: aiosmtplib would fold a letter's headers anew.
+        await aiosmtplib.send(
+            letter.as_bytes(),
+            sender=settings.mail_from,
+            recipients=[str(letter["To"])],
+            hostname=server.hostname,
+            port=server.port,
+            username=unquote(server.username) if server.username else None,
+            password=unquote(server.password) if server.password else None,
+            use_tls=server.scheme == "smtps",
+            timeout=_TIMEOUT_S,
+        )
+    except aiosmtplib.SMTPRecipientsRefused as error:
+        codes = [refusal.code for refusal in error.recipients]
+        gone = min(codes, default=0) >= _REFUSED
+        return Tried(Outcome.GONE if gone else Outcome.FAILED, "the address was refused")
+    except (aiosmtplib.SMTPException, OSError) as error:
+        # The server's own words are for the operator: it is not the reader's.
+        log.warning("a mail was not taken", extra={"error": repr(error)})
+        return Tried(Outcome.FAILED, "the mail server did not take it")
+    return Tried(Outcome.TAKEN, "given to the mail server")
+
+
+@asynccontextmanager
+async def open_mailing(
+    settings: Settings, watches: Watches | None, archive: Archive, tail: Tail, tries: Counter
+) -> AsyncIterator[Subscriptions | None]:
+    """The digests, sent in the background if this process also runs jobs.
+
+    None unless settings name a mail server and there are watches.
+    """
+    if watches is None or not (settings.smtp_url.get_secret_value() and settings.mail_from):
+        yield None
+        return
+    subscriptions = Subscriptions(watches.engine)
+    if not settings.jobs_run:
+        yield subscriptions
+        return
+    mailer = Mailer(
+        subscriptions=subscriptions,
+        watches=watches,
+        archive=archive,
+        tail=tail,
+        settings=settings,
+        tries=tries,
+    )
+    task = asyncio.create_task(mailer.work())
+    try:
+        yield subscriptions
+    finally:
+        # What is under way falls due again, as after a kill.
+        task.cancel()
+        await asyncio.wait({task})

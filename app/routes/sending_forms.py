@@ -1,0 +1,53 @@
+"""The forms on the page of a watch that have its alerts sent somewhere."""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request, Response
+
+from app.delivery.asking import parse_address, parse_webhook
+from app.openapi.described import WatchPath
+from app.pages.html import redirect
+from app.routes.dependencies import ArchiveDependency, ClientDependency, SettingsDependency
+from app.routes.mails import SubscriptionsDependency
+from app.routes.watch_forms import FormDependency
+from app.routes.watch_making import WatchesDependency
+from app.routes.watch_pages import show_watch
+from app.routes.webhooks import WebhooksDependency
+
+router = APIRouter(prefix="/watches", include_in_schema=False)
+
+
+@router.post("/{watch}/webhook/")
+async def put_webhook_by_form(
+    *,
+    request: Request,
+    form: FormDependency,
+    watch: WatchPath,
+    client: ClientDependency,
+    watches: WatchesDependency,
+    archive: ArchiveDependency,
+    settings: SettingsDependency,
+    webhooks: WebhooksDependency,
+) -> Response:
+    """Have the alerts of a watch sent somewhere, and show it with the secret that signs."""
+    wanted = parse_webhook(form.given, settings.webhooks_to_loopback)
+    row = await watches.check_secret(watch, form.secret)
+    _, signing = await webhooks.put(watch, client, wanted.target, wanted.since)
+    return await show_watch(request, row, watches, archive, signing)
+
+
+@router.post("/{watch}/mail/")
+async def put_mail_by_form(
+    *,
+    request: Request,
+    form: FormDependency,
+    watch: WatchPath,
+    client: ClientDependency,
+    watches: WatchesDependency,
+    subscriptions: SubscriptionsDependency,
+) -> Response:
+    """Ask a mail address whether it wants the alerts of a watch, and show the watch."""
+    address = parse_address(form.given)
+    await watches.check_secret(watch, form.secret)
+    await subscriptions.put(watch, client, address)
+    return redirect(request, f"/watches/{watch}/", HTTPStatus.SEE_OTHER)

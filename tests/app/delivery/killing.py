@@ -1,0 +1,55 @@
+"""What matches and sends, in a process of its own that can be killed.
+
+It is forked off one that has imported everything, so that to begin anew takes no seconds.
+"""
+
+import asyncio
+import multiprocessing
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
+
+from prometheus_client import Counter
+
+from app.alerts.archive import open_archive
+from app.alerts.fragments import Fragments
+from app.alerts.items import alert_items
+from app.delivery.publishing import publishing, topics_of
+from app.delivery.sending import open_webhooks
+from app.live.tail import open_tail
+from app.settings import Settings
+from app.watches.matching import open_watching
+
+API = "http://mars.test/api/v1"
+_FORKING = multiprocessing.get_context("forkserver")
+_FORKING.set_forkserver_preload([__name__])
+
+
+def _run(settings: Settings) -> None:
+    asyncio.run(_send(settings))
+
+
+async def _send(settings: Settings) -> None:
+    tries = Counter("tries", "tries", ("outcome",), registry=None)
+    write = Fragments(alert_items, API).of
+    sent = Counter("sent", "sent", ("topic",), registry=None)
+    async with (
+        open_archive(settings) as archive,
+        open_tail(archive, 1) as tail,
+        open_watching(settings, archive, tail, None) as watches,
+        open_webhooks(settings, watches, archive, tail, tries),
+        publishing(settings, topics_of(settings, watches, archive), tail, write, sent),
+    ):
+        await asyncio.Event().wait()
+
+
+@contextmanager
+def sending_apart(settings: Settings) -> Iterator[BaseProcess]:
+    """A process that sends, killed at the end at the latest."""
+    process = _FORKING.Process(target=_run, args=(settings,), daemon=True)
+    process.start()
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.join()
