@@ -66,9 +66,10 @@ class Bounds:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        body = _Incoming(scope, receive, send)
+        # In the scope itself: in a copy nobody outside would see which route was found.
+        scope[_INCOMING] = body = _Incoming(scope, receive, send)
         app = _refusal(scope) or self.app
-        await app({**scope, _INCOMING: body}, body.receive, body.send)
+        await app(scope, body.receive, body.send)
 
 
 def _refusal(scope: Scope) -> ASGIApp | None:

@@ -9,6 +9,7 @@ from tempfile import NamedTemporaryFile
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+import orjson
 from astropy.io import fits
 from mocpy import MOC
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ MAX_RANGES: Final = 20_000
 DEFAULT_LEVEL: Final = 0.9
 SKY_DEG2: Final = 360**2 / np.pi
 DEEPEST: Final = 29
+_ORDERS: Final = frozenset(map(str, range(DEEPEST + 1)))
 _LEAST_UNIQ, _MOST_UNIQ = 4, 4 ** (DEEPEST + 2)
 _PIXELS: Final = 12 * 4**DEEPEST
 _ROUNDING: Final = 0.01
@@ -79,6 +81,7 @@ def _read_moc(data: bytes) -> MOC:
         if not data.startswith(b"SIMPLE"):
             text = data.decode("ascii").strip()
             if text.startswith("{"):
+                _check_orders(orjson.loads(text))
                 return MOC.from_string(text, "json")
             # Commas as in MOC 1.1, which mocpy does not take.
             return MOC.from_string(text.replace(",", " "), "ascii")
@@ -90,6 +93,12 @@ def _read_moc(data: bytes) -> MOC:
     except (ValueError, OSError) as error:
         said = " ".join(str(error).split())[:100]
         raise BadBody(f"this is no MOC ({said}): {_SPELLINGS}") from None
+
+
+def _check_orders(cells: dict[str, Any]) -> None:
+    """Raise ValueError for a key that is no order: mocpy would leave out its cells in silence."""
+    if wrong := [key for key in cells if key not in _ORDERS]:
+        raise ValueError(f"{wrong[0]!r} is no order: 0 to {DEEPEST} are")
 
 
 def _read_skymap(data: bytes) -> tuple[NDArray[Any], NDArray[Any]] | None:

@@ -32,6 +32,12 @@ class Form(NamedTuple):
     fields: Mapping[str, str] = MappingProxyType({})
     """Its fields as they were filled in, to be shown again; none of a form that is one click."""
 
+    def need_secret(self) -> str:
+        """The secret of a watch that is there already. Raises BadParameters without one."""
+        if not self.secret:
+            raise BadParameters([BadParameter(SECRET, "give the secret of the watch")])
+        return self.secret
+
 
 async def read_form(request: Request) -> Form:
     """A form of watches. Raises BadBody, BadParameters, or UnknownMedia.
@@ -41,7 +47,9 @@ async def read_form(request: Request) -> Form:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != MULTIPART:
         pairs = await read_pairs(request)
-        return Form([pair for pair in pairs if pair[0] != SECRET], dict(pairs).get(SECRET, ""))
+        return Form(
+            [pair for pair in pairs if pair[0] != SECRET], dict(pairs).get(SECRET, "").strip()
+        )
     raise_bound(request.scope, BODIES["/watches/"])
     data, pairs = await _read_parts(request)
     fields = dict(pairs)

@@ -104,7 +104,7 @@ async def delete_by_form(
     request: Request, watch: WatchPath, form: FormDependency, watches: WatchesDependency
 ) -> Response:
     """Delete a watch, and show the main page."""
-    await watches.remove(watch, form.secret)
+    await watches.remove(watch, form.need_secret())
     return redirect(request, "/", HTTPStatus.SEE_OTHER)
 
 
@@ -119,9 +119,9 @@ async def change_by_form(
     archive: ArchiveDependency,
 ) -> Response:
     """Change a watch, and show it; with the reason, if that is refused."""
-    row = await watches.get(watch)
+    secret, row = form.need_secret(), await watches.get(watch)
     try:
-        await watches.check_secret(watch, form.secret)
+        await watches.check_secret(watch, secret)
         await making.change(row, form.given, form.read)
     except RequestError as error:
         again: dict[str, Any] = {"fields": form.fields, "refused": str(error)}

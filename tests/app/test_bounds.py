@@ -26,7 +26,9 @@ from tests.conftest import lines_at_the_end
 
 MOST: Final = 65_000
 """Bytes of a query string: what the server lets through, less the path."""
-COSTLIEST: Final = 30
+MEASURED: Final = 5
+"""How often what seems too costly is measured again."""
+COSTLIEST: Final = 40
 """How many plain lists of 100 alerts a hostile request may cost, beside its own plain request."""
 PLAIN: Final = Address("GET", "/api/v1/alerts", "/api/v1/alerts")
 Headers = Sequence[tuple[bytes, bytes]]
@@ -149,15 +151,21 @@ async def test_no_query_string_is_costly_on_any_route(app: FastAPI) -> None:
     plain = await plain_seconds(app, PLAIN)
     told: list[tuple[float, str]] = []
     for address in addresses("GET"):
-        bound = await plain_seconds(app, address) + COSTLIEST * plain
+        own = await plain_seconds(app, address)
         for what, query in hostile(names_of(app, address)):
             answered = await ask(app, address, query)
-            if answered.seconds > bound / 2:
+            for _ in range(MEASURED):
+                if answered.seconds < (own + COSTLIEST * plain) / 2:
+                    break
+                # Side by side: meanwhile the machine may have become slower, or faster.
+                plain = await plain_seconds(app, PLAIN)
                 answered = await ask_twice(app, address, query)
+                if answered.seconds < own + COSTLIEST * plain:
+                    break
             told.append((answered.seconds / plain, f"{address.pattern} {what}"))
             # A name that nobody knows here is a 503: no test asks elsewhere.
             assert answered.status != 500, told[-1]
-            assert answered.seconds < bound, told[-1]
+            assert answered.seconds < own + COSTLIEST * plain, told[-1]
     lines = lines_at_the_end("costliest query strings, in plain lists of 100 alerts")
     lines += [f"{ratio:6.1f}  {what}" for ratio, what in sorted(told, reverse=True)[:5]]
 

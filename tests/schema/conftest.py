@@ -23,6 +23,11 @@ TOOL = Path(".local/lib/schema/bin/schemathesis")
 SETTINGS = Path("tests/schema/schemathesis.toml")
 REPORT, EVENTS = (Path(".local/schemathesis") / name for name in ("report.json", "events.ndjson"))
 _NOWHERE = "http://127.0.0.1:9"
+UNBOUNDED = {
+    "jobs_run": True,
+    **dict.fromkeys(("jobs_per_client", "watches_per_client", "regions_per_client"), 100_000),
+}
+"""Each run makes some hundred of them; tests of jobs, watches and regions try a client's bounds."""
 ENVIRONMENT = {
     "PATH": os.environ["PATH"],
     "PYTHONPATH": ".",
@@ -57,9 +62,7 @@ async def filled_app(template: str) -> AsyncIterator[tuple[httpx.AsyncClient, st
     is_there = (DATA / "ztf" / "manifest.csv").is_file()
     async with new_place(template) as place, serving_cds() as cds:
         held = await (real_packets if is_there else _simulated_packets)(place)
-        # Each run sends some hundred jobs; tests/app/match/test_jobs.py tries a client's bound.
-        more = {"jobs_run": True, "jobs_per_client": 100_000, **cds.settings}
-        settings = app_settings(place).model_copy(update=more)
+        settings = app_settings(place).model_copy(update=UNBOUNDED | cds.settings)
         await update_catalog(place)
         async with serving(settings) as client:
             await until_counted(client)

@@ -16,6 +16,8 @@ class Refusal(NamedTuple):
 
 
 ANY: Final = r".*"
+BODY: Final = "the body"
+"""What a 400 is about, which names no parameter."""
 REFUSALS: Final = (
     Refusal(ANY, r".*holds characters that cannot be printed", "no pattern names those characters"),
     Refusal(ANY, r".*holds a NUL or a lone surrogate", "no pattern names those characters"),
@@ -46,16 +48,24 @@ REFUSALS: Final = (
     Refusal("fields", r"unknown field|\w+ is named more than once", "a list of 150 names"),
     Refusal("name", r"too large for|.*r=|must not be empty", "a grammar of names"),
     Refusal(r"positions\[\d+\]", r"(id '.*': )?no radius", "the body's or the parameter's"),
+    Refusal("credible_level", "given more than once", "the form's or the parameter's"),
+    Refusal(BODY, "send one region", "one of two parts of a form"),
+    Refusal(BODY, "this is no MOC|this FITS file|the body is empty", "what a file's bytes mean"),
 )
 
 
 def excused(status: int, body: Any) -> tuple[Refusal, ...]:
     """The lines of the table that a refusal stands in; none if any of its errors does not."""
-    errors = body.get("errors", []) if isinstance(body, dict) else []
+    told = body if isinstance(body, dict) else {}
+    errors = told.get("errors", [])
+    if status == 400:
+        errors = [{"parameter": BODY, "reason": told.get("detail", "")}]
     found = [next((line for line in REFUSALS if _fits(line, error)), None) for error in errors]
-    return tuple(line for line in found if line) if status == 422 and all(found) else ()
+    return tuple(line for line in found if line) if status in (400, 422) and all(found) else ()
 
 
 def _fits(line: Refusal, error: dict[str, Any]) -> bool:
+    if (line.parameter == BODY) != (error["parameter"] == BODY):
+        return False
     named = re.fullmatch(line.parameter, error["parameter"])
     return bool(named and re.match(line.reason, error["reason"], re.DOTALL))

@@ -19,7 +19,7 @@ from tests.app.conftest import app_settings, serving
 from tests.app.names.cds import serving_cds
 from tests.catalog.catalogs import until_counted, update_catalog
 from tests.conftest import new_place, opened
-from tests.schema.conftest import real_packets
+from tests.schema.conftest import UNBOUNDED, real_packets
 
 DOCUMENT = json.loads(Path("openapi.json").read_bytes())
 
@@ -92,9 +92,9 @@ async def client(template: str, real: Path) -> AsyncIterator[httpx.AsyncClient]:
             messages = [packet.message for packet in simulate(20, 1)]
             raws = [Raw(topic, 0, n, "", night.date(), data) for n, data in enumerate(messages)]
             await ingest(archive, "stream", Batch(raws))
-        more = {"jobs_run": True, "jobs_per_client": 1000, **cds.settings}
         await update_catalog(place)
-        async with serving(app_settings(place).model_copy(update=more)) as client:
+        settings = app_settings(place).model_copy(update=UNBOUNDED | cds.settings)
+        async with serving(settings) as client:
             await until_counted(client)
             yield client
 

@@ -258,7 +258,7 @@ async def test_whoever_is_killed_each_hit_is_there_once() -> None:
     async with fresh_archive() as settings, serving(settings) as client:
         watching = Watching(client, settings)
         watches = [
-            await watching.made({"object_id": "ZTF26aaaaaaa"}),
+            await watching.made({"object_id": packets.alert()["objectId"]}),
             await watching.made({"radius": "1"}, positions=f"ra,dec\n{one_place()}"),
         ]
         port, told = free_port(), {"MARS_JOBS_RUN": "true"}
@@ -275,10 +275,11 @@ async def test_whoever_is_killed_each_hit_is_there_once() -> None:
         # A hit that came twice would have broken the key; here are none too few.
         alerts = (await client.get("/api/v1/alerts", params={"limit": 1000})).json()["items"]
         assert len(alerts) == batches * each
-        near = await watching.hits(watches[1])
-        assert [one["candid"] for one in near] == [one["candid"] for one in alerts]
+        for watch in watches:
+            found = await watching.hits(watch)
+            assert [one["candid"] for one in found] == [one["candid"] for one in alerts]
         admin = await asyncpg.connect(admin_url(settings))
-        assert await admin.fetchval("SELECT count(*) FROM app.hit") == len(alerts)
+        assert await admin.fetchval("SELECT count(*) FROM app.hit") == 2 * len(alerts)
         await admin.close()
 
 
