@@ -48,8 +48,11 @@ def test_its_commands_exist() -> None:
     assert made <= set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
     words = set(re.findall(r"ARGS=(\w+)", PAGE))
     assert words | {"up"} == replicas.COMMANDS.keys()
-    modules = set(re.findall(r"python -m (\w+)", PAGE))
-    assert all((ROOT / name / "__main__.py").exists() for name in modules)
+    modules = set(re.findall(r"python -m ([\w.]+\w)", PAGE))
+    missing = [
+        one for one in modules if not (ROOT / one.replace(".", "/") / "__main__.py").exists()
+    ]
+    assert missing == []
 
 
 def test_its_copies_are_made_as_pg_basebackup_takes_it() -> None:

@@ -68,6 +68,10 @@ class Servers(NamedTuple):
             simbad_tap_url="",
             jobs_run=False,
             rate_limit_per_s=0,
+            # No job runs, so nothing is sent; but the pages of what is sent are there.
+            smtp_url=SecretStr("smtp://127.0.0.1:9"),
+            mail_from="mars@mars.example",
+            webhooks=True,
         )
 
     async def take_in(

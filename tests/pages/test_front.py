@@ -12,6 +12,7 @@ import pandas
 import pytest
 from lxml import html
 
+from app.alerts import counting
 from app.mars.form import FORM
 from app.pages.results import LIST_COLUMNS
 from tests.app import sky
@@ -236,8 +237,9 @@ async def test_an_empty_archive_says_so() -> None:
 
 
 @pytest.fixture
-async def locked() -> AsyncIterator[httpx.AsyncClient]:
+async def locked(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[httpx.AsyncClient]:
     """A client of an archive whose alerts nobody can read."""
+    monkeypatch.setattr(counting, "COUNT_S", 0.3)
     async with fresh_archive() as settings:
         await take_in(settings, sky.second_batch(), "ztf_20260131_programid1")
         hasty = settings.model_copy(update={"statement_timeout_s": 0.2})

@@ -10,6 +10,7 @@ from lxml import html
 from playwright.async_api import Browser, Page, expect
 from pydantic import SecretStr
 
+from app.alerts import counting
 from app.pages.jobpage import describe_filter, filters_of
 from app.settings import Settings
 from tests.app.conftest import Served, serving
@@ -24,8 +25,10 @@ HTML = {"Accept": "text/html"}
 async def impatient(served: Served, **changed: Any) -> AsyncIterator[httpx.AsyncClient]:
     """An app that runs jobs, and whose pages wait for no lock."""
     quick = {"statement_timeout_s": 0.3, "database_timeout_s": 3.0}
-    async with running(served, **quick | changed) as client:
-        yield client
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(counting, "COUNT_S", 0.3)
+        async with running(served, **quick | changed) as client:
+            yield client
 
 
 async def start_where_it_took_too_long(page: Page, base: str, settings: Settings) -> None:

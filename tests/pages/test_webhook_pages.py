@@ -23,7 +23,7 @@ async def test_a_form_sends_what_a_watch_finds(sending: Watching, browser: Brows
         for secret in (f"{watch['secret']}x", watch["secret"]):
             await page.goto(address)
             await page.get_by_label("Send them to a program at").fill(receiver.address)
-            await page.get_by_label("Secret of the watch").fill(secret)
+            await page.locator("#webhook-secret").fill(secret)
             await follow(page.get_by_role("button", name="Send"))
         signing = await page.locator("#signing").inner_text()
         await grow(sending.settings, 0, 3, object_id=OBJECT)
