@@ -25,6 +25,8 @@ EXCLUDING: Final = (("name", "cone"), ("after", "cursor"), ("since", "as_of"))
 """The first is dropped where both are given, unless it is the one that is being tested."""
 SEARCHES: Final = "/api/v1/search/jobs"
 RESULTS: Final = "/api/v1/jobs/{job}/alerts.{suffix}"
+REGIONS: Final = "/api/v1/regions"
+MOC: Final = "6/21000-21003 7/84020"
 _COLUMNS: Final = ("id", "ra", "dec", "radius")
 _ROWS: Final = st.lists(
     st.tuples(
@@ -95,12 +97,17 @@ def before_call(_: Any, case: Any, __: dict[str, Any]) -> None:
     if case.path == RESULTS:
         base = case.operation.base_url or case.operation.schema.get_base_url()
         case.path_parameters = {"job": _finished_job(base), "suffix": "parquet"}
+    if case.path == REGIONS:
+        _send_region(case)
+    if case.path.startswith(REGIONS) and case.path_parameters:
+        base = case.operation.base_url or case.operation.schema.get_base_url()
+        case.path_parameters = {**case.path_parameters, "region": _kept_region(base)}
     if not case.query:
         return
     tested = getattr(case.meta.phase.data, "parameter", None)
     query = dict(case.query)
     for pair in EXCLUDING:
-        if all(query.get(name) for name in pair):
+        if all(str(query.get(name, "")) for name in pair):
             del query[pair[1] if tested == pair[0] else pair[0]]
     if query.get("cursor"):
         token = _next(case, query)
@@ -120,6 +127,25 @@ def _finished_job(base: str) -> str:
         time.sleep(0.1)
         job = requests.get(f"{address}/api/v1/jobs/{job['id']}", timeout=30).json()
     return str(job["id"])
+
+
+@cache
+def _kept_region(base: str) -> str:
+    """A region that was sent before: an id of the right shape is that of none."""
+    headers = {"Content-Type": "text/plain"}
+    address = f"{base.rstrip('/')}{REGIONS}"
+    return str(requests.post(address, data=MOC, headers=headers, timeout=30).json()["id"])
+
+
+def _send_region(case: Any) -> None:
+    """A region where the schema knows a text or a file only; one level, in the form or beside it."""
+    if case.media_type == "text/plain":
+        case.body = MOC
+    if case.media_type == "multipart/form-data" and isinstance(case.body, dict):
+        level = {n: v for n, v in case.body.items() if n == "credible_level"}
+        case.body = {"moc": MOC, **level}
+        if level and case.query:
+            case.query = {n: v for n, v in case.query.items() if n != "credible_level"}
 
 
 def _combinable(body: dict[str, Any]) -> dict[str, Any]:

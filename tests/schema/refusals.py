@@ -31,6 +31,7 @@ REFUSALS: Final = (
     Refusal(r"time__\w+", r"not a date or an RFC 3339 time", "a pattern knows no calendar"),
     Refusal("before", r"not a day as YYYYMMDD", "a pattern knows no calendar"),
     Refusal("as_of", r"the newest batch is \d+", "which batches there are"),
+    Refusal("region", r"there is no region", "which regions there are"),
     Refusal("after", r"there is no alert", "which alerts there are, up to `as_of`"),
     Refusal("cone", r"a cone or ssnamenr is needed", "one of two parameters"),
     Refusal("min_period", r"must be shorter than|would take", "the other bound, and the fluxes"),
