@@ -138,7 +138,7 @@ def _kept_region(base: str) -> str:
 
 
 def _send_region(case: Any) -> None:
-    """A region where the schema knows a text or a file only; one level, in the form or beside it."""
+    """A region where the schema knows texts and files only; its level in the form or beside it."""
     if case.media_type == "text/plain":
         case.body = MOC
     if case.media_type == "multipart/form-data" and isinstance(case.body, dict):
