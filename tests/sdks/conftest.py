@@ -101,7 +101,7 @@ async def asked(mars: httpx.AsyncClient, document: Any) -> dict[str, Any]:
         "kind": "science",
         "name": "M31",
         "region": sent.json()["id"],
-        "ending": "json",
+        "ending": "fits",
         # They are not there, and whoever asks is told so.
         "job": "x" * 32,
         "watch": "x" * 32,
