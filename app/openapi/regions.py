@@ -2,8 +2,10 @@
 
 from typing import Any, Final
 
+from app.openapi.described import bytes_responses
 from app.openapi.match import REFUSED_BODIES
 from app.regions.reading import DEFAULT_LEVEL, MAX_BYTES, MAX_RANGES
+from app.regions.writing import SPELLINGS
 
 Json = dict[str, Any]
 _LEVEL: Final[Json] = {
@@ -22,6 +24,11 @@ LEVEL_PARAMETER: Final[Json] = {
     "schema": _LEVEL,
 }
 _BYTES: Final[Json] = {"type": "string", "format": "binary"}
+_CELLS: Final[Json] = {
+    "type": "object",
+    "description": "cells by their order",
+    "additionalProperties": {"type": "array", "items": {"type": "integer"}},
+}
 _TEXT: Final[Json] = {"type": "string", "description": "a MOC as text or JSON"}
 FORM: Final = "RegionForm"
 FORM_SCHEMA: Final[Json] = {
@@ -46,11 +53,7 @@ def region_body() -> Json:
         "content": {
             "text/plain": {"schema": {"type": "string"}, "example": "6/21000-21003 7/84020"},
             "application/json": {
-                "schema": {
-                    "type": "object",
-                    "description": "cells by their order",
-                    "additionalProperties": {"type": "array", "items": {"type": "integer"}},
-                },
+                "schema": _CELLS,
                 "example": {"6": [21000, 21001], "7": [84020]},
             },
             "application/fits": {"schema": _BYTES},
@@ -66,3 +69,10 @@ def region_responses() -> dict[int | str, Json]:
         "Alerts": {"operationId": "list_alerts", "parameters": {"region": "$response.body#/id"}},
     }
     return {201: {"description": "The region", "links": links}, **REFUSED_BODIES}
+
+
+def moc_responses() -> dict[int | str, Json]:
+    """The MOC of a region in each of its spellings."""
+    told = bytes_responses(*(known.media_type for known in SPELLINGS.values()))
+    told[200]["content"]["application/json"] = {"schema": _CELLS}
+    return told

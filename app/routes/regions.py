@@ -8,8 +8,8 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from app.answers.bodies import send_json
 from app.answers.negotiation import send_bytes
-from app.openapi.described import PROBLEMS, RegionPath, bytes_responses, path_parameter
-from app.openapi.regions import LEVEL_PARAMETER, region_body, region_responses
+from app.openapi.described import PROBLEMS, RegionPath, path_parameter
+from app.openapi.regions import LEVEL_PARAMETER, moc_responses, region_body, region_responses
 from app.regions.models import KeptRegion, describe_region
 from app.regions.reading import read_region
 from app.regions.writing import SPELLINGS, MocSuffix
@@ -71,7 +71,7 @@ async def get_region(
 @router.get(
     "/{region}/moc.{ending}",
     response_class=Response,
-    responses=bytes_responses(*(known.media_type for known in SPELLINGS.values())),
+    responses=moc_responses(),
     dependencies=ALONE,
 )
 async def get_region_moc(

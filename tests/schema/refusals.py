@@ -23,6 +23,7 @@ REFUSALS: Final = (
     Refusal(ANY, r".*holds a NUL or a lone surrogate", "no pattern names those characters"),
     Refusal(ANY, r".*the (radius|ra|dec) must be between", "a bound on a number inside a text"),
     Refusal(ANY, r"(?:ra|dec) must be between", "a bound on a number inside a text"),
+    Refusal("radius", r"must be more than 0 and at most", "a bound on a number inside a text"),
     Refusal("polygon", r"a value longer than", "a bound on a number inside a text"),
     Refusal(ANY, r".*outside the range of 64-bit", "a pattern counts digits only"),
     Refusal(
