@@ -23,7 +23,11 @@ REFUSALS: Final = (
     Refusal(ANY, r".*holds a NUL or a lone surrogate", "no pattern names those characters"),
     Refusal(ANY, r".*the (radius|ra|dec) must be between", "a bound on a number inside a text"),
     Refusal(ANY, r"(?:ra|dec) must be between", "a bound on a number inside a text"),
-    Refusal("radius", r"must be more than 0 and at most", "a bound on a number inside a text"),
+    Refusal(
+        r"radius|positions\[\d+\]",
+        r"(the radius )?must be more than 0 and at most",
+        "a bound on a number inside a text, narrower for watches",
+    ),
     Refusal("polygon", r"a value longer than", "a bound on a number inside a text"),
     Refusal(ANY, r".*outside the range of 64-bit", "a pattern counts digits only"),
     Refusal(
@@ -52,7 +56,12 @@ REFUSALS: Final = (
     Refusal(r"positions\[\d+\]", r"(id '.*': )?no radius", "the body's or the parameter's"),
     Refusal("credible_level", "given more than once", "the form's or the parameter's"),
     Refusal(BODY, "send one region", "one of two parts of a form"),
-    Refusal(BODY, "this is no MOC|this FITS file|the body is empty", "what a file's bytes mean"),
+    Refusal(
+        BODY,
+        "this is no MOC|this FITS file|this skymap|the body is empty|the region|the probabilities|"
+        "UNIQ|PROBDENSITY",
+        "what cells there are, and what a file's bytes mean",
+    ),
 )
 
 
