@@ -4,6 +4,9 @@
 `archive/`: the consumer has no part in them.
 """
 
+from collections.abc import Iterator
+from typing import Any
+
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -117,6 +120,19 @@ hit = Table(
     Column("found", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 
+
+def _progress() -> Iterator[Column[Any]]:
+    """The columns of a delivery that say how far it is."""
+    yield Column("status", Text, nullable=False, server_default="unconfirmed")
+    yield Column("cursor", BigInteger, nullable=False)
+    yield Column("reach", BigInteger)
+    yield Column("tries", SmallInteger, nullable=False, server_default="0")
+    yield Column("tried", DateTime(timezone=True))
+    yield Column("outcome", Text)
+    for name in ("due", "created"):
+        yield Column(name, DateTime(timezone=True), nullable=False, server_default=func.now())
+
+
 webhook = Table(
     "webhook",
     metadata,
@@ -125,14 +141,7 @@ webhook = Table(
     Column("url", Text, nullable=False),
     Column("host", Text, nullable=False),
     Column("secret", Text, nullable=False),
-    Column("status", Text, nullable=False, server_default="unconfirmed"),
-    Column("cursor", BigInteger, nullable=False),
-    Column("reach", BigInteger),
-    Column("tries", SmallInteger, nullable=False, server_default="0"),
-    Column("tried", DateTime(timezone=True)),
-    Column("outcome", Text),
-    Column("due", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    Column("created", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    *_progress(),
 )
 
 subscription = Table(
@@ -142,14 +151,7 @@ subscription = Table(
     Column("client", Text, nullable=False),
     Column("address", Text, nullable=False),
     Column("key", Text, nullable=False),
-    Column("status", Text, nullable=False, server_default="unconfirmed"),
-    Column("cursor", BigInteger, nullable=False),
-    Column("reach", BigInteger),
-    Column("tries", SmallInteger, nullable=False, server_default="0"),
-    Column("tried", DateTime(timezone=True)),
-    Column("outcome", Text),
-    Column("due", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    Column("created", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    *_progress(),
 )
 
 mail_question = Table(

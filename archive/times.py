@@ -50,6 +50,13 @@ def datetime_of(jd: float) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds_of(jd))
 
 
+def write_utc(moment: datetime | None) -> str | None:
+    """A moment to the second, RFC 3339, UTC; what is not yet stays None."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 def is_exposure(jd: float | None) -> bool:
     """Whether an exposure can have begun at this Julian date; not at NaN or without one."""
     return jd is not None and FIRST_JD <= jd <= LAST_JD

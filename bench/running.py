@@ -7,17 +7,32 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import asyncpg
 import httpx
 
+from dev import stack
 from dev.demo import KEEP_ALIVE
-from dev.state import State
+from dev.state import State, open_state
 
 
 def say(text: str) -> None:
     """Tell how far it is."""
     print(f"bench: {text}", flush=True)
+
+
+@contextmanager
+def fresh_stack(local: Path, port: int) -> Iterator[State]:
+    """A stack of its own that holds nothing, with its settings in the environment."""
+    stack.clean(open_state(local, port), quiet=True)
+    state = open_state(local, port)
+    stack.up(state)
+    try:
+        os.environ.update(state.environment("writer"))
+        yield state
+    finally:
+        stack.down(state)
 
 
 @contextmanager

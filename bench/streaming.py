@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -17,11 +16,10 @@ from httpx_sse import aconnect_sse
 from archive.surveys.ztf.packet import decode
 from bench.ingesting import consumer, producing, topic
 from bench.report import DOCS, machine
-from bench.running import app, described, say
-from dev import stack
+from bench.running import app, described, fresh_stack, say
 from dev.produce import create
 from dev.simulator import simulate
-from dev.state import State, open_state
+from dev.state import State
 
 PAGE: Final = DOCS / "streams.md"
 HANGS_S: Final = 120.0
@@ -107,20 +105,13 @@ def main() -> int:
     options = parser.parse_args()
     told = []
     for clients in options.clients:
-        state = open_state(options.local, options.port)
-        stack.clean(state, quiet=True)
-        state = open_state(options.local, options.port)
-        stack.up(state)
-        try:
-            os.environ.update(state.environment("writer"))
+        with fresh_stack(options.local, options.port) as state:
             say(f"{clients} clients")
             with app(state, MARS_STREAMS_PER_CLIENT="1000") as (address, _):
                 measured = measure(state, address, clients, options.rate, options.seconds)
                 told.append(asyncio.run(measured))
             say(told[-1])
             server, *_ = asyncio.run(described(state))
-        finally:
-            stack.down(state)
     sentences = "\n".join(f"- {one}." for one in told)
     PAGE.write_text(
         f"# Streams\n\nWritten by `python -m bench.streaming` on {datetime.now(UTC):%Y-%m-%d}; "

@@ -36,7 +36,7 @@ from bench.following import (
 )
 from bench.ingesting import consumer, topic
 from bench.report import DOCS, machine
-from bench.running import app, described, fill, say
+from bench.running import app, described, fill, fresh_stack, say
 from bench.watched import (
     RADIUS_ARCSEC,
     Asked,
@@ -48,10 +48,9 @@ from bench.watched import (
     searches,
     unlike,
 )
-from dev import stack
 from dev.produce import produce
 from dev.simulator import simulate
-from dev.state import State, open_state
+from dev.state import State
 
 PAGE: Final = DOCS / "watches.md"
 MANY: Final = {"MARS_WATCHES_PER_CLIENT": "100000"}
@@ -257,20 +256,13 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=300.0, help="alerts of the feed, a second")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long the feed lasts")
     options = parser.parse_args()
-    state = open_state(options.local, options.port)
-    stack.clean(state, quiet=True)
-    state = open_state(options.local, options.port)
-    stack.up(state)
-    try:
-        os.environ.update(state.environment("writer"))
+    with fresh_stack(options.local, options.port) as state:
         fill(state, options.near)
         lists = asyncio.run(lists_part(state, options.positions))
         fill(state, options.rows)
         many = asyncio.run(searches_part(state, options))
         server, *_ = asyncio.run(described(state))
         write(lists, many, options, machine(server))
-    finally:
-        stack.down(state)
     return 0
 
 

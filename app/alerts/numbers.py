@@ -18,6 +18,7 @@ from app.alerts.statements import compile_statement
 from app.search.cursor import Cursor
 from app.search.filters import Clause
 from app.search.search import Search, Sort
+from app.search.values import read_integer
 from app.search.vocabulary import FILTERS
 from archive.surveys.ztf.tables import alert
 from archive.tables import counter
@@ -84,6 +85,13 @@ async def read_stretch(archive: Archive, search: Search, since: int, newest: New
     # Behind the last alert may be numbers that were given and not used.
     reached = max(reached, newest.number) if rows[0]["whole"] else reached
     return Stretch([row for row in rows if row["lco_id"] is not None], reached)
+
+
+def parse_number(text: str) -> int:
+    """The number in a text; 0 is before all alerts. Raises ValueError."""
+    if not 0 <= (number := read_integer(text)) <= MAX_NUMBER:
+        raise ValueError("out of bounds")
+    return number
 
 
 def numbered(numbers: Sequence[int]) -> Clause:

@@ -81,7 +81,8 @@ async def sieve(
     QueryTooCostly or one of DATABASE_ERRORS where the alerts cannot be read at all.
     """
     until = time.monotonic() + blame_s
-    statement = sieve_statement(tuple(map(_conditions_of, searches)))
+    conditions = tuple(map(_conditions_of, searches))
+    statement = sieve_statement(conditions)
     if len(searches) > 1 and len(statement.sql) > MAX_TEXT:
         return await _sieve_halves(archive, searches, since, newest, until)
     values = {"since": since, "until": newest.number, "as_of": newest.batch}
@@ -100,7 +101,7 @@ async def sieve(
     # Behind the last alert may be numbers that were given and not used.
     reached = newest.number if len(rows) < GLANCE else max(row["lco_id"] for row in rows)
     found: list[list[asyncpg.Record] | Exception] = [
-        [] if any(_conditions_of(search)) else list(rows) for search in searches
+        [] if any(one) else list(rows) for one in conditions
     ]
     for row in rows:
         for n in row["passed"]:

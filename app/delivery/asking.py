@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from app.alerts.numbers import MAX_NUMBER
+from app.alerts.numbers import parse_number
 from app.delivery.subscriptions import check_address
 from app.delivery.targets import Target, parse_target
 from app.errors import BadParameter, BadParameters, unknown_parameters
-from app.search.values import read_integer
 
 KNOWN: Final = ("url", "since")
 
@@ -31,9 +30,10 @@ def parse_webhook(parameters: Sequence[tuple[str, str]], to_loopback: bool) -> W
     except ValueError as error:
         errors.append(BadParameter("url", str(error)))
     try:
-        since = _read_number(told["since"]) if "since" in told else None
-    except ValueError as error:
-        errors.append(BadParameter("since", str(error)))
+        since = parse_number(told["since"]) if "since" in told else None
+    except ValueError:
+        reason = "must be an lco_id, or 0 for all that the watch has kept"
+        errors.append(BadParameter("since", reason))
     if errors or target is None:
         raise BadParameters(errors)
     return Wanted(target, since)
@@ -53,12 +53,3 @@ def parse_address(parameters: Sequence[tuple[str, str]]) -> str:
     if errors:
         raise BadParameters(errors)
     return address
-
-
-def _read_number(text: str) -> int:
-    try:
-        if 0 <= (number := read_integer(text)) <= MAX_NUMBER:
-            return number
-    except ValueError:
-        pass
-    raise ValueError("must be an lco_id, or 0 for all that the watch has kept")

@@ -19,15 +19,14 @@ from app.alerts.numbers import read_numbered
 from app.delivery.letters import SHOWN, write_digest, write_question
 from app.delivery.models import SubscriptionStatus
 from app.delivery.pauses import MAIL, Outcome, Tried, state_after
+from app.delivery.queue import work_off
 from app.delivery.subscriptions import Subscriptions
-from app.errors import DATABASE_ERRORS, NotFound, QueryTooCostly
 from app.live.tail import Tail
 from app.settings import Settings
 from app.watches.watches import Watches
 
 log = logging.getLogger(__name__)
 LOOK_S: Final = 2.0
-_PAUSE_S: Final = 5.0
 _TIMEOUT_S: Final = 15.0
 _FIELDS: Final = ("object_id", "ra", "dec", "filter", "magpsf")
 _REFUSED: Final = 500
@@ -76,19 +75,11 @@ class Mailer:
 
     async def work(self) -> None:
         """Send whatever falls due, until the process ends."""
-        while not self.tail.is_over:
-            try:
-                if not await self.send_next():
-                    await self.subscriptions.sweep()
-                    await asyncio.sleep(LOOK_S)
-            except NotFound:
-                pass  # deleted just now
-            except (QueryTooCostly, *DATABASE_ERRORS) as error:
-                log.warning("mails wait", extra={"error": repr(error)})
-                await asyncio.sleep(_PAUSE_S)
-            except Exception as error:  # whatever it is: mails must go on
-                log.error("mails interrupted", exc_info=error)
-                await asyncio.sleep(_PAUSE_S)
+        await work_off("mails", self.send_next, self._rest, self.tail)
+
+    async def _rest(self) -> None:
+        await self.subscriptions.sweep()
+        await asyncio.sleep(LOOK_S)
 
 
 _LATER: Final = Tried(Outcome.PUT_OFF, "waits for a database that has come so far")

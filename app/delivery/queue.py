@@ -1,5 +1,8 @@
 """Whose turn it is: deliveries of one kind, each of which one process takes at a time."""
 
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -7,8 +10,10 @@ from sqlalchemy import Row, Table, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import schema
-from app.errors import NotFound
+from app.errors import DATABASE_ERRORS, NotFound, QueryTooCostly
+from app.live.tail import Tail
 
+log = logging.getLogger(__name__)
 UNCONFIRMED: Final = "unconfirmed"
 ACTIVE: Final = "active"
 LEASE: Final = timedelta(seconds=30)
@@ -22,6 +27,7 @@ ANEW: Final[dict[str, Any]] = {
     "created": func.now(),
 }
 """What a delivery that is replaced begins with."""
+_PAUSE_S: Final = 5.0
 _hit: Final = schema.hit
 
 
@@ -92,3 +98,27 @@ class Queue:
         async with self.engine.begin() as connection:
             noted = await connection.execute(update(self._table).where(*mine).values(told))
         return bool(noted.rowcount)
+
+
+async def work_off(
+    what: str,
+    send_next: Callable[[], Awaitable[bool]],
+    rest: Callable[[], Awaitable[None]],
+    tail: Tail,
+) -> None:
+    """Send whatever falls due until the process ends; `rest` is done where nothing is due.
+
+    `send_next` says whether there was something. What fails is tried again after a pause.
+    """
+    while not tail.is_over:
+        try:
+            if not await send_next():
+                await rest()
+        except NotFound:
+            log.info("deleted while it was to be sent", extra={"what": what})
+        except (QueryTooCostly, *DATABASE_ERRORS) as error:
+            log.warning("%s wait", what, extra={"error": repr(error)})
+            await asyncio.sleep(_PAUSE_S)
+        except Exception as error:  # whatever it is: the others must go on
+            log.error("%s interrupted", what, exc_info=error)
+            await asyncio.sleep(_PAUSE_S)

@@ -5,7 +5,6 @@ sent anew. So each range arrives at least once, in order, and none is skipped.
 """
 
 import asyncio
-import logging
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -24,18 +23,16 @@ from app.delivery.messages import FIELDS, answers, challenge_of, message_of
 from app.delivery.models import WebhookStatus
 from app.delivery.pauses import Outcome, Pace, Tried, judge, state_after
 from app.delivery.posting import Message, post, sign, trusted_roots
+from app.delivery.queue import work_off
 from app.delivery.targets import NotPublic, Resolve, Resolver, find_address, parse_target
 from app.delivery.webhooks import Webhooks
-from app.errors import DATABASE_ERRORS, NotFound, QueryTooCostly
 from app.live.tail import Tail
 from app.settings import Settings
 from app.watches.watches import Watches
 
-log = logging.getLogger(__name__)
 TOGETHER: Final = 4
 """Messages that are under way at once: a receiver that hangs holds one of these places."""
 LOOK_S: Final = 1.0
-_PAUSE_S: Final = 5.0
 _RESOLVE_S: Final = 5.0
 _MOST_A_MINUTE: Final = {"address": 600, "challenged": 6, "client": 20}
 """Messages to one machine, challenges to one machine, and challenges that one client causes."""
@@ -111,18 +108,7 @@ class Sender:
 
     async def work(self) -> None:
         """Send whatever falls due, until the process ends."""
-        while not self.tail.is_over:
-            try:
-                if not await self.send_next():
-                    await asyncio.sleep(LOOK_S)
-            except NotFound:
-                pass  # deleted just now
-            except (QueryTooCostly, *DATABASE_ERRORS) as error:
-                log.warning("webhooks wait", extra={"error": repr(error)})
-                await asyncio.sleep(_PAUSE_S)
-            except Exception as error:  # whatever it is: webhooks must go on
-                log.error("webhooks interrupted", exc_info=error)
-                await asyncio.sleep(_PAUSE_S)
+        await work_off("webhooks", self.send_next, lambda: asyncio.sleep(LOOK_S), self.tail)
 
 
 def _explain(error: Exception) -> str:

@@ -1,10 +1,11 @@
 """What every job says of itself, whatever it does."""
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Row
+
+from archive import times
 
 
 class JobStatus(StrEnum):
@@ -26,11 +27,6 @@ def tell_end(row: Row[Any], public_url: str) -> dict[str, Any]:
     where = f"{job_address(public_url, row.id)}/{row.file}"
     return {
         **{name: getattr(row, name) for name in ("as_of", "error", "size")},
-        **{name: _utc(getattr(row, name)) for name in ("created", "ended", "expires")},
+        **{name: times.write_utc(getattr(row, name)) for name in ("created", "ended", "expires")},
         "result": where if row.status == JobStatus.DONE else None,
     }
-
-
-def _utc(moment: datetime | None) -> str | None:
-    text = None if moment is None else moment.isoformat(timespec="seconds")
-    return text and text.replace("+00:00", "Z")

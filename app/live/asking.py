@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from app.alerts.numbers import MAX_NUMBER
+from app.alerts.numbers import parse_number
 from app.errors import BadParameter, BadParameters
 from app.search.search import Search, parse_search
-from app.search.values import read_integer
 
 LAST_EVENT: Final = "last-event-id"
 REFUSED: Final = {
@@ -53,9 +52,7 @@ def parse_stream(parameters: Sequence[tuple[str, str]], last_event: str = "") ->
 
 def _read_number(name: str, text: str, errors: list[BadParameter]) -> int:
     try:
-        if 0 <= (number := read_integer(text)) <= MAX_NUMBER:
-            return number
-        raise ValueError("out of bounds")
+        return parse_number(text)
     except ValueError:
         reason = "must be an lco_id: the `id` of an event, or 0 for the whole archive"
         errors.append(BadParameter(name, reason))

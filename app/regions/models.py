@@ -1,6 +1,5 @@
 """A region, as its JSON and openapi.json have it."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from mocpy import MOC
@@ -10,6 +9,7 @@ from sqlalchemy import Row
 from app.answers.models import Model
 from app.regions.writing import MocSuffix
 from app.search.models import Instant
+from archive import times
 
 
 class RegionLinks(Model):
@@ -49,8 +49,8 @@ def describe_region(row: Row[Any], moc: MOC, public_url: str) -> dict[str, Any]:
         "cells": len(moc.uniq_hpx),
         "max_order": row.max_order,
         "credible_level": row.credible_level,
-        "created": _utc(row.created),
-        "expires": _utc(row.expires),
+        "created": times.write_utc(row.created),
+        "expires": times.write_utc(row.expires),
         "links": {
             "self": itself,
             "page": f"{public_url}/regions/{row.id}/",
@@ -58,7 +58,3 @@ def describe_region(row: Row[Any], moc: MOC, public_url: str) -> dict[str, Any]:
             **{f"moc_{suffix}": f"{itself}/moc.{suffix}" for suffix in MocSuffix},
         },
     }
-
-
-def _utc(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

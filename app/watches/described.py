@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from sqlalchemy import Row
 
 from app.watches.hits import MAX_HITS
+from archive import times
 
 
 def watch_address(public_url: str, watch: str) -> str:
@@ -22,8 +23,8 @@ def describe_watch(row: Row[Any], public_url: str) -> dict[str, Any]:
         "positions": row.positions,
         "upto": row.upto,
         "hits": min(row.found, MAX_HITS),
-        "created": row.created.isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "expires": row.expires.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "created": times.write_utc(row.created),
+        "expires": times.write_utc(row.expires),
         "links": {
             "self": own,
             "page": f"{public_url}/watches/{row.id}/",

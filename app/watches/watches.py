@@ -95,18 +95,15 @@ class Watches:
         """A watch; it lasts longer by being read. Raises NotFound."""
         _check(watch)
         late = func.now() + _LASTS
+        is_due = (_watch.c.expires < late - _READ).label("is_due")
+        asked = select(_watch, is_due).where(_watch.c.id == watch, _watch.c.expires > func.now())
         async with self.engine.begin() as connection:
-            found = await connection.execute(
-                select(_watch).where(_watch.c.id == watch, _watch.c.expires > func.now())
-            )
-            row: Row[Any] | None = found.one_or_none()
+            row: Row[Any] | None = (await connection.execute(asked)).one_or_none()
             if row is None:
                 raise NotFound(_UNKNOWN)
-            await connection.execute(
-                update(_watch)
-                .where(_watch.c.id == watch, _watch.c.expires < late - _READ)
-                .values(expires=late)
-            )
+            if row.is_due:
+                longer = update(_watch).where(_watch.c.id == watch).values(expires=late)
+                await connection.execute(longer)
         return row
 
     async def hits(self, watch: str, before: int, most: int) -> dict[int, datetime]:

@@ -122,6 +122,10 @@ async def test_a_period_is_typed_with_the_keyboard_alone(page: Page, variable: V
     await page.keyboard.press("Space")
     await page.wait_for_url("**/?view=flux&fold=period&period=0.5")
     await expect(page.get_by_label("flux", exact=True)).to_be_focused()
+    # What was typed comes back from the address alone.
+    await page.goto(page.url)
+    assert await page.get_by_label("Period in days").input_value() == "0.5"
+    assert await page.get_by_label("flux", exact=True).is_checked()
 
 
 async def test_the_bounds_of_a_periodogram(variable: Variable) -> None:

@@ -61,6 +61,7 @@ async def test_an_object_tells_of_its_new_alerts(growing: Growing, page: Page) -
     await expect(told).to_have_text("2 new alerts")
     await follow(told.get_by_role("link"))
     await expect(page.get_by_text("5 alerts")).to_be_visible()
+    assert not await told.is_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -78,5 +79,9 @@ async def test_it_fits_a_phone_and_can_be_read(
 
 async def test_without_scripts_nothing_is_told(growing: Growing, browser: Browser) -> None:
     async with opened_page(browser, java_script_enabled=False) as page:
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
         await page.goto(growing.at("/"))
         await expect(page.locator("[data-stream]")).to_be_hidden()
+        assert asked
+        assert not [url for url in asked if "/stream" in url]

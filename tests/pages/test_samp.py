@@ -29,8 +29,10 @@ class Person(WebProfileDialog):  # type: ignore[misc]
     """Who allows, or does not, that a page registers."""
 
     allows = True
+    asked = False
 
-    def show_dialog(self, *asked: Any) -> None:
+    def show_dialog(self, *_: Any) -> None:
+        self.asked = True
         if self.allows:
             self.consent()
         else:
@@ -148,6 +150,8 @@ async def test_no_hub_and_no_permission_are_said(
         await pages.goto(f"{served.client.base_url}/objects/{sky.OBJECT}/")
         await pages.get_by_role("button", name="Light curve to TOPCAT").click()
         await expect(pages.get_by_text("No hub of SAMP answers")).to_be_visible()
+    # A hub that is there has asked the person, who said no.
+    assert person.asked == there
 
 
 async def test_without_scripts_there_is_no_button(served: Served, browser: Browser) -> None:

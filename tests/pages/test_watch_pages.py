@@ -22,10 +22,13 @@ def at(watching: Watching, path: str) -> str:
 
 async def test_a_search_is_watched_by_one_click(watching: Watching, browser: Browser) -> None:
     async with opened_page(browser, excused="404") as page:
-        await watch_by_click(watching, page)
+        address = await watch_by_click(watching, page)
+    watch = address.rstrip("/").rpartition("/")[2]
+    assert (await watching.client.get(f"/api/v1/watches/{watch}")).status_code == 404
 
 
-async def watch_by_click(watching: Watching, page: Page) -> None:
+async def watch_by_click(watching: Watching, page: Page) -> str:
+    """Make a watch, see what it finds, delete it; the address that its page had."""
     await grow(watching.settings, 0, 2, object_id="ZTF26aaaaaaa")
     await page.goto(at(watching, "/?objectId=ZTF26aaaaaaa"))
     await follow(page.get_by_role("button", name="Watch this search"))
@@ -45,6 +48,7 @@ async def watch_by_click(watching: Watching, page: Page) -> None:
     await follow(page.get_by_role("button", name="Delete the watch"))
     await page.goto(address)
     await expect(page.get_by_text("no such watch")).to_be_visible()
+    return address
 
 
 @pytest.mark.parametrize("name", ["Watch this object", "Watch this place, 2″ around"])
@@ -113,6 +117,8 @@ async def test_a_watch_is_changed_with_its_secret_and_a_file(
         await page.get_by_label("Secret of the watch").fill(watch["secret"])
         await follow(page.get_by_role("button", name="Change the watch"))
         await expect(page.locator(".headline")).to_have_text("magpsf < 17, near 2 positions")
+    told = (await watching.client.get(f"/api/v1/watches/{watch['id']}")).json()
+    assert (told["query"], told["positions"]) == ("magpsf__lt=17", 2)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
