@@ -12,6 +12,19 @@ class Settings(ArchiveSettings):
         default="localhost:9092", description="Kafka brokers, as `host:port,host:port`."
     )
     kafka_group: str = Field(default="mars", description="Consumer group.")
+    kafka_instance: str = Field(
+        default="",
+        description="This consumer's own name in its group, the same after a restart: it then goes "
+        "on at once with its partitions, also after a kill. `%h` stands for the host's name; no "
+        "two consumers may share one.",
+    )
+    kafka_session_s: int = Field(
+        default=10,
+        ge=6,
+        le=300,
+        description="Seconds of silence after which a consumer's partitions go to the others of "
+        "its group; one that is killed and has no name of its own waits as long for them.",
+    )
     kafka_topic: str = Field(
         default="ztf_{night}_programid1",
         pattern=r"^[^{}]*\{night\}[^{}]*$",

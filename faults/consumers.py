@@ -33,13 +33,15 @@ class Consumer:
         self.log = log
 
     @classmethod
-    async def start(cls, place: Place, log: Path, batch: int, point: str = "") -> "Consumer":
-        """`python -m consumer stream`, or one that dies at a point."""
+    async def start(
+        cls, place: Place, log: Path, batch: int, point: str = "", instance: str = "one"
+    ) -> "Consumer":
+        """`python -m consumer stream`, or one that dies at a point; its name in its group."""
         program = ["faults.consumer_dying_at", point] if point else ["consumer"]
         with log.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
                 *(*LEASH, sys.executable, "-m", *program, "stream"),
-                env=place.environment(batch),
+                env=place.environment(batch) | {"MARS_KAFKA_INSTANCE": instance},
                 cwd=CHECKOUT,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,

@@ -15,6 +15,8 @@ from faults.servers import freeze_server, start_server, stop_server
 WAITED: Final = "batch must wait"
 ANEW: Final = "starting over from the ledger"
 UNMIRRORED: Final = "offsets not mirrored"
+PAIR: Final = ("one", "another")
+"""Instances of a group."""
 
 
 async def killed_at_random(run: Run, times: int) -> None:
@@ -53,7 +55,7 @@ def _at(point: str) -> Kind:
 
 async def two_at_once(run: Run, times: int) -> None:
     """Of two consumers one is killed, stopped, or frozen past its session; the other goes on."""
-    pair = [await run.start(), await run.start()]
+    pair = [await run.start(instance=name) for name in PAIR]
     await run.reach(1, *pair)
     for _ in range(times):
         await asyncio.sleep(run.rng.uniform(0, 3))
@@ -73,12 +75,12 @@ async def _disturb(run: Run, pair: list[Consumer], victim: int) -> None:
         return
     await (pair[victim].kill() if how == "kill" else run.terminate(pair[victim]))
     await asyncio.sleep(run.rng.uniform(0, 3))
-    pair[victim] = await run.start()
+    pair[victim] = await run.start(instance=PAIR[victim])
 
 
 async def one_of_two_killed(run: Run, times: int) -> None:
     """SIGKILL of one of two that share the partitions, both at work; the other takes over."""
-    pair = [await run.start(), await run.start()]
+    pair = [await run.start(instance=name) for name in PAIR]
     for _ in range(times):
         await _both_at_work(pair)
         await asyncio.sleep(run.rng.uniform(0, 1))
@@ -87,7 +89,7 @@ async def one_of_two_killed(run: Run, times: int) -> None:
         run.hits += 1
         began = datetime.now(UTC)
         await run.recover(pair[1 - victim], began=began)
-        pair[victim] = await run.start()
+        pair[victim] = await run.start(instance=PAIR[victim])
 
 
 async def _both_at_work(pair: list[Consumer]) -> None:

@@ -70,9 +70,9 @@ class Run:
         """So many numbers of packets in the ledger, at random, in order."""
         return sorted(self.rng.sample(range(1, self.packets * 8 // 10), times))
 
-    async def start(self, point: str = "") -> Consumer:
+    async def start(self, point: str = "", instance: str = "one") -> Consumer:
         log = self.log / f"consumer-{len(self.consumers)}.log"
-        consumer = await Consumer.start(self.place, log, self.batch, point)
+        consumer = await Consumer.start(self.place, log, self.batch, point, instance)
         self.consumers.append(consumer)
         return consumer
 

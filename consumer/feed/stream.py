@@ -9,6 +9,7 @@ new one starts from the ledger.
 
 import asyncio
 import logging
+import socket
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -43,8 +44,11 @@ SILENCE_S: Final = 120.0
 """With the broker down `getmany` answers "nothing" without an error; after this it is lost."""
 UNFORESEEN_S: Final = 5.0
 """How long an error that nothing explains keeps the next consumer waiting."""
-DRAIN_S: Final = 45.0
-"""How long a batch may go on after SIGTERM, so that the process is gone within a minute."""
+DRAIN_S: Final = 6.0
+"""How long a batch may go on after SIGTERM: most take a fraction of a second, and with the closing
+of what is open the process is gone within ten seconds, whatever does not answer."""
+CLOSE_S: Final = 3.0
+"""How long what was given up may take to let go."""
 
 
 async def stream(archive: Archive, settings: Settings, stop: asyncio.Event) -> None:
@@ -61,7 +65,7 @@ async def stream(archive: Archive, settings: Settings, stop: asyncio.Event) -> N
     if not done:
         log.warning("gave up the batch in hand", extra={"waited_s": DRAIN_S})
         running.cancel()
-        await asyncio.wait((running,), timeout=KAFKA_TIMEOUT_S)
+        await asyncio.wait((running,), timeout=CLOSE_S)
     elif error := running.exception():
         raise error
 
@@ -91,13 +95,13 @@ def _make_consumer(settings: Settings) -> AIOKafkaConsumer:
     return AIOKafkaConsumer(
         bootstrap_servers=settings.kafka_bootstrap_servers,
         group_id=settings.kafka_group,
+        group_instance_id=settings.kafka_instance.replace("%h", socket.gethostname()) or None,
         client_id="mars",
         enable_auto_commit=False,
         # `latest` would lose what a new night's topic held before it was found.
         auto_offset_reset="earliest",
         metadata_max_age_ms=30_000,
-        # How long partitions of a consumer that was killed lie idle.
-        session_timeout_ms=10_000,
+        session_timeout_ms=settings.kafka_session_s * 1000,
         rebalance_timeout_ms=int(REBALANCE_TIMEOUT_S * 1000),
         max_poll_interval_ms=600_000,
         # An alert is 70 kB: the usual 1 MiB holds fourteen, this a batch.

@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import socket
+import time
 import uuid
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
@@ -46,6 +47,8 @@ class Feed:
         self.settings = {
             "MARS_KAFKA_TOPIC": self.prefix + "_{night}_programid1",
             "MARS_KAFKA_GROUP": self.prefix,
+            # One after another: each takes over at once from the one before.
+            "MARS_KAFKA_INSTANCE": "one",
             "MARS_BATCH_MESSAGES": 16,
         }
 
@@ -138,15 +141,20 @@ def night(seed: int) -> list[bytes]:
 async def test_killed_in_the_middle_of_a_feed_it_ends_in_the_same_rows(
     archive: Archive, place: Place, template: str
 ) -> None:
-    feed, messages = Feed(), night(7)
+    """And it goes on as soon as it is there again, although its session has long to live."""
+    feed, messages, session_s = Feed(), night(7), 300
+    named = {"MARS_KAFKA_INSTANCE": "%h", "MARS_KAFKA_SESSION_S": session_s}
     await feed.send(messages)
-    async with following(place, feed) as process:
+    async with following(place, feed, **named) as process:
         await until(at_least(archive, 60), process)
         process.send_signal(signal.SIGKILL)
         await process.wait()
+    killed = time.monotonic()
     at_the_kill = await sums(archive)
     assert at_the_kill["received"] < len(messages)
-    async with following(place, feed) as process:
+    async with following(place, feed, **named) as process:
+        await until(at_least(archive, at_the_kill["received"] + 1), process)
+        assert time.monotonic() - killed < session_s
         await until(at_least(archive, len(messages)), process)
         process.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(process.wait(), 60) == 0

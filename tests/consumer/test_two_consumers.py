@@ -47,7 +47,7 @@ async def test_one_comes_to_another_and_then_that_one_is_killed(
 ) -> None:
     """Before there was a handover the newcomer's first batch was one that the first had in hand."""
     feed, messages = Feed(), night(11)
-    settings = feed.settings | {"MARS_BATCH_MESSAGES": 1}
+    settings = feed.settings | {"MARS_BATCH_MESSAGES": 1, "MARS_KAFKA_INSTANCE": ""}
     await send(feed, messages[:200])
     told: tuple[list[dict[str, Any]], ...] = ([], [])
     pair, hearing = [], []
