@@ -77,7 +77,7 @@ USER 10001:10001
 ENV MARS_METRICS_HOST=0.0.0.0
 EXPOSE 8005
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s CMD ["python", "-c", \
-    "import http.client as h; c = h.HTTPConnection('127.0.0.1', 8005, timeout=4); c.request('GET', '/metrics'); exit(c.getresponse().status != 200)"]
+    "import http.client as h; c = h.HTTPConnection('127.0.0.1', 8005, timeout=4); c.request('GET', '/healthz'); exit(c.getresponse().status != 200)"]
 CMD ["python", "-m", "consumer", "stream"]
 
 

@@ -7,7 +7,6 @@ import signal
 import sys
 
 import uvloop
-from prometheus_client import start_http_server
 from tqdm import tqdm
 
 from archive.database import is_passing
@@ -17,6 +16,7 @@ from consumer.batches.ingest import Archive
 from consumer.checks.verify import verify
 from consumer.feed.stream import stream
 from consumer.files.backfill import backfill, said, summary
+from consumer.health import serve
 from consumer.process import open_archive, prepare
 from consumer.replay import replay
 from consumer.settings import Settings
@@ -127,7 +127,7 @@ def main() -> int:
     prepare(settings)
     if arguments.command in LONG and settings.metrics_port:
         try:
-            start_http_server(settings.metrics_port, settings.metrics_host)
+            serve(settings.metrics_port, settings.metrics_host)
         except OSError as error:
             # A backfill beside a stream: one of them has the port, and that is enough.
             log.warning("no metrics", extra={"port": settings.metrics_port, "reason": str(error)})

@@ -25,6 +25,11 @@ HELD: Final = Gauge(
 )
 LAG: Final = Gauge("mars_lag_messages", "Messages not yet taken in", ["topic", "partition"])
 FETCH_AGE: Final = Gauge("mars_fetch_age_seconds", "Seconds since the broker last answered a fetch")
+PROGRESS: Final = Gauge(
+    "mars_progress_timestamp_seconds",
+    "When a broker last answered a fetch, or a batch was last committed",
+)
+PROGRESS.set_to_current_time()
 
 
 def count_batch(kind: str, counts: Counts[str], seconds: float) -> None:
@@ -37,3 +42,4 @@ def count_batch(kind: str, counts: Counts[str], seconds: float) -> None:
     UNDATED_ENTRIES.inc(counts["undated_entries"])
     BATCHES.labels(kind).inc()
     BATCH.observe(seconds)
+    PROGRESS.set_to_current_time()

@@ -160,6 +160,7 @@ async def _fetched(
             consumer.resume(*(TopicPartition(*p) for p in await breaker.find_released()))
             asked = time.monotonic()
         if not topics:
+            metrics.PROGRESS.set_to_current_time()
             await _sleep(1.0, stop)
             continue
         asking = asyncio.create_task(_next(consumer, assignment, settings.batch_messages))
@@ -175,6 +176,7 @@ async def _fetched(
         # Nothing is fetched of partitions that are held: their silence says nothing.
         if assignment.positions.keys() <= breaker.waiting:
             heard = time.monotonic()
+            metrics.PROGRESS.set_to_current_time()
         heard = _watch(consumer, assignment, heard)
         yield batch
 
@@ -207,6 +209,7 @@ def _watch(consumer: AIOKafkaConsumer, assignment: Assignment, heard: float) -> 
             metrics.LAG.labels(topic, partition).set(consumer.highwater(tp) - held.next_offset)
     if polls:
         heard = max(heard, time.monotonic() - (time.time() - max(polls) / 1000))
+        metrics.PROGRESS.set(max(polls) / 1000)
     metrics.FETCH_AGE.set(time.monotonic() - heard)
     if assignment.positions and time.monotonic() - heard > SILENCE_S:
         raise LostError(f"no answer from the broker for {SILENCE_S} s")

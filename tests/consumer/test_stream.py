@@ -115,6 +115,7 @@ async def test_new_nights_are_found_and_sigterm_drains(archive: Archive, place: 
         await until(at_least(archive, 5), process)
         async with httpx.AsyncClient() as client:
             told = (await client.get(f"http://127.0.0.1:{port}/metrics")).text
+            assert (await client.get(f"http://127.0.0.1:{port}/healthz")).is_success
         process.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(process.wait(), 60) == 0
     assert 'mars_packets_total{kind="stream",outcome="stored"} 4.0' in told
