@@ -19,9 +19,10 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from bench.crowding import crowding
 from bench.filtering import filtering, wait_for_columns
 from bench.measure import ask
-from bench.report import DOCS, machine
+from bench.report import DOCS, machine, table
 from bench.running import app, described, fill, run_catalog, say
 from bench.serving import Served, served
 from dev import stack
@@ -31,6 +32,8 @@ KEPT: Final = DOCS / "performance" / "growth.json"
 PAGE: Final = DOCS / "growth.md"
 WARM: Final = 20
 COLD: Final = 5
+BESIDE: Final = 40
+"""Questions a round that are asked beside costly ones."""
 HISTORIES: Final = 0.02
 """The share of objects with histories: 2 kB an alert."""
 LARGEST_LIST: Final = 1000
@@ -111,6 +114,13 @@ async def warm(s: Served, kinds: list[Kind]) -> dict[str, list[float]]:
     return found
 
 
+async def beside(s: Served) -> list[str]:
+    """Cheap questions alone, and beside twenty clients who ask costly ones."""
+    say("beside costly questions")
+    figures, told = await crowding(s, BESIDE)
+    return [table(figures), " ".join(told)]
+
+
 async def _wait_for_statistics(s: Served) -> None:
     """Until they are counted: that reads the whole archive beside the first questions."""
     for _ in range(600):
@@ -159,16 +169,19 @@ def measure(state: State, rows: int, *, compact: bool) -> dict[str, Any]:
     if compact:
         catalog.append(run_catalog(state, "compact", rows))
 
-    async def all_warm(address: str) -> tuple[list[Kind], dict[str, list[float]], list[str]]:
+    async def all_warm(address: str) -> tuple[list[Kind], dict[str, Any]]:
         async with served(address) as s:
             await wait_for_columns(s)
             await _wait_for_statistics(s)
             kinds = KINDS + await rare(s, rows)
-            found = await warm(s, kinds)
-            return kinds, found, await filtering(s, 500)
+            return kinds, {
+                "warm": await warm(s, kinds),
+                "filters": await filtering(s, 500),
+                "beside": await beside(s),
+            }
 
     with app(state) as (address, _):
-        kinds, found, filtered = asyncio.run(all_warm(address))
+        kinds, found = asyncio.run(all_warm(address))
     may_drop = os.access(_CACHES, os.W_OK)
     server, held, histories = asyncio.run(described(state))
     return {
@@ -177,8 +190,7 @@ def measure(state: State, rows: int, *, compact: bool) -> dict[str, Any]:
         "alerts": held,
         "histories": histories,
         "catalog": catalog,
-        "filters": filtered,
-        "warm": found,
+        **found,
         "cold": cold(state, kinds) if may_drop else {},
     }
 
@@ -219,6 +231,7 @@ def _told(run: dict[str, Any]) -> Iterator[str]:
     yield f"Machine: {run['machine']}."
     yield from run["catalog"]
     yield from run["filters"]
+    yield from run.get("beside", ())
 
 
 def main() -> int:
