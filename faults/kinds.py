@@ -11,6 +11,14 @@ from faults.consumers import Consumer, Fault
 from faults.databases import read_through_kills, served
 from faults.run import PATIENCE_S, Kind, Run
 from faults.servers import freeze_server, start_server, stop_server
+from faults.standing import (
+    broker_frozen,
+    bucket_gone,
+    ended_at_commit,
+    frozen_past_session,
+    lock_held,
+    storm,
+)
 
 WAITED: Final = "batch must wait"
 ANEW: Final = "starting over from the ledger"
@@ -209,6 +217,11 @@ KINDS: Final = (
     *map(_at, POINTS),
     Kind("two at once", two_at_once, times=12, partitions=4, seconds=120),
     Kind("kill -9 of one of two", one_of_two_killed, times=5, partitions=4, seconds=120),
+    Kind("consumer frozen past its session", frozen_past_session, times=6),
+    Kind("three consumers in a storm", storm, times=30, partitions=4, seconds=240),
+    Kind("session ended at COMMIT", ended_at_commit, times=30, batch=8),
+    Kind("alerts locked for 4-12 s", lock_held, times=6),
+    Kind("bucket gone for 3-8 s", bucket_gone, times=6),
     Kind("SIGTERM in mid-batch", terminated, times=6),
     Kind(
         "SIGTERM without PostgreSQL",
@@ -230,6 +243,7 @@ KINDS: Final = (
     Kind("S3 away 20 s", s3_away, times=3, batch=8, breaks_servers=True),
     Kind("S3 frozen 25 s", s3_frozen, times=3, batch=8, breaks_servers=True),
     Kind("Kafka restarted", kafka_restarted, times=4, batch=4, breaks_servers=True),
+    Kind("Kafka frozen for 5-30 s", broker_frozen, times=6, batch=4, breaks_servers=True),
 )
 """The whole suite."""
 SHORT: Final = (
