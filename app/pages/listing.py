@@ -22,6 +22,8 @@ BEGINNING: Final[Mapping[str, None]] = {"page": None, "cursor": None}
 """What another search has not."""
 BANDS: Final = tuple(FILTER_OF_FID.values())
 SYMBOLS: Final = {"gt": ">", "gte": "≥", "lt": "<", "lte": "≤", "": "="}
+_SHOWN_OF_ID: Final = 6
+"""Characters of a region's id that tell it from others on a page."""
 _ENDS: Final = {"gt": "above", "gte": "from", "lt": "below", "lte": "to"}
 
 
@@ -93,6 +95,8 @@ def sentence(entry: Entry, value: str) -> str:
     """`rb ≥ 0.5`: a filter and its value in the fewest words."""
     stem, _, operator = entry.name.partition("__")
     symbol = SYMBOLS.get(operator)
+    if entry.name == "region":
+        return f"in the region {value[:_SHOWN_OF_ID]}…"
     return f"{stem} {symbol} {value}" if symbol else f"{entry.label} {value} s"
 
 
