@@ -3,6 +3,7 @@
 In PostgreSQL one is an array of its numbers, in ICRS [deg]; a client gets them as DALI 1.1 has it.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from app.adql.geometry import Circle, Given, Outline, Point, Polygon, Shape, point_of
@@ -34,7 +35,7 @@ def hold(given: Given) -> Value:
     return given
 
 
-def _array(xtype: str, numbers: "tuple[Value, ...] | list[Value]") -> Value:
+def _array(xtype: str, numbers: Sequence[Value]) -> Value:
     sql = f"ARRAY[{', '.join(map(double, numbers))}]"
     return Value(sql, TEXT, _COLUMNS[xtype], needs_of(*numbers), name=xtype)
 
