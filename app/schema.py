@@ -76,6 +76,7 @@ region = Table(
     Column("credible_level", Double),
     Column("created", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("expires", DateTime(timezone=True), nullable=False),
+    Column("secret", LargeBinary),
 )
 
 token = Table(

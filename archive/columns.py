@@ -43,6 +43,8 @@ class Column(NamedTuple):
     """An integer that passes 2^53, which JavaScript and many JSON readers cannot hold."""
     is_ascii: bool = False
     """A text of ASCII alone, by what it is; a packet may still hold another."""
+    xtype: str = ""
+    """DALI's name of the shape whose numbers a text has, as in `point`; "": it has none."""
 
 
 INTEGER, BIGINT, REAL, DOUBLE, TEXT, BOOLEAN, TIME = Kind

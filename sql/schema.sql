@@ -848,7 +848,8 @@ CREATE TABLE app.region (
     area           double precision NOT NULL CHECK (area > 0),
     credible_level double precision CHECK (credible_level > 0 AND credible_level <= 1),
     created        timestamptz      NOT NULL DEFAULT now(),
-    expires        timestamptz      NOT NULL
+    expires        timestamptz      NOT NULL,
+    secret         bytea            CHECK (length(secret) = 32)
 );
 COMMENT ON TABLE app.region IS 'A region of the sky that a client sent, for searches: the cells of a MOC';
 COMMENT ON COLUMN app.region.id IS 'drawn at random, 192 bits: who knows it may search with the region';
@@ -860,6 +861,7 @@ COMMENT ON COLUMN app.region.area IS 'its size [deg2]';
 COMMENT ON COLUMN app.region.credible_level IS 'probability that it holds, of a skymap; NULL: it was sent as a MOC';
 COMMENT ON COLUMN app.region.created IS 'when it was sent';
 COMMENT ON COLUMN app.region.expires IS 'when it is swept; each use puts that off';
+COMMENT ON COLUMN app.region.secret IS 'SHA-256 of the secret by which it is deleted; NULL: it has none, and only expires';
 CREATE INDEX region_of_client ON app.region (client);
 COMMENT ON INDEX app.region_of_client IS 'how many a client has';
 CREATE INDEX region_expiry ON app.region (expires);

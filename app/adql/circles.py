@@ -11,10 +11,13 @@ from typing import Final, NamedTuple
 from sqlglot import exp
 
 from app.adql.expressions import Expressions
-from app.adql.geometry import Circle, Point, Polygon
+from app.adql.geometry import Circle, Point, Polygon, point_of
 from app.adql.language import Node
 from app.adql.scope import Source
 from app.adql.values import NONE, Value, double, needs_of
+
+_LONGEST: Final = 2000
+"""Characters of places and radius in SQL."""
 
 
 class Hint(NamedTuple):
@@ -43,7 +46,7 @@ def find_hints(
     for part in _conjuncts(node) if located else ():
         for region in _regions(part, expressions):
             for alias, own in located.items():
-                is_own = (region.position.lon.sql, region.position.lat.sql) == own
+                is_own = tuple(value.sql for value in region.position.icrs) == own
                 if is_own and alias not in region.needs:
                     yield Hint(alias, region.function, region.needs)
 
@@ -96,11 +99,14 @@ def _of_shapes(given: Sequence[object]) -> Iterator[Region]:
 
 def _around(a: Point, b: Point, radius: Value) -> Iterator[Region]:
     """Each of two positions is in a circle around the other."""
+    if sum(len(value.sql) for value in (*a.icrs, *b.icrs, radius)) > _LONGEST:
+        # It stands in the condition, too: queries in it that have such circles would double each.
+        return
     # A little more than the circle: the last digit of the exact test may differ.
     grown = f"least(greatest({double(radius)}, 0) * 1.000001 + 1e-7, 180)"
     for centre, position in ((a, b), (b, a)):
-        needs = needs_of(*centre, radius)
-        lon, lat = (double(value) for value in centre)
+        needs = needs_of(*centre.icrs, radius)
+        lon, lat = (double(value) for value in centre.icrs)
         function = f"mars.{'near' if needs else 'cone'}({lon}, {lat}, {grown})"
         yield Region(position, function, needs)
 
@@ -111,7 +117,7 @@ def _pairs(node: Node, expressions: Expressions) -> Iterator[tuple[Point, Point]
     points = [one for one in given if isinstance(one, Point)]
     values = [one for one in given if isinstance(one, Value)]
     if len(values) == 4:
-        points = [Point(*values[:2]), Point(*values[2:])]
+        points = [point_of(*values[:2]), point_of(*values[2:])]
     if len(points) == 2:
         yield points[0], points[1]
 

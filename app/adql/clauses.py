@@ -21,8 +21,14 @@ def name_columns(values: Sequence[tuple[str | None, Value]]) -> tuple[Column, ..
     )
 
 
-def described_by_both(one: Column, other: Column) -> Column:
-    """A column of a set operator: what its two sides say of it, as far as they say the same."""
+def described_by_both(one: Column, other: Column, node: Node) -> Column:
+    """A column of a set operator: what its two sides say of it, as far as they say the same.
+
+    Raises BadQuery for a shape and another, or none.
+    """
+    if one.xtype != other.xtype:
+        told = " and ".join(column.xtype or "no shape" for column in (one, other))
+        raise BadQuery(f"{one.name[:64]} has two types, {told}{place_of(node)}")
     if (one.unit, one.ucd, one.meaning) == (other.unit, other.ucd, other.meaning):
         return one
     return one._replace(unit="", ucd="", meaning="", is_ascii=False)
@@ -45,10 +51,12 @@ def order_term(node: Node, columns: Sequence[Column], expressions: Expressions |
                 f"ORDER BY {term.name[:20]}: the result has columns 1 to {len(columns)}"
                 f"{place_of(term)}"
             )
+        _check_ordered(columns[int(term.name) - 1], term)
         return term.name + word
     if isinstance(term, exp.Column) and not term.args.get("table"):
         places = [n for n, c in enumerate(columns, 1) if name_of(term.this).means(c.name)]
         if len(places) == 1:
+            _check_ordered(columns[places[0] - 1], term)
             return f"{places[0]}{word}"
     if expressions is None:
         raise BadQuery(
@@ -56,6 +64,11 @@ def order_term(node: Node, columns: Sequence[Column], expressions: Expressions |
         )
     value = expressions.value(term)
     return value.sql + word
+
+
+def _check_ordered(column: Column, node: Node) -> None:
+    if column.xtype:
+        raise BadQuery(f"a {column.xtype} comes neither before nor behind another{place_of(node)}")
 
 
 def whole_number(node: Node, word: str) -> int:

@@ -2,18 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from sqlglot import exp
 
-from app.adql import geometry
 from app.adql.aggregates import AGGREGATES, aggregate
 from app.adql.casts import cast
 from app.adql.functions import call
-from app.adql.geometry import Given, told_as
+from app.adql.geometry import Given, make_shape, told_as
+from app.adql.healpix import healpix_index
+from app.adql.held import shape_of
 from app.adql.language import Node, place_of
 from app.adql.scope import Scope
 from app.adql.shapes import OF_SHAPES, of_shapes
+from app.adql.stcs import read_region
 from app.adql.units import in_unit
 from app.adql.values import WHOLE, Family, Value, boolean, needs_of, time
 from app.errors import BadQuery
@@ -30,6 +33,13 @@ _COMPARED: Final = {
     exp.LTE: "<=",
 }
 _ARITHMETIC: Final = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/"}
+_OF_ANY: Final[dict[str, Callable[[list[Given], Node], Given]]] = {
+    **{name: partial(make_shape, name) for name in ("POINT", "CIRCLE", "POLYGON", "BOX")},
+    **{name: partial(of_shapes, name) for name in OF_SHAPES},
+    "IVO_HEALPIX_INDEX": healpix_index,
+    "REGION": read_region,
+}
+"""Functions of values and shapes."""
 _GREATEST: Final = 2**63 - 1
 _GREATEST_INTEGER: Final = 2**31 - 1
 
@@ -39,6 +49,7 @@ class Expressions:
 
     def __init__(self, scope: Scope, subquery: Subquery) -> None:
         self.scope, self._subquery = scope, subquery
+        self._made: dict[int, tuple[Node, Given]] = {}
 
     def value(self, node: Node) -> Value:
         """A value. Raises BadQuery for a shape, too."""
@@ -46,12 +57,22 @@ class Expressions:
         if not isinstance(given, Value):
             raise BadQuery(
                 f"{told_as(given)} is no value here{place_of(node)}: ask CONTAINS, INTERSECTS, "
-                "DISTANCE or AREA of it"
+                "DISTANCE or AREA of it; as it is it may stand in the list of SELECT"
             )
         return given
 
     def given(self, node: Node) -> Given:
-        """A value or a shape."""
+        """A value or a shape. Each node is translated once, however often it is asked for.
+
+        Twice would be 2^n times for what stands in n parentheses.
+        """
+        known = self._made.get(id(node))
+        if known is None:
+            # With its node, as the id of one that is gone can be that of another.
+            known = self._made[id(node)] = (node, self._given(node))
+        return known[1]
+
+    def _given(self, node: Node) -> Given:
         if type(node) in _COMPARED:
             return self._comparison(node)
         if type(node) in _ARITHMETIC:
@@ -67,10 +88,10 @@ class Expressions:
 
     # Names, constants
 
-    def _column(self, node: exp.Column) -> Value:
+    def _column(self, node: exp.Column) -> Given:
         if isinstance(node.this, exp.Star):
             raise BadQuery(f"* may stand in the list of SELECT only{place_of(node)}")
-        return self.scope.find(node)
+        return shape_of(self.scope.find(node))
 
     def _literal(self, node: exp.Literal) -> Value:
         text = node.name
@@ -182,26 +203,19 @@ class Expressions:
         return _test(f"{a.sql} {word} {b.sql} ESCAPE ''", a, b)
 
     def _case(self, node: exp.Case) -> Value:
-        tested = node.this
-        whens = [
-            (
-                self.truth(exp.EQ(this=tested, expression=branch.this), "CASE")
-                if tested is not None
-                else self.truth(branch.this, "WHEN"),
-                branch.args["true"],
-            )
-            for branch in node.args["ifs"]
-        ]
-        default = node.args.get("default")
-        ends = [then for _, then in whens] + ([default] if default is not None else [])
-        values = self._alike(ends, node)
-        lines = [
-            f"WHEN {test.sql} THEN {then.sql}"
-            for (test, _), then in zip(whens, values, strict=False)
-        ]
+        branches, default = node.args["ifs"], node.args.get("default")
+        if node.this is not None:
+            tested, *whens = self._alike([node.this, *(one.this for one in branches)], node)
+            begin = f"CASE {tested.sql}"
+        else:
+            whens = [self.truth(one.this, "WHEN") for one in branches]
+            tested, begin = Value("", None), "CASE"
+        ends = [one.args["true"] for one in branches]
+        values = self._alike(ends + ([default] if default is not None else []), node)
+        lines = [f"WHEN {a.sql} THEN {b.sql}" for a, b in zip(whens, values, strict=False)]
         last = f" ELSE {values[-1].sql}" if default is not None else ""
-        needs = needs_of(*values, *(test for test, _ in whens))
-        return Value(f"(CASE {' '.join(lines)}{last} END)", _wider(values), needs=needs)
+        needs = needs_of(*values, *whens, tested)
+        return Value(f"({begin} {' '.join(lines)}{last} END)", _wider(values), needs=needs)
 
     def _cast(self, node: exp.Cast) -> Value:
         return cast(self.value(node.this), node)
@@ -213,16 +227,13 @@ class Expressions:
         if name in AGGREGATES:
             return aggregate(name, node, self.value)
         given = [self.given(one) for one in node.expressions]
-        if name in ("POINT", "CIRCLE", "POLYGON", "BOX"):
-            return geometry.make_shape(name, given, node)
-        if name in OF_SHAPES:
-            return of_shapes(name, given, node)
-        values = [self.value(one) for one in node.expressions]
+        if name in _OF_ANY:
+            return _OF_ANY[name](given, node)
         if name == "COALESCE":
             return self._coalesce(node)
         if name == "IN_UNIT":
-            return in_unit(values, node)
-        return call(name, values, node)
+            return in_unit(node, self.value)
+        return call(name, [self.value(one) for one in node.expressions], node)
 
     def _coalesce(self, node: exp.Anonymous) -> Value:
         if not node.expressions:

@@ -99,12 +99,12 @@ FUNCTIONS: Final[dict[str, Function]] = {
     "UPPER": Function(1, 1, Family.TEXT, _same("upper")),
 }
 _SHAPED: Final = (
-    "AREA BOX CENTROID CIRCLE CONTAINS COORD1 COORD2 COORDSYS DISTANCE INTERSECTS POINT POLYGON"
+    "AREA BOX CENTROID CIRCLE CONTAINS COORD1 COORD2 COORDSYS DISTANCE INTERSECTS "
+    "IVO_HEALPIX_INDEX POINT POLYGON REGION"
 ).split()
 OTHERS: Final = ("AVG", "CAST", "COALESCE", "COUNT", "IN_UNIT", "MAX", "MIN", "SUM", *_SHAPED)
 """Functions that expressions.py reads by itself."""
 _REFUSED: Final = {
-    "REGION": "regions as texts (STC-S) are not supported: write CIRCLE, POLYGON or BOX",
     "NULLIF": "NULLIF is not supported: write CASE WHEN a = b THEN NULL ELSE a END",
 }
 

@@ -1,13 +1,14 @@
 """Points, circles and polygons of a query, and what is asked of them, as SQL of q3c.
 
-They exist while a query is translated and are no values of the database. All are in ICRS [deg];
-any other frame is refused.
+They exist while a query is translated; held.py makes values of them. What is asked of
+them is asked in ICRS [deg], whatever frame they were given in.
 """
 
 import math
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
+from app.adql.frames import read_frame, turn, turn_numbers
 from app.adql.language import place_of
 from app.adql.values import Family, Value, double, needs_of
 from app.errors import BadQuery
@@ -16,13 +17,23 @@ from app.search.sphere import Vector, unit_vector
 from archive.columns import Kind
 
 _SQUARE_DEG: Final = (180 / math.pi) ** 2
-_FRAMES: Final = ("", "ICRS")
+
+
+class Place(NamedTuple):
+    """A position in ICRS."""
+
+    lon: Value
+    lat: Value
 
 
 class Point(NamedTuple):
     """A position."""
 
+    icrs: Place
+    frame: str
+    """Of frames.py."""
     lon: Value
+    """In that frame."""
     lat: Value
 
 
@@ -37,12 +48,23 @@ class Polygon(NamedTuple):
     """A ring of great circles, of constants."""
 
     corners: tuple[float, ...]
-    """lon, lat, lon, lat, ..."""
+    """lon, lat, lon, lat, ... in ICRS"""
 
 
-Shape = Point | Circle | Polygon
+class Outline(NamedTuple):
+    """A polygon in a column of a query, of which nothing can be asked but itself."""
+
+    value: Value
+
+
+Shape = Point | Circle | Polygon | Outline
 Given = Value | Shape
-_WORDS: Final = {Point: "a POINT", Circle: "a CIRCLE", Polygon: "a POLYGON or BOX"}
+_WORDS: Final = {
+    Point: "a POINT",
+    Circle: "a CIRCLE",
+    Polygon: "a POLYGON or BOX",
+    Outline: "a POLYGON in a column",
+}
 
 
 def told_as(given: Given) -> str:
@@ -52,16 +74,22 @@ def told_as(given: Given) -> str:
     return _WORDS[type(given)]
 
 
+def point_of(lon: Value, lat: Value) -> Point:
+    """A position from its coordinates in ICRS."""
+    return Point(Place(lon, lat), "", lon, lat)
+
+
 def make_shape(name: str, given: list[Given], node: Any) -> Shape:
     """POINT, CIRCLE, POLYGON or BOX with its arguments. Raises BadQuery."""
-    numbers = _without_frame(name, given, node)
+    frame, numbers = _framed(name, given, node)
     for value in numbers:
         value.asked_as(Family.NUMBER, node, f"each coordinate of {name}")
     if name == "POINT":
-        return Point(*_counted(name, numbers, 2, "two coordinates", node))
+        lon, lat = _counted(name, numbers, 2, "two coordinates", node)
+        return _point(frame, lon, lat, node)
     if name == "CIRCLE":
         lon, lat, radius = _counted(name, numbers, 3, "two coordinates and a radius", node)
-        return Circle(Point(lon, lat), check_radius(radius, node))
+        return Circle(_point(frame, lon, lat, node), check_radius(radius, node))
     constants = [_constant(name, value, node) for value in numbers]
     if name == "BOX":
         if len(constants) != 4:
@@ -69,31 +97,36 @@ def make_shape(name: str, given: list[Given], node: Any) -> Shape:
         constants = _corners_of_box(*constants)
     if len(constants) < 6 or len(constants) % 2:
         raise BadQuery(f"POLYGON takes three or more pairs of coordinates{place_of(node)}")
+    pairs = zip(constants[::2], constants[1::2], strict=True)
+    ring = [one for pair in pairs for one in turn_numbers(frame, *pair, node)]
     try:
-        polygon = parse_polygon(",".join(map(repr, constants)))
+        polygon = parse_polygon(",".join(map(repr, ring)))
     except ValueError as error:
         raise BadQuery(f"this {name} {error}{place_of(node)}") from None
     return Polygon(polygon.vertices)
 
 
-def _without_frame(name: str, given: list[Given], node: Any) -> list[Value]:
-    """The coordinates; a POINT may stand for two. A frame, which ADQL 2.0 had, must be ICRS."""
+def _point(frame: str, lon: Value, lat: Value, node: Any) -> Point:
+    return Point(Place(*turn(frame, lon, lat, node)), frame, lon, lat)
+
+
+def _framed(name: str, given: list[Given], node: Any) -> tuple[str, list[Value]]:
+    """The frame and the coordinates; a POINT may stand for two, in its own frame."""
     values: list[Value] = []
+    frames: set[str] = set()
     for n, one in enumerate(given):
         if isinstance(one, Point):
-            values += one
+            values += (one.lon, one.lat)
+            frames.add(one.frame)
         elif not isinstance(one, Value):
             raise BadQuery(f"{name} cannot be made of {told_as(one)}{place_of(node)}")
         elif n == 0 and (one.text is not None or one.sql == "NULL"):
-            words = (one.text or "").upper().split()
-            if words[:1] and words[0] not in _FRAMES:
-                raise BadQuery(
-                    f"the frame {one.text!r} is not supported{place_of(node)}: coordinates are "
-                    "ICRS, in degrees"
-                )
+            frames |= {read_frame(one.text, node)} if one.text else set()
         else:
             values.append(one)
-    return values
+    if len(frames) > 1:
+        raise BadQuery(f"{name} has coordinates in two frames{place_of(node)}")
+    return (frames or {""}).pop(), values
 
 
 def _counted(name: str, values: list[Value], count: int, words: str, node: Any) -> list[Value]:
@@ -133,8 +166,9 @@ def _corners_of_box(lon: float, lat: float, width: float, height: float) -> list
 
 def distance(a: Point, b: Point) -> Value:
     """The angle between two positions [deg]."""
-    places = ", ".join(map(double, (*a, *b)))
-    return Value(f"public.q3c_dist({places})", Kind.DOUBLE, needs=needs_of(*a, *b), name="distance")
+    every = (*a.icrs, *b.icrs)
+    places = ", ".join(map(double, every))
+    return Value(f"public.q3c_dist({places})", Kind.DOUBLE, needs=needs_of(*every), name="distance")
 
 
 def contains(inner: Shape, outer: Shape, node: Any) -> Value:
@@ -148,12 +182,17 @@ def contains(inner: Shape, outer: Shape, node: Any) -> Value:
         return _flag(_within(Value(whole, Kind.DOUBLE, needs=needs), outer.radius))
     if isinstance(outer, Polygon) and isinstance(inner, Point):
         ring = ", ".join(map(repr, outer.corners))
-        place = ", ".join(map(double, inner))
+        place = ", ".join(map(double, inner.icrs))
         sql = f"public.q3c_in_poly({place}, ARRAY[{ring}]::float8[])"
-        return _flag(Value(sql, Kind.BOOLEAN, needs=needs_of(*inner)))
+        return _flag(Value(sql, Kind.BOOLEAN, needs=needs_of(*inner.icrs)))
+    if isinstance(outer, Point) and isinstance(inner, Circle):
+        # Only one without any size.
+        apart = distance(inner.centre, outer)
+        sql = f"({apart.sql} = 0 AND {double(inner.radius)} = 0)"
+        return _flag(Value(sql, Kind.BOOLEAN, needs=needs_of(apart, inner.radius)))
     raise BadQuery(
         f"CONTAINS of {told_as(inner)} in {told_as(outer)} is not supported{place_of(node)}: a "
-        "POINT may lie in a CIRCLE, POLYGON or BOX, a CIRCLE in a CIRCLE"
+        "POINT may lie in a CIRCLE, POLYGON or BOX, a CIRCLE in a CIRCLE or a POINT"
     )
 
 
@@ -187,11 +226,11 @@ def area(shape: Shape, node: Any) -> Value:
     if isinstance(shape, Circle):
         # 2 π (1 − cos r), without the loss of digits for small r.
         half = f"sin(radians({double(shape.radius)}) / 2.0::float8)"
-        sql = f"({4 * math.pi * _SQUARE_DEG!r}::float8 * {half} * {half})"
+        sql = f"({4 * math.pi * _SQUARE_DEG!r}::float8 * power({half}, 2))"
         return Value(sql, Kind.DOUBLE, needs=shape.radius.needs, name="area")
     if isinstance(shape, Polygon):
         return Value(f"{_area_of_ring(shape.corners)!r}::float8", Kind.DOUBLE, name="area")
-    raise BadQuery(f"a POINT has no AREA{place_of(node)}")
+    raise BadQuery(f"AREA of {told_as(shape)} is not supported{place_of(node)}")
 
 
 def _area_of_ring(corners: tuple[float, ...]) -> float:

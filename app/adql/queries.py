@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from sqlglot import exp
@@ -17,6 +18,7 @@ from app.adql.clauses import (
 )
 from app.adql.expressions import Expressions
 from app.adql.grammar import check_tree
+from app.adql.held import hold
 from app.adql.language import Node, parse_adql, place_of
 from app.adql.scope import Known, Scope, Source
 from app.adql.tables import Tables
@@ -25,6 +27,9 @@ from app.errors import BadQuery
 from archive.columns import Column
 
 _SETS: Final = {exp.Union: "UNION", exp.Intersect: "INTERSECT", exp.Except: "EXCEPT"}
+
+_MOST_COLUMNS: Final = 1600
+"""Of a result: PostgreSQL takes 1,664, and `*` of queries in queries would double any number."""
 
 
 class Result(NamedTuple):
@@ -119,7 +124,9 @@ class _Queries:
         word = _SETS[type(node)] + ("" if node.args.get("distinct") else " ALL")
         sql = f"({a.sql}) {word} ({b.sql})"
         sql += self._tail(node, a.columns, None, most, Scope())
-        columns = tuple(map(described_by_both, a.columns, b.columns))
+        columns = tuple(
+            described_by_both(*pair, node) for pair in zip(a.columns, b.columns, strict=True)
+        )
         return Result(sql, columns, a.needs | b.needs)
 
     def _select(self, node: exp.Select, around: Scope | None, most: int | None) -> Result:
@@ -134,7 +141,9 @@ class _Queries:
         condition = None if where is None else where.this
         tests = [] if condition is None else [expressions.truth(condition, "WHERE")]
         from_sql, ons = tables.sql(condition)
-        values = list(self._listed(node, scope, expressions))
+        values = list(islice(self._listed(node, scope, expressions), _MOST_COLUMNS + 1))
+        if len(values) > _MOST_COLUMNS:
+            raise BadQuery(f"a query may have {_MOST_COLUMNS} columns at most")
         columns = name_columns(values)
         word = "SELECT DISTINCT" if is_distinct(node) else "SELECT"
         listed = ", ".join(
@@ -164,9 +173,9 @@ class _Queries:
                     raise BadQuery(f"there is no table {one.table[:64]} in FROM{place_of(one)}")
                 yield from ((name, value) for source in sources for name, value in source.columns)
             elif isinstance(one, exp.Alias):
-                yield one.alias, expressions.value(one.this)
+                yield one.alias, hold(expressions.given(one.this))
             else:
-                value = expressions.value(one)
+                value = hold(expressions.given(one))
                 yield None if not isinstance(one, exp.Column) else one.name, value
 
     def _grouped(self, node: exp.Select, expressions: Expressions) -> str:

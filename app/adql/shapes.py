@@ -1,5 +1,6 @@
 """Functions of shapes: which shapes each takes."""
 
+from dataclasses import replace
 from typing import Any, Final
 
 from app.adql import geometry
@@ -36,7 +37,7 @@ def of_shapes(name: str, given: list[Given], node: Any) -> Given:
         if isinstance(one, Value):
             raise BadQuery(
                 f"{name} takes POINT, CIRCLE, POLYGON or BOX, not {told_as(one)}{place_of(node)}; "
-                "no column here holds a shape"
+                "no column of a table here holds a shape"
             )
         shapes.append(one)
     if name in ("CONTAINS", "INTERSECTS"):
@@ -52,5 +53,5 @@ def of_shapes(name: str, given: list[Given], node: Any) -> Given:
     if name == "DISTANCE":
         return geometry.distance(*points)
     if name == "COORDSYS":
-        return Value("'ICRS'::text", Kind.TEXT, name="coordsys")
-    return points[0].lon if name == "COORD1" else points[0].lat
+        return Value(f"'{points[0].frame or 'ICRS'}'::text", Kind.TEXT, name="coordsys")
+    return replace(points[0].lon if name == "COORD1" else points[0].lat, name=name.lower())

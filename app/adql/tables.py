@@ -140,6 +140,8 @@ class Tables:
         for name in names:
             a = self._scope.merged.get(name.text.lower()) or _only(name, before, join)
             b = _only(name, item.sources, join)
+            if any(value.column is not None and value.column.xtype for value in (a, b)):
+                raise BadQuery(f"shapes cannot be compared: {name.text[:64]}{place_of(join)}")
             tests.append(f"{a.sql} = {b.sql}")
             one = b if item.join == "RIGHT" else a
             if item.join == "FULL":

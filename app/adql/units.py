@@ -1,38 +1,112 @@
-"""IN_UNIT: a column in another unit, by astropy's VOUnits."""
+"""IN_UNIT: a number in another unit, by astropy's VOUnits.
 
+Units are those of columns, and of what is computed of them as far as its unit follows: a bare
+number has none, and beside + or - it says nothing.
+"""
+
+import math
+from collections.abc import Callable
 from functools import lru_cache
+from typing import Final, TypeAlias
 
 from astropy import units
+from sqlglot import exp
 
 from app.adql.language import Node, place_of
 from app.adql.values import Family, Value, double
 from app.errors import BadQuery
-from archive.columns import Kind
+from archive.columns import DOUBLE, Column, Kind
+
+Read = Callable[[Node], Value]
+Unit: TypeAlias = units.UnitBase
+_MOST_POWER: Final = 8
+"""More is no unit of anything, and its conversion no number."""
+_NO_UNIT: Final[Unit] = units.dimensionless_unscaled
+_LIKE_ITS_ARGUMENT: Final = (
+    "ABS",
+    "AVG",
+    "CEILING",
+    "FLOOR",
+    "MAX",
+    "MIN",
+    "ROUND",
+    "SUM",
+    "TRUNCATE",
+)
 
 
-def in_unit(given: list[Value], node: Node) -> Value:
-    """A column in another unit. Raises BadQuery."""
-    if len(given) != 2 or given[1].text is None:
-        raise BadQuery(f"IN_UNIT takes a column and a unit as text{place_of(node)}")
-    value, wanted = given[0].asked_as(Family.NUMBER, node, "what IN_UNIT converts"), given[1].text
-    if value.column is None or not value.column.unit:
-        raise BadQuery(f"IN_UNIT takes a column that has a unit{place_of(node)}")
+def in_unit(node: exp.Anonymous, read: Read) -> Value:
+    """A number in another unit. Raises BadQuery."""
+    if len(node.expressions) != 2 or (wanted := read(node.expressions[1]).text) is None:
+        raise BadQuery(f"IN_UNIT takes a number and a unit as text{place_of(node)}")
+    inner = node.expressions[0]
+    value = read(inner).asked_as(Family.NUMBER, node, "what IN_UNIT converts")
+    unit = _unit_of(inner, read)
+    if unit is None:
+        raise BadQuery(
+            f"IN_UNIT takes a column that has a unit, or what is computed of such{place_of(node)}"
+        )
     try:
-        factor = _factor(value.column.unit, wanted)
+        factor = _factor(unit, wanted)
     except ValueError as error:
         raise BadQuery(f"IN_UNIT: {error}{place_of(node)}") from None
-    column = value.column._replace(unit=wanted)
+    column = Column("", DOUBLE, "", "", "") if value.column is None else value.column
     sql = f"({double(value)} * {factor!r}::float8)"
-    return Value(sql, Kind.DOUBLE, column, value.needs)
+    return Value(sql, Kind.DOUBLE, column._replace(unit=wanted), value.needs, name="in_unit")
+
+
+def _unit_of(node: Node, read: Read) -> Unit | None:
+    """The unit of an expression; None if it has none that is known."""
+    if isinstance(node, exp.Paren | exp.Neg):
+        return _unit_of(node.this, read)
+    if isinstance(node, exp.Add | exp.Sub):
+        a, b = _unit_of(node.this, read), _unit_of(node.expression, read)
+        return a if a == b else None
+    if isinstance(node, exp.Mul | exp.Div):
+        a, b = _unit_of_factor(node.this, read), _unit_of_factor(node.expression, read)
+        return _joined(1, a, 1 if isinstance(node, exp.Mul) else -1, b)
+    name = str(node.this).upper() if isinstance(node, exp.Anonymous) else ""
+    if name in (*_LIKE_ITS_ARGUMENT, "SQRT", "POWER"):
+        inner, *others = node.expressions
+        powers = {"SQRT": 0.5, "POWER": read(others[0]).number if others else None}
+        return _joined(powers.get(name, 1), _unit_of(inner, read))
+    column = read(node).column
+    return _read(column.unit) if column is not None and column.unit else None
+
+
+def _joined(
+    power: float | None, unit: Unit | None, other_power: float = 1, other: Unit | None = _NO_UNIT
+) -> Unit | None:
+    """The product of powers of units; None if one of them is not known."""
+    if power is None or unit is None or other is None or abs(power) > _MOST_POWER:
+        return None
+    joined: Unit = unit**power * other**other_power
+    return joined
+
+
+def _unit_of_factor(node: Node, read: Read) -> Unit | None:
+    """The unit of a factor: a number has none, and changes none."""
+    return _NO_UNIT if read(node).number is not None else _unit_of(node, read)
 
 
 @lru_cache(maxsize=256)
-def _factor(unit: str, wanted: str) -> float:
+def _read(unit: str) -> Unit | None:
     try:
-        target = units.Unit(wanted, format="vounit", parse_strict="raise")
+        read: Unit = units.Unit(unit, format="vounit", parse_strict="raise")
     except (ValueError, TypeError):
-        raise ValueError(f"{wanted[:40]!r} is no unit of VOUnits") from None
+        return None
+    return read
+
+
+@lru_cache(maxsize=256)
+def _factor(unit: Unit, wanted: str) -> float:
+    target = _read(wanted)
+    if target is None:
+        raise ValueError(f"{wanted[:40]!r} is no unit of VOUnits")
     try:
-        return float(units.Unit(unit, format="vounit").to(target))
+        factor = float(unit.to(target))
+        if not 0 < factor < math.inf:
+            raise ValueError(f"no number takes {unit} to {wanted[:40]}")
+        return factor
     except units.UnitConversionError:
-        raise ValueError(f"a column in {unit} cannot be given in {wanted[:40]}") from None
+        raise ValueError(f"what is in {unit} cannot be given in {wanted[:40]}") from None

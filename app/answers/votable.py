@@ -30,6 +30,8 @@ _TYPES: Final[dict[Kind, str]] = {
     Kind.TIME: 'datatype="char" arraysize="*" xtype="timestamp"',
 }
 _ASCII_TYPE: Final = 'datatype="char" arraysize="*"'
+_SHAPE_SIZES: Final = {"point": "2", "circle": "3", "polygon": "*"}
+"""Numbers of the shapes that DALI names."""
 _FRAMES: Final = {
     "pos.eq.": "equatorial",
     "pos.galactic.": "galactic",
@@ -123,6 +125,9 @@ def _field(column: Column, own: str) -> str:
 
 
 def _type(column: Column) -> str:
+    if column.xtype:
+        size = _SHAPE_SIZES[column.xtype]
+        return f'datatype="double" arraysize="{size}" xtype="{column.xtype}"'
     return _ASCII_TYPE if _is_ascii(column) else _TYPES[column.kind]
 
 
@@ -132,6 +137,8 @@ def _is_ascii(column: Column) -> bool:
 
 def _frame(column: Column) -> str | None:
     """The system that a column's values are in, of _SYSTEMS."""
+    if column.xtype:
+        return "equatorial"
     frame = next((f for begin, f in _FRAMES.items() if column.ucd.startswith(begin)), None)
     if frame != "utc" or column.kind is TIME:
         return frame

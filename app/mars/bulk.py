@@ -17,6 +17,7 @@ from app.errors import BadForm, BadParameter, BodyTooLarge, QueryTooCostly
 from app.mars.form import KNOWN, Form, read_form
 from app.mars.placing import advise_on_timeout, place_form
 from app.names.resolver import Names
+from app.regions.kept import Regions
 
 MAX_QUERIES: Final = 1000
 MAX_ALERTS: Final = 10_000
@@ -85,6 +86,7 @@ async def answer_queries(
     archive: Archive,
     fragments: Fragments,
     names: Names,
+    regions: Regions | None,
     asked: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """The answer's body: each query in order, with all its alerts.
@@ -99,7 +101,7 @@ async def answer_queries(
     try:
         async with asyncio.timeout(MAX_SECONDS) as together:
             for query, form in zip(asked, forms, strict=True):
-                search = replace(await place_form(form, names), limit=MAX_ALERTS)
+                search = replace(await place_form(form, names, regions), limit=MAX_ALERTS)
                 with advise_on_timeout(form):
                     _, rows = await searching.find_alerts(archive, search, LEGACY)
                 total += len(rows)

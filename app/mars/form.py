@@ -1,6 +1,6 @@
 """MARS's form as data: its parameters, what each means in the vocabulary, and how they are read.
 
-One parameter is new: `field`, with which the page of a night links to its alerts.
+Two parameters are new: `field`, with which the page of a night links to its alerts, and `region`.
 
 The rules are the original's, for its unmodified clients: a blank value is absent, an unknown name
 is ignored, the first of a repeated name counts, and a bound is compared as the double that was
@@ -19,7 +19,7 @@ from sqlalchemy import BigInteger, Double
 from app.errors import BadForm, BadParameter
 from app.search.arcs import bend_arcs
 from app.search.filters import Clause, Filter
-from app.search.regions import MIN_RADIUS, Cone, Named
+from app.search.regions import MIN_RADIUS, Cone, Named, parse_region
 from app.search.search import Search, Sort
 from app.search.values import read_number, read_text
 from app.search.vocabulary import FILTERS
@@ -80,12 +80,20 @@ def read_named(text: str) -> Named:
     return Named(read_text(name), _radius(radius))
 
 
+_PLACES: Final[dict[str, Callable[[str], Any]]] = {
+    "cone": read_cone,
+    "objectcone": read_named,
+    "region": parse_region,
+}
+"""Parameters that mean a part of the sky."""
+
+
 class Entry(NamedTuple):
     """One parameter of the form that narrows a search."""
 
     name: str
     filter: Filter | None
-    """The filter that it means; None for the two cones, which concern more than a column."""
+    """The filter that it means; None for a part of the sky, which concerns more than a column."""
     label: str
     group: str
     example: str
@@ -117,6 +125,7 @@ FORM: Final[dict[str, Entry]] = {row[0]: _entry(*row) for row in (
     ("objectidps", "objectidps", "object", "Pan-STARRS1 source nearby"),
     ("cone", "", "position", "Cone: RA, Dec, radius", "0.8143,16.1457,0.01"),
     ("objectcone", "", "position", "Cone: object name, radius", "M31, 0.5"),
+    ("region", "", "position", "Region: its id", "2nRLkqYB0vGXJrA7u9Wd5QmKz1Te8fHs"),
     ("field", "field", "position", "ZTF field"),
     ("ra__gt", "ra__gt", "position", "RA above"),
     ("ra__lt", "ra__lt", "position", "RA below"),
@@ -207,14 +216,11 @@ def read_form(parameters: Iterable[tuple[str, str]]) -> Form:
     given = {name: text for name, text in given.items() if text.strip()}
     errors: list[BadParameter] = []
     clauses: dict[str, Clause] = {}
-    cone: Cone | None = None
-    named: Named | None = None
+    places: dict[str, Any] = {}
     for name in given.keys() & FORM.keys():
         try:
-            if name == "cone":
-                cone = read_cone(given[name])
-            elif name == "objectcone":
-                named = read_named(given[name])
+            if name in _PLACES:
+                places[name] = _PLACES[name](given[name])
             else:
                 clauses[name] = _clause(name, given[name])
         except ValueError as error:
@@ -226,7 +232,8 @@ def read_form(parameters: Iterable[tuple[str, str]]) -> Form:
     bends = bend_arcs(list(clauses.values()), ("ra",))
     return Form(
         Search(
-            cone,
+            places.get("cone"),
+            region_id=places.get("region", ""),
             clauses=tuple(sorted(bends, key=lambda c: (c.filter.name, repr(c.value)))),
             sort=sort,
             limit=PAGE_SIZE,
@@ -234,7 +241,7 @@ def read_form(parameters: Iterable[tuple[str, str]]) -> Form:
         ),
         _page(given.get("page", "")),
         given,
-        named,
+        places.get("objectcone"),
     )
 
 

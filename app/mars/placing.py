@@ -1,4 +1,4 @@
-"""Between MARS's form and its rows: resolve the name, and explain a query that is too costly."""
+"""Between MARS's form and its rows: where on the sky, and what to say of a query too costly."""
 
 import math
 from collections.abc import Iterator
@@ -10,16 +10,28 @@ from app.errors import BadForm, BadParameters, Busy, QueryTooCostly
 from app.mars.form import Form
 from app.names.places import cone_at
 from app.names.resolver import Names, Place, resolve
+from app.regions.kept import Regions, find_region
 from app.search.filters import Clause, Filter
 from app.search.search import Search
 from app.search.vocabulary import FIELDS
 
-_NARROWING: Final = ("cone", "objectcone", "objectId", "candid")
+_NARROWING: Final = ("cone", "objectcone", "region", "objectId", "candid")
 
 
-async def place_form(form: Form, names: Names) -> Search:
-    """The form's search, its objectcone as a cone; raises as `find_place`."""
-    return search_around(form, await find_place(form, names))
+async def place_form(form: Form, names: Names, regions: Regions | None) -> Search:
+    """The form's search on the sky; raises as `find_place` and `search_in` do."""
+    return await search_in(search_around(form, await find_place(form, names)), regions)
+
+
+async def search_in(search: Search, regions: Regions | None) -> Search:
+    """A search with what its region holds, if it has one.
+
+    Raises BadForm for one that is unknown or too large, and NoRegions.
+    """
+    try:
+        return await find_region(search, regions)
+    except BadParameters as bad:
+        raise BadForm(bad.errors) from None
 
 
 async def find_place(form: Form, names: Names) -> Place | None:

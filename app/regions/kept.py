@@ -1,6 +1,7 @@
 """Regions in the database: the table app.region, which the app writes as mars_app."""
 
 import asyncio
+import hmac
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,18 +18,19 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app import schema
 from app.alerts.access.archive import Archive
 from app.columns.region import read_ranges
-from app.errors import BadParameter, BadParameters, NoRegions, NotFound, TooMany
+from app.errors import BadParameter, BadParameters, NoRegions, NotFound, TooMany, WrongSecret
 from app.regions.covering import cover_region, write_ranges
 from app.regions.reading import Footprint
 from app.search.regions import Region
 from app.search.search import Search
 from app.search.windows import put_in
 from app.settings import Settings
+from app.tokens.secrets import digest_of, draw_secret
 from archive.database import make_engine
 
 _LOCK: Final = 7_062_020
 _region: Final = schema.region
-_TOLD: Final = tuple(c for c in _region.c if c.name not in ("cells", "covering"))
+_TOLD: Final = tuple(c for c in _region.c if c.name not in ("cells", "covering", "secret"))
 _CELLS, _COVERING = cast(_region.c.cells, Text), cast(_region.c.covering, Text)
 _KEPT: Final = 16
 """Regions in memory, 1 MB each at most."""
@@ -44,13 +46,14 @@ class Regions:
         self._engine, self._per_client, self._lasts = engine, per_client, lasts
         self._known: TTLCache[str, Region] = TTLCache(_KEPT, _KEPT_S)
 
-    async def add(self, archive: Archive, client: str, sent: Footprint) -> Row[Any]:
-        """Keep a region, and return its row without its cells.
+    async def add(self, archive: Archive, client: str, sent: Footprint) -> tuple[Row[Any], str]:
+        """Keep a region; its row without its cells, and its secret.
 
         Raises TooMany if the client has its number of them, or what Archive.fetch raises.
         """
         covering = await cover_region(archive, sent.moc)
         cells = await asyncio.to_thread(write_ranges, sent.moc.to_depth29_ranges)
+        secret = draw_secret()
         made = insert(_region).values(
             id=secrets.token_urlsafe(24),
             client=client,
@@ -60,6 +63,7 @@ class Regions:
             area=sent.area,
             credible_level=sent.credible_level,
             expires=func.now() + self._lasts,
+            secret=digest_of(secret),
         )
         async with self._engine.begin() as connection:
             # Requests of one client take turns here: two at once could both take the last place.
@@ -73,7 +77,19 @@ class Regions:
                     "have: use one of them, or wait until one expires"
                 )
             row: Row[Any] = (await connection.execute(made.returning(*_TOLD))).one()
-        return row
+        return row, secret
+
+    async def remove(self, region: str, secret: str) -> None:
+        """Delete a region. Raises NotFound or WrongSecret.
+
+        Other processes may search with it for as long as they keep it in memory.
+        """
+        row = await self._use(region, _region.c.secret)
+        if row.secret is None or not hmac.compare_digest(row.secret, digest_of(secret)):
+            raise WrongSecret("this is not the secret of the region: see what sent it")
+        async with self._engine.begin() as connection:
+            await connection.execute(delete(_region).where(_region.c.id == region))
+        self._known.pop(region, None)
 
     async def read(self, region: str) -> tuple[Row[Any], MOC]:
         """A region's row without its cells, and its MOC. Raises NotFound."""

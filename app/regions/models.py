@@ -40,6 +40,15 @@ class KeptRegion(Model):
     links: RegionLinks
 
 
+class NewRegion(KeptRegion):
+    """A region that has just been sent."""
+
+    secret: str = Field(
+        description="the only key to delete the region, shown this once: send it as "
+        "`Authorization: Bearer`"
+    )
+
+
 def describe_region(row: Row[Any], moc: MOC, public_url: str) -> dict[str, Any]:
     """The JSON of a region, from its row."""
     itself = f"{public_url}/api/v1/regions/{row.id}"

@@ -14,7 +14,15 @@ from app.alerts.access.gate import Asker
 from app.alerts.asking.queries import check_archive
 from app.alerts.output.fragments import Fragments
 from app.clients import client_of
-from app.errors import BadParameter, BadParameters, NoJobs, NoRegions, no_alert, unknown_parameters
+from app.errors import (
+    BadParameter,
+    BadParameters,
+    NoJobs,
+    NoRegions,
+    WrongSecret,
+    no_alert,
+    unknown_parameters,
+)
 from app.jobs.queue import Jobs
 from app.mars.walks import Walks
 from app.match.crossmatch import Matcher
@@ -32,8 +40,17 @@ from app.settings import Settings, settings_of
 from app.spelling import MAX_NAME
 from app.stamps.kept import Pictures
 from app.statistics.overview import Overview
+from app.tokens.secrets import bearer_in
 from app.vo.running import Tap, existing
 from archive.objects import ObjectStore
+
+
+def secret_of(request: Request) -> str:
+    """The secret that a request brings. Raises WrongSecret."""
+    secret = bearer_in(request.headers.get("authorization", ""))
+    if secret is None:
+        raise WrongSecret("send the secret as `Authorization: Bearer mars_...`")
+    return secret
 
 
 async def get_settings(request: Request) -> Settings:

@@ -1,6 +1,7 @@
 """Queries of TAP, run as mars_tap, on connections that nobody else has."""
 
 import asyncio
+import math
 import tempfile
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -162,15 +163,25 @@ def _values(columns: Sequence[Column], rows: Sequence[asyncpg.Record]) -> Values
     if not rows:
         return [()] * len(columns)
     held = list(zip(*rows, strict=True))
-    return [_plain(c.kind, v) for c, v in zip(columns, held, strict=True)]
+    return [_plain(c, v) for c, v in zip(columns, held, strict=True)]
 
 
-def _plain(kind: Kind, values: Sequence[Any]) -> Sequence[Any]:
+def _plain(column: Column, values: Sequence[Any]) -> Sequence[Any]:
+    kind = column.kind
+    if column.xtype:
+        return [_shape(one) for one in values]
     if kind is TIME:
         return [None if one is None else one.isoformat() for one in values]
     if kind is DOUBLE and any(isinstance(one, Decimal) for one in values):
         return [None if one is None else float(one) for one in values]
     return values
+
+
+def _shape(numbers: Sequence[float | None] | None) -> str | None:
+    """A shape as DALI 1.1 writes it; one with a number that is missing is missing."""
+    if numbers is None or not all(one is not None and math.isfinite(one) for one in numbers):
+        return None
+    return " ".join(map(repr, numbers))
 
 
 class Written:

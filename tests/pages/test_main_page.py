@@ -14,6 +14,7 @@ from playwright.async_api import Browser, Page, expect
 from app.mars.form import FORM
 from tests.app import sky
 from tests.app.conftest import fresh_archive, serving, take_in
+from tests.app.regions.moc import disc, send
 from tests.pages.conftest import (
     becomes,
     follow,
@@ -71,6 +72,12 @@ async def submit(page: Page) -> None:
     await follow(page.get_by_role("button", name="Search", exact=True))
 
 
+async def send_region(client: httpx.AsyncClient) -> str:
+    """A region around the newest alert."""
+    (newest,) = (await client.get("/api/v1/alerts", params={"limit": 1})).json()["items"]
+    return await send(client, disc(newest["ra"], newest["dec"], 20.0, 6))
+
+
 async def test_every_filter_finds_what_its_json_finds(
     real_sky: httpx.AsyncClient, page: Page
 ) -> None:
@@ -79,6 +86,8 @@ async def test_every_filter_finds_what_its_json_finds(
     await page.goto(at(real_sky, "/"))
     for name, entry in FORM.items():
         value = VALUES.get(name, entry.example)
+        if name == "region":
+            value = await send_region(real_sky)
         for before in list(found)[-1:]:
             await fill(page, before, "")
         await fill(page, name, value)

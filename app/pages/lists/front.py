@@ -22,7 +22,7 @@ from app.errors import (
     reason_of,
 )
 from app.mars.form import FORM, PAGE_SIZE, SORTS_OFFERED, Form, read_form
-from app.mars.placing import find_place, search_around
+from app.mars.placing import find_place, search_around, search_in
 from app.mars.walks import Listed, Walks
 from app.names.resolver import Names, Place
 from app.objects.groups import read_groups
@@ -30,6 +30,8 @@ from app.pages import links
 from app.pages.html import ENVIRONMENT, POLICY, SAMP, render
 from app.pages.lists import grouping, listing, scripts, totals
 from app.pages.lists.results import clock, write_rows
+from app.regions.kept import Regions
+from app.search.regions import Region
 from app.search.search import MAX_EXPORT, Search
 from app.settings import Settings, settings_of
 
@@ -40,10 +42,12 @@ _NO_BLAME: Final = totals.Blame([], 0)
 
 async def front_page(
     request: Request,
+    *,
     archive: Archive,
     names: Names,
     walks: Walks,
     client: str,
+    regions: Regions | None,
 ) -> Response:
     """The alerts that match the filters, or the form with an error beside each bad field."""
     parameters = links.known_parameters(request.query_params.multi_items())
@@ -51,6 +55,7 @@ async def front_page(
     try:
         form = read_form(parameters.items())
         place = await find_place(form, names)
+        search = await search_in(search_around(form, place), regions)
     except BadParameters as error:
         faults = {e.parameter: e.reason for e in error.errors}
         return _page(request, archive, parameters, latest, error.status, faults=faults)
@@ -60,7 +65,6 @@ async def front_page(
     except ResolversUnavailable as error:
         faults = {"objectcone": reason_of(error)}
         return _page(request, archive, parameters, latest, _BUSY, faults=faults)
-    search = search_around(form, place)
     if "group" in parameters:
         return await _grouped_page(request, archive, parameters, latest, search)
     try:
@@ -69,7 +73,7 @@ async def front_page(
         return _page(request, archive, parameters, latest, _BUSY, costly=reason_of(error))
     seen = (form.page - 1) * PAGE_SIZE + len(listed.rows)
     total = await totals.say_total(archive, search, seen, listed.has_next)
-    blame = _NO_BLAME if listed.rows else await _blame(archive, parameters, place)
+    blame = _NO_BLAME if listed.rows else await _blame(archive, parameters, place, search.region)
     return _page(
         request, archive, parameters, latest, form=form, listed=listed, total=total, blame=blame
     )
@@ -104,15 +108,19 @@ async def latest_time(archive: Archive) -> str | None:
 
 
 async def _blame(
-    archive: Archive, parameters: links.Parameters, place: Place | None
+    archive: Archive,
+    parameters: links.Parameters,
+    place: Place | None,
+    region: Region | None,
 ) -> totals.Blame:
     """The filters to blame for an empty result: the search is repeated without each of them."""
     hasty = archive.hasty(totals.PROBE_S)
 
     async def any_without(name: str) -> bool:
         rest = [(n, v) for n, v in parameters.items() if n not in (name, *links.ORDER)]
-        # The name has been resolved already.
+        # The name has been resolved already, and the region found.
         search = search_around(read_form(rest), place)
+        search = replace(search, region=region if search.region_id else None)
         _, rows = await searching.find_alerts(hasty, replace(search, limit=1))
         return bool(rows)
 

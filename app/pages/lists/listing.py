@@ -12,6 +12,8 @@ from app.pages.lists.results import LIST_COLUMNS, Column
 from archive.surveys.ztf.tables import FILTER_OF_FID
 
 BANDS: Final = tuple(FILTER_OF_FID.values())
+_SHOWN_OF_ID: Final = 6
+"""Characters of a region's id that tell it from others on a page."""
 _ENDS: Final = {"gt": "above", "gte": "from", "lt": "below", "lte": "to"}
 
 
@@ -59,6 +61,8 @@ def sentence(entry: Entry, value: str) -> str:
     """`rb ≥ 0.5`: a filter and its value in the fewest words."""
     stem, _, operator = entry.name.partition("__")
     symbol = SYMBOLS.get(operator)
+    if entry.name == "region":
+        return f"in the region {value[:_SHOWN_OF_ID]}…"
     return f"{stem} {symbol} {value}" if symbol else f"{entry.label} {value} s"
 
 

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from app.answers.bodies import send_json
 from app.answers.negotiation import send_bytes
-from app.openapi.described import PROBLEMS, RegionPath, path_parameter
+from app.openapi.described import PROBLEMS, RegionPath, path_parameter, problem_responses
 from app.openapi.regions import LEVEL_PARAMETER, moc_responses, region_body, region_responses
-from app.regions.models import KeptRegion, describe_region
+from app.regions.models import KeptRegion, NewRegion, describe_region
 from app.regions.reading import read_region
 from app.regions.writing import SPELLINGS, MocSuffix
 from app.routes.api.region_forms import Sent, read_sent
@@ -20,6 +20,7 @@ from app.routes.dependencies import (
     RegionsDependency,
     SettingsDependency,
     no_parameters,
+    secret_of,
 )
 
 router = APIRouter(prefix="/api/v1/regions", tags=["regions"], responses=PROBLEMS)
@@ -30,7 +31,7 @@ EndingPath = Annotated[MocSuffix, path_parameter("how the file of the MOC ends",
 
 @router.post(
     "",
-    response_model=KeptRegion,
+    response_model=NewRegion,
     status_code=HTTPStatus.CREATED,
     responses=region_responses(),
     openapi_extra={"parameters": [LEVEL_PARAMETER], "requestBody": region_body()},
@@ -48,11 +49,12 @@ async def create_region(
 
     The body is a MOC, as text, JSON or FITS, or a multi-order skymap of a gravitational-wave event
     as FITS, from which the smallest region with the probability `credible_level` is taken. It may
-    be sent as it is or as a part of a form.
+    be sent as it is or as a part of a form. The answer holds, this once, the secret with which the
+    region is deleted; its `id` is all that is needed to use it.
     """
     read = await asyncio.to_thread(read_region, sent.data, sent.level)
-    row = await regions.add(archive, client, read)
-    told = describe_region(row, read.moc, settings.public_url)
+    row, secret = await regions.add(archive, client, read)
+    told = describe_region(row, read.moc, settings.public_url) | {"secret": secret}
     answer = send_json(request, told, _FRESH)
     answer.status_code = HTTPStatus.CREATED
     answer.headers["Location"] = told["links"]["self"]
@@ -66,6 +68,24 @@ async def get_region(
     """A region that was sent before: its size, and for how long it is kept."""
     row, moc = await regions.read(region)
     return send_json(request, describe_region(row, moc, settings.public_url), _FRESH)
+
+
+@router.delete(
+    "/{region}",
+    status_code=HTTPStatus.NO_CONTENT,
+    dependencies=ALONE,
+    responses=problem_responses(403),
+)
+async def delete_region(
+    request: Request, region: RegionPath, regions: RegionsDependency
+) -> Response:
+    """Delete a region; its secret stands in `Authorization: Bearer`.
+
+    Searches with it find no region any more, ten minutes later at the latest, and a watch in it
+    finds no further alerts.
+    """
+    await regions.remove(region, secret_of(request))
+    return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
 @router.get(

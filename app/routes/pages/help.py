@@ -34,12 +34,14 @@ class Explained(NamedTuple):
 _CONDITIONS: Final = {
     "cone": "closer than radius to ra, dec",
     "objectcone": "closer than radius to the named object",
+    "region": "in a region of the sky",
     "time__since": "time ≥ now − value [s]",
     "objectidps": "objectidps1, 2 or 3 = value",
 }
 _MEANINGS: Final = {
     "cone": "all in degrees; the radius up to 180",
     "objectcone": "a name that the search box knows, and a radius in degrees",
+    "region": "the id of a MOC or skymap that was sent before",
     "ssnamenr": "the nearest known solar-system body, by number, designation or name",
 }
 
@@ -52,9 +54,10 @@ def _explained(entry: Entry) -> Explained:
         entry.name,
         condition,
         _MEANINGS.get(entry.name) or meaning(entry),
-        "cone" if entry.name == "cone" else typed,
+        entry.name if entry.name in ("cone", "region") else typed,
         entry.example,
-        urlencode({entry.name: entry.example}, safe=",:"),
+        # The region of the example is nobody's.
+        "" if entry.name == "region" else urlencode({entry.name: entry.example}, safe=",:"),
     )
 
 

@@ -30,6 +30,7 @@ from app.routes.dependencies import (
     StoreDependency,
     WalksDependency,
 )
+from app.routes.resources import resources_of
 from app.search.regions import Cone
 from app.search.search import Search
 from app.search.values import read_integer
@@ -55,10 +56,13 @@ async def list_legacy_alerts(
     client: ClientDependency,
 ) -> Response:
     """A page of the alerts that match the form."""
+    regions = resources_of(request).regions
     if not wants_json(request):
-        return await front_page(request, archive, names, walks, client)
+        return await front_page(
+            request, archive=archive, names=names, walks=walks, client=client, regions=regions
+        )
     form = read_form(request.query_params.multi_items())
-    listed = await walks.page(archive, client, form, await place_form(form, names))
+    listed = await walks.page(archive, client, form, await place_form(form, names, regions))
     body = {
         "has_next": listed.has_next,
         "has_prev": form.page > 1,
@@ -82,7 +86,8 @@ async def search_in_bulk(
 ) -> Response:
     """Every alert that each of many queries finds."""
     asked = await bulk.read_queries(request)
-    body = await bulk.answer_queries(archive, fragments, names, asked)
+    regions = resources_of(request).regions
+    body = await bulk.answer_queries(archive, fragments, names, regions, asked)
     return await run_for_rows(
         body["total"], send_json, request, body, {"Cache-Control": "no-store"}
     )

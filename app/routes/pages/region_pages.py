@@ -53,7 +53,7 @@ async def create_by_form(
         read = await asyncio.to_thread(read_region, sent.data, sent.level)
     except RequestError as error:
         return form_page(request, str(error), error.status)
-    row = await regions.add(archive, client, read)
+    row, _ = await regions.add(archive, client, read)
     query = f"?{urlencode(sent.more, safe=':')}" if sent.more else ""
     return redirect(request, f"/regions/{row.id}/{query}", HTTPStatus.SEE_OTHER)
 

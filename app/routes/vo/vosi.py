@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
+from app.adql import healpix
 from app.answers.negotiation import send_bytes
 from app.errors import DATABASE_ERRORS, BadQuery, NotFound, reason_of
 from app.routes.dependencies import SettingsDependency, get_tap
@@ -18,8 +19,10 @@ from archive.errors import MarsError
 router = APIRouter(prefix="/vo/tap", include_in_schema=False)
 FEATURES: Final = {
     "adqlgeo": (
-        "AREA BOX CENTROID CIRCLE CONTAINS COORD1 COORD2 COORDSYS DISTANCE INTERSECTS POINT POLYGON"
+        "AREA BOX CENTROID CIRCLE CONTAINS COORD1 COORD2 COORDSYS DISTANCE INTERSECTS POINT "
+        "POLYGON REGION"
     ).split(),
+    "udf": healpix.FORMS,
     "adql-string": ["LOWER", "UPPER", "ILIKE"],
     "adql-offset": ["OFFSET"],
     "adql-common-table": ["WITH"],

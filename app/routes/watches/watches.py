@@ -9,7 +9,6 @@ from app.alerts.access.archive import Archive
 from app.alerts.asking.numbers import MAX_NUMBER, numbered, read_newest, read_numbered
 from app.alerts.models import AlertList
 from app.answers.bodies import send_json
-from app.errors import WrongSecret
 from app.live.asking import LAST_EVENT, parse_stream
 from app.live.events import begin_at, write_events, writer_of
 from app.openapi.described import PROBLEMS, WatchPath, list_responses, problem_responses
@@ -32,6 +31,7 @@ from app.routes.dependencies import (
     SettingsDependency,
     allow_only,
     no_parameters,
+    secret_of,
 )
 from app.routes.watches.watch_making import (
     MakingDependency,
@@ -41,7 +41,6 @@ from app.routes.watches.watch_making import (
     reader_of,
 )
 from app.search.search import MAX_LIMIT
-from app.tokens.secrets import bearer_in
 from app.watches.asking import parse_hits
 from app.watches.described import describe_watch, watch_address
 from app.watches.models import NewWatch, Watch
@@ -169,14 +168,6 @@ async def get_watch_feed(
     row = await watches.get(watch)
     told = describe_watch(row, settings.public_url)
     return send_feed(request, told, row, await read_found(watches, archive, watch, TOLD))
-
-
-def secret_of(request: Request) -> str:
-    """The secret that a request brings. Raises WrongSecret."""
-    secret = bearer_in(request.headers.get("authorization", ""))
-    if secret is None:
-        raise WrongSecret("send the secret of the watch as `Authorization: Bearer mars_...`")
-    return secret
 
 
 @router.patch(

@@ -14,10 +14,10 @@ from app.errors import NoWebhooks
 from app.openapi.described import PROBLEMS, WatchPath, problem_responses
 from app.openapi.match import REFUSED_BODIES
 from app.openapi.webhooks import webhook_body
-from app.routes.dependencies import ClientDependency, PairsDependency, SettingsDependency
+from app.routes.dependencies import ClientDependency, PairsDependency, SettingsDependency, secret_of
 from app.routes.resources import resources_of
 from app.routes.watches.watch_making import WatchesDependency
-from app.routes.watches.watches import ALONE, FRESH, secret_of
+from app.routes.watches.watches import ALONE, FRESH
 
 router = APIRouter(prefix="/api/v1/watches", tags=["watches"], responses=PROBLEMS)
 _SECRET = problem_responses(403)

@@ -35,7 +35,7 @@ def refusal(**given: str) -> dict[str, str]:
 
 
 def test_the_form_has_every_parameter_of_mars() -> None:
-    assert sorted(FORM) == sorted([*NAMES, "field"])
+    assert sorted(FORM) == sorted([*NAMES, "field", "region"])
     assert {entry.group for entry in FORM.values()} == set(GROUPS)
     for name, entry in FORM.items():
         read_form([(name, entry.example)])

@@ -19,10 +19,10 @@ from pydantic import SecretStr
 from sqlalchemy import func, select, update
 
 from app import schema
-from app.errors import NotFound, RequestError
+from app.errors import NotFound, RequestError, WrongSecret
 from app.regions.covering import circles_around, enclosing_cells
 from app.regions.kept import Regions, open_regions
-from app.regions.models import KeptRegion
+from app.regions.models import NewRegion
 from app.regions.reading import MAX_RANGES, read_region
 from app.regions.writing import SPELLINGS, MocSuffix
 from tests.app.conftest import Served, fresh_archive, serving
@@ -55,13 +55,13 @@ WAYS: dict[str, dict[str, Any]] = {
 async def test_each_way_gives_the_same_region(served: Served, way: str) -> None:
     answer = await served.client.post(REGIONS, **WAYS[way])
     assert answer.status_code == 201, answer.text
-    told = KeptRegion.model_validate(answer.json())
+    told = NewRegion.model_validate(answer.json())
     assert answer.headers["location"] == told.links.self
     assert answer.headers["cache-control"] == "no-store"
     assert (told.cells, told.max_order, told.credible_level) == (4, 6, None)
     assert told.area_deg2 == pytest.approx(MOC.from_string(MOC_TEXT).sky_fraction * 41252.96125)
     again = await served.client.get(told.links.self)
-    assert again.json() | {"expires": ""} == answer.json() | {"expires": ""}
+    assert again.json() | {"expires": "", "secret": told.secret} == answer.json() | {"expires": ""}
     assert (await served.client.get(told.links.alerts)).status_code == 200
 
 
@@ -297,3 +297,30 @@ def test_any_damage_of_a_file_is_read_or_refused(whole: bytes, data: st.DataObje
         spoilt[place : place + 1] = bytes([value])
     with suppress(RequestError):
         assert read_region(bytes(spoilt)).area > 0
+
+
+async def test_a_region_is_deleted_by_its_secret_alone(served: Served) -> None:
+    sent = (await served.client.post(REGIONS, content=MOC_TEXT)).json()
+    itself, secret = f"{REGIONS}/{sent['id']}", sent["secret"]
+    assert "secret" not in (await served.client.get(itself)).json()
+    for wrong in ({}, {"Authorization": f"Basic {secret}"}, {"Authorization": f"Bearer {secret}x"}):
+        answer = await served.client.delete(itself, headers=wrong)
+        assert answer.status_code == 403, answer.text
+        assert "secret" in answer.json()["detail"]
+    assert await served.alerts({"region": sent["id"], "limit": 1})
+    right = {"Authorization": f"Bearer {secret}"}
+    assert (await served.client.delete(itself, headers=right)).status_code == 204
+    assert (await served.client.delete(itself, headers=right)).status_code == 404
+    assert (await served.client.get(itself)).status_code == 404
+    answer = await served.client.get("/api/v1/alerts", params={"region": sent["id"]})
+    assert answer.status_code == 422
+
+
+async def test_a_region_without_a_secret_cannot_be_deleted(served: Served) -> None:
+    region = await send(served.client, MOC_TEXT)
+    async with kept(served) as regions:
+        async with regions._engine.begin() as connection:
+            own = update(schema.region).where(schema.region.c.id == region)
+            await connection.execute(own.values(secret=None))
+        with pytest.raises(WrongSecret):
+            await regions.remove(region, "")

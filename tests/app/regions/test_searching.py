@@ -8,6 +8,7 @@ from astropy.coordinates import Latitude, Longitude
 from cdshealpix.nested import lonlat_to_healpix
 from hypothesis import given
 from hypothesis import strategies as st
+from lxml import html
 from mocpy import MOC
 
 from app.columns.region import read_ranges, table_of_region
@@ -191,3 +192,59 @@ def test_ranges_are_cut_where_large_pixels_meet(
     for pixel in [*pixels, *ranges[:, 0], *(ranges[:, 1] - 1)]:
         inside = ((ranges[:, 0] <= pixel) & (pixel < ranges[:, 1])).sum()
         assert ((place == pixel >> 46) & (low <= pixel) & (pixel < high)).sum() == inside
+
+
+async def test_the_form_of_the_first_mars_finds_what_the_api_finds(served: Served) -> None:
+    region = await send(served.client, SHAPES["two discs"])
+    bound = {"region": region, "magpsf__lte": "18.5"}
+    want = await served.candids({**bound, "limit": 1000})
+    assert 2 < len(want) < len(expected(SHAPES["two discs"]))
+    found, page = [], 1
+    while page:
+        answer = await served.client.get("/", params={**bound, "format": "json", "page": page})
+        found += [str(one["candidate"]["candid"]) for one in answer.json()["results"]]
+        page = page + 1 if answer.json()["has_next"] else 0
+    assert found == want
+    answer = await served.client.post("/", json={"queries": [bound, {"region": region}]})
+    assert [one["num_alerts"] for one in answer.json()["results"]] == [
+        len(want),
+        len(expected(SHAPES["two discs"])),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("region", "reason"),
+    [
+        ("A" * 32, "there is no region of this id"),
+        ("nonsense", "must be the `id`"),
+        ("a tenth of the sky and more", "a time range of at most"),
+    ],
+)
+async def test_the_form_refuses_regions_in_words(served: Served, region: str, reason: str) -> None:
+    if region.startswith("a tenth"):
+        region = await send(served.client, "0/0-1")
+    answer = await served.client.get("/", params={"format": "json", "region": region})
+    assert answer.status_code == 400
+    assert reason in answer.text
+    answer = await served.client.get(
+        "/", params={"region": region}, headers={"Accept": "text/html"}
+    )
+    assert answer.status_code == 400
+    (told,) = html.fromstring(answer.text).xpath('//*[@id="error-region"]')
+    assert reason in told.text_content()
+
+
+async def test_the_main_page_has_a_region_and_a_way_to_be_without(served: Served) -> None:
+    region = await send(served.client, SHAPES["two discs"])
+    query = {"region": region, "rb__gte": "5"}
+    answer = await served.client.get("/", params=query, headers={"Accept": "text/html"})
+    page = html.fromstring(answer.text)
+    (field,) = page.xpath('//*[@id="field-region"]/@value')
+    assert field == region
+    chips = page.xpath('//ul[@aria-label="Active filters"]/li[@class="chip"]')
+    assert chips[0].xpath("span/text()") == [f"in the region {region[:6]}…"]
+    assert chips[0].xpath("a/@href") == ["/?rb__gte=5"]
+    # Nothing has that rb, and that filter alone is to blame.
+    assert page.xpath('//*[@id="empty"]//li/span/text()') == ["rb ≥ 5"]
+    typed = [a for a in page.xpath("//a/@href") if f"/api/v1/alerts?region={region}" in a]
+    assert typed

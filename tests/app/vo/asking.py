@@ -1,9 +1,12 @@
 """Queries of TAP, and their answers as astropy reads them."""
 
 import io
+import math
+import random
 from typing import Any, Final
 
 import httpx
+import numpy as np
 from astropy.io.votable import parse
 
 SYNC: Final = "/vo/tap/sync"
@@ -26,7 +29,8 @@ def table(answer: httpx.Response) -> Any:
 async def rows(client: httpx.AsyncClient, adql: str, **more: Any) -> list[tuple[Any, ...]]:
     """The rows of an answer; a missing value is None."""
     found = table(await ask(client, adql, **more)).array
-    return [tuple(row) for row in found.tolist()]
+    # Column by column: numpy cannot list rows that hold shapes.
+    return list(zip(*(found[name].tolist() for name in found.dtype.names), strict=True))
 
 
 async def refusal(client: httpx.AsyncClient, adql: str, **more: Any) -> str:
@@ -50,3 +54,18 @@ def votable(columns: dict[str, str], *lines: tuple[Any, ...]) -> bytes:
         '<VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3"><RESOURCE><TABLE>'
         f"{fields}<DATA><TABLEDATA>{cells}</TABLEDATA></DATA></TABLE></RESOURCE></VOTABLE>"
     ).encode()
+
+
+def some_places() -> Any:
+    """Places all over the sky [deg], one a row; the last ones lie where a coordinate jumps."""
+    rng = random.Random(5)
+    made = [(rng.uniform(0, 360), math.degrees(math.asin(rng.uniform(-1, 1)))) for _ in range(300)]
+    edges = [(0, 0), (360, 0), (45, 90), (0, -90), (90, 41.8103148957786), (359.9999999, 0)]
+    return np.array([*made, *edges], dtype=float)
+
+
+def sent(places: Any) -> dict[str, Any]:
+    """Places as an upload, in the order of n."""
+    lines = [(n, repr(x), repr(y)) for n, (x, y) in enumerate(places.tolist())]
+    data = votable({"n": "int", "x": "double", "y": "double"}, *lines)
+    return {"UPLOAD": "t,param:f", "f": data}

@@ -3,10 +3,13 @@
 import asyncio
 import io
 import time
+from contextlib import nullcontext, suppress
 
 import pytest
 from pyarrow import parquet
 
+from app.adql.queries import translate
+from app.errors import BadQuery
 from app.vo.tables import BY_NAME
 from tests.app.conftest import Served
 from tests.app.vo.asking import ask
@@ -44,6 +47,9 @@ EXPRESSIONS = (
     "U&'\\0041'|$$x$$|$1|:x|@x|?|B'1'|X'ff'|ra[1]|ra->>1|ra IS DISTINCT FROM 1|ra AT TIME ZONE 'x'|"
     "ra COLLATE \"C\"|(SELECT 1)|ra % 2|ra ^ 2|ra & 1|ra ~ 'x'|/* x */ ra|ra /**/|`ra`|[ra]|"
     "CURRENT_USER|SESSION_USER|ctid|xmin|tableoid|a.ctid|oid|payload_hash|sentinels|bundle|extra|"
+    "POINT(ra, dec)[1]|CAST(POINT(1, 2) AS VARCHAR)|POINT(ra, dec) + 1|"
+    "REGION('Circle 1 2 3''); DROP TABLE alert --')|POINT('FK5'', 1), (1', 1, 2)|"
+    "IN_UNIT(ra, 'deg''')|IVO_HEALPIX_INDEX('6', ra, dec)|healpix_29(ra, dec)|"
     "ra := 1|ra => 1|1::oid|'x'::regclass|INTERVAL '1 day'|DATE '2020-01-01'|{fn now()}"
 ).split("|")
 REST = (
@@ -117,6 +123,39 @@ async def test_hostile_queries_are_refused_and_reach_nothing(served: Served) -> 
         else:
             assert b'value="ERROR"' in answer.content
     assert taken == []
+
+
+NESTED = {
+    "ABS(": ")",
+    "COALESCE(": ")",
+    "AREA(CIRCLE(1, 2, ": "))",
+    "DISTANCE(1, 2, 3, ": ")",
+    "CASE ": " WHEN 1 THEN 1 WHEN 2 THEN 2 END",
+    "CASE WHEN 1 = ": " THEN 1 WHEN 1 = 2 THEN 2 END",
+    "COORD1(POINT('GALACTIC', 1, ": "))",
+    "DISTANCE(POINT('GALACTIC', 1, ": "), POINT(1, 2))",
+    "IVO_HEALPIX_INDEX(3, 1, ": ")",
+    "IN_UNIT(2 * ": ", 'deg')",
+    "CASE WHEN EXISTS (SELECT 1 FROM alert WHERE DISTANCE(ra, dec, 1, 2) < ": ") THEN 1 END",
+    "CASE WHEN EXISTS (SELECT 1 FROM alert WHERE DISTANCE(ra, dec, 1, ": ") < 1) THEN 1 END",
+}
+
+
+@pytest.mark.parametrize("begin", NESTED)
+def test_what_is_nested_costs_no_more_than_its_length(begin: str) -> None:
+    """A level that doubled time or text would not end with thirty of them."""
+    for levels in (1, 12, 30):
+        text = begin * levels + "ra" + NESTED[begin] * levels
+        for query in (f"SELECT {text} FROM alert", f"SELECT ra FROM alert WHERE 1 < {text}"):
+            # Deep ones may be refused; there is no time in which all this could be doubled.
+            with nullcontext() if levels == 1 else suppress(BadQuery):
+                assert len(translate(query, BY_NAME).sql) < 200 * len(query) + 100_000
+
+
+def test_columns_that_double_are_refused() -> None:
+    doubled = "SELECT *, * FROM (" * 30 + "SELECT 1 AS a FROM alert" + ") AS q" * 30
+    with pytest.raises(BadQuery, match="1600 columns at most"):
+        translate(doubled, BY_NAME)
 
 
 async def test_what_is_dear_does_not_starve_the_api(served: Served) -> None:

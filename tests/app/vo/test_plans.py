@@ -68,6 +68,14 @@ INDEXED = {
     "SELECT candid FROM alert AS a WHERE 0.1 >= DISTANCE(POINT(9, 9), POINT(ra, dec))": True,
     "SELECT candid FROM alert AS a WHERE INTERSECTS(CIRCLE(9, 9, 1), POINT(ra, dec)) = 1": True,
     "SELECT candid FROM alert AS a WHERE 1 = CONTAINS(POINT(ra, dec), BOX(9, 9, 2, 2))": True,
+    "SELECT candid FROM alert AS a WHERE 1 = CONTAINS(POINT(ra, dec), "
+    "CIRCLE('GALACTIC', 9, 60, 1))": True,
+    "SELECT candid FROM alert AS a WHERE 1 = CONTAINS(POINT(ra, dec), "
+    "REGION('Box FK5 9 9 2 2'))": True,
+    "SELECT a.candid FROM tap_upload.t AS t JOIN alert AS a ON 1 = CONTAINS(POINT(a.ra, a.dec), "
+    "CIRCLE('GALACTIC', t.ra, t.dec, 0.001))": True,
+    "SELECT a.candid FROM (SELECT CIRCLE(ra, dec, 0.001) AS c FROM tap_upload.t) AS q "
+    "JOIN alert AS a ON 1 = CONTAINS(POINT(a.ra, a.dec), q.c)": True,
     f"SELECT a.candid, t.ra FROM tap_upload.t AS t JOIN alert AS a ON {NEAR}": True,
     f"SELECT a.candid, t.ra FROM alert AS a JOIN tap_upload.t AS t ON {NEAR}": True,
     f"SELECT a.candid, t.ra FROM alert AS a, tap_upload.t AS t WHERE {NEAR}": True,

@@ -54,7 +54,7 @@ async def test_the_commands_run(base: str, tmp_path: Path) -> None:
 
 async def test_the_queries_are_the_examples_and_are_answered(client: httpx.AsyncClient) -> None:
     assert [adql.strip() for adql in blocks("sql")] == [one.adql for one in EXAMPLES]
-    assert len(EXAMPLES) == 10
+    assert len(EXAMPLES) == 12
     for example in EXAMPLES:
         found = table(await ask(client, example.adql))
         nothing = ("polygon", "limits", "forced", "pairs")
