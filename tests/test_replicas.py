@@ -18,8 +18,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from app.alerts.archive import open_archive
-from app.alerts.statements import Statement
+from app.alerts.access.archive import open_archive
+from app.alerts.sql.statements import Statement
 from app.settings import Settings
 from archive.database import make_engine
 from archive.objects import open_store

@@ -14,8 +14,8 @@ import aiosmtplib
 from prometheus_client import Counter
 from sqlalchemy import Row
 
-from app.alerts.archive import Archive
-from app.alerts.numbers import read_numbered
+from app.alerts.access.archive import Archive
+from app.alerts.asking.numbers import read_numbered
 from app.delivery.letters import SHOWN, write_digest, write_question
 from app.delivery.models import SubscriptionStatus
 from app.delivery.pauses import MAIL, Outcome, Tried, state_after

@@ -15,7 +15,7 @@ from prometheus_client import Counter
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.alerts.archive import Archive
+from app.alerts.access.archive import Archive
 from app.delivery.topics import Place, find_place, record_of, send_slice
 from app.errors import DATABASE_ERRORS, QueryTooCostly
 from app.live.events import Read, Write, reader_of

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from app import schema
-from app.alerts.region_sql import Circle, cover_circle, is_closer
+from app.alerts.sql.region_sql import Circle, cover_circle, is_closer
 from app.watches.positions import Slice
 
 _position: Final = schema.watch_position

@@ -12,8 +12,8 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer
 
-from app.alerts.archive import open_archive
-from app.alerts.numbers import Newest
+from app.alerts.access.archive import open_archive
+from app.alerts.asking.numbers import Newest
 from app.settings import Settings
 from app.watches.streaming import hits_reader
 from app.watches.watches import open_watches
