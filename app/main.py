@@ -252,11 +252,11 @@ async def _run_jobs(resources: Resources, settings: Settings) -> AsyncIterator[N
             yield
 
 
+@cache
 def _spare_the_collector() -> None:
     """Exclude permanent objects from garbage collection: each pass took 0.2 s without answers.
 
     Once per process; otherwise the remains of its other apps would stay too.
     """
-    if not gc.get_freeze_count():
-        gc.collect()
-        gc.freeze()
+    gc.collect()
+    gc.freeze()

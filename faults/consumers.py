@@ -65,11 +65,11 @@ class Consumer:
         if await self._process.wait() != -signal.SIGKILL:
             raise Fault(f"not killed, but ended with {self._process.returncode}; {tail(self.log)}")
 
-    async def dies(self, seconds: float) -> None:
-        """Wait until it reaches its point and kills itself there."""
+    async def dies(self, point: str, seconds: float) -> None:
+        """Wait until it reaches the point and kills itself there."""
         async with asyncio.timeout(seconds):
             code = await self._process.wait()
-        if code != -signal.SIGKILL or MARK not in self.log.read_text():
+        if code != -signal.SIGKILL or MARK + point not in self.log.read_text():
             raise Fault(f"did not die at its point, but ended with {code}; {tail(self.log)}")
 
     async def terminate(self) -> float:
@@ -124,18 +124,3 @@ def _named(event: dict[str, Any]) -> str:
     if str(event.get("logger", "")).startswith("aiokafka"):
         return "aiokafka"
     return str(event.get("message"))
-
-
-async def verified(place: Place, log: Path) -> list[str]:
-    """What `python -m consumer verify` says, where it finds a fault."""
-    process = await asyncio.create_subprocess_exec(
-        *(*LEASH, sys.executable, "-m", "consumer", "verify"),
-        env=place.environment(1),
-        cwd=CHECKOUT,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    said, _ = await process.communicate()
-    await asyncio.to_thread(log.write_bytes, said)
-    return [] if process.returncode == 0 else [f"verify: {said.decode()}"]

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from datetime import UTC, datetime
+from itertools import cycle, islice
 from typing import Final
 
 from dev import kafka, postgres, replicas, s3
@@ -43,22 +44,22 @@ async def killed_at_random(run: Run, times: int) -> None:
             await run.recover(consumer, began=began)
 
 
-async def killed_at_point(run: Run, times: int, point: str) -> None:
-    """A consumer that dies at a point, again and again; after the last a sound one."""
-    for _ in range(times):
+async def killed_at_points(run: Run, times: int, *points: str) -> None:
+    """A consumer that dies at the points in turn, again and again; after the last a sound one."""
+    for point in islice(cycle(points), times):
         consumer = await run.start(f"{point}:{run.rng.randint(1, 6)}")
-        await consumer.dies(120)
+        await consumer.dies(point, 120)
         run.hits += 1
     began = datetime.now(UTC)
     consumer = await run.start()
     await run.recover(consumer, began=began)
 
 
-def _at(point: str) -> Kind:
+def _at(name: str, *points: str) -> Kind:
     async def inject(run: Run, times: int) -> None:
-        await killed_at_point(run, times, point)
+        await killed_at_points(run, times, *points)
 
-    return Kind(f"kill -9 at {point}", inject, times=5)
+    return Kind(f"kill -9 at {name}", inject, times=5)
 
 
 async def two_at_once(run: Run, times: int) -> None:
@@ -214,7 +215,7 @@ BY_RUNS: Final = (RANDOM, THREE)
 """Those that are injected as often as the command line says."""
 KINDS: Final = (
     Kind(RANDOM, killed_at_random, times=30),
-    *map(_at, POINTS),
+    *(_at(point, point) for point in POINTS),
     Kind("two at once", two_at_once, times=12, partitions=4, seconds=120),
     Kind("kill -9 of one of two", one_of_two_killed, times=5, partitions=4, seconds=120),
     Kind("consumer frozen past its session", frozen_past_session, times=6),
@@ -247,7 +248,8 @@ KINDS: Final = (
 )
 """The whole suite."""
 SHORT: Final = (
-    *(kind._replace(times=1) for kind in map(_at, POINTS)),
+    # One after the other in one feed, of so many batches that each is reached.
+    _at("every point", *POINTS)._replace(times=len(POINTS), batch=6),
     Kind(
         "PostgreSQL immediate restart", postgres_restarted, times=1, seconds=6, breaks_servers=True
     ),

@@ -15,10 +15,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from consumer.batches.ingest import Batch, ingest
 from consumer.batches.sorting import Raw
+from consumer.checks.verify import verify
 from dev.produce import produce
 from dev.state import State
 from faults.check import Contents, Kafka, Sent, Verdict, check
-from faults.consumers import Consumer, Fault, verified
+from faults.consumers import Consumer, Fault
 from faults.feed import Feed, read_sent
 from faults.place import Place, Progress, new_place, opened
 from faults.reading import Tally
@@ -226,7 +227,8 @@ async def _verdict(run: Run, kind: Kind) -> Verdict:
     async with opened(run.place) as archive:
         sent = Sent(run.place.topic, read_sent(run.log / "sent.jsonl"), run.stage.feed.expected)
         verdict = await check(archive, sent, await _kafka(run, kind), run.stage.calm)
-    verdict.complaints += await verified(run.place, run.log / "verify.log")
+        verified = await verify(archive)
+    verdict.complaints += [f"verify: {one}" for one in (*verified.faults, *verified.unknown)]
     return verdict
 
 

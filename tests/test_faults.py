@@ -20,6 +20,7 @@ from faults.check import Contents, Kafka, Sent, Verdict, check
 from faults.consumer_dying_at import POINTS
 from faults.feed import make_feed
 from faults.kinds import SHORT
+from faults.run import Kind
 from tests.conftest import Place, free_ports, url_of
 from tests.consumer.archives import contents, rows_of
 
@@ -33,7 +34,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, A
     """What the command reports, by fault."""
     folder = tmp_path_factory.mktemp("faults")
     local, report = folder / "state", folder / "report.json"
-    command = [sys.executable, "-m", "faults", "--short", "--messages=300", "--together=6"]
+    command = [sys.executable, "-m", "faults", "--short", "--messages=300"]
     more = ["--local", str(local), "--port", str(free_ports()), "--report", str(report)]
     try:
         done = subprocess.run(
@@ -47,18 +48,19 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, A
         subprocess.run([sys.executable, "-m", "dev.stack", "clean", "--local", local], check=True)
 
 
-@pytest.mark.parametrize("fault", [kind.name for kind in SHORT])
-def test_nothing_is_lost(results: Mapping[str, Any], fault: str) -> None:
-    told = results[fault]
+@pytest.mark.parametrize("kind", SHORT, ids=lambda kind: kind.name)
+def test_nothing_is_lost(results: Mapping[str, Any], kind: Kind) -> None:
+    told = results[kind.name]
     assert told["sound"], told
-    assert told["seen"] == told["runs"] == 1
+    assert told["seen"] == told["runs"] == kind.times
     assert (told["lost"], told["doubled"], told["bare"]) == (0, 0, 0)
     assert told["packets"] > 250
 
 
 def test_every_point_is_among_them() -> None:
-    names = {kind.name for kind in SHORT}
-    assert {f"kill -9 at {point}" for point in POINTS} <= names
+    """The consumers die at the points in turn."""
+    times = {kind.name: kind.times for kind in SHORT}
+    assert times["kill -9 at every point"] == len(POINTS)
     asked = {"after_put", "before_commit", "after_commit", "before_offsets"}
     assert asked <= POINTS.keys()
 

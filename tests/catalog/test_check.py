@@ -25,8 +25,8 @@ from tests.conftest import Place, url_of
 @pytest.fixture
 async def writer(sky: Place) -> AsyncIterator[Writer]:
     """A catalog of two updates."""
-    async with opened_writer(sky, catalog_leaf_rows=900) as ours:
-        for batch in (10, 20):
+    async with opened_writer(sky, catalog_leaf_rows=300) as ours:
+        for batch in (4, 8):
             await set_newest(sky, batch)
             await update(ours)
         yield ours
@@ -52,7 +52,7 @@ async def test_a_sound_catalog(writer: Writer) -> None:
     for quick in (False, True):
         verdict = await checked(writer, quick)
         assert (verdict.status, verdict.faults, verdict.unknown) == (0, [], [])
-        assert "5,000 alerts" in str(verdict)
+        assert "2,000 alerts" in str(verdict)
         assert str(verdict).endswith("no fault")
 
 
@@ -93,15 +93,15 @@ async def test_a_row_that_is_lost_doubled_or_changed(writer: Writer) -> None:
 
 async def test_what_postgresql_has_not(writer: Writer, sky: Place) -> None:
     owner = await asyncpg.connect(url_of("owner", sky.database).replace("+asyncpg", ""))
-    gone = await owner.fetchval("DELETE FROM alert WHERE batch = 7 RETURNING candid")
+    gone = await owner.fetchval("DELETE FROM alert WHERE batch = 3 RETURNING candid")
     await owner.close()
     verdict = await checked(writer)
-    assert "batch 7: 250 rows, 0 in PostgreSQL" in verdict.faults
+    assert "batch 3: 250 rows, 0 in PostgreSQL" in verdict.faults
     assert any(text.endswith("is not in PostgreSQL") for text in verdict.faults)
     assert any(text.endswith("and 240 more") for text in verdict.faults)
     assert gone is not None
     (fault,) = (await checked(writer, quick=True)).faults
-    assert fault == "batches 1 to 10: 2500 rows, PostgreSQL has 2250"
+    assert fault == "batches 1 to 4: 1000 rows, PostgreSQL has 750"
 
 
 async def test_lists_that_do_not_agree(writer: Writer) -> None:
@@ -110,7 +110,7 @@ async def test_lists_that_do_not_agree(writer: Writer) -> None:
     await writer.shelf.store.put(key, b"Norder,Dir,Npix,num_rows\n")
     assert (await checked(writer, quick=True)).status == 1
     # While an update runs, that is how it may be.
-    begun = intent_bytes(21, 30, held.leaves)
+    begun = intent_bytes(9, 12, held.leaves)
     await writer.shelf.store.put(writer.shelf.place.key(held.root, "unfinished.json"), begun)
     assert (await checked(writer, quick=True)).status == 3
 
@@ -127,6 +127,7 @@ async def test_a_store_that_is_away_is_no_fault(writer: Writer) -> None:
 
 
 async def test_the_command_lines_status(sky: Place) -> None:
+    await set_newest(sky, 4)
     await catalog(sky, "update")
     assert "no fault" in await catalog(sky, "check", "--quick")
     async with opened_writer(sky) as writer:

@@ -3,9 +3,13 @@
 import asyncio
 import os
 import signal
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, cast
 
-from archive.surveys.ztf.tables import alert
+import fastavro
+
+from archive.surveys.ztf.tables import STAMPS, alert
 from archive.tables import bundle, ledger, reject
 from consumer.batches.ingest import Archive
 from consumer.checks.verify import verify
@@ -158,10 +162,23 @@ async def test_the_command_on_every_real_packet(archive: Archive, place: Place, 
     said = await consumer(place, "backfill", str(folder))
     assert said == f"{folder}: 877 received, 864 stored, 0 duplicate, 13 private, 0 rejected\n"
     before = await contents(archive)
+    assert_stamps_are_the_packets(before, folder)
     again = await consumer(place, "backfill", str(folder))
     assert again == f"{folder}: 877 received, 0 stored, 864 duplicate, 13 private, 0 rejected\n"
     assert await contents(archive) == before
     assert await consumer(place, "verify") == "checked 4 bundles, 864 alerts\nno fault\n"
+
+
+def assert_stamps_are_the_packets(held: Mapping[int, Mapping[str, Any]], folder: Path) -> None:
+    """What the archive holds of each stamp of each alert is what fastavro reads, or nothing."""
+    packets: dict[int, Any] = {}
+    for path in folder.rglob("*.avro"):
+        with path.open("rb") as file:
+            packets |= {record["candid"]: record for record in cast(Any, fastavro.reader(file))}
+    for candid, fields in held.items():
+        for stamp in STAMPS:
+            cutout = packets[candid][f"cutout{stamp.capitalize()}"]
+            assert fields[f"{stamp}_bytes"] == (cutout is not None and cutout["stampData"])
 
 
 async def test_the_command_on_every_damaged_file(

@@ -22,7 +22,8 @@ from tests.mutations import mutated
 from tests.packets import packet
 
 FIRST = 3613372962515010000
-MUTANTS = 1000
+MUTANTS = 200
+"""Each of a thousand is read and stored in test_schema_changes.py."""
 EACH = 5
 """Mutants between two sound packets: more would be refused in a row, some for one reason."""
 
@@ -83,7 +84,7 @@ async def test_every_poison_between_two_sound_packets(
             strict(answer.content)
 
 
-async def test_a_thousand_changed_schemas_hold_nothing_up(
+async def test_changed_schemas_hold_nothing_up(
     archive: Archive, place: Place, client: httpx.AsyncClient
 ) -> None:
     mutants = await asyncio.to_thread(lambda: [mutated(seed) for seed in range(MUTANTS)])

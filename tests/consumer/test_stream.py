@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
-import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
@@ -175,32 +174,40 @@ async def test_killed_in_the_middle_of_a_feed_it_ends_in_the_same_rows(
         assert await contents(undisturbed) == await contents(archive)
 
 
-async def remake(feed: Feed, messages: Sequence[bytes]) -> None:
-    """Delete the topic, and make it again with these messages."""
+async def remake(feed: Feed, messages: Sequence[bytes], days_ago: int = 0) -> None:
+    """Delete a topic, and make it again with these messages."""
+    topic = feed.topic(days_ago)
     admin = AIOKafkaAdminClient(bootstrap_servers=BROKER)
     await admin.start()
-    await admin.delete_topics([feed.topic()])
-    while feed.topic() in await admin.list_topics():  # noqa: ASYNC110 - Kafka tells nobody
+    await admin.delete_topics([topic])
+    while topic in await admin.list_topics():  # noqa: ASYNC110 - Kafka tells nobody
         await asyncio.sleep(0.05)
     await admin.close()
-    await feed.send(messages)
+    await feed.send(messages, days_ago)
 
 
-@pytest.mark.parametrize(("before", "after"), [(5, 2), (3, 7), (5, 5)])
-async def test_a_topic_made_anew_is_read_from_its_beginning(
-    archive: Archive, place: Place, before: int, after: int
+REMADE = ((5, 2), (3, 7), (5, 5))
+"""Of each topic, how many messages it holds before and after."""
+
+
+async def test_topics_made_anew_are_read_from_their_beginning(
+    archive: Archive, place: Place
 ) -> None:
-    """Only Kafka's id of it tells where it holds as many messages as were read, or more."""
+    """Only Kafka's id of one tells where it holds as many messages as were read, or more."""
     feed = Feed()
-    await feed.send([packet(candid=FIRST + n) for n in range(before)])
+    for days, (before, _) in enumerate(REMADE):
+        await feed.send([packet(candid=FIRST + 100 * days + n) for n in range(before)], days)
+    old, new = (sum(counts) for counts in zip(*REMADE, strict=True))
     async with following(place, feed) as process:
-        await until(at_least(archive, before), process)
-    await remake(feed, [packet(candid=FIRST + 20 + n) for n in range(after)])
+        await until(at_least(archive, old), process)
+    for days, (_, after) in enumerate(REMADE):
+        first = FIRST + 100 * days + 20
+        await remake(feed, [packet(candid=first + n) for n in range(after)], days)
     async with following(place, feed) as process:
-        await until(at_least(archive, before + after), process)
-    assert await sums(archive) == summed(received=before + after, stored=before + after)
-    (at,) = await rows_of(archive, position)
-    assert (at.incarnation, at.next_offset) == (2, after)
+        await until(at_least(archive, old + new), process)
+    assert await sums(archive) == summed(received=old + new, stored=old + new)
+    found = {at.topic: (at.incarnation, at.next_offset) for at in await rows_of(archive, position)}
+    assert found == {feed.topic(days): (2, after) for days, (_, after) in enumerate(REMADE)}
 
 
 async def test_a_topic_made_anew_under_a_running_consumer(archive: Archive, place: Place) -> None:

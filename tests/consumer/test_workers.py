@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 import signal
+import sys
 from asyncio.subprocess import Process
 from collections import Counter
 from collections.abc import AsyncGenerator
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from archive.tables import conflict
+from consumer import __main__ as program
 from consumer.batches.ingest import Archive, Batch, Outcome
 from consumer.batches.sorting import Raw
 from consumer.checks.verify import verify
@@ -164,11 +166,14 @@ def alive(pid: int) -> bool:
 
 
 @pytest.mark.parametrize("workers", ["0", "33", "two", "-1", "1.5"])
-async def test_how_many_workers_there_may_be(place: Place, workers: str) -> None:
-    process = await start(place, "backfill", f"--workers={workers}", "x")
-    _, err = await process.communicate()
-    assert process.returncode == 2
-    assert f"{workers!r} is no whole number from 1 to 32" in err.decode()
+def test_how_many_workers_there_may_be(
+    workers: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["consumer", "backfill", f"--workers={workers}", "x"])
+    with pytest.raises(SystemExit) as ended:
+        program.main()
+    assert ended.value.code == 2
+    assert f"{workers!r} is no whole number from 1 to 32" in capsys.readouterr().err
 
 
 class Deadly(Worker):

@@ -8,11 +8,14 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    column,
     func,
     literal_column,
     or_,
+    table,
     tuple_,
 )
+from sqlalchemy.sql.selectable import NamedFromClause
 
 from app.search.search import Sort
 from app.search.vocabulary import Vocabulary
@@ -47,6 +50,14 @@ def _as_mars(columns: Any, name: str) -> ColumnElement[Any]:
     bit, sentinel = SENTINEL_BITS[name]
     held = columns.sentinels.bitwise_and(literal_column(str(1 << bit))) != literal_column("0")
     return case((held, literal_column(repr(sentinel))), else_=column)
+
+
+def columns_of_order(vocabulary: Vocabulary, rows: NamedFromClause, sort: Sort) -> Any:
+    """The columns of a subquery that an order can need, without a look at the others."""
+    alert = vocabulary.survey.alert
+    names = dict.fromkeys((vocabulary.survey.key, sort.column, "sentinels"))
+    there = (alert.c[name] for name in names if name in alert.c)
+    return table(rows.name, *(column(c.name, c.type) for c in there)).c
 
 
 def is_beyond(

@@ -328,19 +328,23 @@ async def test_a_job_outlives_its_process(served: Served, ending: signal.Signals
         pass
     port = free_port()
     base = f"http://127.0.0.1:{port}"
-    async with httpx.AsyncClient(base_url=base, timeout=HANGS_S) as client:
-        async with process(served.settings, port) as app, locked(served.settings) as admin:
-            job = await send(client, sort="candid")
-            await becomes(admin, 1)
-            app.send_signal(ending)
-            await app.wait()
-        async with process(served.settings, port):
-            done = await ended(client, job)
-            interrupted = await fetched(client, done)
-            undisturbed = await ended(client, await send(client, sort="candid"))
-            assert interrupted.content == (await fetched(client, undisturbed)).content
-            table = pyarrow.parquet.read_table(io.BytesIO(interrupted.content))
-            assert table.num_rows == done.alerts == len(await served.candids({"limit": 1000}))
+    async with (
+        process(served.settings, port) as app,
+        locked(served.settings) as admin,
+        httpx.AsyncClient(base_url=base, timeout=HANGS_S) as client,
+    ):
+        job = await send(client, sort="candid")
+        await becomes(admin, 1)
+        app.send_signal(ending)
+        await app.wait()
+    # An app of this process goes on with it.
+    async with serving(served.settings.model_copy(update={"jobs_run": True})) as client:
+        done = await ended(client, job)
+        interrupted = await fetched(client, done)
+        undisturbed = await ended(client, await send(client, sort="candid"))
+        assert interrupted.content == (await fetched(client, undisturbed)).content
+        table = pyarrow.parquet.read_table(io.BytesIO(interrupted.content))
+        assert table.num_rows == done.alerts == len(await served.candids({"limit": 1000}))
     admin = await asyncpg.connect(admin_url(served.settings))
     assert await admin.fetchval("SELECT starts FROM app.job WHERE id = $1", job.id) == 2
     await admin.close()

@@ -43,7 +43,7 @@ class Patient:
                             self.got += candids([event])
                             self.last = event.id
                 self.cuts += 1
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.2)
 
     async def follow_by_curl(self) -> None:
         """By curl, which ends where it is cut."""
@@ -58,7 +58,7 @@ class Patient:
                 curl.kill()
             await curl.wait()
             self.cuts += 1
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.2)
 
     async def _read(self, lines: asyncio.StreamReader) -> None:
         """Events, each of which counts once its blank line has come."""

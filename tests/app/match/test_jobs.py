@@ -151,27 +151,29 @@ async def test_the_result_is_a_download(served: Served) -> None:
 
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
 async def test_a_job_outlives_its_process(served: Served, ending: signal.Signals) -> None:
-    """The database, the store and two processes are real; the first is ended in mid-job."""
+    """One process is ended in mid-job; this one, with an app of its own, goes on with it."""
     async with running(served, jobs_run=False):
         pass
     port = free_port()
     base = f"http://127.0.0.1:{port}"
-    async with httpx.AsyncClient(base_url=base, timeout=HANGS_S) as client:
-        async with process(served.settings, port) as app:
-            async with held_in_its_middle(client, served.settings) as job:
-                app.send_signal(ending)
-                if ending == signal.SIGKILL:
-                    await app.wait()
-            await app.wait()
-        # What comes in meanwhile is not in the result: the job's batch was fixed when it was sent.
-        async with process(served.settings, port):
-            done = await ended(client, job.id)
-            assert (done.status, done.done) == ("done", job.positions)
-            interrupted = await fetched(client, done)
-            undisturbed = await ended(client, (await send(client, body(job.positions))).id)
-            assert rows_of(interrupted) == rows_of(await fetched(client, undisturbed))
-            assert len(rows_of(interrupted)) == done.matches
-            assert len(rows_of(interrupted)) >= job.positions / 10
+    async with (
+        process(served.settings, port) as app,
+        httpx.AsyncClient(base_url=base, timeout=HANGS_S) as client,
+    ):
+        async with held_in_its_middle(client, served.settings) as job:
+            app.send_signal(ending)
+            if ending == signal.SIGKILL:
+                await app.wait()
+        await app.wait()
+    # What comes in meanwhile is not in the result: the job's batch was fixed when it was sent.
+    async with serving(served.settings.model_copy(update={"jobs_run": True})) as client:
+        done = await ended(client, job.id)
+        assert (done.status, done.done) == ("done", job.positions)
+        interrupted = await fetched(client, done)
+        undisturbed = await ended(client, (await send(client, body(job.positions))).id)
+        assert rows_of(interrupted) == rows_of(await fetched(client, undisturbed))
+        assert len(rows_of(interrupted)) == done.matches
+        assert len(rows_of(interrupted)) >= job.positions / 10
     admin = await asyncpg.connect(admin_url(served.settings))
     assert await admin.fetchval("SELECT starts FROM app.job WHERE id = $1", job.id) == 2
     assert await admin.fetchval("SELECT count(*) FROM app.pgqueuer") == 0

@@ -253,18 +253,20 @@ async def test_what_nobody_reads_is_swept_and_the_oldest_hits_go(
 
 
 async def test_whoever_is_killed_each_hit_is_there_once() -> None:
-    """Two processes that match, one of which is killed again and again."""
-    chance, batches, each = random.Random(20), 30, 4
-    async with fresh_archive() as settings, serving(settings) as client:
+    """Two processes that match: this one, and one that is killed again and again."""
+    chance, batches, each = random.Random(20), 18, 4
+    async with (
+        fresh_archive() as settings,
+        serving(settings.model_copy(update={"jobs_run": True})) as client,
+    ):
         watching = Watching(client, settings)
         watches = [
             await watching.made({"object_id": packets.alert()["objectId"]}),
             await watching.made({"radius": "1"}, positions=f"ra,dec\n{one_place()}"),
         ]
-        port, told = free_port(), {"MARS_JOBS_RUN": "true"}
-        async with process(settings, port, **told), growing(settings) as take:
+        async with growing(settings) as take:
             for n in range(0, batches, 6):
-                async with process(settings, free_port(), **told) as killed:
+                async with process(settings, free_port(), MARS_JOBS_RUN="true") as killed:
                     for m in range(6):
                         await take((n + m) * each, each)
                     await asyncio.sleep(chance.uniform(0, 0.5))
