@@ -25,8 +25,9 @@ from app.adql.queries import translate
 from app.vo.parameters import MAX_ROWS
 from app.vo.tables import BY_NAME
 from app.vo.uploads import read_upload
+from bench.filtering import wait_for_columns
 from bench.report import DOCS, machine
-from bench.running import app, described, fill, say
+from bench.running import app, described, fill, run_catalog, say
 from bench.serving import Served, served
 from bench.skymaps import draw_skymap
 from dev import stack
@@ -51,6 +52,7 @@ QUERIES: Final = {
     "GROUP BY IVO_HEALPIX_INDEX(8, ra, dec)",
 }
 _SAMPLE: Final = "SELECT ra, dec FROM alert TABLESAMPLE SYSTEM ({percent})"
+_PLAIN: Final = {"Accept-Encoding": "identity"}
 Ask = Callable[[], Awaitable[bytes]]
 
 
@@ -80,11 +82,16 @@ async def draw_places(s: Served, count: int) -> list[tuple[float, float]]:
     return [(ra, max(-90.0, dec - rng.random() / 3600)) for ra, dec in some]
 
 
+class Refused(Exception):
+    """An answer that is none, as that of a question that takes too long."""
+
+
 async def answered(request: Any) -> bytes:
-    """The body of an answer, which must be a good one."""
+    """The body of an answer. Raises Refused."""
     async with request as answer:
         body: bytes = await answer.read()
-        assert answer.ok, body[:500]
+        if not answer.ok:
+            raise Refused(f"refused: {answer.status}")
         return body
 
 
@@ -99,19 +106,23 @@ def tap(s: Served, adql: str, upload: bytes | None = None) -> Ask:
             form.add_field("f", upload, filename="t.xml")
         for name, text in told.items():
             form.add_field(name, text)
-        return await answered(s.http.post(f"{s.address}/vo/tap/sync", data=form))
+        return await answered(s.http.post(f"{s.address}/vo/tap/sync", data=form, headers=_PLAIN))
 
     return ask
 
 
-async def timed(ask: Ask) -> tuple[float, float, bytes]:
+async def timed(ask: Ask) -> tuple[list[str], bytes]:
     """Median and longest time of some rounds [ms], after one that does not count; what came."""
-    body, times = await ask(), []
-    for _ in range(ROUNDS):
-        began = time.perf_counter()
+    times = []
+    try:
         body = await ask()
-        times.append((time.perf_counter() - began) * 1e3)
-    return statistics.median(times), max(times), body
+        for _ in range(ROUNDS):
+            began = time.perf_counter()
+            body = await ask()
+            times.append((time.perf_counter() - began) * 1e3)
+    except Refused as error:
+        return [str(error), ""], b""
+    return [f"{statistics.median(times):.0f}", f"{max(times):.0f}"], body
 
 
 async def is_by_index(state: State, adql: str, upload: bytes | None) -> bool:
@@ -128,7 +139,7 @@ async def is_by_index(state: State, adql: str, upload: bytes | None) -> bool:
     return "using alert_sky" in told and "Seq Scan" not in told
 
 
-async def queries(state: State, s: Served) -> dict[str, list[float | int | bool]]:
+async def queries(state: State, s: Served) -> dict[str, list[str]]:
     """Median, longest [ms], rows and whether by the index, of each query of TAP."""
     asked: dict[str, tuple[str, bytes | None]] = {
         f"{count:,} positions, {what}": (adql, write_list(await draw_places(s, count)))
@@ -136,55 +147,57 @@ async def queries(state: State, s: Served) -> dict[str, list[float | int | bool]
         for what, adql in JOINS.items()
     }
     asked |= {what: (adql, None) for what, adql in QUERIES.items()}
-    found: dict[str, list[float | int | bool]] = {}
+    found = {}
     for what, (adql, upload) in asked.items():
-        middle, longest, body = await timed(tap(s, adql, upload))
+        times, body = await timed(tap(s, adql, upload))
         rows = max(0, len(body.splitlines()) - 1)
-        found[what] = [middle, longest, rows, await is_by_index(state, adql, upload)]
-        say(f"{what}: {middle:.0f} ms, {rows:,} rows")
+        by_index = await is_by_index(state, adql, upload)
+        found[what] = [*times, f"{rows:,}", "yes" if by_index else "no"]
+        say(f"{what}: {' | '.join(found[what])}")
     return found
 
 
-async def regions(s: Served) -> dict[str, list[float]]:
+async def regions(s: Served) -> dict[str, list[str]]:
     """Median and longest [ms] of what is done with a skymap."""
     file, here = draw_skymap(150, 30, REGION_DEG2), f"{s.address}/api/v1"
-    plain = {"Accept-Encoding": "identity"}
     found, sent = {}, []
 
     async def send() -> bytes:
-        body = await answered(s.http.post(f"{here}/regions", data=file, headers=plain))
+        body = await answered(s.http.post(f"{here}/regions", data=file, headers=_PLAIN))
         sent.append(json.loads(body))
         return body
 
     def ask(query: str) -> Ask:
         address = f"{here}/alerts?region={sent[0]['id']}&{query}"
-        return lambda: answered(s.http.get(address, headers=plain))
+        return lambda: answered(s.http.get(address, headers=_PLAIN))
 
     found["sent"] = await timed(send)
     found["the newest 100"] = await timed(ask("limit=100"))
     found["the brightest 100"] = await timed(ask("sort=magpsf&limit=100"))
     found["an exact count"] = await timed(ask("limit=1&count=exact"))
     found["all, as CSV, to 100,000"] = await timed(ask("format=csv&limit=100000"))
-    count = json.loads(found["an exact count"][2])["count"]
-    say(f"a skymap of {sent[0]['area_deg2']:.0f} square degrees holds {count:,} alerts")
+    count = json.loads(found["an exact count"][1] or "{}").get("count") or 0
     for one in sent:
         secret = {"Authorization": f"Bearer {one['secret']}"}
         await answered(s.http.delete(f"{here}/regions/{one['id']}", headers=secret))
-    told = f"a skymap of {sent[0]['area_deg2']:.0f} deg², {count:,} alerts"
-    return {f"{told}: {what}": [*times] for what, (*times, _) in found.items()}
+    told = f"a skymap of {sent[0]['area_deg2']:.0f} deg²"
+    made = {f"{told}: {what}": [*times, "", ""] for what, (times, _) in found.items()}
+    made[f"{told}: an exact count"][2] = f"{count:,}"
+    say("; ".join(f"{what} {times[0]}" for what, times in made.items()))
+    return made
 
 
 async def measure(state: State, address: str) -> dict[str, Any]:
     """Everything, of one size."""
     async with served(address) as s:
+        await wait_for_columns(s)
         asked, sky = await queries(state, s), await regions(s)
     server, held, _ = await described(state)
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "machine": machine(server),
         "alerts": held,
-        "queries": asked,
-        "regions": sky,
+        "found": asked | sky,
     }
 
 
@@ -198,11 +211,7 @@ def write_section(sizes: dict[str, Any]) -> None:
     for size in sorted(sizes, key=int):
         run = sizes[size]
         table = ["| | p50 | longest | rows | by the index |", "|---|---|---|---|---|"]
-        for what, (middle, longest, rows, indexed) in run["queries"].items():
-            way = "yes" if indexed else "no"
-            table.append(f"| {what} | {middle:.0f} | {longest:.0f} | {rows:,} | {way} |")
-        for what, (middle, longest) in run["regions"].items():
-            table.append(f"| {what} | {middle:.0f} | {longest:.0f} | | |")
+        table += [f"| {what} | {' | '.join(told)} |" for what, told in run["found"].items()]
         lines += [f"{run['alerts']:,} alerts ({run['date']}; {run['machine']}):", "\n".join(table)]
     text, section = PAGE.read_text(), "\n\n".join(lines) + "\n"
     before, found, rest = text.partition(HEADING)
@@ -231,6 +240,7 @@ def main() -> int:
         os.environ.update(state.environment("reader"))
         if asyncio.run(held_in(state)) < options.rows:
             fill(state, options.rows)
+        run_catalog(state, "update", options.rows)
         with app(state, MARS_REGIONS_PER_CLIENT="1000") as (address, _):
             found = asyncio.run(measure(state, address))
     finally:
