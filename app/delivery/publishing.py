@@ -100,8 +100,8 @@ class Publisher:
         producer = AIOKafkaProducer(
             bootstrap_servers=servers, enable_idempotence=True, max_request_size=_LONGEST
         )
-        await producer.start()
         try:
+            await producer.start()
             clock, places = asyncio.get_running_loop().time, dict[str, Place]()
             topics, due = list[Topic](), clock()
             while not self.tail.is_over:
