@@ -10,12 +10,12 @@ from typing import Any, Final
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from app.alerts.archive import Archive, open_archive, open_lasting
-from app.alerts.fragments import Fragments
-from app.alerts.gate import Turns
-from app.alerts.items import alert_items
+from app.alerts.access.archive import Archive, open_archive, open_lasting
+from app.alerts.access.gate import Turns
+from app.alerts.asking.queries import check_archive
 from app.alerts.jobs import search_kind
-from app.alerts.queries import check_archive
+from app.alerts.output.fragments import Fragments
+from app.alerts.output.items import alert_items
 from app.bounds import Bounds
 from app.clients import networks_of
 from app.columns.columns import open_columns
@@ -37,44 +37,37 @@ from app.openapi.document import describe
 from app.problems import add_error_handlers
 from app.ratelimit import RateLimit
 from app.regions.kept import find_region, open_regions
-from app.routes import (
+from app.routes import health
+from app.routes.api import (
     alert_groups,
-    alert_page,
     alerts,
     cutouts,
-    docs,
     fields,
-    health,
-    help,
-    job_pages,
     jobs,
-    legacy,
-    mail_pages,
-    mails,
     match,
     names,
-    night_pages,
     nights,
-    object_page,
     objects,
-    region_pages,
     regions,
     search_jobs,
-    sending_forms,
-    static,
     statistics,
-    statistics_page,
     streams,
-    vo_jobs,
-    vo_moc,
-    vo_rows,
-    vo_tap,
-    vosi,
-    watch_pages,
-    watches,
-    webhooks,
+)
+from app.routes.pages import (
+    alert_page,
+    docs,
+    help,
+    job_pages,
+    legacy,
+    night_pages,
+    object_page,
+    region_pages,
+    static,
+    statistics_page,
 )
 from app.routes.resources import Resources
+from app.routes.vo import coverage, rows, tap, uws, vosi
+from app.routes.watches import mail_pages, mails, sending_forms, watch_pages, watches, webhooks
 from app.settings import Settings
 from app.statistics.overview import open_overview
 from app.vo.jobs import TAP, tap_kind
@@ -118,10 +111,10 @@ ROUTES: Final = (
     sending_forms,
     mail_pages,
     statistics_page,
-    vo_tap,
-    vo_jobs,
-    vo_rows,
-    vo_moc,
+    tap,
+    uws,
+    rows,
+    coverage,
     vosi,
     legacy,
 )

@@ -9,9 +9,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from sqlalchemy.pool import QueuePool
 
 if TYPE_CHECKING:
-    from app.alerts.archive import Archive
-    from app.alerts.gate import Turns
-    from app.alerts.servers import Server, Watch
+    from app.alerts.access.archive import Archive
+    from app.alerts.access.gate import Turns
+    from app.alerts.access.servers import Server, Watch
 
 
 class Metrics:

@@ -9,9 +9,9 @@ from typing import Any, Final, NamedTuple
 import aiohttp
 import asyncpg
 
-from app.alerts.queries import HISTORIES_OF, ONE_ALERT
-from app.alerts.search_sql import Shape, page_statement
-from app.alerts.statements import Statement
+from app.alerts.asking.queries import HISTORIES_OF, ONE_ALERT
+from app.alerts.sql.search_sql import Shape, page_statement
+from app.alerts.sql.statements import Statement
 from app.search.search import DEFAULT_SORT
 from app.search.vocabulary import FILTERS, ZTF
 from archive.objects import ObjectStore, open_store

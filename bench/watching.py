@@ -19,8 +19,8 @@ import numpy as np
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.alerts.archive import open_archive
-from app.alerts.numbers import Newest, read_newest, read_stretch
+from app.alerts.access.archive import open_archive
+from app.alerts.asking.numbers import Newest, read_newest, read_stretch
 from app.search.search import parse_search
 from app.settings import Settings
 from app.watches.near_sql import select_near, select_near_any

@@ -19,8 +19,8 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
-from app.alerts import counting, explaining
-from app.pages import totals
+from app.alerts.asking import counting, explaining
+from app.pages.lists import totals
 from archive.database import SQL, make_engine
 from archive.objects import open_store
 from consumer.batches.ingest import Archive

@@ -19,8 +19,8 @@ import pytest
 from playwright.async_api import Browser
 from pydantic import SecretStr
 
-from app.alerts.archive import open_archive
-from app.alerts.statements import Statement
+from app.alerts.access.archive import open_archive
+from app.alerts.sql.statements import Statement
 from app.settings import Settings
 from archive.database import make_engine
 from archive.objects import open_store

@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 
 from sqlalchemy import Row
 
-from app.alerts.archive import Archive
-from app.alerts.counting import ESTIMATE, foresee_count
-from app.alerts.exports import Written, write_alerts
+from app.alerts.access.archive import Archive
+from app.alerts.asking.counting import ESTIMATE, foresee_count
+from app.alerts.output.exports import Written, write_alerts
 from app.answers.formats import FORMATS
 from app.answers.tabular import Origin
 from app.errors import BadParameter, BadParameters

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from pydantic import Field, create_model
 
-from app.alerts.explaining import Way
+from app.alerts.asking.explaining import Way
 from app.answers.models import Model
 from app.jobs.models import JobStatus
 from app.search.models import Band, Instant, field_of, none_required

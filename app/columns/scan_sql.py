@@ -1,7 +1,8 @@
 """A search -> the SQL with which DuckDB finds its alerts.
 
-Each clause means here what it means to PostgreSQL (search/filters.py, alerts/order_sql.py): nulls
-match nothing, NaN is greater than every number, texts are ordered by their bytes.
+Each clause means here what it means to PostgreSQL (search/filters.py,
+alerts/sql/order_sql.py): nulls match nothing, NaN is greater than every number, texts are ordered
+by their bytes.
 """
 
 import math

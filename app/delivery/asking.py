@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from app.alerts.numbers import parse_number
+from app.alerts.asking.numbers import parse_number
 from app.delivery.subscriptions import check_address
 from app.delivery.targets import Target, parse_target
 from app.errors import BadParameter, BadParameters, unknown_parameters

@@ -16,8 +16,8 @@ import aiosmtplib
 from prometheus_client import Counter
 from sqlalchemy import Row
 
-from app.alerts.archive import Archive
-from app.alerts.numbers import read_numbered
+from app.alerts.access.archive import Archive
+from app.alerts.asking.numbers import read_numbered
 from app.delivery.due import Due
 from app.delivery.letters import SHOWN, write_digest, write_question
 from app.delivery.models import SubscriptionStatus

@@ -11,7 +11,7 @@ import asyncpg
 import orjson
 from sqlalchemy import Row
 
-from app.alerts.items import chosen_items
+from app.alerts.output.items import chosen_items
 from app.delivery.posting import Message
 
 FIELDS: Final = (

@@ -17,7 +17,7 @@ from prometheus_client import Counter
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.alerts.archive import Archive
+from app.alerts.access.archive import Archive
 from app.delivery.published import find_published, note_topics
 from app.delivery.topics import (
     Place,

@@ -18,8 +18,8 @@ import httpx
 from prometheus_client import Counter
 from sqlalchemy import Row
 
-from app.alerts.archive import Archive
-from app.alerts.numbers import read_numbered
+from app.alerts.access.archive import Archive
+from app.alerts.asking.numbers import read_numbered
 from app.delivery.due import Due
 from app.delivery.messages import FIELDS, answers, challenge_of, message_of
 from app.delivery.models import WebhookStatus

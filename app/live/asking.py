@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from app.alerts.numbers import parse_number
+from app.alerts.asking.numbers import parse_number
 from app.errors import BadParameter, BadParameters
 from app.search.search import Search, parse_search
 

@@ -14,12 +14,12 @@ from typing import Any, Final
 import asyncpg
 import orjson
 
-from app.alerts.archive import Archive
-from app.alerts.as_of import settle_as_of
-from app.alerts.fragments import Fragments
-from app.alerts.items import chosen_items
-from app.alerts.numbers import Newest, Stretch, number_as_of, read_stretch
-from app.alerts.search_sql import GLANCE
+from app.alerts.access.archive import Archive
+from app.alerts.asking.as_of import settle_as_of
+from app.alerts.asking.numbers import Newest, Stretch, number_as_of, read_stretch
+from app.alerts.output.fragments import Fragments
+from app.alerts.output.items import chosen_items
+from app.alerts.sql.search_sql import GLANCE
 from app.answers.encoding import Coding
 from app.answers.streams import FEW, run_for_rows
 from app.errors import DATABASE_ERRORS, QueryTooCostly

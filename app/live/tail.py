@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
-from app.alerts.archive import Archive
-from app.alerts.numbers import Newest, read_newest
+from app.alerts.access.archive import Archive
+from app.alerts.asking.numbers import Newest, read_newest
 from app.errors import DATABASE_ERRORS, TooMany
 from app.live.ending import told_of_the_end
 from archive.database import is_passing

@@ -9,10 +9,10 @@ from typing import Any, Final
 import orjson
 from fastapi import Request
 
-from app.alerts import searching
-from app.alerts.archive import Archive
-from app.alerts.fragments import Fragments
-from app.alerts.search_sql import LEGACY
+from app.alerts.access.archive import Archive
+from app.alerts.asking import searching
+from app.alerts.output.fragments import Fragments
+from app.alerts.sql.search_sql import LEGACY
 from app.errors import BadForm, BadParameter, BodyTooLarge, QueryTooCostly
 from app.mars.form import KNOWN, Form, read_form
 from app.mars.placing import advise_on_timeout, place_form

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from app.alerts.search_sql import LEGACY, answered
+from app.alerts.sql.search_sql import LEGACY, answered
 from app.objects.lightcurve import latest
 from app.search.vocabulary import ZTF
 from archive import times

@@ -12,9 +12,9 @@ from typing import Any, Final, NamedTuple
 import asyncpg
 from cachetools import LRUCache, TTLCache
 
-from app.alerts import searching
-from app.alerts.archive import Archive
-from app.alerts.search_sql import LEGACY
+from app.alerts.access.archive import Archive
+from app.alerts.asking import searching
+from app.alerts.sql.search_sql import LEGACY
 from app.errors import NotFound
 from app.mars.form import PAGE_SIZE, Form
 from app.mars.placing import advise_on_timeout

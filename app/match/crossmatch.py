@@ -28,12 +28,12 @@ from sqlalchemy import (
     true,
 )
 
-from app.alerts.archive import Archive
-from app.alerts.as_of import settle_as_of
-from app.alerts.costs import SMALL_DEG
-from app.alerts.region_sql import Circle, select_in_region
-from app.alerts.search_sql import answered
-from app.alerts.statements import Statement, compile_statement
+from app.alerts.access.archive import Archive
+from app.alerts.asking.as_of import settle_as_of
+from app.alerts.sql.costs import SMALL_DEG
+from app.alerts.sql.region_sql import Circle, select_in_region
+from app.alerts.sql.search_sql import answered
+from app.alerts.sql.statements import Statement, compile_statement
 from app.errors import TooMany
 from app.match.targets import Target
 from app.search.filters import Filter

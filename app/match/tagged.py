@@ -9,7 +9,13 @@ from typing import Any, Final
 
 import orjson
 
-from app.alerts.items import alert_columns, alert_items, alert_values, chosen_items, linked_column
+from app.alerts.output.items import (
+    alert_columns,
+    alert_items,
+    alert_values,
+    chosen_items,
+    linked_column,
+)
 from app.answers.formats import FORMATS
 from app.answers.streams import run_in_thread
 from app.answers.tabular import Ending, Origin, Table, Values

@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 
 import httpx
 
-from app.alerts import queries, searching
-from app.alerts.archive import Archive
+from app.alerts.access.archive import Archive
+from app.alerts.asking import queries, searching
 from app.errors import BadParameter, BadParameters, NotFound, ResolversUnavailable, UnknownName
 from app.names import catalogue
 from app.names.cache import Answer, Found, NameCache

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from sqlalchemy import BindParameter, Date, Double, bindparam, func, select
 
-from app.alerts.archive import Archive
-from app.alerts.statements import compile_statement
+from app.alerts.access.archive import Archive
+from app.alerts.sql.statements import compile_statement
 from app.answers.tabular import Table
 from app.errors import NotFound
 from app.search.examples import NIGHT

@@ -29,10 +29,10 @@ from sqlalchemy import (
     select,
 )
 
-from app.alerts.archive import Archive
-from app.alerts.items import utc_text
-from app.alerts.region_sql import unit_vector_of
-from app.alerts.statements import Statement, compile_statement
+from app.alerts.access.archive import Archive
+from app.alerts.output.items import utc_text
+from app.alerts.sql.region_sql import unit_vector_of
+from app.alerts.sql.statements import Statement, compile_statement
 from app.answers.tabular import Table, shortest_floats
 from app.errors import QueryTooCostly
 from app.nights.days import Item, begin_of, compact_date

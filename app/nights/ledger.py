@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import ARRAY, BigInteger, Date, Integer, any_, bindparam, func, select, true
 
-from app.alerts.archive import Archive
-from app.alerts.statements import Statement, compile_statement
+from app.alerts.access.archive import Archive
+from app.alerts.sql.statements import Statement, compile_statement
 from app.errors import QueryTooCostly
 from app.nights.days import OUTCOMES, Item, compact_date
 from archive.tables import counter, ledger

@@ -28,10 +28,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.sql.elements import Grouping
 
-from app.alerts.archive import Archive
-from app.alerts.costs import Cost, cost_of_all
-from app.alerts.region_sql import ASKED, exact_tests, select_in_region, unit_vector_of
-from app.alerts.statements import Statement, compile_statement
+from app.alerts.access.archive import Archive
+from app.alerts.sql.costs import Cost, cost_of_all
+from app.alerts.sql.region_sql import ASKED, exact_tests, select_in_region, unit_vector_of
+from app.alerts.sql.statements import Statement, compile_statement
 from app.errors import NotFound, no_object
 from app.objects.summaries import Item, object_items
 from app.search.regions import Cone

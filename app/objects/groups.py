@@ -13,12 +13,12 @@ from typing import Any, Final
 import asyncpg
 
 from app.addresses import quote_object_id
-from app.alerts import searching
-from app.alerts.archive import Archive
-from app.alerts.as_of import settle_as_of
-from app.alerts.paging import Page
-from app.alerts.search_sql import groups_statement
-from app.alerts.shapes import shape_of
+from app.alerts.access.archive import Archive
+from app.alerts.asking import searching
+from app.alerts.asking.as_of import settle_as_of
+from app.alerts.asking.paging import Page
+from app.alerts.sql.search_sql import groups_statement
+from app.alerts.sql.shapes import shape_of
 from app.answers.tabular import Table, shortest_floats
 from app.errors import BadParameter, BadParameters
 from app.objects.summaries import BRIGHTEST, TIMES, Item, required_column, times_between

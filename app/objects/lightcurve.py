@@ -17,7 +17,7 @@ from math import isfinite
 from operator import itemgetter
 from typing import Any, Final
 
-from app.alerts.items import utc_texts
+from app.alerts.output.items import utc_texts
 from app.answers.tabular import shortest_floats
 from app.surveys.ztf.photometry import (
     AB_ZERO_UJY,

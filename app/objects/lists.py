@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from fastapi import Request, Response
 
-from app.alerts.archive import Archive
-from app.alerts.exports import is_led_back, is_whole
-from app.alerts.paging import Page, page_of
+from app.alerts.access.archive import Archive
+from app.alerts.asking.paging import Page, page_of
+from app.alerts.output.exports import is_led_back, is_whole
 from app.answers.formats import FORMATS, JSON
 from app.answers.lists import table_values
 from app.answers.streams import Export, run_for_rows, send_page, send_pages

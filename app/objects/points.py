@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
 
-from app.alerts.items import linked_column
+from app.alerts.output.items import linked_column
 from app.answers.tabular import Table
 from app.search.selection import ALERT_COLUMNS
 from archive.columns import BIGINT, BOOLEAN, DOUBLE, TEXT, Column

@@ -9,7 +9,7 @@ from typing import Any, Final
 import asyncpg
 
 from app.addresses import quote_object_id
-from app.alerts.items import utc_text
+from app.alerts.output.items import utc_text
 from app.answers.tabular import shortest_floats
 from app.search.sphere import direction_of
 from archive.columns import Column, Kind

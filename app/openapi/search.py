@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from app.alerts.counting import EXACT_S
+from app.alerts.asking.counting import EXACT_S
 from app.answers.formats import FORMATS
 from app.objects.lists import MAX_OBJECTS
 from app.search.examples import OF_FIELD

@@ -8,8 +8,8 @@ from cdshealpix.nested import healpix_to_skycoord, vertices_skycoord
 from mocpy import MOC
 from numpy.typing import NDArray
 
-from app.alerts.archive import Archive
-from app.alerts.region_sql import covering_statement
+from app.alerts.access.archive import Archive
+from app.alerts.sql.region_sql import covering_statement
 from app.regions.reading import SKY_DEG2
 
 MAX_CELLS: Final = 600

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import INT8MULTIRANGE
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import schema
-from app.alerts.archive import Archive
+from app.alerts.access.archive import Archive
 from app.columns.region import read_ranges
 from app.errors import BadParameter, BadParameters, NoRegions, NotFound, TooMany
 from app.regions.covering import cover_region, write_ranges

@@ -9,10 +9,10 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Request
 
-from app.alerts.archive import Archive
-from app.alerts.fragments import Fragments
-from app.alerts.gate import Asker
-from app.alerts.queries import check_archive
+from app.alerts.access.archive import Archive
+from app.alerts.access.gate import Asker
+from app.alerts.asking.queries import check_archive
+from app.alerts.output.fragments import Fragments
 from app.clients import client_of
 from app.errors import BadParameter, BadParameters, NoJobs, NoRegions, no_alert, unknown_parameters
 from app.jobs.queue import Jobs

@@ -9,8 +9,8 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from app.alerts import queries
-from app.alerts.servers import DatabaseRole
+from app.alerts.access.servers import DatabaseRole
+from app.alerts.asking import queries
 from app.answers.models import Model
 from app.errors import RETRY_AFTER_S, reason_of
 from app.openapi.described import problem_responses

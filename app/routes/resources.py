@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from fastapi import Request
 
-from app.alerts.archive import Archive
-from app.alerts.fragments import Fragments
+from app.alerts.access.archive import Archive
+from app.alerts.output.fragments import Fragments
 from app.clients import Networks
 from app.delivery.subscriptions import Subscriptions
 from app.delivery.webhooks import Webhooks

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any, Final, NamedTuple
 
-from app.alerts.archive import Archive
-from app.alerts.items import utc_text
+from app.alerts.access.archive import Archive
+from app.alerts.output.items import utc_text
 from app.columns.copy import Readable
 from app.columns.count_sql import count_bodies, count_by, count_exposures, count_objects
 from app.columns.question import Question, Row

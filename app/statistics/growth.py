@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from sqlalchemy import BigInteger, ColumnElement, Date, bindparam, cast, func, select
 
-from app.alerts.archive import Archive
-from app.alerts.statements import compile_statement
+from app.alerts.access.archive import Archive
+from app.alerts.sql.statements import compile_statement
 from app.statistics.models import Growth
 from archive.tables import ledger
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
-from app.alerts.archive import Archive
+from app.alerts.access.archive import Archive
 from app.columns.copy import Readable
 from app.errors import DATABASE_ERRORS, NoCatalog, QueryTooCostly
 from app.statistics.counting import count_copy

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
-from app.alerts.archive import Archive
-from app.alerts.exports import read_pages
-from app.alerts.items import alert_columns, alert_values
+from app.alerts.access.archive import Archive
+from app.alerts.output.exports import read_pages
+from app.alerts.output.items import alert_columns, alert_values
 from app.answers.tabular import Table, Values
 from app.errors import BadQuery
 from app.search.regions import Cone, cone_of

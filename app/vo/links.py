@@ -7,8 +7,8 @@ import asyncpg
 from sqlalchemy import ARRAY, BigInteger, any_, bindparam, select
 
 from app.addresses import alert_address, quote_object_id
-from app.alerts.archive import Archive
-from app.alerts.statements import Statement, compile_statement
+from app.alerts.access.archive import Archive
+from app.alerts.sql.statements import Statement, compile_statement
 from app.answers.tabular import Table, Values
 from app.errors import BadQuery
 from app.search.values import read_integer

@@ -12,7 +12,7 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.adql.queries import Result, translate
-from app.alerts.gate import NOBODY, Asker, Turns, while_present
+from app.alerts.access.gate import NOBODY, Asker, Turns, while_present
 from app.answers.streams import run_in_thread
 from app.answers.tabular import Ending, Origin, Table, Values
 from app.errors import BadQuery, NoTap, QueryTooSlow

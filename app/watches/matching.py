@@ -17,9 +17,9 @@ from sqlalchemy import Row, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import schema
-from app.alerts.archive import Archive
-from app.alerts.numbers import Newest
-from app.alerts.sieving import sieve
+from app.alerts.access.archive import Archive
+from app.alerts.asking.numbers import Newest
+from app.alerts.asking.sieving import sieve
 from app.errors import DATABASE_ERRORS, QueryTooCostly, RequestError
 from app.live.tail import Tail
 from app.regions.kept import Regions, find_region

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from app import schema
-from app.alerts.region_sql import Circle, is_closer
+from app.alerts.sql.region_sql import Circle, is_closer
 from app.watches.positions import Slice
 
 MOST: Final = 500

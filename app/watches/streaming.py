@@ -1,7 +1,7 @@
 """The hits of a watch, read as a stream reads a search."""
 
-from app.alerts.archive import Archive
-from app.alerts.numbers import Newest, Stretch, read_numbered
+from app.alerts.access.archive import Archive
+from app.alerts.asking.numbers import Newest, Stretch, read_numbered
 from app.live.events import Read
 from app.search.search import MAX_LIMIT
 from app.watches.watches import Watches

@@ -12,9 +12,9 @@ import pandas
 import pytest
 from lxml import html
 
-from app.alerts import counting
+from app.alerts.asking import counting
 from app.mars.form import FORM
-from app.pages.results import LIST_COLUMNS
+from app.pages.lists.results import LIST_COLUMNS
 from tests.app import sky
 from tests.app.conftest import database_of, fresh_archive, serving, take_in
 from tests.conftest import url_of

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from playwright.async_api import Browser, Page
 
-from app.pages.sparkline import DRAWN, HEIGHT, WIDTH, draw_dots
+from app.pages.plots.sparkline import DRAWN, HEIGHT, WIDTH, draw_dots
 from tests.pages.conftest import follow, opened_page, serious_findings, width_beyond
 
 HTML = {"Accept": "text/html"}

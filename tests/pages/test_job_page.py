@@ -10,8 +10,8 @@ from lxml import html
 from playwright.async_api import Browser, Page, expect
 from pydantic import SecretStr
 
-from app.alerts import counting
-from app.pages.jobpage import describe_filter, filters_of
+from app.alerts.asking import counting
+from app.pages.details.jobpage import describe_filter, filters_of
 from app.settings import Settings
 from tests.app.conftest import Served, serving
 from tests.app.jobs.running import locked, running

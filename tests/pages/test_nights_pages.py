@@ -11,7 +11,7 @@ import pytest
 from lxml import html
 from playwright.async_api import Browser, Page, expect
 
-from app.pages import nightplot
+from app.pages.plots import nightplot
 from archive import times
 from tests import packets
 from tests.app import sky

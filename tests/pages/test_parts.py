@@ -8,9 +8,11 @@ import pytest
 from starlette.requests import Request
 
 from app.answers.negotiation import wants_json, wants_page
-from app.pages import assets, curvechart, curveplot, elsewhere, fieldgroups
-from app.pages.curveview import View
+from app.pages import assets
+from app.pages.details import elsewhere, fieldgroups
 from app.pages.html import ENVIRONMENT
+from app.pages.plots import curvechart, curveplot
+from app.pages.plots.curveview import View
 from app.search import sphere
 from app.search.selection import ALERT_KEYS
 from tests.app.conftest import Served

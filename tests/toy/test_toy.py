@@ -20,13 +20,13 @@ from astropy.coordinates import SkyCoord
 from astropy.io.votable import parse_single_table
 from fastapi import FastAPI, Request, Response
 
-from app.alerts.archive import Archive, open_archive
-from app.alerts.counting import Tally, tally
-from app.alerts.exports import send_alerts
-from app.alerts.fragments import Fragments
-from app.alerts.items import alert_items
-from app.alerts.paging import page_of
-from app.alerts.searching import count_alerts, find_alerts
+from app.alerts.access.archive import Archive, open_archive
+from app.alerts.asking.counting import Tally, tally
+from app.alerts.asking.paging import page_of
+from app.alerts.asking.searching import count_alerts, find_alerts
+from app.alerts.output.exports import send_alerts
+from app.alerts.output.fragments import Fragments
+from app.alerts.output.items import alert_items
 from app.errors import BadParameters
 from app.match.crossmatch import Matcher
 from app.match.targets import Target

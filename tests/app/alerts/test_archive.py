@@ -7,8 +7,8 @@ import asyncpg
 import pytest
 from sqlalchemy import literal_column, select
 
-from app.alerts.archive import open_archive
-from app.alerts.statements import compile_statement
+from app.alerts.access.archive import open_archive
+from app.alerts.sql.statements import compile_statement
 from archive.surveys.ztf.tables import alert
 from tests.app.conftest import Served, database_of
 from tests.conftest import url_of

@@ -6,9 +6,10 @@ import pytest
 from astropy import units
 from astropy.coordinates import SkyCoord
 
-from app.alerts import search_sql, searching
-from app.alerts.archive import Archive
-from app.alerts.gate import Gate
+from app.alerts.access.archive import Archive
+from app.alerts.access.gate import Gate
+from app.alerts.asking import searching
+from app.alerts.sql import search_sql
 from app.search.search import DEFAULT_SORT, parse_search
 from app.search.vocabulary import ZTF
 from archive.database import make_engine

@@ -6,9 +6,9 @@ from urllib.parse import parse_qsl
 import httpx
 import pytest
 
-from app.alerts import search_sql, statements
-from app.alerts.archive import Archive
-from app.alerts.costs import Cost, cost_of, cost_of_all
+from app.alerts.access.archive import Archive
+from app.alerts.sql import search_sql, statements
+from app.alerts.sql.costs import Cost, cost_of, cost_of_all
 from app.mars.form import read_form
 from app.search.search import Search, parse_search
 from tests.app.conftest import Served

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.alerts import counting
+from app.alerts.asking import counting
 from app.alerts.models import AlertList
 from tests.app.conftest import Served
 from tests.app.pages.test_totals import archive as analysed

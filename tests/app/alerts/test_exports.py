@@ -13,8 +13,9 @@ import pyarrow.parquet
 import pytest
 from astropy.io.votable import parse_single_table
 
-from app.alerts import exports, searching
-from app.alerts.archive import Archive
+from app.alerts.access.archive import Archive
+from app.alerts.asking import searching
+from app.alerts.output import exports
 from app.answers.formats import FORMATS
 from app.search.search import Search
 from tests.app.answers import readers

@@ -5,11 +5,12 @@ from typing import Any
 import orjson
 import pytest
 
-from app.alerts import fragments, searching
-from app.alerts.archive import Archive
-from app.alerts.fragments import Fragments
-from app.alerts.gate import Gate
-from app.alerts.items import alert_items
+from app.alerts.access.archive import Archive
+from app.alerts.access.gate import Gate
+from app.alerts.asking import searching
+from app.alerts.output import fragments
+from app.alerts.output.fragments import Fragments
+from app.alerts.output.items import alert_items
 from app.search.search import parse_search
 from archive.database import make_engine
 from tests.app.conftest import Served

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.alerts import gate
-from app.alerts.gate import Gate
+from app.alerts.access import gate
+from app.alerts.access.gate import Gate
 from app.errors import Busy
 from tests.app import sky
 from tests.app.conftest import Served, database_of, serving

@@ -4,7 +4,7 @@ import asyncpg
 import numpy as np
 import pytest
 
-from app.alerts import search_sql
+from app.alerts.sql import search_sql
 from app.errors import BadParameters
 from app.search.search import DEFAULT_SORT, parse_search
 from app.search.vocabulary import ZTF

@@ -14,11 +14,11 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
-from app.alerts import queries, searching
-from app.alerts.archive import Archive
-from app.alerts.as_of import settle_as_of
-from app.alerts.gate import Gate
-from app.alerts.paging import page_of
+from app.alerts.access.archive import Archive
+from app.alerts.access.gate import Gate
+from app.alerts.asking import queries, searching
+from app.alerts.asking.as_of import settle_as_of
+from app.alerts.asking.paging import page_of
 from app.errors import DATABASE_ERRORS, BadParameters
 from app.match.crossmatch import Matcher
 from app.nights.ledger import Ledger

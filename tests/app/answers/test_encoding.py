@@ -7,7 +7,7 @@ import cramjam
 import pytest
 from fastapi import Request
 
-from app.alerts import exports
+from app.alerts.output import exports
 from app.answers.encoding import CODINGS
 from app.answers.negotiation import accepts_gzip
 from tests.app.conftest import Served

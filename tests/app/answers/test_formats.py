@@ -14,7 +14,7 @@ from astropy.io.votable import parse_single_table
 from astropy.io.votable.ucd import parse_ucd
 from astropy.units import Unit
 
-from app.alerts.items import utc_text, utc_texts
+from app.alerts.output.items import utc_text, utc_texts
 from app.answers.cells import print_numbers
 from app.answers.formats import FORMATS
 from app.answers.tabular import shortest_floats

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from app.alerts.items import alert_columns
+from app.alerts.output.items import alert_columns
 from app.answers.tabular import Ending, Origin, Table
 from app.answers.votable import CITATION, VOTable
 from app.match.tagged import TAGS

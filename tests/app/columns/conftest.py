@@ -9,8 +9,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from app.alerts.archive import Archive, open_archive
-from app.alerts.gate import Turns
+from app.alerts.access.archive import Archive, open_archive
+from app.alerts.access.gate import Turns
 from app.columns.columns import Columns, open_columns
 from app.columns.copy import Readable
 from app.settings import Settings

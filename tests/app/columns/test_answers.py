@@ -13,7 +13,7 @@ import httpx
 import pyarrow.parquet as pq
 import pytest
 
-from app.alerts.gate import Asker, Turns
+from app.alerts.access.gate import Asker, Turns
 from app.alerts.models import Explanation
 from app.columns.question import Question
 from app.errors import ClientGone, ColumnsUnavailable, QueryTooCostly

@@ -9,7 +9,7 @@ import httpx
 import pyarrow.parquet as pq
 import pytest
 
-from app.alerts import bulk
+from app.alerts.output import bulk
 from tests.app.columns.conftest import Copied
 from tests.app.conftest import serving
 

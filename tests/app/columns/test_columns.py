@@ -7,11 +7,11 @@ from typing import Any
 import asyncpg
 import pytest
 
-from app.alerts.by_columns import count_by_columns, find_by_columns
-from app.alerts.paging import page_of
-from app.alerts.search_sql import LEGACY, page_statement
-from app.alerts.searching import count_alerts
-from app.alerts.shapes import shape_of
+from app.alerts.asking.by_columns import count_by_columns, find_by_columns
+from app.alerts.asking.paging import page_of
+from app.alerts.asking.searching import count_alerts
+from app.alerts.sql.search_sql import LEGACY, page_statement
+from app.alerts.sql.shapes import shape_of
 from app.mars.form import SORTS, read_form
 from app.search.filters import Filter
 from app.search.search import Search, Sort, parse_search

@@ -11,9 +11,9 @@ from multiprocessing.process import BaseProcess
 
 from prometheus_client import Counter
 
-from app.alerts.archive import open_archive
-from app.alerts.fragments import Fragments
-from app.alerts.items import alert_items
+from app.alerts.access.archive import open_archive
+from app.alerts.output.fragments import Fragments
+from app.alerts.output.items import alert_items
 from app.delivery.due import open_due
 from app.delivery.publishing import publishing
 from app.delivery.sending import open_webhooks

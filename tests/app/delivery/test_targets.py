@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import Counter
 
-from app.alerts.archive import open_archive
+from app.alerts.access.archive import open_archive
 from app.delivery.due import Due
 from app.delivery.pauses import Pace
 from app.delivery.posting import trusted_roots

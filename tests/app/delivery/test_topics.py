@@ -13,8 +13,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 
-from app.alerts.archive import open_archive
-from app.alerts.numbers import Newest
+from app.alerts.access.archive import open_archive
+from app.alerts.asking.numbers import Newest
 from app.delivery.published import find_topic
 from app.settings import Settings
 from app.tokens.kept import make_token, revoke_token

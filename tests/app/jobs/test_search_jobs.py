@@ -12,11 +12,12 @@ import pyarrow.parquet
 import pytest
 from sqlalchemy import func, select
 
-from app.alerts import exports, searching
-from app.alerts.archive import Archive, open_archive, open_lasting
+from app.alerts.access.archive import Archive, open_archive, open_lasting
+from app.alerts.asking import searching
 from app.alerts.jobs import FILES
 from app.alerts.models import FileFormat, SearchJob, Suffix
-from app.alerts.statements import compile_statement
+from app.alerts.output import exports
+from app.alerts.sql.statements import compile_statement
 from app.answers.formats import FORMATS
 from app.search.search import Search
 from tests import packets

@@ -8,8 +8,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from app.alerts.archive import Archive
-from app.alerts.gate import Gate
+from app.alerts.access.archive import Archive
+from app.alerts.access.gate import Gate
 from app.errors import BadParameters
 from app.live.asking import REFUSED, parse_stream
 from app.live.events import begin_at, reader_of, write_events

@@ -16,8 +16,8 @@ import pytest
 from astropy.coordinates import SkyCoord
 from astropy.io import votable
 
-from app.alerts.archive import Archive
-from app.alerts.gate import Gate
+from app.alerts.access.archive import Archive
+from app.alerts.access.gate import Gate
 from app.answers.formats import FORMATS
 from app.match import crossmatch
 from app.match.crossmatch import Matcher

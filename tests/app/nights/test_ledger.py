@@ -8,8 +8,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from app.alerts.archive import Archive
-from app.alerts.gate import Gate
+from app.alerts.access.archive import Archive
+from app.alerts.access.gate import Gate
 from app.errors import QueryTooCostly
 from app.nights import ledger
 from app.nights.days import OUTCOMES, Item

@@ -16,8 +16,8 @@ import pytest
 from astropy.io.votable import parse_single_table
 from astropy.io.votable.ucd import parse_ucd
 
-from app.alerts.archive import Archive
-from app.alerts.gate import Gate
+from app.alerts.access.archive import Archive
+from app.alerts.access.gate import Gate
 from app.errors import QueryTooCostly
 from app.nights import days, fieldcounts
 from app.nights.fieldcounts import NightCounts

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from app.objects.lightcurve import light_curve
 from app.objects.point_models import LightCurvePoint
-from app.pages import curvechart
-from app.pages.curveplot import Fold, series_of
-from app.pages.curveview import View
 from app.pages.html import ENVIRONMENT
+from app.pages.plots import curvechart
+from app.pages.plots.curveplot import Fold, series_of
+from app.pages.plots.curveview import View
 from app.surveys.ztf.photometry import total_magnitude
 from archive import times
 from archive.surveys.ztf.tables import HISTORIES

@@ -21,7 +21,7 @@ from app.objects.periods import (
     fluxes_of,
     range_of,
 )
-from app.pages.curveplot import Fold
+from app.pages.plots.curveplot import Fold
 
 PERIOD = 0.567_812
 RANDOM = np.random.default_rng(20)

@@ -7,8 +7,9 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from app.mars.form import FORM, SORTS
-from app.pages import listing, scripts
-from app.pages.results import LIST_COLUMNS, clock
+from app.pages import links
+from app.pages.lists import listing, scripts
+from app.pages.lists.results import LIST_COLUMNS, clock
 
 URL = "http://mars.test"
 HOSTILE = """<script>alert('1')</script>" $(id) `id` \\ ' é"""
@@ -33,7 +34,7 @@ def test_a_filter_in_few_words(name: str, value: str, sentence: str) -> None:
 def test_known_parameters_are_kept_in_the_order_of_the_form() -> None:
     pairs = [("page", "2"), ("x", "1"), ("rb__gte", "0.5"), ("rb__gte", "0.9"), ("cone", " ")]
     pairs += [("sort_value", "rb"), ("objectId", "ZTF1"), ("format", "html")]
-    assert list(listing.known_parameters(pairs).items()) == [
+    assert list(links.known_parameters(pairs).items()) == [
         ("objectId", "ZTF1"),
         ("rb__gte", "0.5"),
         ("sort_value", "rb"),
@@ -42,13 +43,13 @@ def test_known_parameters_are_kept_in_the_order_of_the_form() -> None:
 
 
 def test_the_first_of_a_repeated_parameter_counts_also_when_it_is_blank() -> None:
-    assert listing.known_parameters([("rb__gte", ""), ("rb__gte", "0.9")]) == {}
+    assert links.known_parameters([("rb__gte", ""), ("rb__gte", "0.9")]) == {}
 
 
 def test_an_address_carries_every_character() -> None:
-    href = listing.address({"objectId": HOSTILE}, page="2")
+    href = links.address({"objectId": HOSTILE}, page="2")
     assert parse_qsl(urlsplit(href).query) == [("objectId", HOSTILE), ("page", "2")]
-    assert listing.address({"objectId": HOSTILE}, objectId=None) == "/"
+    assert links.address({"objectId": HOSTILE}, objectId=None) == "/"
 
 
 def test_a_chip_takes_its_filter_and_the_page_away_and_keeps_the_rest() -> None:

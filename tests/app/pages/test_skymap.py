@@ -6,7 +6,7 @@ import cdshealpix.nested
 import numpy as np
 import pytest
 
-from app.pages.skymap import (
+from app.pages.plots.skymap import (
     FINE,
     HEIGHT,
     WIDTH,

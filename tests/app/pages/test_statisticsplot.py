@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from app.pages.nightplot import BOTTOM, HEIGHT, TOP
-from app.pages.statisticsplot import (
+from app.pages.plots.nightplot import BOTTOM, HEIGHT, TOP
+from app.pages.plots.statisticsplot import (
     ALL,
     MOST_BARS,
     Row,

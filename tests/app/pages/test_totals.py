@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from app.alerts import counting
-from app.alerts.archive import Archive
-from app.alerts.gate import Gate
+from app.alerts.access.archive import Archive
+from app.alerts.access.gate import Gate
+from app.alerts.asking import counting
 from app.errors import QueryTooCostly
 from app.mars.form import read_form
-from app.pages import totals
-from app.pages.totals import Blame, Total
+from app.pages.lists import totals
+from app.pages.lists.totals import Blame, Total
 from app.search.search import Search
 from archive.database import make_engine
 from tests.app.conftest import Served, database_of

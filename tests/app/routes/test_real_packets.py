@@ -10,7 +10,7 @@ import pytest
 from astropy import units
 from astropy.coordinates import SkyCoord
 
-from app.alerts.costs import SMALL_DEG
+from app.alerts.sql.costs import SMALL_DEG
 from archive.surveys.ztf.tables import STAMPS
 from tests.app.answers.readers import READERS, stored
 from tests.real_archive import AT_ONCE, Everything, Public, for_each

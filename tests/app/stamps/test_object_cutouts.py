@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.alerts.archive import Archive
-from app.alerts.gate import Gate
-from app.alerts.queries import read_stamps
+from app.alerts.access.archive import Archive
+from app.alerts.access.gate import Gate
+from app.alerts.asking.queries import read_stamps
 from app.settings import Settings
 from app.stamps.options import MAX_STRIP, MAX_ZIP, StripLook
 from app.stamps.strips import draw_strip

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from astropy.coordinates import Latitude, Longitude
 
-from app.alerts.archive import Archive
+from app.alerts.access.archive import Archive
 from app.columns.copy import Readable
 from app.columns.question import Question, Row
 from app.errors import ColumnsUnavailable, NoCatalog

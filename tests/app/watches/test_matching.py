@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Sequence
 import asyncpg
 import pytest
 
-from app.alerts.archive import Archive, open_archive
-from app.alerts.numbers import read_newest, read_stretch
-from app.alerts.sieving import MAX_TEXT, Conditions, sieve, sieve_statement
+from app.alerts.access.archive import Archive, open_archive
+from app.alerts.asking.numbers import read_newest, read_stretch
+from app.alerts.asking.sieving import MAX_TEXT, Conditions, sieve, sieve_statement
 from app.errors import QueryTooCostly
 from app.search.regions import Polygon
 from app.search.search import Search, parse_search

@@ -10,7 +10,7 @@ from sqlalchemy import func, insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from app import schema
-from app.alerts.statements import compile_statement
+from app.alerts.sql.statements import compile_statement
 from app.watches import near_sql, nearing
 from app.watches.near_sql import insert_positions, select_near, select_near_any
 from app.watches.nearing import find_near

@@ -1,0 +1,1 @@
+"""Questions to the archive: a page of a search, its number, its plan, what came since."""

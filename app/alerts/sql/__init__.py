@@ -1,0 +1,1 @@
+"""A Search -> the SQL of it, and how much it reads. Asks nothing."""

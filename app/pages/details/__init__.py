@@ -1,0 +1,1 @@
+"""The pages of one thing: an alert, a job, a region, a watch."""

@@ -1,0 +1,1 @@
+"""Pictures from numbers: each as series for the browser, as SVG and as a table."""

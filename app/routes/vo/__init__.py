@@ -1,0 +1,1 @@
+"""The Virtual Observatory under /vo: TAP, cone search, DataLink, coverage."""

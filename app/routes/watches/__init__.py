@@ -1,0 +1,1 @@
+"""Watches: the API, the pages and their forms, and where their alerts are sent."""
