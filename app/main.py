@@ -19,8 +19,9 @@ from app.alerts.output.items import alert_items
 from app.bounds import Bounds
 from app.clients import networks_of
 from app.columns.columns import open_columns
+from app.delivery.due import open_due
 from app.delivery.mailing import open_mailing
-from app.delivery.publishing import publishing, topics_of
+from app.delivery.publishing import publishing
 from app.delivery.sending import open_webhooks
 from app.errors import DATABASE_ERRORS, reason_of
 from app.jobs.queue import open_jobs
@@ -206,11 +207,14 @@ async def _open_deliveries(
     settings: Settings, watches: Watches | None, archive: Archive, tail: Tail, metrics: Metrics
 ) -> AsyncIterator[dict[str, Any]]:
     """The resources by which alerts of watches are sent to those who asked for it."""
-    async with (
-        open_webhooks(settings, watches, archive, tail, metrics.webhook_tries) as webhooks,
-        open_mailing(settings, watches, archive, tail, metrics.mail_tries) as subscriptions,
-    ):
-        yield {"webhooks": webhooks, "subscriptions": subscriptions}
+    async with open_due() as due:
+        told: Any = {"settings": settings, "watches": watches, "archive": archive}
+        told |= {"tail": tail, "due": due}
+        async with (
+            open_webhooks(**told, tries=metrics.webhook_tries) as webhooks,
+            open_mailing(**told, tries=metrics.mail_tries) as subscriptions,
+        ):
+            yield {"webhooks": webhooks, "subscriptions": subscriptions}
 
 
 def _kept(settings: Settings) -> dict[str, Any]:
@@ -243,11 +247,17 @@ async def _run_jobs(resources: Resources, settings: Settings) -> AsyncIterator[N
             search_kind(lasting, url, partial(find_region, regions=resources.regions)),
             tap_kind(resources.tap, store, url),
         )
-        metrics, write = resources.metrics, resources.fragments.of
-        topics = topics_of(settings, resources.watches, archive)
+        metrics = resources.metrics
         async with (
             run_worker(resources.jobs, kinds, store, settings, metrics.job_troubles),
-            publishing(settings, topics, resources.tail, write, metrics.published),
+            publishing(
+                settings=settings,
+                watches=resources.watches,
+                archive=archive,
+                tail=resources.tail,
+                write=resources.fragments.of,
+                sent=metrics.published,
+            ),
         ):
             yield
 

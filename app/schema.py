@@ -155,6 +155,14 @@ subscription = Table(
     *_progress(),
 )
 
+topic = Table(
+    "topic",
+    metadata,
+    Column("watch", Text, ForeignKey("app.watch.id"), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("error", Text),
+)
+
 mail_question = Table(
     "mail_question",
     metadata,

@@ -137,7 +137,12 @@ class Settings(ArchiveSettings):
     smtp_url: SecretStr = Field(
         default=SecretStr(""),
         description="Mail server for digests of watches, smtp://name:password@host:587 (encrypted "
-        "if it offers that) or smtps://; empty: no mails.",
+        "by STARTTLS: always if a name is given, else if it offers that) or smtps://, encrypted "
+        "from the start; empty: no mails.",
+    )
+    smtp_ca_file: str = Field(
+        default="",
+        description="PEM file of the authorities that certify it; empty: those of the system.",
     )
     mail_from: str = Field(
         default="", description="Address in From of these mails; empty: no mails."
@@ -154,8 +159,11 @@ class Settings(ArchiveSettings):
     )
     publish_watches: Annotated[list[str], NoDecode] = Field(
         default=[],
-        description="Ids of watches whose alerts go there, each into its topic mars.watch.<id>; "
-        "separated by commas or as a JSON list.",
+        description="Ids of watches whose alerts go there, each into its topic mars.watch.<id>, "
+        "beside those made with an operator's token; separated by commas or as a JSON list.",
+    )
+    publish_partitions: int = Field(
+        default=3, ge=1, description="Partitions of a topic that is made because it is missing."
     )
     sesame_url: str = Field(
         default="https://cds.unistra.fr/cgi-bin/nph-sesame",

@@ -3,8 +3,8 @@
 # and the page assets. Each part is finished under another name or gets its stamp
 # last, so a set-up that was killed is simply run again.
 #
-#   dev/setup.sh [--tests | --schema | --sdks | --hats]   --tests: also the browser, axe, stilts and
-#                                              the client that the tests use; --schema: schemathesis;
+#   dev/setup.sh [--tests | --schema | --sdks | --hats]   --tests: also the browser, axe, eventsource, stilts
+#                                              and the client that tests use; --schema: schemathesis;
 #                                              --sdks: generators of clients, and compilers;
 #                                              --hats: LSDB, hats-import
 set -euo pipefail
@@ -61,7 +61,7 @@ missing_packages() {
         [ -x /usr/bin/chromium ] || echo chromium
         have stilts || echo stilts
     fi
-    [ "${1:-}" != --tests ] || stamped "$lib/axe/.stamp" "$axe_key" || have npm || echo nodejs npm
+    [ "${1:-}" != --tests ] || stamped "$lib/npm/.stamp" "$npm_key" || have npm || echo nodejs npm
     if [ "${1:-}" = --sdks ]; then
         have javac || echo openjdk-17-jdk-headless
         have mvn || echo maven
@@ -157,14 +157,14 @@ fetch_assets() {
 
 java_key=$(digest dev/pom.xml dev/jars.sha256)
 assets_key=$(digest dev/assets/package-lock.json dev/assets/files.txt)
-axe_key=$(digest dev/assets/package-lock.json dev/assets/tests.txt)
+npm_key=$(digest dev/assets/package-lock.json dev/assets/tests.txt)
 read -ra missing <<<"$(missing_packages "${1:-}" | tr '\n' ' ')"
 if [ "${#missing[@]}" -gt 0 ]; then install_packages "${missing[@]}"; fi
 make_venv
 fetch_java
 fetch_assets "$vendor" files.txt "$assets_key"
 if [ "${1:-}" = --tests ]; then
-    fetch_assets "$lib/axe" tests.txt "$axe_key"
+    fetch_assets "$lib/npm" tests.txt "$npm_key"
     make_environment "$lib/tom" tests/clients/tom/requirements.txt \
         "TOM Toolkit, a client to test with"
 elif [ "${1:-}" = --schema ]; then

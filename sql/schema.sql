@@ -931,7 +931,9 @@ COMMENT ON COLUMN app.watch_position.ra IS 'right ascension, J2000 [deg]';
 COMMENT ON COLUMN app.watch_position.dec IS 'declination, J2000 [deg]';
 COMMENT ON COLUMN app.watch_position.radius IS 'an alert closer than this is a hit [deg]';
 CREATE INDEX watch_position_sky ON app.watch_position (watch, q3c_ang2ipix(ra, dec));
-COMMENT ON INDEX app.watch_position_sky IS 'the positions of a watch around an alert';
+COMMENT ON INDEX app.watch_position_sky IS 'the positions of a watch around an alert, up to the first that is near enough';
+CREATE INDEX watch_position_pixel ON app.watch_position (q3c_ang2ipix(ra, dec));
+COMMENT ON INDEX app.watch_position_pixel IS 'the positions of all watches around an alert';
 
 CREATE TABLE app.hit (
     watch  text        NOT NULL REFERENCES app.watch ON DELETE CASCADE,
@@ -1024,6 +1026,17 @@ COMMENT ON COLUMN app.mail_question.asked IS 'when';
 CREATE INDEX mail_question_asked ON app.mail_question (asked);
 COMMENT ON INDEX app.mail_question_asked IS 'those of a day';
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.subscription, app.mail_question TO mars_app;
+
+CREATE TABLE app.topic (
+    watch text PRIMARY KEY REFERENCES app.watch ON DELETE CASCADE,
+    name  text NOT NULL,
+    error text
+);
+COMMENT ON TABLE app.topic IS 'A topic of Kafka into which the alerts of a watch go; how far it is stands in the topic itself';
+COMMENT ON COLUMN app.topic.watch IS 'the watch';
+COMMENT ON COLUMN app.topic.name IS 'what the topic is called';
+COMMENT ON COLUMN app.topic.error IS 'why it is not continued, in words for the watch''s page; NULL: it is';
+GRANT SELECT, INSERT, UPDATE, DELETE ON app.topic TO mars_app;
 
 -- ---------------------------------------------------------------------------------------------
 -- The Virtual Observatory: what TAP shows, and to whom

@@ -8,7 +8,7 @@ import re
 import shutil
 import signal
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import asyncpg
 import httpx
 import pytest
+from playwright.async_api import Browser
 from pydantic import SecretStr
 
 from app.alerts.access.archive import open_archive
@@ -30,17 +31,25 @@ from dev.processes import StackError, find, start, stop, wait_until_ready
 from dev.state import State, open_state
 from dev.testing import forget_crashes
 from faults.reading import SERVERS, digests, get_routes, kill_in_turn, reading, searches
-from faults.servers import start_server
+from faults.servers import start_server, stop_server
 from tests import packets
 from tests.app import sky
 from tests.app.addresses import PARTS
 from tests.app.conftest import NIGHT, PATIENT, serving
+from tests.app.jobs.running import free_port, process
+from tests.app.live.clients import Patient, browsing
+from tests.app.live.streams import BASE, HANGS_S, candids, following, messages, read_alerts
 from tests.catalog.catalogs import catalog, until_counted
 from tests.conftest import free_ports, new_place
+from tests.pages.conftest import becomes, browser, opened_page
+
+__all__ = ["browser"]
 
 PUBLIC = "http://mars.example"
 """Both apps name it in their answers, or these would differ in it."""
 OPERATIONS = (Path(__file__).parents[1] / "docs" / "operations.md").read_text()
+FRESH = 5_000
+"""Numbers of alerts that the sky does not have."""
 SOURCE = "ztf_20260131_programid1"
 
 
@@ -329,6 +338,65 @@ async def test_a_replica_is_promoted(servers: Servers) -> None:
     await start_server(postgres, servers.state)
     with pytest.raises(StackError, match="was promoted"):
         await asyncio.to_thread(replicas.up, servers.state, quiet=True)
+
+
+async def test_each_alert_once_and_in_order_whatever_is_cut(
+    servers: Servers, browser: Browser
+) -> None:
+    """Streams of four kinds of clients, under ends of apps, of the replicas, and of the primary."""
+    # One that was promoted is no more.
+    copies = [part for part in replicas.ALL if find(part.server(servers.state))]
+    primary, each = postgres, 50
+    address = f"http://127.0.0.1:{(port := free_port())}"
+    settings = servers.settings()
+    told = {"MARS_STREAMS_PER_CLIENT": "20", "MARS_JOBS_RUN": "false"}
+    admin = await servers.admin(primary)
+    begun = await admin.fetchval("SELECT lco_id FROM counter")
+    await admin.close()
+    clients = [Patient(address, begun, 4 * each) for _ in range(3)]
+    python, curl, node = clients
+    async with AsyncExitStack() as stack:
+        async with process(settings, port, **told):
+            page = await stack.enter_async_context(opened_page(browser, excused="ERR_"))
+            await stack.enter_async_context(browsing(page, address, begun))
+            ways = (python.follow(), curl.follow_by_curl(), node.follow_in_node())
+            tasks = [asyncio.create_task(way) for way in ways]
+            await feed(servers, 0, each)
+        # That one was asked to end; the next ones are killed.
+        async with process(settings, port, **told) as app:
+            await feed(servers, each, each)
+            for part in copies:
+                await stop_server(part, servers.state, signal.SIGKILL)
+            await feed(servers, 2 * each, each // 2)
+            await stop_server(primary, servers.state)
+            # No server is left: who comes now gets a stream all the same, and waits in it.
+            async with (
+                httpx.AsyncClient(base_url=address) as client,
+                following(client, begun, fields="candid") as events,
+            ):
+                await start_server(primary, servers.state)
+                assert candids(await read_alerts(events, 1)) == [FRESH]
+            await feed(servers, 2 * each + each // 2, each // 2)
+            app.send_signal(signal.SIGKILL)
+            await app.wait()
+        async with process(settings, port, **told):
+            for part in copies:
+                await start_server(part, servers.state)
+            await feed(servers, 3 * each, each)
+            async with asyncio.timeout(HANGS_S):
+                await asyncio.gather(*tasks)
+            await becomes(lambda: page.evaluate("window.got.length"), 4 * each)
+            in_browser = await page.evaluate("window.got")
+    wanted = [*range(FRESH, FRESH + 4 * each)]
+    assert [one.got for one in clients] == [wanted] * len(clients)
+    assert [int(candid) - BASE for candid in in_browser] == wanted
+    assert min(one.cuts for one in clients) >= 2
+
+
+async def feed(servers: Servers, first: int, count: int) -> None:
+    """So many alerts, five in a batch."""
+    for n in range(first, first + count, 5):
+        await servers.take_in(messages(FRESH + n, 5), 400_000 + n)
 
 
 async def test_without_any_server_it_is_not_ready(servers: Servers) -> None:

@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
+from functools import partial
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -16,6 +18,7 @@ from sqlalchemy import Row
 
 from app.alerts.access.archive import Archive
 from app.alerts.asking.numbers import read_numbered
+from app.delivery.due import Due
 from app.delivery.letters import SHOWN, write_digest, write_question
 from app.delivery.models import SubscriptionStatus
 from app.delivery.pauses import MAIL, Outcome, Tried, state_after
@@ -26,7 +29,7 @@ from app.settings import Settings
 from app.watches.watches import Watches
 
 log = logging.getLogger(__name__)
-LOOK_S: Final = 2.0
+SWEEP_S: Final = 600.0
 _TIMEOUT_S: Final = 15.0
 _FIELDS: Final = ("object_id", "ra", "dec", "filter", "magpsf")
 _REFUSED: Final = 500
@@ -43,6 +46,7 @@ class Mailer:
     tail: Tail
     settings: Settings
     tries: Counter
+    due: Due
 
     async def send_next(self) -> bool:
         """Try the mail that has waited longest; False if none is due.
@@ -53,7 +57,7 @@ class Mailer:
         if row is None:
             return False
         letter = await self._letter_of(row)
-        tried = _LATER if letter is None else await _send(letter, self.settings)
+        tried = _LATER if letter is None else await send_letter(letter, self.settings)
         self.tries.labels(tried.outcome).inc()
         told = state_after(row, tried, datetime.now(UTC), MAIL)
         await self.subscriptions.settle(row, **told)
@@ -75,19 +79,26 @@ class Mailer:
 
     async def work(self) -> None:
         """Send whatever falls due, until the process ends."""
-        await work_off("mails", self.send_next, self._rest, self.tail)
+        await work_off(
+            "mails", self.send_next, lambda: self.due.wait(self.subscriptions), self.tail
+        )
 
-    async def _rest(self) -> None:
+    async def tidy(self) -> None:
+        """Forget, until the process ends, whom nobody needs to remember."""
+        await work_off("questions", self._sweep, partial(asyncio.sleep, SWEEP_S), self.tail)
+
+    async def _sweep(self) -> bool:
         await self.subscriptions.sweep()
-        await asyncio.sleep(LOOK_S)
+        return False
 
 
 _LATER: Final = Tried(Outcome.PUT_OFF, "waits for a database that has come so far")
 
 
-async def _send(letter: EmailMessage, settings: Settings) -> Tried:
+async def send_letter(letter: EmailMessage, settings: Settings) -> Tried:
     """Give a mail to the server of settings."""
     server = urlsplit(settings.smtp_url.get_secret_value())
+    is_encrypted = server.scheme == "smtps"
     try:
         # As bytes: aiosmtplib would fold a letter's headers anew.
         await aiosmtplib.send(
@@ -98,7 +109,10 @@ async def _send(letter: EmailMessage, settings: Settings) -> Tried:
             port=server.port,
             username=unquote(server.username) if server.username else None,
             password=unquote(server.password) if server.password else None,
-            use_tls=server.scheme == "smtps",
+            use_tls=is_encrypted,
+            # A password is never sent where anybody can read it; else a server need not encrypt.
+            start_tls=True if server.username and not is_encrypted else None,
+            cert_bundle=settings.smtp_ca_file or None,
             timeout=_TIMEOUT_S,
         )
     except aiosmtplib.SMTPRecipientsRefused as error:
@@ -107,14 +121,33 @@ async def _send(letter: EmailMessage, settings: Settings) -> Tried:
         return Tried(Outcome.GONE if gone else Outcome.FAILED, "the address was refused")
     except (aiosmtplib.SMTPException, OSError) as error:
         # The server's own words are for the operator: it is not the reader's.
-        log.warning("a mail was not taken", extra={"error": repr(error)})
-        return Tried(Outcome.FAILED, "the mail server did not take it")
+        words = _explain(error)
+        log.warning("a mail was not taken: %s", words, extra={"error": repr(error)})
+        return Tried(Outcome.FAILED, words)
     return Tried(Outcome.TAKEN, "given to the mail server")
+
+
+def _explain(error: BaseException) -> str:
+    """Why a server took nothing, in words that tell no more of it than a reader may know."""
+    match error:
+        case ssl.SSLCertVerificationError():
+            return f"the mail server's certificate is not trusted: {error.verify_message}"
+        case aiosmtplib.SMTPAuthenticationError():
+            return "the mail server did not accept the name and password of MARS_SMTP_URL"
+        case _ if "STARTTLS extension not supported" in str(error):
+            return "the mail server does not encrypt, so no password was sent to it"
+    return _explain(error.__cause__) if error.__cause__ else "the mail server did not take it"
 
 
 @asynccontextmanager
 async def open_mailing(
-    settings: Settings, watches: Watches | None, archive: Archive, tail: Tail, tries: Counter
+    *,
+    settings: Settings,
+    watches: Watches | None,
+    archive: Archive,
+    tail: Tail,
+    tries: Counter,
+    due: Due,
 ) -> AsyncIterator[Subscriptions | None]:
     """The digests, sent in the background if this process also runs jobs.
 
@@ -134,11 +167,13 @@ async def open_mailing(
         tail=tail,
         settings=settings,
         tries=tries,
+        due=due,
     )
-    task = asyncio.create_task(mailer.work())
+    tasks = {asyncio.create_task(doing()) for doing in (mailer.work, mailer.tidy)}
     try:
         yield subscriptions
     finally:
         # What is under way falls due again, as after a kill.
-        task.cancel()
-        await asyncio.wait({task})
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)

@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
@@ -19,6 +20,8 @@ CHALLENGES: Final = 6
 MINUTE_S: Final = 60.0
 PUT_OFF_S: Final = 5.0
 MAX_TOLD: Final = 200
+MAX_LATER: Final = timedelta(days=1)
+"""For which a receiver may put the next try off."""
 
 
 class Outcome(StrEnum):
@@ -50,14 +53,29 @@ class Tried(NamedTuple):
 
     outcome: Outcome
     words: str
+    later: timedelta = timedelta(0)
+    """Before this time has passed the receiver wants no other try."""
 
 
-def judge(status: int) -> Tried:
+def judge(status: int, later: timedelta = timedelta(0)) -> Tried:
     """What a receiver's status means: only 2xx takes, a redirect is followed by nobody."""
     words = f"answered {status}"
     if 200 <= status < 300:
         return Tried(Outcome.TAKEN, words)
-    return Tried(Outcome.GONE if status == HTTPStatus.GONE else Outcome.FAILED, words)
+    return Tried(Outcome.GONE if status == HTTPStatus.GONE else Outcome.FAILED, words, later)
+
+
+def read_later(text: str, now: datetime) -> timedelta:
+    """How long a Retry-After asks to wait, by seconds or by a date: MAX_LATER at most."""
+    try:
+        seconds = float(text) if text.isdecimal() else _seconds_until(text, now)
+    except (ValueError, OverflowError):
+        return timedelta(0)
+    return timedelta(seconds=min(max(seconds, 0.0), MAX_LATER.total_seconds()))
+
+
+def _seconds_until(date: str, now: datetime) -> float:
+    return parsedate_to_datetime(date).timestamp() - now.timestamp()
 
 
 def state_after(
@@ -77,7 +95,8 @@ def state_after(
     most = CHALLENGES if is_challenge else len(_PAUSES_S) + 1
     if tried.outcome is Outcome.GONE or tries >= most:
         return told | {"tries": tries, "status": WebhookStatus.ENDED}
-    return told | {"tries": tries, "due": now + timedelta(seconds=_PAUSES_S[tries - 1])}
+    pause = max(timedelta(seconds=_PAUSES_S[tries - 1]), tried.later)
+    return told | {"tries": tries, "due": now + pause}
 
 
 class Pace:

@@ -29,6 +29,8 @@ class Answer(NamedTuple):
 
     status: int
     body: bytes
+    later: str
+    """Its header Retry-After."""
 
 
 def trusted_roots() -> ssl.SSLContext:
@@ -82,7 +84,8 @@ async def post(
             extensions={"sni_hostname": target.host},
         ) as answer,
     ):
-        return Answer(answer.status_code, await _read(answer) if reads else b"")
+        later = answer.headers.get("retry-after", "")
+        return Answer(answer.status_code, await _read(answer) if reads else b"", later)
 
 
 async def _read(answer: httpx.Response) -> bytes:

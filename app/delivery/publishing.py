@@ -1,22 +1,32 @@
 """Alerts as they come, and those of some watches, into Kafka: one process does it at a time.
 
-No position is kept anywhere but in the topics themselves (topics.py).
+No position is kept anywhere but in the topics themselves (topics.py). Which watches have a topic is
+asked again and again, as operators' watches come and go (published.py).
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
+from aiokafka.errors import KafkaError
 from prometheus_client import Counter
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.alerts.access.archive import Archive
-from app.delivery.topics import Place, find_place, record_of, send_slice
+from app.delivery.published import find_published, note_topics
+from app.delivery.topics import (
+    Place,
+    TopicRefused,
+    find_place,
+    open_partitions,
+    record_of,
+    send_slice,
+)
 from app.errors import DATABASE_ERRORS, QueryTooCostly
 from app.live.events import Read, Write, reader_of
 from app.live.tail import Tail
@@ -32,6 +42,8 @@ OF_WATCH: Final = "watch."
 _LOCK: Final = 7_062_022
 _PAUSE_S: Final = 5.0
 _LOOK_S: Final = 1.0
+_ANEW_S: Final = 10.0
+"""Time after which watches that are to be published are looked for again."""
 _LONGEST: Final = 4_000_000
 """Bytes of a record: more than an alert's JSON ever has."""
 
@@ -41,22 +53,26 @@ class Topic(NamedTuple):
 
     name: str
     read: Read
-    begins: int | None
-    """The number after which one begins that holds nothing; None: now."""
+    watch: str | None = None
+    """Whose alerts; None: all that come from now on."""
 
 
+@dataclass(slots=True, kw_only=True)
 class Publisher:
     """Continues topics, as long as it holds the lock in the database."""
 
-    def __init__(
-        self, settings: Settings, topics: Sequence[Topic], tail: Tail, write: Write, sent: Counter
-    ) -> None:
-        self._settings, self._topics, self._tail = settings, topics, tail
-        self._write, self._sent = write, sent
+    settings: Settings
+    watches: Watches
+    archive: Archive
+    tail: Tail
+    write: Write
+    sent: Counter
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Why topics cannot be continued, by name, as it was last told."""
 
     async def run(self) -> None:
         """Publish until the process ends; what fails begins anew from what the topics hold."""
-        while not self._tail.is_over:
+        while not self.tail.is_over:
             try:
                 await self._publish()
                 await asyncio.sleep(_LOOK_S)
@@ -68,7 +84,7 @@ class Publisher:
                 await asyncio.sleep(_PAUSE_S)
 
     async def _publish(self) -> None:
-        own = self._settings.model_copy(update={"database_url": self._settings.app_database_url})
+        own = self.settings.model_copy(update={"database_url": self.settings.app_database_url})
         engine = make_engine(own, "app-topics", pool_size=1)
         try:
             async with engine.connect() as opened:
@@ -80,79 +96,102 @@ class Publisher:
             await engine.dispose()
 
     async def _publish_alone(self, connection: AsyncConnection) -> None:
-        servers = self._settings.publish_kafka_servers
+        servers = self.settings.publish_kafka_servers
         producer = AIOKafkaProducer(
             bootstrap_servers=servers, enable_idempotence=True, max_request_size=_LONGEST
         )
-        await producer.start()
         try:
-            places = await self._find_places(producer)
-            while places and not self._tail.is_over:
+            await producer.start()
+            clock, places = asyncio.get_running_loop().time, dict[str, Place]()
+            topics, due = list[Topic](), clock()
+            while not self.tail.is_over:
                 # Who lost the connection has lost the lock.
                 await connection.execute(select(1))
-                moved = [await self._continue(producer, topic, places) for topic in places]
+                if clock() >= due:
+                    topics = await self._open_topics(producer, places)
+                    due = clock() + _ANEW_S
+                moved = [await self._continue(producer, topic, places) for topic in topics]
                 if not any(moved):
                     await asyncio.sleep(_LOOK_S)
         finally:
             await producer.stop()
 
-    async def _find_places(self, producer: AIOKafkaProducer) -> dict[Topic, Place]:
-        """How far each topic is; one that the brokers do not have is left out."""
-        servers, places = self._settings.publish_kafka_servers, dict[Topic, Place]()
-        for topic in self._topics:
-            try:
-                partitions = sorted(await producer.partitions_for(topic.name))
-            except UnknownTopicOrPartitionError:
-                log.warning("no such topic", extra={"topic": topic.name})
+    async def _open_topics(
+        self, producer: AIOKafkaProducer, places: dict[str, Place]
+    ) -> list[Topic]:
+        """The topics that can be continued; `places` get those that are new."""
+        wanted, refused = await self._find_topics(), dict[str, str]()
+        for topic in wanted:
+            if topic.name in places:
                 continue
-            place = await find_place(servers, topic.name, partitions)
-            if place is None:
-                begins = (await self._tail.look()).number if topic.begins is None else topic.begins
-                place = Place(begins, dict.fromkeys(partitions, 0))
-            places[topic] = place
-        return places
+            try:
+                places[topic.name] = await self._open_topic(producer, topic)
+            except TopicRefused as error:
+                refused[topic.name] = str(error)
+                if self.refused.get(topic.name) != str(error):
+                    log.warning(str(error), extra={"topic": topic.name})
+        self.refused = refused
+        told = {topic.watch: topic.name for topic in wanted if topic.watch is not None}
+        await note_topics(self.watches.engine, told, refused)
+        return [topic for topic in wanted if topic.name not in refused]
+
+    async def _open_topic(self, producer: AIOKafkaProducer, topic: Topic) -> Place:
+        """How far a topic is, which is made if the brokers lack it. Raises TopicRefused."""
+        servers, most = self.settings.publish_kafka_servers, self.settings.publish_partitions
+        partitions = await open_partitions(producer, servers, topic.name, most)
+        place = await find_place(servers, topic.name, partitions)
+        if place is None:
+            begins = (await self.tail.look()).number if topic.watch is None else 0
+            place = Place(begins, dict.fromkeys(partitions, 0))
+        return place
+
+    async def _find_topics(self) -> list[Topic]:
+        """All alerts, and those of operators' watches and of the watches that settings name."""
+        prefix = self.settings.publish_prefix
+        topics = [Topic(prefix + ALERTS, reader_of(self.archive, Search()))]
+        for watch in await find_published(self.watches.engine, self.settings.publish_watches):
+            read = hits_reader(self.watches, watch, self.archive, ())
+            topics.append(Topic(prefix + OF_WATCH + watch, read, watch))
+        return topics
 
     async def _continue(
-        self, producer: AIOKafkaProducer, topic: Topic, places: dict[Topic, Place]
+        self, producer: AIOKafkaProducer, topic: Topic, places: dict[str, Place]
     ) -> bool:
         """Send the next slice of a topic; False if there is none."""
-        place, newest = places[topic], await self._tail.look()
+        place, newest = places[topic.name], await self.tail.look()
         if newest.number <= place.since:
             return False
         found = await topic.read(place.since, newest)
         if found.reached <= place.since:
             return False
-        pairs = zip(found.rows, self._write(found.rows), strict=True)
+        pairs = zip(found.rows, self.write(found.rows), strict=True)
         records = [record_of(row, item) for row, item in pairs]
-        places[topic] = await send_slice(producer, topic.name, place, records, found.reached)
-        self._sent.labels(topic.name).inc(len(records))
+        places[topic.name] = await send_slice(producer, topic.name, place, records, found.reached)
+        self.sent.labels(topic.name).inc(len(records))
         return True
-
-
-def topics_of(settings: Settings, watches: Watches | None, archive: Archive) -> list[Topic]:
-    """The topics that settings ask for; none without brokers."""
-    if not settings.publish_kafka_servers or watches is None:
-        return []
-    prefix = settings.publish_prefix
-    topics = [Topic(prefix + ALERTS, reader_of(archive, Search()), None)]
-    for watch in settings.publish_watches:
-        read = hits_reader(watches, watch, archive, ())
-        topics.append(Topic(prefix + OF_WATCH + watch, read, 0))
-    return topics
 
 
 @asynccontextmanager
 async def publishing(
-    settings: Settings, topics: Sequence[Topic], tail: Tail, write: Write, sent: Counter
+    *,
+    settings: Settings,
+    watches: Watches | None,
+    archive: Archive,
+    tail: Tail,
+    write: Write,
+    sent: Counter,
 ) -> AsyncIterator[None]:
-    """Publish in the background, if there are topics and this process also runs jobs.
+    """Publish in the background, if settings name brokers and this process also runs jobs.
 
     `write` makes JSON of rows, as lists have it.
     """
-    if not topics or not settings.jobs_run:
+    if watches is None or not (settings.publish_kafka_servers and settings.jobs_run):
         yield
         return
-    task = asyncio.create_task(Publisher(settings, topics, tail, write, sent).run())
+    publisher = Publisher(
+        settings=settings, watches=watches, archive=archive, tail=tail, write=write, sent=sent
+    )
+    task = asyncio.create_task(publisher.run())
     try:
         yield
     finally:

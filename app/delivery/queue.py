@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Row, Table, delete, func, or_, select, update
+from sqlalchemy import Row, Select, Table, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import schema
@@ -65,23 +65,29 @@ class Queue:
         same. Nobody else gets the delivery before LEASE has passed.
         """
         held = self._table.c
-        fresh = select(_hit.c.lco_id).where(_hit.c.watch == held.watch, _hit.c.lco_id > held.cursor)
-        has_more = (held.status == ACTIVE) & or_(held.reach.is_not(None), fresh.exists())
-        waiting = (
-            select(held.watch)
-            .where(held.due <= func.now(), or_(held.status == UNCONFIRMED, has_more))
-            .order_by(held.due)
-            .limit(1)
-            .with_for_update(skip_locked=True)
-        )
-        some = fresh.order_by(_hit.c.lco_id).limit(self._most).correlate(self._table).subquery()
-        reach = select(func.max(some.c.lco_id)).scalar_subquery()
+        waiting = self.select_due().order_by(held.due).limit(1).with_for_update(skip_locked=True)
+        some = self._select_fresh().order_by(_hit.c.lco_id).limit(self._most)
+        first = some.correlate(self._table).subquery()
+        reach = select(func.max(first.c.lco_id)).scalar_subquery()
         taken = update(self._table).where(held.watch == waiting.scalar_subquery())
         noted = {"due": func.now() + LEASE, "reach": func.coalesce(held.reach, reach)}
         async with self.engine.begin() as connection:
             found = await connection.execute(taken.values(noted).returning(self._table))
             row: Row[Any] | None = found.one_or_none()
         return row
+
+    def select_due(self) -> Select[Any]:
+        """The watches whose delivery has something to send now."""
+        held = self._table.c
+        fresh = self._select_fresh().exists()
+        has_more = (held.status == ACTIVE) & or_(held.reach.is_not(None), fresh)
+        is_due = held.due <= func.now()
+        return select(held.watch).where(is_due, or_(held.status == UNCONFIRMED, has_more))
+
+    def _select_fresh(self) -> Select[Any]:
+        """The numbers of the hits behind a delivery's cursor."""
+        held = self._table.c
+        return select(_hit.c.lco_id).where(_hit.c.watch == held.watch, _hit.c.lco_id > held.cursor)
 
     async def hits_of(self, row: Row[Any]) -> dict[int, datetime]:
         """The numbers of the alerts that a claimed delivery's message holds, and when found."""

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 import httpx
@@ -19,9 +20,10 @@ from sqlalchemy import Row
 
 from app.alerts.access.archive import Archive
 from app.alerts.asking.numbers import read_numbered
+from app.delivery.due import Due
 from app.delivery.messages import FIELDS, answers, challenge_of, message_of
 from app.delivery.models import WebhookStatus
-from app.delivery.pauses import Outcome, Pace, Tried, judge, state_after
+from app.delivery.pauses import Outcome, Pace, Tried, judge, read_later, state_after
 from app.delivery.posting import Message, post, sign, trusted_roots
 from app.delivery.queue import work_off
 from app.delivery.targets import NotPublic, Resolve, Resolver, find_address, parse_target
@@ -32,7 +34,6 @@ from app.watches.watches import Watches
 
 TOGETHER: Final = 4
 """Messages that are under way at once: a receiver that hangs holds one of these places."""
-LOOK_S: Final = 1.0
 _RESOLVE_S: Final = 5.0
 _MOST_A_MINUTE: Final = {"address": 600, "challenged": 6, "client": 20}
 """Messages to one machine, challenges to one machine, and challenges that one client causes."""
@@ -53,6 +54,7 @@ class Sender:
     roots: ssl.SSLContext
     pace: Pace
     tries: Counter
+    due: Due
 
     async def send_next(self) -> bool:
         """Try the webhook that has waited longest; False if none is due.
@@ -101,14 +103,15 @@ class Sender:
             )
         except (NotPublic, ValueError, OSError, httpx.HTTPError) as error:
             return Tried(Outcome.FAILED, _explain(error))
-        tried = judge(answer.status)
+        tried = judge(answer.status, read_later(answer.later, datetime.now(UTC)))
         if is_challenge and tried.outcome is Outcome.TAKEN and not answers(row, answer.body):
             return Tried(Outcome.FAILED, f"{tried.words}, but not with the word of the challenge")
         return tried
 
     async def work(self) -> None:
         """Send whatever falls due, until the process ends."""
-        await work_off("webhooks", self.send_next, lambda: asyncio.sleep(LOOK_S), self.tail)
+        rest = partial(self.due.wait, self.webhooks)
+        await work_off("webhooks", self.send_next, rest, self.tail)
 
 
 def _explain(error: Exception) -> str:
@@ -125,7 +128,13 @@ def _explain(error: Exception) -> str:
 
 @asynccontextmanager
 async def open_webhooks(
-    settings: Settings, watches: Watches | None, archive: Archive, tail: Tail, tries: Counter
+    *,
+    settings: Settings,
+    watches: Watches | None,
+    archive: Archive,
+    tail: Tail,
+    tries: Counter,
+    due: Due,
 ) -> AsyncIterator[Webhooks | None]:
     """The webhooks, sent in the background if this process also runs jobs.
 
@@ -150,6 +159,7 @@ async def open_webhooks(
         roots=trusted_roots(),
         pace=Pace(_MOST_A_MINUTE),
         tries=tries,
+        due=due,
     )
     tasks = {asyncio.create_task(sender.work()) for _ in range(TOGETHER)}
     try:

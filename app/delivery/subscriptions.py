@@ -9,7 +9,7 @@ import secrets
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import Row, and_, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -33,6 +33,11 @@ _UNKNOWN: Final = "this watch sends no mail: PUT an address"
 _GONE: Final = "no such link; the mail may have been stopped, or the link not followed in time"
 _subscription: Final = schema.subscription
 _question: Final = schema.mail_question
+_UNANSWERED: Final = (SubscriptionStatus.UNCONFIRMED, SubscriptionStatus.ASKED)
+_IS_LATE: Final = and_(
+    _subscription.c.status.in_(_UNANSWERED), _subscription.c.created < func.now() - LASTS
+)
+"""Whose question nobody has answered in time."""
 _BEGUN: Final = ANEW | {"status": SubscriptionStatus.UNCONFIRMED}
 
 
@@ -78,7 +83,7 @@ class Subscriptions(Queue):
 
     async def by_key(self, key: str) -> Row[Any]:
         """The subscription to which a link in a mail leads. Raises NotFound."""
-        query = select(_subscription).where(_subscription.c.key == key)
+        query = select(_subscription).where(_subscription.c.key == key, ~_IS_LATE)
         async with self.engine.connect() as connection:
             row: Row[Any] | None = (await connection.execute(query)).one_or_none()
         if row is None:
@@ -87,8 +92,7 @@ class Subscriptions(Queue):
 
     async def confirm(self, key: str) -> None:
         """Send from now on; one that is active already stays as it is."""
-        asked = (SubscriptionStatus.UNCONFIRMED, SubscriptionStatus.ASKED)
-        mine = (_subscription.c.key == key, _subscription.c.status.in_(asked))
+        mine = (_subscription.c.key == key, _subscription.c.status.in_(_UNANSWERED), ~_IS_LATE)
         begun = ANEW | {"status": SubscriptionStatus.ACTIVE, "created": _subscription.c.created}
         async with self.engine.begin() as connection:
             await connection.execute(update(_subscription).where(*mine).values(begun))
@@ -100,10 +104,6 @@ class Subscriptions(Queue):
 
     async def sweep(self) -> None:
         """Forget questions that nobody answered, and who was asked before a day."""
-        late = _subscription.c.created < func.now() - LASTS
-        unanswered = _subscription.c.status.in_(
-            (SubscriptionStatus.UNCONFIRMED, SubscriptionStatus.ASKED)
-        )
         async with self.engine.begin() as connection:
-            await connection.execute(delete(_subscription).where(late, unanswered))
+            await connection.execute(delete(_subscription).where(_IS_LATE))
             await connection.execute(delete(_question).where(_question.c.asked < func.now() - _DAY))

@@ -11,13 +11,24 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import (
+    NoError,
+    TopicAlreadyExistsError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
 from aiokafka.partitioner import DefaultPartitioner
+
+from archive.errors import MarsError
 
 NUMBER: Final = "lco_id"
 """Header of a record: the number of its alert."""
 BEGAN: Final = "after"
 """Header: the number after which its slice began."""
 _READ_S: Final = 30.0
+_MOST_COPIES: Final = 3
+"""Brokers that have each record, where there are so many."""
 _PARTITION: Final = DefaultPartitioner()
 
 
@@ -36,6 +47,47 @@ class Record(NamedTuple):
     number: int
     key: bytes
     value: bytes
+
+
+class TopicRefused(MarsError):
+    """A topic that is not there, and that brokers do not make; the text says so to users."""
+
+
+async def open_partitions(
+    producer: AIOKafkaProducer, servers: str, topic: str, count: int
+) -> list[int]:
+    """The partitions of a topic; one that is not there is made, with so many.
+
+    Raises TopicRefused, or KafkaError.
+    """
+    try:
+        return sorted(await producer.partitions_for(topic))
+    except UnknownTopicOrPartitionError:
+        await _make_topic(servers, topic, count)
+    async with asyncio.timeout(_READ_S):
+        while True:
+            try:
+                return sorted(await producer.partitions_for(topic))
+            except UnknownTopicOrPartitionError:
+                # One broker has made it, another has not heard of it yet.
+                await asyncio.sleep(0.1)
+
+
+async def _make_topic(servers: str, topic: str, count: int) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=servers)
+    await admin.start()
+    try:
+        brokers = len((await admin.describe_cluster())["brokers"])
+        made = await admin.create_topics([NewTopic(topic, count, min(brokers, _MOST_COPIES))])
+    finally:
+        await admin.close()
+    (_, code, *_), *_ = made.topic_errors
+    error = for_code(code)
+    if error not in (NoError, TopicAlreadyExistsError):
+        raise TopicRefused(
+            f"the brokers have no topic {topic}, and do not let it be made "
+            f"({error.__name__.removesuffix('Error')}): the operator can make it"
+        )
 
 
 async def find_place(servers: str, topic: str, partitions: Sequence[int]) -> Place | None:

@@ -48,10 +48,14 @@ async def begin_at(archive: Archive, tail: Tail, asked: Asked) -> int:
 
     Raises BadParameters for a batch that is still to come, or one of DATABASE_ERRORS.
     """
+    if asked.since is not None:
+        # Who comes again while no database answers keeps its stream: EventSource takes a 503 for
+        # the end.
+        return asked.since
     newest = await tail.look()
     if asked.as_of is not None:
         return await number_as_of(archive, await settle_as_of(archive, asked.as_of), newest)
-    return newest.number if asked.since is None else asked.since
+    return newest.number
 
 
 def reader_of(archive: Archive, search: Search) -> Read:

@@ -5,7 +5,8 @@ from typing import Any, Final
 from app.openapi.match import match_body, match_parameters
 from app.openapi.search import search_parameters
 from app.openapi.streams import stream_parameters
-from app.watches.asking import NOT_OF_CHANGES, NOT_OF_HITS
+from app.watches.asking import DROP, EXTEND, NOT_OF_CHANGES, NOT_OF_HITS
+from app.watches.models import Part
 
 Json = dict[str, Any]
 _BEFORE: Final[Json] = {
@@ -19,6 +20,23 @@ _BEFORE: Final[Json] = {
 _RADIUS: Final = (
     "Radius for positions that have none: degrees, at most 1; it may end in `d`, `'` or `\"`."
 )
+_OF_CHANGE: Final[tuple[Json, ...]] = (
+    {
+        "name": DROP,
+        "in": "query",
+        "required": False,
+        "description": "What the watch is to be without: all its filters, or all its positions.",
+        "schema": {"type": "string", "enum": list(Part), "examples": [Part.FILTERS]},
+    },
+    {
+        "name": EXTEND,
+        "in": "query",
+        "required": False,
+        "description": "Whether the positions of the body are added to those of the watch; "
+        "without it they replace them.",
+        "schema": {"type": "boolean", "default": False, "examples": [True]},
+    },
+)
 _OF_STREAM: Final = ("since", "Last-Event-ID", "as_of", "fields")
 
 
@@ -30,8 +48,8 @@ def watch_parameters() -> list[Json]:
 
 
 def change_parameters() -> list[Json]:
-    """The query parameters of a change: those of a new watch but where it begins."""
-    return [p for p in watch_parameters() if p["name"] not in NOT_OF_CHANGES]
+    """The query parameters of a change: those of a new watch but where it begins, and its own."""
+    return [*_OF_CHANGE, *(p for p in watch_parameters() if p["name"] not in NOT_OF_CHANGES)]
 
 
 def hit_stream_parameters() -> list[Json]:

@@ -8,7 +8,8 @@ from app.live.asking import Asked, parse_stream
 from app.search.filters import Clause
 from app.search.regions import parse_radius
 from app.search.search import Search, parse_search
-from app.search.values import read_integer
+from app.search.values import read_integer, read_truth
+from app.watches.models import Part
 
 MAX_POSITIONS: Final = 10_000
 MAX_POSITIONS_WITH_TOKEN: Final = 1_000_000
@@ -17,6 +18,8 @@ MAX_RADIUS: Final = 1.0
 _NOT_OF_WATCHES: Final = {"fields": "give it where the alerts of the watch are read"}
 _TOO_WIDE: Final = f"must be more than 0 and at most {MAX_RADIUS:g} degree"
 _GOES_ON: Final = "a watch that is changed goes on where it was"
+DROP, EXTEND = "drop", "extend"
+_NO_FILTERS: Final = ("name", "radius", "since", "as_of", DROP, EXTEND)
 NOT_OF_CHANGES: Final = {"since": _GOES_ON, "as_of": _GOES_ON}
 _OLDER: Final = "older alerts of a watch are those `before` a number"
 NOT_OF_HITS: Final = {"cursor": _OLDER, "after": _OLDER}
@@ -49,12 +52,35 @@ def parse_watch(parameters: Sequence[tuple[str, str]]) -> Wanted:
     return Wanted(parse_stream([(n, v) for n, v in given if n != "radius"]), radius)
 
 
-def parse_change(parameters: Sequence[tuple[str, str]]) -> Wanted:
-    """The same for a watch that is there already. Raises BadParameters."""
-    given = {name for name, value in parameters if value.strip()}
-    if errors := [BadParameter(n, reason) for n, reason in NOT_OF_CHANGES.items() if n in given]:
+class Change(NamedTuple):
+    """What a change of a watch is asked for: what is not given stays."""
+
+    wanted: Wanted
+    drops: Part | None
+    extends: bool
+    """Whether positions are added to those that there are; else they replace them."""
+
+
+def parse_change(parameters: Sequence[tuple[str, str]]) -> Change:
+    """The change that a query string asks for. Raises BadParameters with every error in it."""
+    given = {name: value.strip() for name, value in parameters if value.strip()}
+    errors = [BadParameter(n, reason) for n, reason in NOT_OF_CHANGES.items() if n in given]
+    drops, extends = None, False
+    try:
+        drops = Part(given[DROP]) if DROP in given else None
+    except ValueError:
+        errors.append(BadParameter(DROP, f"must be {' or '.join(Part)}"))
+    try:
+        extends = read_truth(given.get(EXTEND, "false"))
+    except ValueError as error:
+        errors.append(BadParameter(EXTEND, str(error)))
+    names = [name for name, value in parameters if value.strip()]
+    own = [name for name in (DROP, EXTEND) if names.count(name) > 1]
+    errors += [BadParameter(name, "given more than once") for name in own]
+    if errors:
         raise BadParameters(errors)
-    return parse_watch(parameters)
+    rest = [(name, value) for name, value in parameters if name not in (DROP, EXTEND)]
+    return Change(parse_watch(rest), drops, extends)
 
 
 def check_radius(radius: float) -> float:
@@ -67,9 +93,7 @@ def check_radius(radius: float) -> float:
 def filters_of(given: Sequence[tuple[str, str]], search: Search) -> list[list[str]]:
     """The filters as a query string has them, a name resolved: what is kept of a watch."""
     kept = [
-        [name, value.strip()]
-        for name, value in given
-        if value.strip() and name not in ("name", "radius", "since", "as_of")
+        [name, value.strip()] for name, value in given if value.strip() and name not in _NO_FILTERS
     ]
     if search.cone is not None and "cone" not in dict(kept):
         kept.append(["cone", ",".join(map(repr, search.cone))])
@@ -83,14 +107,39 @@ def check_filters(filters: Sequence[Sequence[str]], positions: int) -> None:
         raise BadParameters([BadParameter("query", reason)])
 
 
-def check_change(filters: Sequence[Sequence[str]], positions: int, radius: float | None) -> None:
-    """Raise BadParameters for a change of nothing."""
-    if radius is not None and not positions:
-        reason = "is for positions: send them in the body, they replace those of the watch"
-        raise BadParameters([BadParameter("radius", reason)])
+def check_change(
+    change: Change, filters: Sequence[Sequence[str]], positions: int, radius: float | None
+) -> None:
+    """Raise BadParameters for a change of nothing, or one that contradicts itself."""
+    refusals = {
+        "radius": (
+            radius is not None and not positions,
+            "is for positions: send them in the body, they replace those of the watch",
+        ),
+        EXTEND: (change.extends and not positions, "adds positions: send them in the body"),
+        DROP: (
+            bool(change.drops is Part.FILTERS and filters)
+            or bool(change.drops is Part.POSITIONS and positions),
+            "cannot be combined with others of the same: they replace those of the watch",
+        ),
+        "query": (
+            not filters and not positions and change.drops is None,
+            "give filters, a body of positions, or both: what is not given stays as it is",
+        ),
+    }
+    errors = [BadParameter(name, reason) for name, (is_so, reason) in refusals.items() if is_so]
+    if errors:
+        raise BadParameters(errors)
+
+
+def check_changed(filters: Sequence[Sequence[str]], positions: int, most: int) -> None:
+    """Raise BadParameters for what a watch would become."""
     if not filters and not positions:
-        reason = "give filters, a body of positions, or both: what is not given stays as it is"
-        raise BadParameters([BadParameter("query", reason)])
+        reason = "would leave a watch of the whole archive: give others instead"
+        raise BadParameters([BadParameter(DROP, reason)])
+    if positions > most:
+        reason = f"the watch would have {positions:,} positions; it may have {most:,}"
+        raise BadParameters([BadParameter(EXTEND, reason)])
 
 
 def parse_hits(

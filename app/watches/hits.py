@@ -4,13 +4,28 @@ from collections.abc import Mapping, Sequence
 from itertools import chain, repeat
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Delete, Insert, Row, Text, Update, delete, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Delete,
+    Insert,
+    Row,
+    Select,
+    Text,
+    Update,
+    delete,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from app import schema
 from app.watches.near_sql import table_of
 
 MAX_HITS: Final = 10_000
 """Hits of a watch that are kept, the newest."""
+ENDED: Final = "ended"
+"""The status of a delivery that is tried no more."""
 EVERY: Final = 1_000
 """Hits of a watch after which its oldest are looked for, which takes a walk over all of them."""
 _watch: Final = schema.watch
@@ -46,8 +61,36 @@ def are_to_be_trimmed(rows: Sequence[Row[Any]], found: Numbers) -> list[str]:
 
 
 def trim_hits(watches: Sequence[str]) -> Delete:
-    """All but the newest hits of these watches."""
+    """All but the newest hits of these watches, and those of a message that is under way.
+
+    Such a message is tried again for days: each try must hold the same.
+    """
     owner = table_of([("id", Text(), list(watches))], "owner")
     own = select(_hit.c.lco_id).where(_hit.c.watch == owner.c.id).order_by(_hit.c.lco_id.desc())
     edge = own.offset(MAX_HITS).limit(1).correlate(owner).scalar_subquery()
-    return delete(_hit).where(_hit.c.watch == owner.c.id, _hit.c.lco_id <= edge)
+    is_sent = or_(
+        *(
+            select(sent.watch)
+            .where(
+                sent.watch == _hit.c.watch,
+                sent.status != ENDED,
+                _hit.c.lco_id > sent.cursor,
+                _hit.c.lco_id <= sent.reach,
+            )
+            .correlate(_hit)
+            .exists()
+            for sent in (schema.webhook.c, schema.subscription.c)
+        )
+    )
+    return delete(_hit).where(_hit.c.watch == owner.c.id, _hit.c.lco_id <= edge, ~is_sent)
+
+
+def lock_messages(watches: Sequence[str]) -> list[Select[Any]]:
+    """Statements that keep messages of these watches from being begun before a transaction ends.
+
+    One that begins while its oldest hits go would be tried again without them.
+    """
+    return [
+        select(table.c.watch).where(table.c.watch.in_(watches)).with_for_update()
+        for table in (schema.webhook, schema.subscription)
+    ]

@@ -25,20 +25,25 @@ from app.live.tail import Tail
 from app.regions.kept import Regions, find_region
 from app.search.search import Search, parse_search
 from app.settings import Settings
-from app.watches.hits import are_to_be_trimmed, insert_hits, move_watches, trim_hits
-from app.watches.near_sql import select_near
+from app.watches.hits import (
+    are_to_be_trimmed,
+    insert_hits,
+    lock_messages,
+    move_watches,
+    trim_hits,
+)
+from app.watches.nearing import Near, find_near, is_its_own
 from app.watches.watches import Watches, allow_long, open_watches
-from archive.database import is_passing
 
 log = logging.getLogger(__name__)
 AT_ONCE: Final = 100
 """Watches that are matched in one transaction."""
 IDLE_S: Final = 2.0
 """Time after which new watches, which may begin in the past, are looked for."""
+SWEEP_S: Final = 60.0
+"""Time between two sweeps of watches that have expired."""
 STATEMENT_S: Final = 2.0
 """Time for a stretch: with sieving.BLAME_S a transaction stays well below its 30 s."""
-NEAR: Final = 250
-"""Alerts that are held against positions in one statement."""
 _MOST_REST_S: Final = 1.0
 """A rest after a round is as long as the round, up to this: so more is done in each of them."""
 _PAUSE_S: Final = 5.0
@@ -101,7 +106,7 @@ async def _searches_of(rows: Sequence[Row[Any]], regions: Regions | None) -> lis
             # Looked up each time: a region that is used does not expire.
             asked.append((row, await find_region(search_of(row), regions)))
         except RequestError as error:
-            _tell_unmatched(row, error)
+            _tell_unmatched(row.id, error)
     return asked
 
 
@@ -119,18 +124,18 @@ async def _match(
     rows, searches = zip(*group, strict=True)
     sieved = await sieve(archive, searches, rows[0].upto, newest)
     found: dict[str, list[int]] = {}
-    for row, passed in zip(rows, sieved.found, strict=True):
-        try:
-            if isinstance(passed, Exception):
-                raise passed
-            found[row.id] = await _find_hits(connection, row, passed)
-        except (QueryTooCostly, *DATABASE_ERRORS) as error:
-            if not _is_its_own(error):
-                raise
-            _tell_unmatched(row, error)
+    for watch, numbers in (await _find_hits(connection, rows, sieved.found)).items():
+        if not isinstance(numbers, Exception):
+            found[watch] = numbers
+        elif isinstance(numbers, QueryTooCostly) or is_its_own(numbers):
+            _tell_unmatched(watch, numbers)
+        else:
+            raise numbers
     if any(found.values()):
         await connection.execute(insert_hits(found))
         if due := are_to_be_trimmed(rows, found):
+            for lock in lock_messages(due):
+                await connection.execute(lock)
             await connection.execute(trim_hits(due))
     if found:
         await connection.execute(move_watches(found, sieved.reached))
@@ -138,29 +143,25 @@ async def _match(
 
 
 async def _find_hits(
-    connection: AsyncConnection, row: Row[Any], passed: Sequence[asyncpg.Record]
-) -> list[int]:
-    """The numbers of those alerts that are near a position of the watch, if it has any."""
-    if not row.positions:
-        return [alert["lco_id"] for alert in passed]
-    numbers: list[int] = []
-    for n in range(0, len(passed), NEAR):
-        # A statement that fails leaves the others of the transaction as they are.
-        async with connection.begin_nested():
-            near = select_near(row.id, row.widest, passed[n : n + NEAR])
-            numbers += (await connection.scalars(near)).all()
-    return numbers
+    connection: AsyncConnection,
+    rows: Sequence[Row[Any]],
+    sieved: Sequence[list[asyncpg.Record] | Exception],
+) -> Near:
+    """The numbers of the alerts that pass each watch's search and are near a position, if any."""
+    found: Near = {}
+    passed: dict[str, list[asyncpg.Record]] = {}
+    for row, alerts in zip(rows, sieved, strict=True):
+        if isinstance(alerts, Exception):
+            found[row.id] = alerts
+        elif row.positions:
+            passed[row.id] = alerts
+        else:
+            found[row.id] = [alert["lco_id"] for alert in alerts]
+    return found | await find_near(connection, [row for row in rows if row.id in passed], passed)
 
 
-def _is_its_own(error: Exception) -> bool:
-    """Whether an error is that of one watch: of its values, or because it takes too long."""
-    cause = getattr(error, "orig", error)
-    is_costly = getattr(cause, "sqlstate", "") == asyncpg.QueryCanceledError.sqlstate
-    return is_costly or isinstance(error, QueryTooCostly) or not is_passing(error)
-
-
-def _tell_unmatched(row: Row[Any], error: Exception) -> None:
-    log.warning("not matched", extra={"watch": row.id[:6], "error": repr(error)})
+def _tell_unmatched(watch: str, error: Exception) -> None:
+    log.warning("not matched", extra={"watch": watch[:6], "error": repr(error)})
 
 
 async def sweep(watches: Watches) -> None:
@@ -173,7 +174,7 @@ async def sweep(watches: Watches) -> None:
 async def _match_all(
     watches: Watches, archive: Archive, tail: Tail, regions: Regions | None
 ) -> None:
-    seen, clock = 0, asyncio.get_running_loop().time
+    seen, due, clock = 0, 0.0, asyncio.get_running_loop().time
     hasty = archive._replace(statement_timeout_s=STATEMENT_S)
     while not tail.is_over:
         try:
@@ -181,7 +182,9 @@ async def _match_all(
             began = clock()
             if not await match_round(watches, hasty, newest, regions):
                 seen = newest.number
+            if began >= due:
                 await sweep(watches)
+                due = began + SWEEP_S
             await asyncio.sleep(min(clock() - began, _MOST_REST_S))
         except (QueryTooCostly, *DATABASE_ERRORS) as error:
             log.warning("watches wait", extra={"error": repr(error)})

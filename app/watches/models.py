@@ -1,9 +1,18 @@
 """Models of watches."""
 
+from enum import StrEnum
+
 from pydantic import Field
 
 from app.answers.models import Model
 from app.search.models import Instant
+
+
+class Part(StrEnum):
+    """What a watch may be without."""
+
+    FILTERS = "filters"
+    POSITIONS = "positions"
 
 
 class WatchLinks(Model):

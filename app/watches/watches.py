@@ -17,7 +17,13 @@ from app.errors import NotFound, TooMany, WrongSecret
 from app.settings import Settings
 from app.tokens.kept import find_holder, is_good
 from app.tokens.secrets import digest_of, draw_secret
-from app.watches.asking import MAX_POSITIONS, MAX_POSITIONS_WITH_TOKEN
+from app.watches.asking import (
+    MAX_POSITIONS,
+    MAX_POSITIONS_WITH_TOKEN,
+    Change,
+    check_changed,
+)
+from app.watches.models import Part
 from app.watches.near_sql import insert_positions
 from app.watches.positions import Positions
 from archive.database import make_engine
@@ -136,20 +142,32 @@ class Watches:
         return row
 
     async def change(
-        self, watch: str, filters: Sequence[Sequence[str]], positions: Positions
+        self,
+        watch: str,
+        change: Change,
+        filters: Sequence[Sequence[str]],
+        positions: Positions,
+        most: int,
     ) -> Row[Any]:
-        """A watch with other filters and other positions, where there are any. Raises NotFound."""
-        told: dict[str, Any] = {"filters": filters} if filters else {}
-        told |= _told_of(positions) if positions.count else {}
-        changed = update(_watch).where(_watch.c.id == watch).values(told).returning(_watch)
+        """A watch with other filters and other positions, where there are any.
+
+        `most`: positions that it may have. Raises NotFound or BadParameters.
+        """
+        mine = _watch.c.id == watch
         async with self._in_turn(positions), self.engine.begin() as connection:
             await allow_long(connection)
-            row: Row[Any] | None = (await connection.execute(changed)).one_or_none()
-            if row is None:
+            held = (
+                await connection.execute(select(_watch).where(mine).with_for_update())
+            ).one_or_none()
+            if held is None:
                 raise NotFound(_UNKNOWN)
-            if positions.count:
+            told = _changed(held, change, filters, positions)
+            check_changed(told["filters"], told["positions"], most)
+            changed = update(_watch).where(mine).values(told).returning(_watch)
+            row: Row[Any] = (await connection.execute(changed)).one()
+            if change.drops is Part.POSITIONS or (positions.count and not change.extends):
                 await connection.execute(delete(_position).where(_position.c.watch == watch))
-                await _insert(connection, watch, positions)
+            await _insert(connection, watch, positions)
         return row
 
     async def remove(self, watch: str, secret: str) -> None:
@@ -182,6 +200,21 @@ async def _check_room(connection: AsyncConnection, owner: Owner) -> None:
 
 def _told_of(positions: Positions) -> dict[str, Any]:
     return {"positions": positions.count, "widest": positions.widest}
+
+
+def _changed(
+    held: Row[Any], change: Change, filters: Sequence[Sequence[str]], positions: Positions
+) -> dict[str, Any]:
+    """The columns of a watch after a change."""
+    told = {"filters": filters or ([] if change.drops is Part.FILTERS else held.filters)}
+    if change.drops is Part.POSITIONS:
+        return told | {"positions": 0, "widest": None}
+    if not positions.count:
+        return told | {"positions": held.positions, "widest": held.widest}
+    if not change.extends:
+        return told | _told_of(positions)
+    widest = max(held.widest or 0.0, positions.widest or 0.0)
+    return told | {"positions": held.positions + positions.count, "widest": widest}
 
 
 async def _insert(connection: AsyncConnection, watch: str, positions: Positions) -> None:

@@ -21,7 +21,7 @@ FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run
 PATIENCE_S = 30
 """How long a page may take on a busy machine; what comes sooner is not waited for."""
 expect.set_options(timeout=PATIENCE_S * 1000)
-AXE = Path(__file__).parents[2] / ".local" / "lib" / "axe" / "axe.js"
+AXE = Path(__file__).parents[2] / ".local" / "lib" / "npm" / "axe.js"
 
 
 @pytest.fixture(scope="session")

@@ -117,8 +117,15 @@ async def test_a_watch_is_changed_with_its_secret_and_a_file(
         await page.get_by_label("Secret of the watch").fill(watch["secret"])
         await follow(page.get_by_role("button", name="Change the watch"))
         await expect(page.locator(".headline")).to_have_text("magpsf < 17, near 2 positions")
+        await page.get_by_text("Change or delete this watch").click()
+        await page.get_by_label("Leave them all out").check()
+        await page.get_by_label("or lines").fill("c, 12, 22")
+        await page.get_by_label("Add them to the 2 positions").check()
+        await page.get_by_label("Secret of the watch").fill(watch["secret"])
+        await follow(page.get_by_role("button", name="Change the watch"))
+        await expect(page.locator(".headline")).to_have_text("near 3 positions")
     told = (await watching.client.get(f"/api/v1/watches/{watch['id']}")).json()
-    assert (told["query"], told["positions"]) == ("magpsf__lt=17", 2)
+    assert (told["query"], told["positions"]) == ("", 3)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

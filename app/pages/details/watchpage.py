@@ -47,11 +47,17 @@ class Sent(NamedTuple):
     webhook: Mapping[str, Any] | None
     """With its host."""
     mail: Mapping[str, Any] | None
-    signing: str
+    topic: Mapping[str, Any] | None
+    """Its `name` in Kafka, and the `error` for which it is not continued."""
+    signing: str = ""
     """The secret that signs, if it has just been made."""
+    typed: Mapping[str, str] = MappingProxyType({})
+    """A form that was refused, as it was filled in."""
+    unsent: str = ""
+    """Why it was."""
 
 
-NOWHERE: Final = Sent(None, None, "")
+NOWHERE: Final = Sent(None, None, None)
 
 
 def words_of(row: Row[Any]) -> list[str]:

@@ -1,11 +1,11 @@
 """The forms on the page of a watch that have its alerts sent somewhere."""
 
 from http import HTTPStatus
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 
-from app.delivery.asking import Wanted, parse_address, parse_webhook
+from app.delivery.asking import parse_address, parse_webhook
+from app.errors import RequestError
 from app.openapi.described import WatchPath
 from app.pages.html import redirect
 from app.routes.dependencies import ArchiveDependency, ClientDependency, SettingsDependency
@@ -18,32 +18,31 @@ from app.routes.watches.webhooks import WebhooksDependency
 router = APIRouter(prefix="/watches", include_in_schema=False)
 
 
-async def read_webhook_form(form: FormDependency, settings: SettingsDependency) -> Wanted:
-    """The webhook that a form asks for. Raises BadParameters."""
-    return parse_webhook(form.given, settings.webhooks_to_loopback)
-
-
-async def read_mail_form(form: FormDependency) -> str:
-    """The mail address in a form. Raises BadParameters."""
-    return parse_address(form.given)
-
-
 @router.post("/{watch}/webhook/")
 async def put_webhook_by_form(
     *,
     request: Request,
     form: FormDependency,
-    wanted: Annotated[Wanted, Depends(read_webhook_form)],
     watch: WatchPath,
     client: ClientDependency,
     watches: WatchesDependency,
     archive: ArchiveDependency,
     webhooks: WebhooksDependency,
+    settings: SettingsDependency,
 ) -> Response:
-    """Have the alerts of a watch sent somewhere, and show it with the secret that signs."""
-    row = await watches.check_secret(watch, form.need_secret())
-    _, signing = await webhooks.put(watch, client, wanted.target, wanted.since)
-    return await show_watch(request, row, watches, archive, signing)
+    """Have the alerts of a watch sent somewhere, and show it with the secret that signs.
+
+    With the reason, if that is refused.
+    """
+    row = await watches.get(watch)
+    try:
+        wanted = parse_webhook(form.given, settings.webhooks_to_loopback)
+        await watches.check_secret(watch, form.need_secret())
+        _, signing = await webhooks.put(watch, client, wanted.target, wanted.since)
+    except RequestError as error:
+        again = {"typed": dict(form.given), "unsent": str(error)}
+        return await show_watch(request, row, watches, archive, again, status=error.status)
+    return await show_watch(request, row, watches, archive, {"signing": signing})
 
 
 @router.post("/{watch}/mail/")
@@ -51,13 +50,22 @@ async def put_mail_by_form(
     *,
     request: Request,
     form: FormDependency,
-    address: Annotated[str, Depends(read_mail_form)],
     watch: WatchPath,
     client: ClientDependency,
     watches: WatchesDependency,
+    archive: ArchiveDependency,
     subscriptions: SubscriptionsDependency,
 ) -> Response:
-    """Ask a mail address whether it wants the alerts of a watch, and show the watch."""
-    await watches.check_secret(watch, form.need_secret())
-    await subscriptions.put(watch, client, address)
+    """Ask a mail address whether it wants the alerts of a watch, and show the watch.
+
+    With the reason, if that is refused.
+    """
+    row = await watches.get(watch)
+    try:
+        address = parse_address(form.given)
+        await watches.check_secret(watch, form.need_secret())
+        await subscriptions.put(watch, client, address)
+    except RequestError as error:
+        again = {"typed": dict(form.given), "unsent": str(error)}
+        return await show_watch(request, row, watches, archive, again, status=error.status)
     return redirect(request, f"/watches/{watch}/", HTTPStatus.SEE_OTHER)

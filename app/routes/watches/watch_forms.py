@@ -14,10 +14,12 @@ from app.match.lists import read_list
 from app.routes.dependencies import read_pairs
 from app.routes.watches.watch_making import Read
 from app.search.bodies import FORM, Pairs, read_query_body
+from app.watches.asking import DROP
+from app.watches.models import Part
 
 MULTIPART: Final = "multipart/form-data"
 FILE, LINES, QUERY, SECRET = "file", "positions", "query", "secret"
-_MAX_FIELDS: Final = 8
+_MAX_FIELDS: Final = 10
 _MAX_BYTES: Final = 5_000_000
 
 
@@ -59,6 +61,9 @@ async def read_form(request: Request) -> Form:
         own = [(name, value) for name, value in own if name != "radius"]
     # Somebody may paste the whole address of a list.
     query = fields.get(QUERY, "").strip().rpartition("?")[2]
+    if (DROP, Part.FILTERS) in own:
+        # The field still shows the filters that are to go.
+        query = ""
     given = [*own, *(read_query_body(FORM, query.encode()) if query else [])]
     read = None if data is None else partial(read_list, data)
     return Form(given, fields.pop(SECRET, "").strip(), read, fields)

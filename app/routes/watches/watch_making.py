@@ -99,18 +99,19 @@ class Making:
             return await self.watches.add(owner, filters, positions, upto)
 
     async def change(self, row: Row[Any], given: Pairs, read: Read | None = None) -> Row[Any]:
-        """A watch with other filters, if any are given, and other positions, if there are any.
+        """A watch with other filters or positions, with more of these, or without one of the two.
 
         What it found stays, and it goes on where it was. Raises as `make` does.
         """
-        wanted = parse_change(given)
-        owner = await self.watches.owner_of(row)
-        search = await self._locate(wanted)
+        change = parse_change(given)
+        owner, radius = await self.watches.owner_of(row), change.wanted.radius
+        search = await self._locate(change.wanted)
         with open_positions() as positions:
-            await _read_positions(positions, read, wanted.radius, owner.most_positions)
+            await _read_positions(positions, read, radius, owner.most_positions)
             filters = filters_of(given, search)
-            check_change(filters, positions.count, wanted.radius)
-            return await self.watches.change(row.id, filters, positions)
+            check_change(change, filters, positions.count, radius)
+            most = owner.most_positions
+            return await self.watches.change(row.id, change, filters, positions, most)
 
     async def _locate(self, wanted: Wanted) -> Search:
         search, _ = await locate(wanted.asked.search, self.names)

@@ -1,6 +1,8 @@
 """The pages of watches, and the forms that make, change and delete one."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -8,6 +10,7 @@ from sqlalchemy import Row
 
 from app.alerts.access.archive import Archive
 from app.delivery.described import describe_subscription, describe_webhook
+from app.delivery.published import find_topic
 from app.errors import QueryTooCostly, RequestError
 from app.objects.groups import read_curves
 from app.openapi.described import WatchPath
@@ -67,13 +70,13 @@ async def show_watch(
     row: Row[Any],
     watches: Watches,
     archive: Archive,
-    signing: str = "",
+    sending: Mapping[str, Any] = MappingProxyType({}),
     **more: Any,
 ) -> Response:
-    """The page of a watch that is there already; `signing` and `more` as watch_page has them."""
+    """The page of a watch that is there already; `sending` as Sent has it, `more` as watch_page."""
     found = await read_found(watches, archive, row.id, SHOWN)
     curves = await _read_curves(archive, found)
-    sent = await _read_sent(request, row.id, signing)
+    sent = (await _read_sent(request, watches, row.id))._replace(**sending)
     told = describe_watch(row, settings_of(request).public_url)
     return watch_page(request, told, row, found, curves=curves, sent=sent, **more)
 
@@ -87,15 +90,17 @@ async def _read_curves(archive: Archive, found: Found) -> Curves:
         return {}
 
 
-async def _read_sent(request: Request, watch: str, signing: str) -> Sent:
+async def _read_sent(request: Request, watches: Watches, watch: str) -> Sent:
     """Where the alerts of a watch are sent; the addresses themselves are for their owners."""
     resources = resources_of(request)
     webhook = await resources.webhooks.find(watch) if resources.webhooks else None
     mail = await resources.subscriptions.find(watch) if resources.subscriptions else None
+    is_published = bool(settings_of(request).publish_kafka_servers)
+    topic = await find_topic(watches.engine, watch) if is_published else None
     return Sent(
         {"host": webhook.host, **describe_webhook(webhook)} if webhook else None,
         describe_subscription(mail) if mail else None,
-        signing,
+        {"name": topic.name, "error": topic.error} if topic else None,
     )
 
 

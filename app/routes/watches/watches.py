@@ -185,8 +185,9 @@ async def change_watch(
 ) -> Response:
     """Watch something else from now on; its secret stands in `Authorization: Bearer`.
 
-    Filters replace all filters, and a body of positions replaces all positions; what is not given
-    stays. What was found stays too, and the watch goes on where it was.
+    Filters replace all filters, and a body of positions replaces all positions, or is added to them
+    with `extend=true`; `drop` leaves out all filters or all positions. What is not given stays.
+    What was found stays too, and the watch goes on where it was.
     """
     row = await watches.check_secret(watch, secret_of(request))
     allow_positions(request, row)

@@ -14,7 +14,8 @@ from prometheus_client import Counter
 from app.alerts.access.archive import open_archive
 from app.alerts.output.fragments import Fragments
 from app.alerts.output.items import alert_items
-from app.delivery.publishing import publishing, topics_of
+from app.delivery.due import open_due
+from app.delivery.publishing import publishing
 from app.delivery.sending import open_webhooks
 from app.live.tail import open_tail
 from app.settings import Settings
@@ -37,8 +38,13 @@ async def _send(settings: Settings) -> None:
         open_archive(settings) as archive,
         open_tail(archive, 1) as tail,
         open_watching(settings, archive, tail, None) as watches,
-        open_webhooks(settings, watches, archive, tail, tries),
-        publishing(settings, topics_of(settings, watches, archive), tail, write, sent),
+        open_due() as due,
+        open_webhooks(
+            settings=settings, watches=watches, archive=archive, tail=tail, tries=tries, due=due
+        ),
+        publishing(
+            settings=settings, watches=watches, archive=archive, tail=tail, write=write, sent=sent
+        ),
     ):
         await asyncio.Event().wait()
 

@@ -1,7 +1,9 @@
 """Receivers on loopback: real sockets, with good manners or with bad ones."""
 
 import asyncio
+import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -122,6 +124,26 @@ async def hang(request: Request, writer: asyncio.StreamWriter) -> None:
 async def close(request: Request, writer: asyncio.StreamWriter) -> None:
     """In the middle of an answer."""
     writer.write(b"HTTP/1.1 20")
+    await writer.drain()
+
+
+async def answer_half(request: Request, writer: asyncio.StreamWriter) -> None:
+    """Less of a body than was promised."""
+    word = request.told.get("challenge", "")
+    writer.write(f"HTTP/1.1 200 X\r\nContent-Length: 100\r\n\r\n{word}".encode())
+    await writer.drain()
+
+
+async def reset(request: Request, writer: asyncio.StreamWriter) -> None:
+    """The connection, without an answer."""
+    taken = writer.get_extra_info("socket")
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+async def swell(request: Request, writer: asyncio.StreamWriter) -> None:
+    """Ten megabytes of one header."""
+    writer.write(b"HTTP/1.1 200 X\r\nA: " + b"b" * 10_000_000 + b"\r\n\r\n")
     await writer.drain()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.delivery.models import WebhookStatus
-from app.delivery.pauses import CHALLENGES, Outcome, Pace, Tried, judge, state_after
+from app.delivery.pauses import CHALLENGES, Outcome, Pace, Tried, judge, read_later, state_after
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 FAILED = Tried(Outcome.FAILED, "answered 500")
@@ -66,3 +66,29 @@ def test_nobody_is_asked_more_often_than_told() -> None:
     assert [pace.admit(address="0") for _ in range(4)] == [True] * 3 + [False]
     now = 60.0
     assert pace.admit(address="0", client="c")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("", 0),
+        ("120", 120),
+        ("99999999999999999999", 86_400),
+        ("-5", 0),
+        ("1.5", 0),
+        ("soon", 0),
+        ("٣", 3),
+        ("Sat, 31 Jan 2026 00:10:00 GMT", 600),
+        ("Saturday, 31-Jan-26 00:10:00 GMT", 600),
+        ("Fri, 30 Jan 2026 00:00:00 GMT", 0),
+        ("Sat, 31 Jan 2099 00:00:00 GMT", 86_400),
+        ("Sat, 31 Jan 99999 00:00:00 GMT", 0),
+    ],
+)
+def test_a_receiver_says_when_it_is_to_be_asked_again(text: str, seconds: int) -> None:
+    later = read_later(text, NOW)
+    assert later == timedelta(seconds=seconds)
+    after = state_after(webhook(), judge(429, later), NOW)
+    # Not before its time, and not before ours.
+    assert after["due"] - NOW == max(later, timedelta(seconds=5))
+    assert state_after(webhook(), judge(204, later), NOW)["due"] == NOW

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from prometheus_client import Counter
 
 from app.alerts.access.archive import open_archive
+from app.delivery.due import Due
 from app.delivery.pauses import Pace
 from app.delivery.posting import trusted_roots
 from app.delivery.sending import Sender
@@ -121,7 +122,7 @@ class Names:
 
 async def test_one_inner_address_among_public_ones_is_enough() -> None:
     target = parse_target("https://example.org/", to_loopback=False)
-    for inner in ("10.0.0.1", "::1", "fe80::1%eth0"):
+    for inner in ("10.0.0.1", "::1", "fe80::1%eth0", "fd00::1", "::ffff:127.0.0.1"):
         with pytest.raises(NotPublic):
             await find_address(target, Names(["8.8.8.8", inner]), to_loopback=False)
     assert await find_address(target, Names(["8.8.8.8"]), to_loopback=False) == "8.8.8.8"
@@ -149,6 +150,7 @@ async def sender_of(
             roots=roots or trusted_roots(),
             pace=Pace({"address": 9, "challenged": 9, "client": 9}),
             tries=Counter("tries", "tries", ("outcome",), registry=None),
+            due=Due(),
         )
 
 

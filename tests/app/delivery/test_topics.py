@@ -11,17 +11,20 @@ from typing import Any
 import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
 
 from app.alerts.access.archive import open_archive
 from app.alerts.asking.numbers import Newest
+from app.delivery.published import find_topic
 from app.settings import Settings
+from app.tokens.kept import make_token, revoke_token
 from app.watches.streaming import hits_reader
-from app.watches.watches import open_watches
+from app.watches.watches import Watches, open_watches
 from dev.produce import create
 from tests.app.conftest import fresh_archive, serving
 from tests.app.delivery.killing import sending_apart
 from tests.app.live.streams import HANGS_S, grow, growing
-from tests.app.watches.test_watches import Watching
+from tests.app.watches.test_watches import WATCHES, Watching
 
 SERVERS = os.environ.get("MARS_KAFKA_BOOTSTRAP_SERVERS", "")
 PARTITIONS = 3
@@ -142,3 +145,66 @@ async def test_a_reader_of_hits_leaves_out_no_alert_that_it_does_not_see_yet() -
                     [*range(1, seen + 1)],
                     seen,
                 )
+
+
+async def test_operators_watches_have_topics_that_are_made(archive: Settings) -> None:
+    """That of a good token, while it is good; that of nobody else; all in one partition each."""
+    own = archive.model_copy(update={"publish_partitions": 1})
+    quiet = own.model_copy(update={"jobs_run": False})
+    async with serving(quiet) as client, open_watches(own) as watches:
+        assert watches is not None
+        tokens = [await make_token(watches.engine, name) for name in ("one", "two")]
+        mine, revoked, strangers = [
+            (await client.post(WATCHES, params={"object_id": object_of(0)}, headers=headers)).json()
+            for headers in (*({"Authorization": f"Bearer {token}"} for token in tokens), {})
+        ]
+        await revoke_token(watches.engine, "two")
+        topics = {one["id"]: f"{own.publish_prefix}watch.{one['id']}" for one in (mine, revoked)}
+        async with growing(own) as take:
+            await take(0, 3, object_id=object_of(0))
+            with sending_apart(own):
+                await until_noted(watches, mine["id"])
+            async with reading(topics[mine["id"]]) as reader:
+                await take(3, 2, object_id=object_of(0))
+                with sending_apart(own):
+                    records = await reader.until(topics[mine["id"]], 5)
+        assert [number_of([one]) for one in records] == [1, 2, 3, 4, 5]
+        page = (await client.get(f"/watches/{mine['id']}/")).text
+        assert f"the topic <code>{topics[mine['id']]}</code>" in page
+        for other in (revoked, strangers):
+            assert "Into Kafka" not in (await client.get(f"/watches/{other['id']}/")).text
+    admin = AIOKafkaAdminClient(bootstrap_servers=SERVERS)
+    await admin.start()
+    there = await admin.list_topics()
+    await admin.close()
+    assert {topics[mine["id"]], f"{own.publish_prefix}alerts"} <= set(there)
+    assert topics[revoked["id"]] not in there
+
+
+async def until_noted(watches: Watches, watch: str) -> Any:
+    """What is kept of the topic of a watch, once something is."""
+    async with asyncio.timeout(HANGS_S):
+        while (found := await find_topic(watches.engine, watch)) is None:  # noqa: ASYNC110 - it is elsewhere
+            await asyncio.sleep(0.05)
+    return found
+
+
+async def test_a_topic_that_brokers_refuse_to_make_is_told_of_once(archive: Settings) -> None:
+    """The broker makes none with so many partitions. The others go on."""
+    own = archive.model_copy(update={"publish_partitions": 20_000})
+    quiet = own.model_copy(update={"jobs_run": False})
+    every = f"{own.publish_prefix}alerts"
+    await create(every, 1)
+    async with serving(quiet) as client, open_watches(own) as watches:
+        assert watches is not None
+        watch = await Watching(client, own).made({"object_id": object_of(0)})
+        name = f"{own.publish_prefix}watch.{watch['id']}"
+        named = own.model_copy(update={"publish_watches": [watch["id"], "gone" * 8]})
+        async with reading(every) as reader, growing(own) as take:
+            with sending_apart(named):
+                row = await until_noted(watches, watch["id"])
+                assert await begun(take, reader)
+        refused = f"the brokers have no topic {name}, and do not let it be made (PolicyViolation)"
+        assert (row.name, row.error[: len(refused)]) == (name, refused)
+        page = (await client.get(f"/watches/{watch['id']}/")).text
+        assert f"Not into Kafka: {refused}: the operator can make it." in page

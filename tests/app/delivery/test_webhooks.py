@@ -3,14 +3,19 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import asyncpg
 import httpx
 import pytest
 
-from app.delivery import pauses, posting
+from app.delivery import due, pauses, posting
+from app.delivery import sending as sending_of
 from app.settings import Settings
+from app.watches import hits
 from tests.app.conftest import fresh_archive, serving
 from tests.app.delivery.killing import sending_apart
 from tests.app.delivery.receivers import (
@@ -18,12 +23,15 @@ from tests.app.delivery.receivers import (
     Receiver,
     Request,
     answer,
+    answer_half,
     close,
     drip,
     endless,
     hang,
     in_turn,
     receiving,
+    reset,
+    swell,
     take,
 )
 from tests.app.jobs.running import admin_url
@@ -34,12 +42,18 @@ OBJECT = "ZTF26aaaaaaa"
 SENDING = {"jobs_run": True, "webhooks": True, "webhooks_to_loopback": True}
 
 
+KINDS = ("address", "challenged", "client")
+
+
 @pytest.fixture
 async def sending(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Watching]:
     """An app that matches and sends, and does not wait between two tries."""
     monkeypatch.setattr(pauses, "_PAUSES_S", (0,) * 9)
+    monkeypatch.setattr(due, "LOOK_S", 0.1)
+    # All receivers are at one address, that of loopback.
+    monkeypatch.setattr(sending_of, "_MOST_A_MINUTE", dict.fromkeys(KINDS, 999))
     async with fresh_archive() as settings:
-        own = settings.model_copy(update=SENDING)
+        own = settings.model_copy(update=SENDING | {"watches_per_client": 50})
         async with serving(own) as client:
             yield Watching(client, own)
 
@@ -102,25 +116,91 @@ async def test_alerts_arrive_signed_and_in_order(sending: Watching) -> None:
 
 
 REPEATING = answer(200, b'{"type": "webhook.challenge"}')
+BAD: dict[str, Behaviour] = {
+    "fails": answer(500),
+    "redirects": answer(302, more="Location: /elsewhere\r\n"),
+    "hangs": hang,
+    "closes": close,
+    "resets": reset,
+    "drips": drip,
+    "swells": swell,
+    "endless": endless(500),
+}
 
 
-@pytest.mark.parametrize(
-    "behaviour",
-    [answer(500), answer(302, more="Location: /elsewhere\r\n"), hang, close, drip, endless(500)],
-    ids="fails redirects hangs closes drips endless".split(),
-)
 async def test_what_was_not_taken_comes_again_as_it_was(
-    sending: Watching, behaviour: Behaviour, monkeypatch: pytest.MonkeyPatch
+    sending: Watching, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """From receivers of every bad kind at once, none of which holds up the others."""
     monkeypatch.setattr(posting, "MAX_SECONDS", 0.3)
-    watch = await sending.made({"object_id": OBJECT})
-    async with receiving(in_turn(behaviour, behaviour, take)) as receiver:
-        await hooked(sending.client, watch, url=receiver.address)
+    async with AsyncExitStack() as stack:
+        receivers = {
+            kind: await stack.enter_async_context(receiving(in_turn(bad, bad, take)))
+            for kind, bad in BAD.items()
+        }
+        watches = {kind: await sending.made({"object_id": OBJECT}) for kind in BAD}
+        for kind, watch in watches.items():
+            await hooked(sending.client, watch, url=receivers[kind].address)
+            await state(sending.client, watch, status="active")
         await grow(sending.settings, 0, 2, object_id=OBJECT)
-        messages = await receiver.until_messages(3)
-        await state(sending.client, watch, cursor=2, tries=0)
-    assert len({(one.id, one.body, one.path) for one in messages}) == 1
-    assert numbers(messages[:1]) == [1, 2]
+        for kind, watch in watches.items():
+            messages = await receivers[kind].until_messages(3)
+            await state(sending.client, watch, cursor=2, tries=0)
+            assert len({(one.id, one.body, one.path) for one in messages}) == 1, kind
+            assert numbers(messages[:1]) == [1, 2], kind
+
+
+async def test_a_redirect_leads_nobody_to_this_machine(sending: Watching) -> None:
+    watch = await sending.made({"object_id": OBJECT})
+    async with receiving() as inside:
+        away = answer(307, more=f"Location: {inside.address}\r\n")
+        async with receiving(away) as receiver:
+            await hooked(sending.client, watch, url=receiver.address)
+            await grow(sending.settings, 0, 1, object_id=OBJECT)
+            told = await state(sending.client, watch, status="ended")
+            assert (told["outcome"], inside.connections) == ("answered 307", 0)
+
+
+async def test_a_receiver_is_left_alone_for_as_long_as_it_asks(sending: Watching) -> None:
+    """By seconds, or by a date."""
+    tomorrow = format_datetime(datetime.now(UTC) + timedelta(hours=20), usegmt=True)
+    for n, asked in enumerate(("7200", tomorrow)):
+        watch = await sending.made({"object_id": OBJECT})
+        async with receiving(answer(429, more=f"Retry-After: {asked}\r\n")) as receiver:
+            await hooked(sending.client, watch, url=receiver.address)
+            await state(sending.client, watch, status="active")
+            await grow(sending.settings, n, 1, object_id=OBJECT)
+            told = await state(sending.client, watch, tries=1, outcome="answered 429")
+        wait = datetime.fromisoformat(told["next_try"]) - datetime.fromisoformat(told["tried"])
+        assert timedelta(hours=1.9) < wait < timedelta(hours=20.1)
+        assert len(receiver.messages) == 1
+
+
+async def test_a_message_holds_what_it_held_however_much_comes_meanwhile(
+    sending: Watching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A watch keeps its newest hits, and those of a message that waits."""
+    for name, value in (("MAX_HITS", 5), ("EVERY", 1)):
+        monkeypatch.setattr(hits, name, value)
+    watch, enough = await sending.made({"object_id": OBJECT}), asyncio.Event()
+
+    async def fail_late(request: Request, writer: asyncio.StreamWriter) -> None:
+        await enough.wait()
+        await answer(500)(request, writer)
+
+    async with receiving(in_turn(fail_late, take)) as receiver:
+        await hooked(sending.client, watch, url=receiver.address)
+        await grow(sending.settings, 0, 3, object_id=OBJECT)
+        await receiver.until_messages(1)
+        for n in (3, 13):
+            await grow(sending.settings, n, 10, object_id=OBJECT)
+            await sending.matched(watch)
+        enough.set()
+        first, second, *_ = await receiver.until_messages(3)
+        await state(sending.client, watch, cursor=23)
+    assert (first.id, first.body) == (second.id, second.body)
+    assert numbers([first]) == [1, 2, 3]
+    assert numbers(receiver.messages[2:]) == [*range(19, 24)]
 
 
 async def test_an_answer_is_judged_before_its_endless_body(sending: Watching) -> None:
@@ -152,20 +232,19 @@ async def test_a_webhook_ends_and_begins_anew_where_it_was(
         assert len(refusing.messages) == tries
 
 
-@pytest.mark.parametrize(
-    "refusal", [answer(200), answer(200, b'{"challenge": "no"}'), answer(404), REPEATING]
-)
 async def test_nobody_is_sent_alerts_who_did_not_agree(
-    sending: Watching, refusal: Behaviour, monkeypatch: pytest.MonkeyPatch
+    sending: Watching, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watch = await sending.made({"object_id": OBJECT})
     await grow(sending.settings, 0, 2, object_id=OBJECT)
-    monkeypatch.setattr("tests.app.delivery.receivers.agree", refusal)
-    async with receiving() as receiver:
-        await hooked(sending.client, watch, url=receiver.address, since=0)
-        told = await state(sending.client, watch, status="ended")
-    assert told["tries"] == len(receiver.requests) == pauses.CHALLENGES
-    assert receiver.messages == []
+    wrong = answer(200, b'{"challenge": "no"}')
+    for refusal in (answer(200), wrong, answer(404), REPEATING, answer_half):
+        monkeypatch.setattr("tests.app.delivery.receivers.agree", refusal)
+        async with receiving() as receiver:
+            await hooked(sending.client, watch, url=receiver.address, since=0)
+            told = await state(sending.client, watch, status="ended")
+        assert told["tries"] == len(receiver.requests) == pauses.CHALLENGES
+        assert receiver.messages == []
 
 
 async def test_the_past_is_sent_where_it_is_asked_for(sending: Watching) -> None:

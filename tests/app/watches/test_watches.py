@@ -14,7 +14,7 @@ from astropy.coordinates import SkyCoord
 from pydantic import SecretStr
 
 from app.settings import Settings
-from app.watches import described, hits
+from app.watches import described, hits, matching
 from tests import packets
 from tests.app import sky
 from tests.app.conftest import fresh_archive, serving, take_in
@@ -162,6 +162,14 @@ async def test_its_alerts_come_in_every_format_and_as_a_stream(watching: Watchin
     assert [e.id for e in [*first, *later] if e.kind == "alert"] == [2, 3, 5, 6]
 
 
+async def test_a_list_grows_no_longer_than_it_may(watching: Watching) -> None:
+    full = "ra,dec\n" + "1,1\n" * 10_000
+    watch = await watching.made({"radius": "0.1"}, full)
+    more = await change(watching, watch, {"radius": "0.1", "extend": "true"}, "ra,dec\n2,2")
+    assert (more.status_code, "10,001 positions; it may have 10,000" in more.text) == (422, True)
+    assert (await watching.client.get(f"{WATCHES}/{watch['id']}")).json()["positions"] == 10_000
+
+
 def packets_base() -> int:
     return 3_300_100_000_000_015_000
 
@@ -228,6 +236,7 @@ async def test_what_nobody_reads_is_swept_and_the_oldest_hits_go(
     watching: Watching, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module, name, value in (
+        (matching, "SWEEP_S", 0),
         (hits, "MAX_HITS", 5),
         (described, "MAX_HITS", 5),
         (hits, "EVERY", 1),
@@ -333,9 +342,40 @@ async def test_filters_and_positions_are_changed_apart(watching: Watching) -> No
     await admin.close()
 
 
+async def test_a_part_is_dropped_and_positions_are_added(watching: Watching) -> None:
+    name, away, here = "ZTF26aaaaaaa", "ra,dec\n10,80\n11,80", f"ra,dec\n{one_place()}"
+    watch = await watching.made({"object_id": "ZTF26bbbbbbb", "radius": "0.5"}, away)
+    steps: list[tuple[dict[str, str], str, tuple[str, int]]] = [
+        (
+            {"extend": "true", "radius": "1"},
+            f"ra,dec\n{one_place()}",
+            ("object_id=ZTF26bbbbbbb", 3),
+        ),
+        ({"drop": "filters"}, "", ("", 3)),
+        ({"object_id": name, "drop": "positions"}, "", (f"object_id={name}", 0)),
+        ({"drop": "filters", "radius": "1"}, here, ("", 1)),
+    ]
+    for n, (query, body, wanted) in enumerate(steps):
+        told = await change(watching, watch, query, body)
+        assert told.status_code == 200, told.text
+        assert (told.json()["query"], told.json()["positions"]) == wanted
+        await grow(watching.settings, n, 1, object_id=name)
+        # Only the first is found by none: its filter is of another object.
+        assert (await watching.matched(watch))["hits"] == n
+    admin = await asyncpg.connect(admin_url(watching.settings))
+    assert await admin.fetchval("SELECT count(*) FROM app.watch_position") == 1
+    await admin.close()
+
+
 @pytest.mark.parametrize(
     ("query", "body", "status", "reason"),
     [
+        ({"drop": "filters"}, "", 422, "would leave a watch of the whole archive"),
+        ({"drop": "all"}, "", 422, "drop: must be filters or positions"),
+        ({"drop": "filters", "cone": "2,2,2"}, "", 422, "cannot be combined"),
+        ({"drop": "positions", "radius": "1"}, "ra,dec\n1,1", 422, "cannot be combined"),
+        ({"extend": "true"}, "", 422, "adds positions: send them"),
+        ({"extend": "maybe"}, "", 422, "must be true or false"),
         ({}, "", 422, "what is not given stays as it is"),
         ({"radius": "1"}, "", 422, "send them in the body"),
         ({"since": "0"}, "", 422, "goes on where it was"),
