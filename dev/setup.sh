@@ -58,7 +58,7 @@ missing_packages() {
     stamped "$lib/java/.stamp" "$java_key" || have mvn || echo maven
     stamped "$vendor/.stamp" "$assets_key" || have npm || echo nodejs npm
     if [ "${1:-}" = --tests ]; then
-        [ -x /usr/bin/chromium ] || echo chromium
+        [ -x /usr/bin/chromium-headless-shell ] || echo chromium-headless-shell
         have stilts || echo stilts
     fi
     [ "${1:-}" != --tests ] || stamped "$lib/npm/.stamp" "$npm_key" || have npm || echo nodejs npm

@@ -19,7 +19,7 @@ from tests.app.addresses import ENDLESS
 from tests.app.conftest import Served, database_of, fresh_archive, serving, take_in
 from tests.catalog.catalogs import until_counted, update_catalog
 from tests.conftest import Place
-from tests.pages.conftest import FLAGS
+from tests.pages.conftest import BROWSER, FLAGS
 
 METHODS = ("get", "post", "delete")
 OF_JOBS = ("get_job", "get_job_result", "get_search_result", "delete_job")
@@ -45,7 +45,7 @@ async def page() -> AsyncIterator[Page]:
     hosts: set[str | None] = set()
     complaints: list[str] = []
     async with async_playwright() as driver:
-        browser = await driver.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        browser = await driver.chromium.launch(executable_path=BROWSER, args=FLAGS)
         page = await browser.new_page()
         page.set_default_timeout(120_000)  # The first form has seventy fields.
         page.on("request", lambda r: hosts.add(urlsplit(r.url).hostname))
