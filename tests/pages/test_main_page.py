@@ -263,7 +263,10 @@ async def test_hostile_text_is_shown_as_text(real_sky: httpx.AsyncClient, page: 
 async def test_the_code_of_a_search_runs(real_sky: httpx.AsyncClient, page: Page) -> None:
     await page.goto(at(real_sky, "/?dec__gt=20&rb__gte=0.5&page=2"))
     await page.get_by_role("link", name="Python").click()
-    code = await page.locator("#program code.language-python").inner_text()
+    program = page.locator("#program code.language-python")
+    # The text of what is folded up is empty, and a script opens it only after the click.
+    await expect(program).to_be_visible()
+    code = await program.inner_text()
     said = StringIO()
 
     def run() -> None:
