@@ -6,5 +6,7 @@ window.addEventListener("load", () => {
     deepLinking: true,
     tryItOutEnabled: true,
     validatorUrl: null,
+    // A page of alerts has ten thousand values: to colour them stops the browser for seconds.
+    syntaxHighlight: false,
   });
 });

@@ -30,7 +30,7 @@ OF_JOBS = ("get_job", "get_job_result", "get_search_result", "delete_job")
 async def simulated() -> AsyncIterator[httpx.AsyncClient]:
     """A client of a small archive that holds nothing of what openapi.json shows."""
     async with fresh_archive() as settings:
-        messages = [packet.message for packet in simulate(60, 5)]
+        messages = [packet.message for packet in simulate(24, 5)]
         await take_in(settings, messages, "ztf_20260131_programid1")
         await update_catalog(Place(database_of(settings), settings.s3_bucket))
         running = settings.model_copy(update={"jobs_run": True})
