@@ -26,6 +26,7 @@ from consumer.batches.ingest import Archive, Batch, ingest_each
 from consumer.batches.positions import Incarnation, Partition
 from consumer.batches.sorting import Raw
 from consumer.feed.assignment import KAFKA_TIMEOUT_S, REBALANCE_TIMEOUT_S, Assignment, LostError
+from consumer.feed.leftover import client_id_of, dismiss
 from consumer.settings import Settings
 from consumer.topics import followed, night_of
 
@@ -77,6 +78,7 @@ async def _rebuilding(archive: Archive, settings: Settings, stop: asyncio.Event)
         consumer = _make_consumer(settings)
         try:
             async with asyncio.timeout(KAFKA_TIMEOUT_S):
+                await _dismiss_the_one_before(settings)
                 await consumer.start()
             await _follow(consumer, archive, settings, breaker, stop)
         except (KafkaError, StalePosition, Held, OSError, TimeoutError, LostError) as error:
@@ -91,12 +93,24 @@ async def _rebuilding(archive: Archive, settings: Settings, stop: asyncio.Event)
             await _close(consumer)
 
 
+def _instance(settings: Settings) -> str:
+    return settings.kafka_instance.replace("%h", socket.gethostname())
+
+
+async def _dismiss_the_one_before(settings: Settings) -> None:
+    """Of our name, which may have been killed; without it we only wait longer for partitions."""
+    if instance := _instance(settings):
+        try:
+            await dismiss(settings.kafka_bootstrap_servers, settings.kafka_group, instance)
+        except KafkaError as error:
+            log.warning("nobody dismissed", extra={"reason": repr(error)})
+
+
 def _make_consumer(settings: Settings) -> AIOKafkaConsumer:
     return AIOKafkaConsumer(
         bootstrap_servers=settings.kafka_bootstrap_servers,
         group_id=settings.kafka_group,
-        group_instance_id=settings.kafka_instance.replace("%h", socket.gethostname()) or None,
-        client_id="mars",
+        client_id=client_id_of(_instance(settings)),
         enable_auto_commit=False,
         # `latest` would lose what a new night's topic held before it was found.
         auto_offset_reset="earliest",
