@@ -149,7 +149,7 @@ def test_programs_start_as_in_the_demo(state: State, monkeypatch: pytest.MonkeyP
 
 
 def test_health_checks_ask_where_the_programs_listen() -> None:
-    for target, port, path in (("app", "8000", "/healthz"), ("consumer", "8005", "/metrics")):
+    for target, port, path in (("app", "8000", "/healthz"), ("consumer", "8005", "/healthz")):
         check = STAGES[target].last("HEALTHCHECK")
         assert f"'127.0.0.1', {port}" in check
         assert f"'{path}'" in check

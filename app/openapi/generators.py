@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from app.answers.formats import FORMATS
 from app.search.search import COUNTS
+from app.watches.models import Part
 
 Json = dict[str, Any]
 
@@ -20,6 +21,7 @@ _SETS: Final[Json] = {
         "enum": list(COUNTS),
         "description": "How matching alerts are counted.",
     },
+    "WatchPart": {"type": "string", "enum": list(Part), "description": "What a watch may lack."},
 }
 """Closed sets of parameters that no model has."""
 _VALUES: Final = ("const", "default", "enum", "example", "examples")

@@ -39,16 +39,22 @@ async def test_every_column_is_explained(served: Served) -> None:
         assert cells == [column.name, column.unit, column.meaning, sentinel]
 
 
+EXAMPLES = {"region": "where it comes from"}
+"""Of what nobody can know beforehand."""
+
+
 async def test_every_filter_is_explained_with_a_link_that_uses_it(served: Served) -> None:
     page = await read(served.client)
     for name, entry in FORM.items():
         (row,) = page.xpath(f'//table[@id="filter-table"]//tr[@id="filter-{name}"]')
         filter_name, finds, meaning, typed, example = (c.text_content().strip() for c in row)
-        assert (filter_name, example) == (name, entry.example)
+        assert (filter_name, example) == (name, EXAMPLES.get(name, entry.example))
         assert finds
         assert meaning
         assert typed in ("", "cone", *FILTERS)
-        assert row.xpath(".//a/@href")[0].startswith(f"/?{name}=")
+        leads_to = "#regions" if name == "region" else f"/?{name}="
+        assert row.xpath(".//a/@href")[0].startswith(leads_to)
+    assert page.xpath('//*[@id="regions"]')
 
 
 async def test_links_lead_somewhere(real_sky: httpx.AsyncClient) -> None:
