@@ -51,7 +51,7 @@ async def test_every_filter_is_explained_with_a_link_that_uses_it(served: Served
         assert (filter_name, example) == (name, EXAMPLES.get(name, entry.example))
         assert finds
         assert meaning
-        assert typed in ("", "cone", *FILTERS)
+        assert typed in ("", "cone", "region", *FILTERS)
         leads_to = "#regions" if name == "region" else f"/?{name}="
         assert row.xpath(".//a/@href")[0].startswith(leads_to)
     assert page.xpath('//*[@id="regions"]')
