@@ -213,6 +213,10 @@ def write_page(sizes: dict[str, Any]) -> None:
         f"one; cold: the median of {COLD} rounds, each after a start of all servers "
         "with dropped caches. Growth is the largest size beside the smallest, warm.",
         "\n".join(lines),
+        "What PostgreSQL answers by an index does not grow. Orders over everything, counts and "
+        "rare values are scans by DuckDB of the columns that they name, of every alert: they take "
+        "as long as there are alerts, and less with more cores. Sizes may be of different "
+        "machines, which are named below.",
         *(line for run in runs for line in _told(run)),
     ]
     PAGE.write_text("\n\n".join(parts) + "\n")
