@@ -35,15 +35,18 @@ PUBLISHED = "https://ztf.uw.edu/alerts/public/"
 # What takes longest begins first, or one worker would be left with it when the others are done.
 LONGEST = (
     "tests/test_faults.py",
-    "tests/consumer/test_workers.py",
-    "tests/consumer/test_stream.py",
-    "tests/app/match/test_jobs.py",
+    "tests/app/delivery/test_topics.py",
     "tests/app/routes/test_docs_page.py",
+    "tests/consumer/test_stream.py",
+    "tests/consumer/test_two_consumers.py",
+    "tests/consumer/test_workers.py",
+    "tests/app/match/test_jobs.py",
     "tests/app/routes/test_real_packets.py",
     "tests/catalog/test_update.py",
     "tests/dev/test_demo.py",
-    "tests/pages/test_main_page.py",
+    "tests/test_replicas.py",
     "tests/mars/test_queries.py",
+    "tests/pages/test_main_page.py",
 )
 _told: dict[str, list[str]] = {}
 
