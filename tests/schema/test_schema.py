@@ -12,17 +12,17 @@ from tests.schema.refusals import excused
 
 DOCUMENT = json.loads(Path("openapi.json").read_bytes())
 LEFT_OUT = {
-    path
+    name
     for told in tomllib.loads(SETTINGS.read_text())["operations"]
     if not told.get("enabled", True)
-    for path in told["include-path"]
+    for name in (*told.get("include-path", ()), told.get("include-operation-id"))
 }
-"""Paths that other tests ask (schemathesis.toml says which)."""
+"""Paths and operations that other tests ask (schemathesis.toml says which)."""
 OPERATIONS = [
     f"{method.upper()} {path}"
     for path, methods in DOCUMENT["paths"].items()
-    for method in methods
-    if path not in LEFT_OUT
+    for method, operation in methods.items()
+    if path not in LEFT_OUT and operation["operationId"] not in LEFT_OUT
 ]
 AS_ANOTHER = ("GET /api/v1/objects/{object_id}/alerts", "POST /api/v1/match/jobs")
 """Operations whose parameters are covered at another (schemathesis.toml)."""
