@@ -44,7 +44,6 @@ LONGEST = (
     "tests/app/routes/test_real_packets.py",
     "tests/catalog/test_update.py",
     "tests/dev/test_demo.py",
-    "tests/test_replicas.py",
     "tests/mars/test_queries.py",
     "tests/pages/test_main_page.py",
 )
