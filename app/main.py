@@ -208,11 +208,11 @@ async def _open_deliveries(
 ) -> AsyncIterator[dict[str, Any]]:
     """The resources by which alerts of watches are sent to those who asked for it."""
     async with open_due() as due:
-        told: Any = {"settings": settings, "watches": watches, "archive": archive}
-        told |= {"tail": tail, "due": due}
+        sender = partial(open_webhooks, settings=settings, watches=watches, archive=archive)
+        mailer = partial(open_mailing, settings=settings, watches=watches, archive=archive)
         async with (
-            open_webhooks(**told, tries=metrics.webhook_tries) as webhooks,
-            open_mailing(**told, tries=metrics.mail_tries) as subscriptions,
+            sender(tail=tail, due=due, tries=metrics.webhook_tries) as webhooks,
+            mailer(tail=tail, due=due, tries=metrics.mail_tries) as subscriptions,
         ):
             yield {"webhooks": webhooks, "subscriptions": subscriptions}
 

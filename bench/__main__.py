@@ -17,11 +17,10 @@ from bench.filtering import filtering, wait_for_columns
 from bench.hands import more_hands
 from bench.ingesting import STEPS, delay, ingest_figures, ingesting
 from bench.measure import Figure
-from bench.running import app, described, fill, run_catalog, say
+from bench.running import app, described, fill, run_catalog, running_stack, say
 from bench.serving import downloads, legacy, searches, served, throughput
-from dev import stack
 from dev.simulator import simulate
-from dev.state import State, open_state
+from dev.state import State
 
 DELAY_PER_S = 100.0
 BROKEN_ROWS = 200_000
@@ -113,14 +112,8 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=10_000, help="alerts of a feed")
     parser.add_argument("--requests", type=int, default=300, help="requests of a round")
     options = parser.parse_args()
-    state = open_state(options.local, options.port)
-    ours = not stack.is_up(state)
-    stack.up(state)
-    try:
+    with running_stack(options.local, options.port) as state:
         measure(state, options.rows, options.count, options.requests)
-    finally:
-        if ours:
-            stack.down(state)
     return 0
 
 

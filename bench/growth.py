@@ -7,7 +7,6 @@ it finds is added to docs/performance/growth.json, and docs/growth.md shows all 
 
 import argparse
 import asyncio
-import json
 import os
 import statistics
 import subprocess
@@ -23,10 +22,18 @@ from bench.crowding import crowding
 from bench.filtering import filtering, wait_for_columns
 from bench.measure import ask
 from bench.report import DOCS, machine, table
-from bench.running import app, described, fill, run_catalog, say
+from bench.running import (
+    app,
+    described,
+    fill,
+    keep_size,
+    run_catalog,
+    running_stack,
+    say,
+)
 from bench.serving import Served, served
 from dev import stack
-from dev.state import State, open_state
+from dev.state import State
 
 KEPT: Final = DOCS / "performance" / "growth.json"
 PAGE: Final = DOCS / "growth.md"
@@ -246,18 +253,9 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=1_000_000, help="archived alerts")
     parser.add_argument("--compact", action="store_true", help="compact the catalog, too")
     options = parser.parse_args()
-    state = open_state(options.local, options.port)
-    ours = not stack.is_up(state)
-    stack.up(state)
-    try:
+    with running_stack(options.local, options.port) as state:
         found = measure(state, options.rows, compact=options.compact)
-    finally:
-        if ours:
-            stack.down(state)
-    sizes = json.loads(KEPT.read_text()) if KEPT.exists() else {}
-    sizes[str(options.rows)] = found
-    KEPT.write_text(json.dumps(sizes, indent=1) + "\n")
-    write_page(sizes)
+    write_page(keep_size(KEPT, options.rows, found))
     return 0
 
 

@@ -27,11 +27,10 @@ from app.vo.tables import BY_NAME
 from app.vo.uploads import read_upload
 from bench.filtering import wait_for_columns
 from bench.report import DOCS, machine
-from bench.running import app, described, fill, run_catalog, say
+from bench.running import app, described, fill, keep_size, run_catalog, running_stack, say
 from bench.serving import Served, served
 from bench.skymaps import draw_skymap
-from dev import stack
-from dev.state import State, open_state
+from dev.state import State
 
 KEPT: Final = DOCS / "performance" / "observing.json"
 PAGE: Final = DOCS / "vo.md"
@@ -233,23 +232,14 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=18600, help="port of the app")
     parser.add_argument("--rows", type=int, default=1_000_000, help="archived alerts")
     options = parser.parse_args()
-    state = open_state(options.local, options.port)
-    ours = not stack.is_up(state)
-    stack.up(state)
-    try:
+    with running_stack(options.local, options.port) as state:
         os.environ.update(state.environment("reader"))
         if asyncio.run(held_in(state)) < options.rows:
             fill(state, options.rows)
         run_catalog(state, "update", options.rows)
         with app(state, MARS_REGIONS_PER_CLIENT="1000") as (address, _):
             found = asyncio.run(measure(state, address))
-    finally:
-        if ours:
-            stack.down(state)
-    sizes = json.loads(KEPT.read_text()) if KEPT.exists() else {}
-    sizes[str(options.rows)] = found
-    KEPT.write_text(json.dumps(sizes, indent=1) + "\n")
-    write_section(sizes)
+    write_section(keep_size(KEPT, options.rows, found))
     return 0
 
 

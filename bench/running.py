@@ -1,6 +1,7 @@
 """The archive and the app that are measured."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import httpx
@@ -20,6 +22,27 @@ from dev.state import State, open_state
 def say(text: str) -> None:
     """Tell how far it is."""
     print(f"bench: {text}", flush=True)
+
+
+@contextmanager
+def running_stack(local: Path, port: int) -> Iterator[State]:
+    """The stack of a state folder, with what it holds; stopped again if it was not up before."""
+    state = open_state(local, port)
+    ours = not stack.is_up(state)
+    stack.up(state)
+    try:
+        yield state
+    finally:
+        if ours:
+            stack.down(state)
+
+
+def keep_size(kept: Path, rows: int, found: dict[str, Any]) -> dict[str, Any]:
+    """Put what was found at one size beside the other sizes in a file of JSON; all of them."""
+    sizes: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {}
+    sizes[str(rows)] = found
+    kept.write_text(json.dumps(sizes, indent=1) + "\n")
+    return sizes
 
 
 @contextmanager

@@ -30,11 +30,11 @@ PostgreSQL and S3 server, broken `runs` times at moments drawn from the seed (`s
 fault did happen), then drained and checked: every packet that was sent ended as stored, duplicate,
 private or rejected; the rows equal those of an undisturbed feed; each row's bytes have the
 packet's sha256; the ledger ends where Kafka ends. Recovery is the time from the fault to the next
-durable batch (a dead consumer's partitions wait for it for 10 s; its next start takes them at once,
-and where another has to take over Kafka gives them away then); SIGTERM the longest time to a clean
-end. Where PostgreSQL has two replicas, each of the three is killed `runs` / 3 times
-while four clients read every kind of answer of the app: `reads` counts the answers, and those that
-did not come, were a fault of the server's, or differed from the same as of the same batch before.
+durable batch (the next start of a consumer takes over from a dead one of its name at once; another
+consumer only after Kafka's session of 10 s); SIGTERM the longest time to a clean end. Where
+PostgreSQL has two replicas, each of the three is killed `runs` / 3 times while four clients read
+every kind of answer of the app: `reads` counts the answers, and those that did not come, were a
+fault of the server's, or differed from the same as of the same batch before.
 Processes and servers die here, not the machine: the local S3 server promises no fsync.
 
 """

@@ -1,6 +1,7 @@
 """The forms on the page of a watch that have its alerts sent somewhere."""
 
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
@@ -10,12 +11,17 @@ from app.openapi.described import WatchPath
 from app.pages.html import redirect
 from app.routes.dependencies import ArchiveDependency, ClientDependency, SettingsDependency
 from app.routes.watches.mails import SubscriptionsDependency
-from app.routes.watches.watch_forms import FormDependency
+from app.routes.watches.watch_forms import Form, FormDependency
 from app.routes.watches.watch_making import WatchesDependency
 from app.routes.watches.watch_pages import show_watch
 from app.routes.watches.webhooks import WebhooksDependency
 
 router = APIRouter(prefix="/watches", include_in_schema=False)
+
+
+def _refused(form: Form, error: RequestError) -> dict[str, Any]:
+    """A form as it was filled in, and why it was not taken."""
+    return {"sending": {"typed": dict(form.given), "unsent": str(error)}, "status": error.status}
 
 
 @router.post("/{watch}/webhook/")
@@ -40,8 +46,7 @@ async def put_webhook_by_form(
         await watches.check_secret(watch, form.need_secret())
         _, signing = await webhooks.put(watch, client, wanted.target, wanted.since)
     except RequestError as error:
-        again = {"typed": dict(form.given), "unsent": str(error)}
-        return await show_watch(request, row, watches, archive, again, status=error.status)
+        return await show_watch(request, row, watches, archive, **_refused(form, error))
     return await show_watch(request, row, watches, archive, {"signing": signing})
 
 
@@ -66,6 +71,5 @@ async def put_mail_by_form(
         await watches.check_secret(watch, form.need_secret())
         await subscriptions.put(watch, client, address)
     except RequestError as error:
-        again = {"typed": dict(form.given), "unsent": str(error)}
-        return await show_watch(request, row, watches, archive, again, status=error.status)
+        return await show_watch(request, row, watches, archive, **_refused(form, error))
     return redirect(request, f"/watches/{watch}/", HTTPStatus.SEE_OTHER)
