@@ -75,6 +75,7 @@ async def write_events(tail: Tail, read: Read, since: int, write: Write) -> Asyn
     It ends when the process does. Raises ClientGone, or an error that will not pass.
     """
     yield _RETRY + _seen(since)
+    is_told = False
     while not tail.is_over:
         newest = await tail.beyond(since, KEEP_ALIVE_S)
         if newest.number <= since:
@@ -85,7 +86,10 @@ async def write_events(tail: Tail, read: Read, since: int, write: Write) -> Asyn
         except (QueryTooCostly, *DATABASE_ERRORS) as error:
             if not isinstance(error, QueryTooCostly) and not is_passing(error):
                 raise
-            log.warning("a stream waits", extra={"error": repr(error)})
+            if not is_told:
+                # Once: hundreds of streams may wait for minutes.
+                log.warning("a stream waits", extra={"error": repr(error)})
+            is_told = True
             yield _SILENCE
             await asyncio.sleep(_WAIT_S)
             continue
@@ -94,7 +98,7 @@ async def write_events(tail: Tail, read: Read, since: int, write: Write) -> Asyn
             continue
         async for piece in _written(found, write):
             yield piece
-        since = found.reached
+        since, is_told = found.reached, False
 
 
 async def _written(found: Stretch, write: Write) -> AsyncIterator[bytes]:

@@ -1,6 +1,6 @@
 """The pages of regions."""
 
-import asyncio
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Final
 from urllib.parse import urlencode
@@ -11,6 +11,7 @@ from app.alerts.asking.paging import page_of
 from app.alerts.asking.searching import find_alerts
 from app.alerts.output.items import alert_items
 from app.errors import BadParameters, QueryTooCostly, RequestError, reason_of
+from app.incoming import read_in_turn
 from app.openapi.described import RegionPath
 from app.pages.details.regionpage import SHOWN, WINDOW, form_page, region_page
 from app.pages.html import redirect
@@ -50,7 +51,7 @@ async def create_by_form(
 ) -> Response:
     """Keep a region, and show it; the form again, with the reason, if it cannot be read."""
     try:
-        read = await asyncio.to_thread(read_region, sent.data, sent.level)
+        read = await read_in_turn(partial(read_region, level=sent.level), sent.data)
     except RequestError as error:
         return form_page(request, str(error), error.status)
     row, _ = await regions.add(archive, client, read)
