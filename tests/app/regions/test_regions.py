@@ -23,7 +23,7 @@ from app.errors import NotFound, RequestError, WrongSecret
 from app.regions.covering import circles_around, enclosing_cells
 from app.regions.kept import Regions, open_regions
 from app.regions.models import NewRegion
-from app.regions.reading import MAX_RANGES, read_region
+from app.regions.reading import MAX_CELLS, MAX_RANGES, read_region
 from app.regions.writing import SPELLINGS, MocSuffix
 from tests.app.conftest import Served, fresh_archive, serving
 from tests.app.regions.moc import REGIONS, disc, send
@@ -151,6 +151,11 @@ BAD: dict[str, tuple[bytes, str]] = {
         (b"12/" + b",".join(str(2 * n).encode() for n in range(MAX_RANGES + 1))),
         "at most 20,000 are allowed",
     ),
+    "far too many, which are one range": (
+        (b"12/" + b" ".join(str(n).encode() for n in range(MAX_CELLS + 2))),
+        "lists 100,001 cells; at most 100,000 are allowed",
+    ),
+    "far too many in JSON": (b'{"12": [' + b"1, " * (MAX_CELLS + 1) + b"1]}", "at most 100,000"),
 }
 
 
