@@ -82,8 +82,8 @@ async def delete_region(
 ) -> Response:
     """Delete a region; its secret stands in `Authorization: Bearer`.
 
-    Searches with it find no region any more, ten minutes later at the latest, and a watch in it
-    finds no further alerts.
+    Some seconds later searches with it find no region any more, and a watch in it finds no further
+    alerts.
     """
     await regions.remove(region, secret_of(request))
     return Response(status_code=HTTPStatus.NO_CONTENT)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from mocpy import MOC
 from pydantic import SecretStr
 from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from app import schema
 from app.errors import NotFound, RequestError, WrongSecret
@@ -218,8 +219,10 @@ async def test_expired_ones_are_unknown_and_swept(served: Served) -> None:
     async with kept(served) as regions:
         assert (await regions.find(region)).area > 0
         await expire(regions, region, timedelta(seconds=-1))
-        # What was found a moment ago is found for a few minutes more.
-        assert await regions.find(region)
+        # What was seen a moment ago is not looked for again at once.
+        regions._seen.clear()
+        with pytest.raises(NotFound):
+            await regions.find(region)
     async with kept(served) as regions:
         with pytest.raises(NotFound):
             await regions.find(region)
@@ -329,3 +332,19 @@ async def test_a_region_without_a_secret_cannot_be_deleted(served: Served) -> No
             await connection.execute(own.values(secret=None))
         with pytest.raises(WrongSecret):
             await regions.remove(region, "")
+
+
+async def test_another_process_soon_misses_what_is_deleted(served: Served) -> None:
+    """But not what it only cannot look for, as the database is away."""
+    sent = (await served.client.post(REGIONS, content=MOC_TEXT)).json()
+    async with kept(served) as regions, kept(served) as others:
+        assert await others.find(sent["id"])
+        await regions.remove(sent["id"], sent["secret"])
+        others._seen.clear()
+        reachable = others._engine
+        others._engine = create_async_engine("postgresql+asyncpg://nobody@127.0.0.1:9/nothing")
+        assert await others.find(sent["id"])
+        others._engine = reachable
+        for _ in range(2):
+            with pytest.raises(NotFound, match="been deleted"):
+                await others.find(sent["id"])
