@@ -28,7 +28,9 @@ _TAP: Final = "/vo/tap/sync?LANG=ADQL&QUERY="
 _EXPORT: Final = "/api/v1/alerts?format=csv&limit=100000"
 _STREAM: Final = "/api/v1/alerts/stream?since=0"
 _GET: Final = "GET {} HTTP/1.1\r\nHost: mars\r\n\r\n"
-_POST: Final = "POST {} HTTP/1.1\r\nHost: mars\r\nContent-Length: {}\r\n\r\n"
+_POST: Final = (
+    "POST {} HTTP/1.1\r\nHost: mars\r\nContent-Type: text/csv\r\nContent-Length: {}\r\n\r\n"
+)
 PHASES: Final = (
     ("", 0),
     ("GET /api/v1/al", 0),

@@ -90,7 +90,6 @@ async def under(attack: Attack, address: str, answers: Counter[str]) -> AsyncIte
 
 async def try_attack(s: Served, pid: int, attack: Attack) -> Found:
     """Ordinary questions alone and beside an attack, in turn; then the time to recover."""
-    say(attack.name)
     answers: Counter[str] = Counter()
     failed: Counter[str] = Counter()
     held = descriptors(pid)
@@ -182,7 +181,11 @@ async def try_all(address: str, pid: int, attacks: list[Attack]) -> list[Found]:
     """One attack after the other."""
     async with served(address) as s:
         await wait_for_columns(s)
-        return [await try_attack(s, pid, attack) for attack in attacks]
+        found = []
+        for attack in attacks:
+            found.append(await try_attack(s, pid, attack))
+            say(row(found[-1]))
+        return found
 
 
 def main() -> int:
@@ -201,7 +204,6 @@ def main() -> int:
         with app(state) as (address, pid):
             found = asyncio.run(try_all(address, pid, attacks))
         server, rows, _ = asyncio.run(described(state))
-    print(*(row(one) for one in found), sep="\n")
     if not options.only:
         write_page(found, server, rows)
     return 0
