@@ -24,6 +24,7 @@ from faults.outages import (
 )
 from faults.poison import changing, poisoned, repeated
 from faults.proxies import Mode
+from faults.restored import restored
 from faults.run import Kind, Run
 from faults.standing import (
     broker_frozen,
@@ -86,6 +87,7 @@ KINDS: Final = (
         Kind("SIGTERM without PostgreSQL", terminated_without_database, times=2, batch=8),
         Kind("PostgreSQL immediate restart", postgres_restarted, OFTEN, batch=8),
         _in_parts("disk of PostgreSQL's log full", log_disk_full),
+        _in_parts("PostgreSQL restored to before", restored),
         Kind(THREE, database_servers_killed, OFTEN, batch=8, seconds=400, servers=3),
         Kind("S3 away 20 s", s3_away, times=3, batch=8),
         Kind("S3 frozen 25 s", s3_frozen, times=3, batch=8),
@@ -102,6 +104,7 @@ SHORT: Final = (
     _in_parts("a schema changes in mid-night", schema_changes, times=2, feed=changing),
     *_alone(
         Kind("PostgreSQL immediate restart", postgres_restarted, times=1, seconds=6),
+        _in_parts("PostgreSQL restored to before", restored, times=1),
         Kind("S3 away 3 s", s3_briefly_away, times=1, seconds=6),
     ),
 )
