@@ -23,6 +23,7 @@ from faults.outages import (
     s3_frozen,
 )
 from faults.poison import changing, poisoned, repeated
+from faults.private import looked_for, secretive
 from faults.proxies import Mode
 from faults.restored import restored
 from faults.run import Kind, Run
@@ -83,6 +84,7 @@ KINDS: Final = (
     _in_parts("a schema changes in mid-night", schema_changes, feed=changing, batch=16),
     Kind("repeats and rivals in any order", killed_at_random, OFTEN, 4, batch=4, feed=repeated),
     _in_parts("a new night's topic", new_topics),
+    _in_parts("what is private, at every door", looked_for, feed=secretive),
     *_alone(
         Kind("SIGTERM without PostgreSQL", terminated_without_database, times=2, batch=8),
         Kind("PostgreSQL immediate restart", postgres_restarted, OFTEN, batch=8),
