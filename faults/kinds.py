@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from faults.catalogs import catalog_killed, catalog_store_away
 from faults.consumer_dying_at import POINTS
 from faults.disks import log_disk_full, objects_disk_full, rows_disk_full
 from faults.ends import (
@@ -27,6 +28,13 @@ from faults.private import looked_for, secretive
 from faults.proxies import Mode
 from faults.restored import restored
 from faults.run import Kind, Run
+from faults.serving import (
+    clients_disconnect,
+    connections_used_up,
+    database_away,
+    replica_behind_and_gone,
+    tap_used_up,
+)
 from faults.standing import (
     broker_frozen,
     bucket_gone,
@@ -36,6 +44,7 @@ from faults.standing import (
     storm,
 )
 from faults.stores import store_that
+from faults.watchers import matcher_killed
 
 OFTEN: Final = 30
 """Times of a fault that is over within seconds."""
@@ -85,12 +94,20 @@ KINDS: Final = (
     Kind("repeats and rivals in any order", killed_at_random, OFTEN, 4, batch=4, feed=repeated),
     _in_parts("a new night's topic", new_topics),
     _in_parts("what is private, at every door", looked_for, feed=secretive),
+    _in_parts("catalog killed", catalog_killed),
+    _in_parts("catalog without its store", catalog_store_away),
+    _in_parts("app killed that matches watches", matcher_killed),
+    _in_parts("all connections of the app wait", connections_used_up, batch=16),
+    _in_parts("500 clients disconnect", clients_disconnect, batch=16),
+    _in_parts("TAP's role has no connection", tap_used_up, batch=16),
     *_alone(
         Kind("SIGTERM without PostgreSQL", terminated_without_database, times=2, batch=8),
         Kind("PostgreSQL immediate restart", postgres_restarted, OFTEN, batch=8),
+        _in_parts("PostgreSQL away, read from", database_away, batch=16),
         _in_parts("disk of PostgreSQL's log full", log_disk_full),
         _in_parts("PostgreSQL restored to before", restored),
         Kind(THREE, database_servers_killed, OFTEN, batch=8, seconds=400, servers=3),
+        _in_parts("a replica behind, then gone", replica_behind_and_gone),
         Kind("S3 away 20 s", s3_away, times=3, batch=8),
         Kind("S3 frozen 25 s", s3_frozen, times=3, batch=8),
         Kind("Kafka restarted", kafka_restarted, times=4, batch=4),
