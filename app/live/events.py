@@ -63,7 +63,8 @@ def reader_of(archive: Archive, search: Search) -> Read:
 
     async def read(since: int, newest: Newest) -> Stretch:
         # What reads much of the past takes turns with other costly questions.
-        reader = archive.patient() if newest.number - since > GLANCE else archive
+        behind = newest.number - since > GLANCE
+        reader = archive.patient() if behind else archive.unhurried()
         return await read_stretch(reader, search, since, newest)
 
     return read
