@@ -83,9 +83,9 @@ async def under(attack: Attack, address: str, answers: Counter[str]) -> AsyncIte
         for one in under_way:
             one.cancel()
         ended = await asyncio.gather(*under_way, return_exceptions=True)
-    for one in ended:
-        if not isinstance(one, asyncio.CancelledError):
-            raise RuntimeError(f"an attacker of {attack.name} ended") from one
+    for why in ended:
+        if not isinstance(why, asyncio.CancelledError):
+            raise RuntimeError(f"an attacker of {attack.name} ended") from why
 
 
 async def try_attack(s: Served, pid: int, attack: Attack) -> Found:

@@ -7,9 +7,10 @@ nothing is read for a client before it has taken what was read last.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import asyncpg
 import orjson
@@ -21,7 +22,7 @@ from app.alerts.output.fragments import Fragments
 from app.alerts.output.items import chosen_items
 from app.alerts.sql.search_sql import GLANCE
 from app.answers.encoding import Coding
-from app.answers.streams import FEW, run_for_rows
+from app.answers.streams import run_for_rows
 from app.errors import DATABASE_ERRORS, QueryTooCostly
 from app.live.asking import Asked
 from app.live.tail import LOOK_S, Tail
@@ -39,8 +40,16 @@ _RETRY: Final = b"retry: 1000\n"
 _SILENCE: Final = b": still here\n"
 """A comment. Behind a blank line httpx-sse (0.4) would take it for an event without data."""
 Write = Callable[[Sequence[asyncpg.Record]], Sequence[Any]]
-Read = Callable[[int, Newest], Awaitable[Stretch]]
-"""What follows a number, in an archive that is so far."""
+_HELD: Final = 128_000
+"""Bytes that a stream holds for a client who does not take them, more or less."""
+_FIRST: Final = 32
+"""Alerts that are read before it is known how many bytes each takes."""
+
+
+class Read(Protocol):
+    """What follows a number in an archive that is so far, `most` alerts at most."""
+
+    async def __call__(self, since: int, newest: Newest, most: int = GLANCE) -> Stretch: ...
 
 
 async def begin_at(archive: Archive, tail: Tail, asked: Asked) -> int:
@@ -61,11 +70,10 @@ async def begin_at(archive: Archive, tail: Tail, asked: Asked) -> int:
 def reader_of(archive: Archive, search: Search) -> Read:
     """What reads the next alerts of a search."""
 
-    async def read(since: int, newest: Newest) -> Stretch:
+    async def read(since: int, newest: Newest, most: int = GLANCE) -> Stretch:
         # What reads much of the past takes turns with other costly questions.
-        behind = newest.number - since > GLANCE
-        reader = archive.patient() if behind else archive.unhurried()
-        return await read_stretch(reader, search, since, newest)
+        reader = archive.patient() if newest.number - since > GLANCE else archive.unhurried()
+        return await read_stretch(reader, search, since, newest, most)
 
     return read
 
@@ -76,14 +84,18 @@ async def write_events(tail: Tail, read: Read, since: int, write: Write) -> Asyn
     It ends when the process does. Raises ClientGone, or an error that will not pass.
     """
     yield _RETRY + _seen(since)
-    is_told = False
+    is_told, most = False, _FIRST
     while not tail.is_over:
         newest = await tail.beyond(since, KEEP_ALIVE_S)
         if newest.number <= since:
             yield _SILENCE
             continue
+        # Hundreds that go over the past at once would leave the loop no time for anybody else.
+        turn = tail.turn if newest.number - since > GLANCE else nullcontext()
         try:
-            found = await read(since, newest)
+            async with turn:
+                found = await read(since, newest, most)
+                events = await run_for_rows(len(found.rows), _events, found, write)
         except (QueryTooCostly, *DATABASE_ERRORS) as error:
             if not isinstance(error, QueryTooCostly) and not is_passing(error):
                 raise
@@ -97,22 +109,26 @@ async def write_events(tail: Tail, read: Read, since: int, write: Write) -> Asyn
         if found.reached <= since:
             await asyncio.sleep(LOOK_S)
             continue
-        async for piece in _written(found, write):
-            yield piece
+        if found.rows:
+            most = _as_many(len(events) // len(found.rows))
         since, is_told = found.reached, False
+        # The rows take ten times the room of their events, and the client all the time it likes.
+        del found
+        yield events
 
 
-async def _written(found: Stretch, write: Write) -> AsyncIterator[bytes]:
-    """The events of a stretch, some at a time; `seen` where the last alert did not match."""
-    for n in range(0, len(found.rows), FEW):
-        yield await run_for_rows(FEW, _alerts, found.rows[n : n + FEW], write)
+def _as_many(size: int) -> int:
+    """How many alerts of some bytes are read at a time: a power of two, for few statements."""
+    return min(GLANCE, 1 << max(1, _HELD // size).bit_length() - 1)
+
+
+def _events(found: Stretch, write: Write) -> bytes:
+    """The events of a stretch; `seen` where the last alert did not match."""
+    pairs = zip(found.rows, write(found.rows), strict=True)
+    alerts = [_event(row["lco_id"], "alert", orjson.dumps(item)) for row, item in pairs]
     if not found.rows or found.rows[-1]["lco_id"] < found.reached:
-        yield _seen(found.reached)
-
-
-def _alerts(rows: Sequence[asyncpg.Record], write: Write) -> bytes:
-    pairs = zip(rows, write(rows), strict=True)
-    return b"".join(_event(row["lco_id"], "alert", orjson.dumps(item)) for row, item in pairs)
+        alerts.append(_seen(found.reached))
+    return b"".join(alerts)
 
 
 def _seen(number: int) -> bytes:

@@ -25,6 +25,8 @@ class Tail:
         self._archive, self._per_client = archive, per_client
         self._clients: Counter[str] = Counter()
         self._look: asyncio.Task[None] | None = None
+        self.turn = asyncio.Lock()
+        """Whose turn it is among the streams that go over the past: one at a time makes events."""
         self.newest = Newest(0, 0)
         self.is_over = False
         """Whether the process ends: streams end with it."""

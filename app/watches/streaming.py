@@ -10,14 +10,15 @@ from app.watches.watches import Watches
 def hits_reader(watches: Watches, watch: str, archive: Archive, fields: tuple[str, ...]) -> Read:
     """What reads the next hits of a watch, as far as it has been matched."""
 
-    async def read(since: int, newest: Newest) -> Stretch:
-        upto, found = await watches.hits_after(watch, since, MAX_LIMIT)
+    async def read(since: int, newest: Newest, most: int = MAX_LIMIT) -> Stretch:
+        most = min(most, MAX_LIMIT)
+        upto, found = await watches.hits_after(watch, since, most)
         # Who matched may have seen more of the archive than this process has.
         upto = min(upto, newest.number)
         numbers = [number for number in found if number <= upto]
         if not numbers:
             return Stretch([], max(since, upto))
         rows = await read_numbered(archive.unhurried(), fields, numbers, newest)
-        return Stretch(rows, numbers[-1] if len(numbers) == MAX_LIMIT else upto)
+        return Stretch(rows, numbers[-1] if len(numbers) == most else upto)
 
     return read

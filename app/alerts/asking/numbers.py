@@ -71,20 +71,25 @@ async def number_as_of(archive: Archive, batch: int, newest: Newest) -> int:
     return low
 
 
-async def read_stretch(archive: Archive, search: Search, since: int, newest: Newest) -> Stretch:
-    """What follows a number, at a server that has come to the newest batch.
+async def read_stretch(
+    archive: Archive, search: Search, since: int, newest: Newest, most: int = GLANCE
+) -> Stretch:
+    """What follows a number, at a server that has come to the newest batch: `most` rows at most.
 
     A row has `lco_id` beside the columns of its answer.
     """
     # Of equal numbers there is one: what follows is beyond any id.
     after = Cursor(search.digest, newest.batch, since, MAX_NUMBER)
-    asked = replace(search, sort=BY_NUMBER, cursor=after, limit=GLANCE, as_of=None)
+    asked = replace(search, sort=BY_NUMBER, cursor=after, limit=most, as_of=None)
     shape, values = shape_of(asked)
     rows = await archive.fetch(stretch_statement(shape), **values | {"as_of": newest.batch})
+    found = [row for row in rows if row["lco_id"] is not None]
+    if len(found) > most:
+        return Stretch(found[:most], found[most - 1]["lco_id"])
     reached = rows[0]["reached"] or since
     # Behind the last alert may be numbers that were given and not used.
     reached = max(reached, newest.number) if rows[0]["whole"] else reached
-    return Stretch([row for row in rows if row["lco_id"] is not None], reached)
+    return Stretch(found, reached)
 
 
 def parse_number(text: str) -> int:

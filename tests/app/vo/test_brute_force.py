@@ -46,7 +46,8 @@ def everything() -> list[Row]:
     """The candidate of each packet, as a reader that is not ours finds it."""
     found = []
     for message in (*sky.first_batch(), *sky.second_batch()):
-        for record in fastavro.reader(io.BytesIO(message)):
+        reader: Any = fastavro.reader(io.BytesIO(message))
+        for record in reader:
             own = {**record["candidate"], "object_id": record["objectId"]}
             own["isdiffpos"] = own["isdiffpos"] in ("t", "1")
             found.append({name: own[name] for name in FIELDS})
