@@ -21,7 +21,6 @@ from app.clients import networks_of
 from app.columns.columns import open_columns
 from app.delivery.due import open_due
 from app.delivery.mailing import open_mailing
-from app.delivery.publishing import publishing
 from app.delivery.sending import open_webhooks
 from app.errors import DATABASE_ERRORS, reason_of
 from app.jobs.queue import open_jobs
@@ -250,16 +249,28 @@ async def _run_jobs(resources: Resources, settings: Settings) -> AsyncIterator[N
         metrics = resources.metrics
         async with (
             run_worker(resources.jobs, kinds, store, settings, metrics.job_troubles),
-            publishing(
-                settings=settings,
-                watches=resources.watches,
-                archive=archive,
-                tail=resources.tail,
-                write=resources.fragments.of,
-                sent=metrics.published,
-            ),
+            _publish(resources, settings),
         ):
             yield
+
+
+@asynccontextmanager
+async def _publish(resources: Resources, settings: Settings) -> AsyncIterator[None]:
+    """Publish alerts where settings name brokers: only then aiokafka is imported, 5 MB."""
+    if not settings.publish_kafka_servers:
+        yield
+        return
+    from app.delivery.publishing import publishing  # noqa: PLC0415
+
+    async with publishing(
+        settings=settings,
+        watches=resources.watches,
+        archive=resources.archive,
+        tail=resources.tail,
+        write=resources.fragments.of,
+        sent=resources.metrics.published,
+    ):
+        yield
 
 
 @cache
