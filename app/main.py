@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 from functools import cache, partial
 from typing import Any, Final
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import BaseRoute
 
 from app.alerts.access.archive import Archive, open_archive, open_lasting
 from app.alerts.access.gate import Turns
@@ -21,7 +22,6 @@ from app.clients import networks_of
 from app.columns.columns import open_columns
 from app.delivery.due import open_due
 from app.delivery.mailing import open_mailing
-from app.delivery.publishing import publishing
 from app.delivery.sending import open_webhooks
 from app.errors import DATABASE_ERRORS, reason_of
 from app.jobs.queue import open_jobs
@@ -125,6 +125,15 @@ EXPOSED: Final = (
 ).split()
 
 
+@cache
+def _included() -> list[BaseRoute]:
+    """The routes, which take 0.1 s to be made ready: once for all apps of a process."""
+    router = APIRouter(generate_unique_id_function=lambda route: route.name)
+    for routes in ROUTES:
+        router.include_router(routes.router)
+    return router.routes
+
+
 def create_app(settings: Settings | None = None) -> FastAPI:
     """An app with these settings; without any, with those of the environment."""
     settings, metrics = settings or Settings(), Metrics()
@@ -138,11 +147,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,  # problems.py leads there, below the path of a proxy too
-        generate_unique_id_function=lambda route: route.name,
+        routes=_included(),
     )
     app.state.settings = settings
-    for routes in ROUTES:
-        app.include_router(routes.router)
     add_error_handlers(app)
     app.add_middleware(RateLimit, settings=settings)
     app.add_middleware(Bounds)
@@ -250,16 +257,28 @@ async def _run_jobs(resources: Resources, settings: Settings) -> AsyncIterator[N
         metrics = resources.metrics
         async with (
             run_worker(resources.jobs, kinds, store, settings, metrics.job_troubles),
-            publishing(
-                settings=settings,
-                watches=resources.watches,
-                archive=archive,
-                tail=resources.tail,
-                write=resources.fragments.of,
-                sent=metrics.published,
-            ),
+            _publish(resources, settings),
         ):
             yield
+
+
+@asynccontextmanager
+async def _publish(resources: Resources, settings: Settings) -> AsyncIterator[None]:
+    """Publish alerts where settings name brokers: only then aiokafka is imported, 5 MB."""
+    if not settings.publish_kafka_servers:
+        yield
+        return
+    from app.delivery.publishing import publishing  # noqa: PLC0415
+
+    async with publishing(
+        settings=settings,
+        watches=resources.watches,
+        archive=resources.archive,
+        tail=resources.tail,
+        write=resources.fragments.of,
+        sent=resources.metrics.published,
+    ):
+        yield
 
 
 @cache

@@ -175,3 +175,34 @@ KINDS: Final[dict[str, tuple[int, Follow]]] = {
     "that of Chromium": (8, follow_in_chromium),
 }
 """How many there are of each kind, and how they follow."""
+Clients = dict[str, list[Follower]]
+"""By kind."""
+Wanted = dict[str, list[tuple[int, int]]]
+"""Number and candid of each alert that a search takes, by its condition."""
+
+
+def tell_lateness(
+    clients: Sequence[Follower], sent: dict[int, float], began: float, ended: float
+) -> str:
+    """How late alerts came that were sent between two moments of the monotonic clock."""
+    offset = time.time() - time.monotonic()
+    late = sorted(
+        got.moment - offset - sent[got.candid]
+        for one in clients
+        for got in one.got
+        if began <= sent.get(got.candid, -1.0) < ended
+    )
+    p50, p99 = (late[int(len(late) * share)] for share in (0.5, 0.99))
+    return f"p50 {p50:.2f} s, p99 {p99:.2f} s, longest {late[-1]:.2f} s ({len(late):,} events)"
+
+
+def judge(clients: Clients, wanted: Wanted) -> str:
+    """How many clients got what SQL finds, each alert once and in order."""
+    told = []
+    for kind, some in clients.items():
+        right = [
+            [(got.number, got.candid) for got in one.got] == wanted[one.asked.condition]
+            for one in some
+        ]
+        told.append(f"{sum(right)} of {len(some)} by {kind}")
+    return ", ".join(told)

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Final
@@ -18,6 +19,8 @@ class Relay:
         self._doomed: set[asyncio.StreamWriter] = set()
         self.taken = 0
         """Connections so far."""
+        self.refused: Counter[str] = Counter()
+        """Those whose first answer had another status than 200."""
 
     def cut(self, share: float) -> int:
         """End a share of the connections in the midst of what comes next; how many those are."""
@@ -53,7 +56,11 @@ class Relay:
         raise OSError("no app takes a connection")
 
     async def _answer(self, answers: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        begun = False
         while data := await answers.read(_PIECE):
+            if not begun and (status := data[9:12].decode(errors="replace")) != "200":
+                self.refused[status] += 1
+            begun = True
             if writer in self._doomed:
                 writer.write(data[: self._rng.randrange(len(data))])
                 await writer.drain()

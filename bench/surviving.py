@@ -7,6 +7,7 @@ connections are cut; at last an app is asked to end while streams are open.
 
 import argparse
 import asyncio
+import os
 import random
 import sys
 import time
@@ -20,7 +21,7 @@ from typing import Any, Final, NamedTuple
 import asyncpg
 import httpx
 
-from bench.followers import KINDS, Follower
+from bench.followers import KINDS, Clients, Follower, Wanted, judge, tell_lateness
 from bench.ingesting import consumer, topic
 from bench.killing import App, kill_app, kill_server, repeat
 from bench.relaying import Relay, relaying
@@ -35,10 +36,6 @@ from dev.state import State
 
 PAGE: Final = DOCS / "streams.md"
 HEADING: Final = "## Killed and cut"
-Clients = dict[str, list[Follower]]
-"""By kind."""
-Wanted = dict[str, list[tuple[int, int]]]
-"""Number and candid of each alert that a search takes, by its condition."""
 BEGIN_S: Final = 5.0
 """Until the first alert has come to all clients."""
 LASTS_S: Final = 20.0
@@ -172,33 +169,6 @@ async def until_all_came(clients: Sequence[Follower], wanted: Wanted) -> None:
     await asyncio.sleep(3)
 
 
-def tell_lateness(
-    clients: Sequence[Follower], sent: dict[int, float], began: float, ended: float
-) -> str:
-    """How late alerts came that were sent between two moments of the monotonic clock."""
-    offset = time.time() - time.monotonic()
-    late = sorted(
-        got.moment - offset - sent[got.candid]
-        for one in clients
-        for got in one.got
-        if began <= sent.get(got.candid, -1.0) < ended
-    )
-    p50, p99 = (late[int(len(late) * share)] for share in (0.5, 0.99))
-    return f"p50 {p50:.2f} s, p99 {p99:.2f} s, longest {late[-1]:.2f} s ({len(late):,} events)"
-
-
-def judge(clients: Clients, wanted: Wanted) -> str:
-    """How many clients got what SQL finds, each alert once and in order."""
-    told = []
-    for kind, some in clients.items():
-        right = [
-            [(got.number, got.candid) for got in one.got] == wanted[one.asked.condition]
-            for one in some
-        ]
-        told.append(f"{sum(right)} of {len(some)} by {kind}")
-    return ", ".join(told)
-
-
 class Run(NamedTuple):
     """What was done, and what came of it."""
 
@@ -206,8 +176,12 @@ class Run(NamedTuple):
     sent: dict[int, float]
     moments: tuple[float, float, float]
     """When nothing happened, from and to, and when the last one had been killed."""
+    load: float
+    """Programs that worked or waited for a core meanwhile, all of the machine."""
     again: int
     """Connections that clients made after the first kill."""
+    refused: int
+    """Those that were answered by something else than a stream."""
     ended: str
     wanted: Wanted
 
@@ -232,7 +206,7 @@ async def run(state: State, options: argparse.Namespace) -> Run:
             await asyncio.sleep(BEGIN_S)
             began = time.monotonic()
             await asyncio.sleep(options.seconds)
-            calm, before = time.monotonic(), relay.taken
+            calm, before, (load, *_) = time.monotonic(), relay.taken, os.getloadavg()
             await kill(state, relay, apps, options.kills, options.seed)
             killed = time.monotonic()
             ended = await end(state, options.streams)
@@ -243,8 +217,8 @@ async def run(state: State, options: argparse.Namespace) -> Run:
                     await asyncio.sleep(0.2)
                 wanted = await found_by_sql(admin, since)
             await until_all_came([one for some in clients.values() for one in some], wanted)
-        again = relay.taken - before
-    return Run(clients, sent, (began, calm, killed), again, ended, wanted)
+        again, refused = relay.taken - before, relay.refused.total()
+    return Run(clients, sent, (began, calm, killed), load, again, refused, ended, wanted)
 
 
 def tell(seen: Run, options: argparse.Namespace) -> list[str]:
@@ -256,12 +230,13 @@ def tell(seen: Run, options: argparse.Namespace) -> list[str]:
     return [
         f"{len(every)} clients, {kinds}; {len(seen.sent):,} alerts at {options.rate:.0f}/s, of "
         f"which their {len(WANTED)} searches take {counts}",
-        f"while nothing happened, {calm - began:.0f} s: from being handed to Kafka to being at a "
-        f"client {tell_lateness(every, seen.sent, began, calm)}; target: p99 < 2 s",
+        f"while nothing happened, {calm - began:.0f} s with a load of {seen.load:.1f} on the "
+        "machine: from being handed to Kafka to being at a client "
+        f"{tell_lateness(every, seen.sent, began, calm)}; target: p99 < 2 s",
         f"kill -9 of an app, of the primary and of a replica, {options.kills} times each, at "
         f"random moments of {killed - calm:.0f} s, and {options.kills} cuts of half the "
-        f"connections amid what they carry, after which clients came again {seen.again:,} times: "
-        f"{tell_lateness(every, seen.sent, calm, killed)}",
+        f"connections amid what they carry, after which clients came again {seen.again:,} times "
+        f"and were refused {seen.refused} times: {tell_lateness(every, seen.sent, calm, killed)}",
         "each alert that its search takes came once and in order: "
         + judge(seen.clients, seen.wanted),
         seen.ended,

@@ -10,7 +10,7 @@ import httpx
 
 from dev import replicas
 from dev.state import CHECKOUT
-from faults.apps import served
+from faults.apps import App, served
 from faults.consumers import Fault
 from faults.place import Place
 from faults.reading import Tally, digests, get_routes, kill_in_turn, reading, searches
@@ -31,9 +31,9 @@ def environment(place: Place) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def served_by_three(run: Run) -> AsyncIterator[httpx.AsyncClient]:
+async def served_by_three(run: Run, **settings: str) -> AsyncIterator[App]:
     """The app with a columnar copy of what is there so far."""
-    own = environment(run.place)
+    own = environment(run.place) | settings
     catalog = [sys.executable, "-m", "catalog", "update"]
     with (run.log / "catalog.log").open("wb") as log:
         copied = await asyncio.create_subprocess_exec(
@@ -42,7 +42,7 @@ async def served_by_three(run: Run) -> AsyncIterator[httpx.AsyncClient]:
         if await copied.wait():
             raise Fault(f"no catalog was written: see {run.log}/catalog.log")
     async with served(run, ASKED_FIRST, **own) as app:
-        yield app.client
+        yield app
 
 
 async def read_through_kills(run: Run, client: httpx.AsyncClient, times: int) -> Tally:

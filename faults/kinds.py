@@ -119,12 +119,10 @@ SHORT: Final = (
     # One after the other in one feed, of so many batches that each is reached.
     _at("every point", *POINTS)._replace(times=len(POINTS), batch=6),
     _store_that(Mode.REFUSES)._replace(times=2),
-    _in_parts("disk of the rows full", rows_disk_full, times=2),
-    _in_parts("a schema changes in mid-night", schema_changes, times=2, feed=changing),
     *_alone(
         Kind("PostgreSQL immediate restart", postgres_restarted, times=1, seconds=6),
         _in_parts("PostgreSQL restored to before", restored, times=1),
         Kind("S3 away 3 s", s3_briefly_away, times=1, seconds=6),
     ),
 )
-"""What `make test` has time for."""
+"""What `make test` has time and rights for."""

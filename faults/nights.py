@@ -85,7 +85,10 @@ async def schema_changes(run: Run, times: int) -> None:
 async def _release(run: Run) -> None:
     command = [sys.executable, "-m", "consumer", "release"]
     own = run.place.environment(run.batch)
-    process = await asyncio.create_subprocess_exec(*command, cwd=CHECKOUT, env=own)
+    with (run.log / "release.log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            *command, stdout=log, stderr=log, cwd=CHECKOUT, env=own
+        )
     if await process.wait():
         raise Fault("`consumer release` failed")
 

@@ -73,7 +73,7 @@ async def database_servers_killed(run: Run, times: int) -> None:
     await run.reach(200, consumer)
     await asyncio.to_thread(replicas.up, run.state, quiet=True)
     try:
-        async with served_by_three(run) as client:
-            run.tally = await read_through_kills(run, client, times)
+        async with served_by_three(run) as app:
+            run.tally = await read_through_kills(run, app.client, times)
     finally:
         await asyncio.to_thread(replicas.down, run.state, quiet=True)

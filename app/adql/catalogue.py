@@ -2,26 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
 
 from sqlglot import exp
 
 from app.adql.language import place_of
 from app.adql.scope import Known, Source, find_table, name_of
 from app.adql.tables import values_of
+from app.adql.told import Upload
 from app.errors import BadQuery
 from archive.columns import Column
 
 UPLOADS: Final = "tap_upload"
-
-
-class Upload(NamedTuple):
-    """A table that came with a query: its columns are parameters of the statement, as arrays."""
-
-    name: str
-    columns: tuple[Column, ...]
-    array_types: tuple[str, ...]
-    """Types of PostgreSQL."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,22 +4,21 @@ FK5 (equinox J2000) and GALACTIC are ICRS turned: numbers are turned by astropy,
 the same matrix. FK4 (equinox and epoch B1950) has aberration in it: only numbers are converted.
 """
 
-from functools import lru_cache
-from typing import Any, Final
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from astropy.coordinates import FK4, FK5, ICRS, BaseCoordinateFrame, Galactic, SkyCoord
 
+from app import late
 from app.adql.language import place_of
 from app.adql.values import Value, double, needs_of
 from app.errors import BadQuery
 from archive.columns import Kind
 
-_FRAMES: Final[dict[str, BaseCoordinateFrame]] = {
-    "FK4": FK4(equinox="B1950"),
-    "FK5": FK5(equinox="J2000"),
-    "GALACTIC": Galactic(),
-}
+if TYPE_CHECKING:
+    from astropy.coordinates import BaseCoordinateFrame
+
+_FRAMES: Final = ("FK4", "FK5", "GALACTIC")
 _TURNED: Final = ("FK5", "GALACTIC")
 _WITHOUT_MEANING: Final = (
     "BARYCENTER GEOCENTER HELIOCENTER TOPOCENTER UNKNOWNREFPOS SPHERICAL2 CARTESIAN2"
@@ -49,7 +48,7 @@ def turn_numbers(frame: str, lon: float, lat: float, node: Any) -> tuple[float, 
         return lon, lat
     if not abs(lat) <= 90:
         raise BadQuery(f"a latitude lies between -90 and 90{place_of(node)}, not at {lat:g}")
-    there = SkyCoord(lon, lat, unit="deg", frame=_FRAMES[frame]).icrs
+    there = late.coordinates.SkyCoord(lon, lat, unit="deg", frame=_frame(frame)).icrs
     return float(there.ra.deg), float(there.dec.deg)
 
 
@@ -83,9 +82,19 @@ def _along(frame: str, lon: Value, lat: Value) -> list[str]:
     ]
 
 
+@cache
+def _frame(name: str) -> "BaseCoordinateFrame":
+    known = late.coordinates
+    return {
+        "FK4": known.FK4(equinox="B1950"),
+        "FK5": known.FK5(equinox="J2000"),
+        "GALACTIC": known.Galactic(),
+    }[name]
+
+
 @lru_cache
 def _matrix(frame: str) -> list[list[float]]:
     """What turns directions in a frame to ICRS: its columns are the frame's axes."""
-    axes = SkyCoord([0, 90, 0], [0, 0, 90], unit="deg", frame=_FRAMES[frame])
-    matrix: list[list[float]] = np.asarray(axes.transform_to(ICRS()).cartesian.xyz).tolist()
+    axes = late.coordinates.SkyCoord([0, 90, 0], [0, 0, 90], unit="deg", frame=_frame(frame))
+    matrix: list[list[float]] = np.asarray(axes.transform_to("icrs").cartesian.xyz).tolist()
     return matrix

@@ -11,10 +11,6 @@ from app.adql.values import WHOLE, Family, Value, double, needs_of
 from app.errors import BadQuery
 from archive.columns import Kind
 
-FORMS: Final = (
-    "IVO_HEALPIX_INDEX(hpxOrder INTEGER, ra DOUBLE PRECISION, dec DOUBLE PRECISION) -> BIGINT",
-    "IVO_HEALPIX_INDEX(hpxOrder INTEGER, p POINT) -> BIGINT",
-)
 _DEEPEST: Final = 29
 _LONGEST: Final = 2000
 """Characters of a position in SQL: it stands in the index three times."""

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlglot import exp
 
-from app.adql.catalogue import Catalogue, Upload, as_made, source_of
+from app.adql.catalogue import Catalogue, as_made, source_of
 from app.adql.clauses import (
     described_by_both,
     is_distinct,
@@ -22,6 +22,7 @@ from app.adql.held import hold
 from app.adql.language import Node, parse_adql, place_of
 from app.adql.scope import Known, Scope, Source
 from app.adql.tables import Tables
+from app.adql.told import Upload
 from app.adql.values import Value
 from app.errors import BadQuery
 from archive.columns import Column

@@ -7,21 +7,22 @@ number has none, and beside + or - it says nothing.
 import math
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
-from astropy import units
 from sqlglot import exp
 
+from app import late
 from app.adql.language import Node, place_of
 from app.adql.values import Family, Value, double
 from app.errors import BadQuery
 from archive.columns import DOUBLE, Column, Kind
 
+if TYPE_CHECKING:
+    from astropy.units import UnitBase as Unit
+
 Read = Callable[[Node], Value]
-Unit: TypeAlias = units.UnitBase
 _MOST_POWER: Final = 8
 """More is no unit of anything, and its conversion no number."""
-_NO_UNIT: Final[Unit] = units.dimensionless_unscaled
 _LIKE_ITS_ARGUMENT: Final = (
     "ABS",
     "AVG",
@@ -55,7 +56,7 @@ def in_unit(node: exp.Anonymous, read: Read) -> Value:
     return Value(sql, Kind.DOUBLE, column._replace(unit=wanted), value.needs, name="in_unit")
 
 
-def _unit_of(node: Node, read: Read) -> Unit | None:
+def _unit_of(node: Node, read: Read) -> "Unit | None":
     """The unit of an expression; None if it has none that is known."""
     if isinstance(node, exp.Paren | exp.Neg):
         return _unit_of(node.this, read)
@@ -64,42 +65,43 @@ def _unit_of(node: Node, read: Read) -> Unit | None:
         return a if a == b else None
     if isinstance(node, exp.Mul | exp.Div):
         a, b = _unit_of_factor(node.this, read), _unit_of_factor(node.expression, read)
-        return _joined(1, a, 1 if isinstance(node, exp.Mul) else -1, b)
+        if a is None or b is None:
+            return None
+        return a * b if isinstance(node, exp.Mul) else a / b
     name = str(node.this).upper() if isinstance(node, exp.Anonymous) else ""
     if name in (*_LIKE_ITS_ARGUMENT, "SQRT", "POWER"):
         inner, *others = node.expressions
         powers = {"SQRT": 0.5, "POWER": read(others[0]).number if others else None}
-        return _joined(powers.get(name, 1), _unit_of(inner, read))
+        return _raised(powers.get(name, 1), _unit_of(inner, read))
     column = read(node).column
     return _read(column.unit) if column is not None and column.unit else None
 
 
-def _joined(
-    power: float | None, unit: Unit | None, other_power: float = 1, other: Unit | None = _NO_UNIT
-) -> Unit | None:
-    """The product of powers of units; None if one of them is not known."""
-    if power is None or unit is None or other is None or abs(power) > _MOST_POWER:
+def _raised(power: float | None, unit: "Unit | None") -> "Unit | None":
+    """A power of a unit; None if one of them is not known, or the power is beyond all units."""
+    if power is None or unit is None or abs(power) > _MOST_POWER:
         return None
-    joined: Unit = unit**power * other**other_power
-    return joined
+    return unit**power
 
 
-def _unit_of_factor(node: Node, read: Read) -> Unit | None:
+def _unit_of_factor(node: Node, read: Read) -> "Unit | None":
     """The unit of a factor: a number has none, and changes none."""
-    return _NO_UNIT if read(node).number is not None else _unit_of(node, read)
+    return (
+        late.units.dimensionless_unscaled if read(node).number is not None else _unit_of(node, read)
+    )
 
 
 @lru_cache(maxsize=256)
-def _read(unit: str) -> Unit | None:
+def _read(unit: str) -> "Unit | None":
     try:
-        read: Unit = units.Unit(unit, format="vounit", parse_strict="raise")
+        read: Unit = late.units.Unit(unit, format="vounit", parse_strict="raise")
     except (ValueError, TypeError):
         return None
     return read
 
 
 @lru_cache(maxsize=256)
-def _factor(unit: Unit, wanted: str) -> float:
+def _factor(unit: "Unit", wanted: str) -> float:
     target = _read(wanted)
     if target is None:
         raise ValueError(f"{wanted[:40]!r} is no unit of VOUnits")
@@ -108,5 +110,5 @@ def _factor(unit: Unit, wanted: str) -> float:
         if not 0 < factor < math.inf:
             raise ValueError(f"no number takes {unit} to {wanted[:40]}")
         return factor
-    except units.UnitConversionError:
+    except late.units.UnitConversionError:
         raise ValueError(f"what is in {unit} cannot be given in {wanted[:40]}") from None

@@ -6,15 +6,17 @@ and each text once for all its repetitions: a row of 113 columns takes 8 µs.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import orjson
-import pyarrow as pa
-import pyarrow.compute as pc
 
+from app import late
 from archive.columns import REAL, TEXT, TIME, Column, Kind
 from archive.objects import Bytes
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _COMMA: Final = ord(",")
 
@@ -51,7 +53,7 @@ def write_rows(layout: Layout, columns: Sequence[Column], values: Sequence[Any])
         else _numbers(column, values[n], layout, layout.ends[n])
         for n, column in enumerate(columns)
     ]
-    joined = pc.binary_join_element_wise(pa.scalar(layout.start), *cells, "")
+    joined = late.compute.binary_join_element_wise(late.arrow.scalar(layout.start), *cells, "")
     _, offsets, data = joined.buffers()
     if data is None:
         return b""
@@ -60,20 +62,20 @@ def write_rows(layout: Layout, columns: Sequence[Column], values: Sequence[Any])
     return memoryview(data)[bounds[0] : bounds[len(joined)]]
 
 
-def _texts(values: Any, end: str, spelling: Spelling) -> pa.Array:
-    if not isinstance(values, pa.Array):
-        return pa.array([spelling.spell(value) + end for value in values], pa.string())
-    if isinstance(values.type, pa.JsonType):
-        return pc.binary_join_element_wise(values.storage, end, "")
+def _texts(values: Any, end: str, spelling: Spelling) -> "pa.Array":
+    if isinstance(values, Sequence):
+        return late.arrow.array([spelling.spell(value) + end for value in values], "string")
+    if isinstance(values.type, late.arrow.JsonType):
+        return late.compute.binary_join_element_wise(values.storage, end, "")
     missing = spelling.spell(None) + end
     if _is_plain(values):
         around = [spelling.quote] if spelling.quote else []
         parts = (*around, values, spelling.quote + end)
-        written = pc.binary_join_element_wise(*parts, "")
+        written = late.compute.binary_join_element_wise(*parts, "")
         return written.fill_null(missing) if written.null_count else written
     coded = values.dictionary_encode()
     spelt = [spelling.spell(text) + end for text in coded.dictionary.to_pylist()]
-    return pa.array([*spelt, missing]).take(coded.indices.fill_null(len(spelt)))
+    return late.arrow.array([*spelt, missing]).take(coded.indices.fill_null(len(spelt)))
 
 
 _PLAIN: Final = np.zeros(256, dtype=bool)
@@ -81,10 +83,10 @@ _PLAIN: Final = np.zeros(256, dtype=bool)
 _PLAIN[[n for n in range(ord("!"), ord("~") + 1) if chr(n) not in "\"',&<>\\"]] = True
 
 
-def _is_plain(values: pa.Array) -> bool:
+def _is_plain(values: "pa.Array") -> bool:
     """Whether all letters of all texts are plain, and no text is empty: one look at the bytes."""
     # 0 for an empty text; None where there is none at all.
-    if not pc.min(pc.binary_length(values)).as_py():
+    if not late.compute.min(late.compute.binary_length(values)).as_py():
         return False
     _, offsets, data = values.buffers()
     bounds = np.frombuffer(offsets, np.int32)[values.offset :]
@@ -92,11 +94,11 @@ def _is_plain(values: pa.Array) -> bool:
     return bool(_PLAIN[letters].all())
 
 
-def _numbers(column: Column, values: Any, layout: Layout, end: str) -> pa.Array:
+def _numbers(column: Column, values: Any, layout: Layout, end: str) -> "pa.Array":
     """The cells of a column of numbers, cut from the text in which all of them are printed."""
     count = len(values)
     if not count:
-        return pa.array([], pa.string())
+        return late.arrow.array([], "string")
     printed = print_numbers(column, values)
     if layout.quoted and column.as_text:
         printed = b'"' + printed.replace(b",", b'","') + b'"'
@@ -113,8 +115,10 @@ def _numbers(column: Column, values: Any, layout: Layout, end: str) -> pa.Array:
     offsets[count] = len(printed) + 1
     # Each comma before has become `end`.
     offsets += np.arange(count + 1, dtype=np.int32) * (len(last) - 1)
-    return pa.Array.from_buffers(
-        pa.string(), count, [None, pa.py_buffer(offsets), pa.py_buffer(text)]
+    return late.arrow.Array.from_buffers(
+        late.arrow.string(),
+        count,
+        [None, late.arrow.py_buffer(offsets), late.arrow.py_buffer(text)],
     )
 
 
@@ -125,7 +129,7 @@ def print_numbers(column: Column, values: Any) -> bytes:
     if column.kind is Kind.DOUBLE:
         doubles = _array_of(values, np.float64)
         return orjson.dumps(doubles, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1]
-    if isinstance(values, pa.Array):
+    if not isinstance(values, Sequence):
         if not values.null_count and column.kind is not Kind.BOOLEAN:
             whole = np.ascontiguousarray(values.to_numpy())
             return orjson.dumps(whole, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1]
@@ -135,7 +139,7 @@ def print_numbers(column: Column, values: Any) -> bytes:
 
 def _array_of(values: Any, kind: Any) -> Any:
     """Floats; a missing one is NaN, which is printed as null."""
-    if isinstance(values, pa.Array):
+    if not isinstance(values, Sequence):
         return np.ascontiguousarray(values.to_numpy(zero_copy_only=False), dtype=kind)
     return np.array(values, dtype=kind)
 

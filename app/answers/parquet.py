@@ -1,38 +1,45 @@
 """Parquet, row group by row group; the footer comes last, so a broken file cannot be opened."""
 
-from typing import Any, Final
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
-import pyarrow as pa
-from pyarrow import parquet
-
+from app import late
 from app.answers.tabular import Ending, Origin, Table, Values
 from archive.columns import TEXT, TIME, Column, Kind
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 ROW_GROUP: Final = 10_000
 """Rows that are held until they are written: some 6 MB of alerts."""
-_TYPES: Final[dict[Kind, pa.DataType]] = {
-    Kind.INTEGER: pa.int32(),
-    Kind.BIGINT: pa.int64(),
-    Kind.REAL: pa.float32(),
-    Kind.DOUBLE: pa.float64(),
-    Kind.BOOLEAN: pa.bool_(),
-    Kind.TEXT: pa.string(),
-    Kind.TIME: pa.timestamp("us", "UTC"),
-}
 
 
-def _field(column: Column) -> pa.Field:
+@cache
+def _types() -> "dict[Kind, pa.DataType]":
+    known = late.arrow
+    return {
+        Kind.INTEGER: known.int32(),
+        Kind.BIGINT: known.int64(),
+        Kind.REAL: known.float32(),
+        Kind.DOUBLE: known.float64(),
+        Kind.BOOLEAN: known.bool_(),
+        Kind.TEXT: known.string(),
+        Kind.TIME: known.timestamp("us", "UTC"),
+    }
+
+
+def _field(column: Column) -> "pa.Field":
     told = {"unit": column.unit, "ucd": column.ucd, "description": column.meaning}
     kept = {name: text for name, text in told.items() if text}
     # The jd of an alert may not be a date (alerts/items.utc_text).
     nullable = not column.required or column.kind is TIME
-    return pa.field(column.name, _TYPES[column.kind], nullable, kept)
+    return late.arrow.field(column.name, _types()[column.kind], nullable, kept)
 
 
-def _array(column: Column, values: Any) -> pa.Array:
+def _array(column: Column, values: Any) -> "pa.Array":
     if column.kind is TIME:
-        return pa.array(values, pa.string()).cast(_TYPES[TIME])
-    return pa.array(values, _TYPES[column.kind])
+        return late.arrow.array(values, "string").cast(_types()[TIME])
+    return late.arrow.array(values, _types()[column.kind])
 
 
 class _Sink:
@@ -63,9 +70,11 @@ class Parquet:
 
     def __init__(self, table: Table, origin: Origin) -> None:
         self._columns = table.columns
-        self._schema = pa.schema([_field(c) for c in table.columns], {"description": table.meaning})
+        self._schema = late.arrow.schema(
+            [_field(c) for c in table.columns], {"description": table.meaning}
+        )
         self._sink = _Sink()
-        self._writer = parquet.ParquetWriter(
+        self._writer = late.parquet.ParquetWriter(
             self._sink,
             self._schema,
             compression="zstd",
@@ -79,7 +88,7 @@ class Parquet:
 
     def rows(self, values: Values) -> bytes:
         arrays = [_array(c, v) for c, v in zip(self._columns, values, strict=True)]
-        self._waiting.append(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
+        self._waiting.append(late.arrow.RecordBatch.from_arrays(arrays, schema=self._schema))
         if sum(batch.num_rows for batch in self._waiting) >= ROW_GROUP:
             self._write()
         return self._sink.taken()
@@ -94,5 +103,5 @@ class Parquet:
 
     def _write(self) -> None:
         if self._waiting:
-            self._writer.write_table(pa.Table.from_batches(self._waiting))
+            self._writer.write_table(late.arrow.Table.from_batches(self._waiting))
             self._waiting = []

@@ -5,12 +5,12 @@ No connection of the database is held while a client takes its time.
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
-import pyarrow as pa
 from fastapi import Request, Response
 from starlette.responses import StreamingResponse
 from starlette.types import Send
@@ -31,8 +31,8 @@ FEW: Final = 250
 """Rows that are made into JSON at once: 5 ms."""
 _THREAD: Final = ThreadPoolExecutor(1, "export")
 """One thread, so that all exports together use half of the interpreter and one page of memory."""
-# Arrow's usual allocator keeps some 40 MB more of what long answers have used.
-pa.set_memory_pool(pa.system_memory_pool())
+# Arrow reads it when it is imported: its usual allocator keeps some 40 MB more of long answers.
+os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 Rows = Sequence[Any]
 """The rows of a page, from the database or made from such rows."""
 Made = TypeVar("Made")

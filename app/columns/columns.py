@@ -5,10 +5,8 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
-
-import pyarrow as pa
 
 from app.columns.cache import Cache
 from app.columns.copy import Copy, Readable, read_copy
@@ -20,6 +18,9 @@ from app.settings import Settings
 from archive.errors import MarsError
 from archive.objects import ObjectStore
 from archive.survey import Survey
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 log = logging.getLogger(__name__)
 _OPENING_S: Final = 60.0
@@ -46,11 +47,11 @@ class Columns:
         rows: list[Row] = await self._ask(question, seconds)
         return rows
 
-    async def ask_table(self, question: Question, seconds: float) -> pa.Table:
+    async def ask_table(self, question: Question, seconds: float) -> "pa.Table":
         """The same as a table of Arrow."""
         return await self._ask(question, seconds, as_table=True)
 
-    async def spool(self, question: Question, seconds: float, spool: Spool) -> pa.Schema:
+    async def spool(self, question: Question, seconds: float, spool: Spool) -> "pa.Schema":
         """The rows of an answer, with their ranks, into a spool. Raises as `ask` does."""
         return await self._ask(question, seconds, into=spool)
 

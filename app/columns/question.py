@@ -7,11 +7,12 @@ import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from app.columns.spool import Spool
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Row = tuple[Any, ...]
 LENGTH: Final = 8
@@ -23,7 +24,7 @@ class Question(NamedTuple):
 
     sql: str
     values: Sequence[Any] = ()
-    tables: Mapping[str, pa.Table] = MappingProxyType({})
+    tables: "Mapping[str, pa.Table]" = MappingProxyType({})
     """Rows that it reads beside those of the copy, by the name of their table."""
     ranked: str = ""
     """The one of these tables whose rows get their place in it, as RANK."""

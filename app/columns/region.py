@@ -6,11 +6,15 @@ these by a hash, and would otherwise hold each row against all ranges.
 
 import re
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
+
+from app import late
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 PIXEL: Final = "_healpix_29"
 """The column with the pixel of order 29 of a row's position."""
@@ -33,7 +37,7 @@ def read_ranges(text: str) -> NDArray[np.int64]:
 
 
 @lru_cache(maxsize=8)
-def table_of_region(cells: str) -> pa.Table:
+def table_of_region(cells: str) -> "pa.Table":
     """A region's ranges [low, high), each in one pixel `place` of order 6.
 
     `cells` is the text of an int8multirange.
@@ -47,4 +51,4 @@ def table_of_region(cells: str) -> pa.Table:
     place = first[own] + number
     low = np.maximum(bounds[own, 0], place << _SHIFT)
     high = np.minimum(bounds[own, 1], (place + 1) << _SHIFT)
-    return pa.table({"place": place, "low": low, "high": high})
+    return late.arrow.table({"place": place, "low": low, "high": high})

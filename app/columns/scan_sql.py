@@ -8,11 +8,11 @@ by their bytes.
 import math
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import pyarrow as pa
 
+from app import late
 from app.columns.copy import Readable
 from app.columns.question import Question
 from app.columns.region import REGION, joined_with_region, table_of_region
@@ -24,6 +24,9 @@ from app.search.values import Value
 from app.search.vocabulary import Vocabulary
 from archive.columns import Kind
 from archive.surveys.ztf.columns import EMPTY_TEXTS, SENTINEL_BITS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _FOUND: Final = "found"
 _RANKED: Final = "ranked"
@@ -164,7 +167,7 @@ def _conditions(sql: Sql, search: Search, as_of: int) -> list[str]:
     return where
 
 
-def _source_of(search: Search, copy: Readable) -> tuple[str, dict[str, pa.Table]]:
+def _source_of(search: Search, copy: Readable) -> "tuple[str, dict[str, pa.Table]]":
     """From where the rows come, as SQL, and the tables that this needs."""
     assert (search.region is not None) == bool(search.region_id)
     if search.region is None:
@@ -178,7 +181,7 @@ def can_scan(search: Search) -> bool:
 
 
 def find_keys(
-    search: Search, copy: Readable, *, as_of: int, skip: int = 0, found: pa.Table | None = None
+    search: Search, copy: Readable, *, as_of: int, skip: int = 0, found: "pa.Table | None" = None
 ) -> Question:
     """The ids of a page and one more; the rows of `found`, of key_columns, are in order with them.
 
@@ -200,7 +203,7 @@ def find_keys(
     return Question(text, sql.texts, tables)
 
 
-def read_ranked(columns: Sequence[str], copy: Readable, key: str, ids: pa.Array) -> Question:
+def read_ranked(columns: Sequence[str], copy: Readable, key: str, ids: "pa.Array") -> Question:
     """Columns of the rows of some ids, in any order, each with the place of its id as RANK."""
     names = ", ".join(f"held.{quote(name)}" for name in columns)
     text = f"""
@@ -208,7 +211,7 @@ def read_ranked(columns: Sequence[str], copy: Readable, key: str, ids: pa.Array)
         FROM {copy.table} AS held JOIN {_RANKED} USING ({quote(key)})
         WHERE batch <= {copy.as_of}
     """
-    return Question(text, (), {_RANKED: pa.table({key: ids})}, _RANKED)
+    return Question(text, (), {_RANKED: late.arrow.table({key: ids})}, _RANKED)
 
 
 def count_matches(search: Search, copy: Readable, *, as_of: int) -> Question:

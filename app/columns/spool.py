@@ -8,10 +8,14 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
-import pyarrow as pa
+
+from app import late
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 BUCKET: Final = 8192
 """Rows that are cut, and rows of an answer that are put in order, at a time: some 6 MB."""
@@ -49,7 +53,7 @@ class SpoolWriter:
         for writer in self._writers.values():
             writer.close()
 
-    def add(self, batches: Iterable[pa.RecordBatch]) -> None:
+    def add(self, batches: "Iterable[pa.RecordBatch]") -> None:
         """Take rows in any order; each has its RANK."""
         waiting: list[pa.RecordBatch] = []
         for batch in batches:
@@ -60,19 +64,22 @@ class SpoolWriter:
         if waiting:
             self._cut(waiting)
 
-    def _cut(self, waiting: list[pa.RecordBatch]) -> None:
-        for rows in pa.Table.from_batches(waiting).combine_chunks().to_batches():
+    def _cut(self, waiting: "list[pa.RecordBatch]") -> None:
+        for rows in late.arrow.Table.from_batches(waiting).combine_chunks().to_batches():
             ranks = rows.column(RANK).to_numpy()
             order = np.argsort(ranks, kind="stable")
-            ordered, buckets = rows.take(pa.array(order)), ranks[order] // self._spool.bucket
+            ordered, buckets = (
+                rows.take(late.arrow.array(order)),
+                ranks[order] // self._spool.bucket,
+            )
             for bucket in np.unique(buckets).tolist():
                 first, last = np.searchsorted(buckets, [bucket, bucket + 1]).tolist()
                 self._writer_of(bucket, rows.schema).write_batch(ordered.slice(first, last - first))
 
-    def _writer_of(self, bucket: int, schema: pa.Schema) -> Any:
+    def _writer_of(self, bucket: int, schema: "pa.Schema") -> Any:
         if bucket not in self._writers:
             path = self._spool.folder / f"{bucket}.{self._name}.arrow"
-            self._writers[bucket] = pa.ipc.new_file(str(path), schema)
+            self._writers[bucket] = late.arrow.ipc.new_file(str(path), schema)
         return self._writers[bucket]
 
 
@@ -84,13 +91,13 @@ def files_by_bucket(spool: Spool) -> list[list[Path]]:
     return [found[bucket] for bucket in sorted(found)]
 
 
-def take_bucket(paths: Iterable[Path]) -> pa.RecordBatch:
+def take_bucket(paths: Iterable[Path]) -> "pa.RecordBatch":
     """The rows of a bucket in order, without their ranks; its files are gone then."""
     parts = []
     for path in paths:
-        with pa.ipc.open_file(str(path)) as file:
+        with late.arrow.ipc.open_file(str(path)) as file:
             parts.append(file.read_all())
         path.unlink()
-    (rows,) = pa.concat_tables(parts).combine_chunks().to_batches()
+    (rows,) = late.arrow.concat_tables(parts).combine_chunks().to_batches()
     order = np.argsort(rows.column(RANK).to_numpy())
-    return rows.drop_columns([RANK]).take(pa.array(order))
+    return rows.drop_columns([RANK]).take(late.arrow.array(order))

@@ -7,8 +7,8 @@ nothing is read for a client before it has taken what was read last.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -52,14 +52,26 @@ class Read(Protocol):
     async def __call__(self, since: int, newest: Newest, most: int = GLANCE) -> Stretch: ...
 
 
+@contextmanager
+def bear_outage() -> Iterator[None]:
+    """Go on although the database does not answer now: a stream waits for it.
+
+    EventSource takes a 503 for the end, and comes again after a cut. What will not pass is raised.
+    """
+    try:
+        yield
+    except DATABASE_ERRORS as error:
+        if not is_passing(error):
+            raise
+
+
 async def begin_at(archive: Archive, tail: Tail, asked: Asked) -> int:
     """The number after which a stream begins.
 
     Raises BadParameters for a batch that is still to come, or one of DATABASE_ERRORS.
     """
     if asked.since is not None:
-        # Who comes again while no database answers keeps its stream: EventSource takes a 503 for
-        # the end.
+        # Who comes again while no database answers gets its stream, and waits in it.
         return asked.since
     newest = await tail.look()
     if asked.as_of is not None:

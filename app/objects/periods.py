@@ -14,9 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from astropy.timeseries import LombScargle
 from numpy.typing import NDArray
 
+from app import late
 from app.errors import BadParameter, BadParameters, TooMany
 from app.objects.lightcurve import Point
 
@@ -130,7 +130,7 @@ def find_periods(fluxes: Fluxes, tried: Range) -> list[Peak]:
     first, last = 1 / tried.longest, 1 / tried.shortest
     frequency = np.linspace(first, last, max(tried.frequencies, 3))
     with np.errstate(all="ignore"):
-        search = LombScargle(fluxes.time, fluxes.flux, fluxes.error)
+        search = late.timeseries.LombScargle(fluxes.time, fluxes.flux, fluxes.error)
         power = search.power(frequency, method="fast", assume_regular_frequency=True)
     power = np.nan_to_num(power, nan=0.0, posinf=0.0, neginf=0.0)
     inner = np.pad(power, 1)

@@ -1,16 +1,17 @@
 """A region as PostgreSQL takes it: ranges of its pixels, and the ranges of q3c that cover it."""
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from astropy.coordinates import SkyCoord
-from cdshealpix.nested import healpix_to_skycoord, vertices_skycoord
-from mocpy import MOC
 from numpy.typing import NDArray
 
+from app import late
 from app.alerts.access.archive import Archive
 from app.alerts.sql.region_sql import covering_statement
 from app.regions.reading import SKY_DEG2
+
+if TYPE_CHECKING:
+    from mocpy import MOC
 
 MAX_CELLS: Final = 600
 """Cells whose circles cover a region: each is a few ranges of the index, 10 µs to go to."""
@@ -26,7 +27,7 @@ def write_ranges(ranges: NDArray[Any]) -> str:
     return "{" + ",".join(f"[{low},{high})" for low, high in ranges.tolist()) + "}"
 
 
-def enclosing_cells(moc: MOC) -> tuple[int, NDArray[Any]] | None:
+def enclosing_cells(moc: "MOC") -> tuple[int, NDArray[Any]] | None:
     """Order and numbers of at most MAX_CELLS cells that hold a region; None if it is too large."""
     for order in range(min(_FINEST, max(moc.max_order, _COARSEST)), _COARSEST - 1, -1):
         coarse = moc.degrade_to_order(order) if order < moc.max_order else moc
@@ -43,13 +44,13 @@ def enclosing_cells(moc: MOC) -> tuple[int, NDArray[Any]] | None:
 
 def circles_around(order: int, cells: NDArray[Any]) -> dict[str, list[float]]:
     """Centres and radii of circles around cells [deg]."""
-    centre: SkyCoord = healpix_to_skycoord(cells, order)
-    corners: SkyCoord = vertices_skycoord(cells, order)
+    centre = late.healpix.healpix_to_skycoord(cells, order)
+    corners = late.healpix.vertices_skycoord(cells, order)
     radius = centre[:, np.newaxis].separation(corners).deg.max(axis=1) * _WIDER
     return {"ra": centre.ra.deg.tolist(), "dec": centre.dec.deg.tolist(), "radius": radius.tolist()}
 
 
-async def cover_region(archive: Archive, moc: MOC) -> str | None:
+async def cover_region(archive: Archive, moc: "MOC") -> str | None:
     """The text of the ranges of q3c's pixels that cover a region; None if it is too large.
 
     Raises what Archive.fetch raises.

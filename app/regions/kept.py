@@ -6,16 +6,15 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from cachetools import TTLCache
-from mocpy import MOC
 from sqlalchemy import Row, Text, cast, delete, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import INT8MULTIRANGE
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import schema
+from app import late, schema
 from app.alerts.access.archive import Archive
 from app.columns.region import read_ranges
 from app.errors import (
@@ -35,6 +34,9 @@ from app.search.windows import put_in
 from app.settings import Settings
 from app.tokens.secrets import digest_of, draw_secret
 from archive.database import make_engine
+
+if TYPE_CHECKING:
+    from mocpy import MOC
 
 _LOCK: Final = 7_062_020
 _region: Final = schema.region
@@ -102,11 +104,10 @@ class Regions:
             await connection.execute(delete(_region).where(_region.c.id == region))
         self._known.pop(region, None)
 
-    async def read(self, region: str) -> tuple[Row[Any], MOC]:
+    async def read(self, region: str) -> tuple[Row[Any], "MOC"]:
         """A region's row without its cells, and its MOC. Raises NotFound."""
         row = await self._use(region, *_TOLD, _CELLS.label("text"))
-        ranges = read_ranges(row.text).astype(np.uint64)
-        return row, MOC.from_depth29_ranges(row.max_order, ranges)
+        return row, await asyncio.to_thread(_moc_of, row.text, row.max_order)
 
     async def find(self, region: str) -> Region:
         """A region, as searches take it. Raises NotFound."""
@@ -148,6 +149,11 @@ class Regions:
 
 
 _UNKNOWN: Final = "there is no region of this id, or it has expired or been deleted: send it again"
+
+
+def _moc_of(cells: str, max_order: int) -> "MOC":
+    ranges = read_ranges(cells).astype(np.uint64)
+    return late.mocpy.MOC.from_depth29_ranges(max_order, ranges)
 
 
 async def find_region(search: Search, regions: Regions | None) -> Search:

@@ -1,8 +1,7 @@
 """A region, as its JSON and openapi.json have it."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mocpy import MOC
 from pydantic import Field
 from sqlalchemy import Row
 
@@ -10,6 +9,9 @@ from app.answers.models import Model
 from app.regions.writing import MocSuffix
 from app.search.models import Instant
 from archive import times
+
+if TYPE_CHECKING:
+    from mocpy import MOC
 
 
 class RegionLinks(Model):
@@ -49,7 +51,7 @@ class NewRegion(KeptRegion):
     )
 
 
-def describe_region(row: Row[Any], moc: MOC, public_url: str) -> dict[str, Any]:
+def describe_region(row: Row[Any], moc: "MOC", public_url: str) -> dict[str, Any]:
     """The JSON of a region, from its row."""
     itself = f"{public_url}/api/v1/regions/{row.id}"
     return {

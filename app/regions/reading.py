@@ -6,15 +6,17 @@ PROBDENSITY per steradian.
 
 import io
 from tempfile import NamedTemporaryFile
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import orjson
-from astropy.io import fits
-from mocpy import MOC
 from numpy.typing import NDArray
 
+from app import late
 from app.errors import BadBody
+
+if TYPE_CHECKING:
+    from mocpy import MOC
 
 MAX_BYTES: Final = 5_000_000
 MAX_RANGES: Final = 20_000
@@ -37,7 +39,7 @@ _SPELLINGS: Final = (
 class Footprint(NamedTuple):
     """A region as it was sent."""
 
-    moc: MOC
+    moc: "MOC"
     credible_level: float | None
     """Probability within it; None for a MOC."""
 
@@ -78,21 +80,21 @@ def _check(ranges: NDArray[Any]) -> None:
         )
 
 
-def _read_moc(data: bytes) -> MOC:
+def _read_moc(data: bytes) -> "MOC":
     try:
         if not data.startswith(b"SIMPLE"):
             _count_cells(data)
             text = data.decode("ascii").strip()
             if text.startswith("{"):
                 _check_orders(orjson.loads(text))
-                return MOC.from_string(text, "json")
+                return late.mocpy.MOC.from_string(text, "json")
             # Commas as in MOC 1.1, which mocpy does not take.
-            return MOC.from_string(text.replace(",", " "), "ascii")
+            return late.mocpy.MOC.from_string(text.replace(",", " "), "ascii")
         # Only this reads what is no file of the disk, and would fetch what looks like an address.
         with NamedTemporaryFile(suffix=".fits") as file:
             file.write(data)
             file.flush()
-            return MOC.load(file.name)
+            return late.mocpy.MOC.load(file.name)
     except (ValueError, OSError) as error:
         said = " ".join(str(error).split())[:100]
         raise BadBody(f"this is no MOC ({said}): {_SPELLINGS}") from None
@@ -117,7 +119,7 @@ def _check_orders(cells: dict[str, Any]) -> None:
 def _read_skymap(data: bytes) -> tuple[NDArray[Any], NDArray[Any]] | None:
     """Cells by UNIQ and their probabilities per steradian; None if it is no skymap."""
     try:
-        with fits.open(io.BytesIO(data), memmap=False) as file:
+        with late.fits.open(io.BytesIO(data), memmap=False) as file:
             table = file[1]
             names = {name.upper() for name in table.columns.names}
             if not {"UNIQ", "PROBDENSITY"} <= names:
@@ -139,7 +141,7 @@ def _read_skymap(data: bytes) -> tuple[NDArray[Any], NDArray[Any]] | None:
     return uniq, density
 
 
-def _cut(uniq: NDArray[Any], density: NDArray[Any], level: float) -> MOC:
+def _cut(uniq: NDArray[Any], density: NDArray[Any], level: float) -> "MOC":
     """The cells of the highest density that hold this much probability.
 
     The last of them is whole: so they hold at least as much. Raises BadBody.
@@ -156,7 +158,7 @@ def _cut(uniq: NDArray[Any], density: NDArray[Any], level: float) -> MOC:
             f"the probabilities add up to {whole:.4g}: between the credible level, {level:g}, "
             "and 1 was expected"
         )
-    return MOC.from_valued_healpix_cells(
+    return late.mocpy.MOC.from_valued_healpix_cells(
         uniq.astype(np.uint64),
         probability,
         max_depth=int(orders.max()),

@@ -3,10 +3,12 @@
 import io
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
-from mocpy import MOC
+
+if TYPE_CHECKING:
+    from mocpy import MOC
 
 
 class MocSuffix(StrEnum):
@@ -21,10 +23,10 @@ class Spelling(NamedTuple):
     """A spelling of a MOC: its media type, and how it is written."""
 
     media_type: str
-    write: Callable[[MOC], bytes]
+    write: "Callable[[MOC], bytes]"
 
 
-def _write_fits(moc: MOC) -> bytes:
+def _write_fits(moc: "MOC") -> bytes:
     file = io.BytesIO()
     moc.serialize("fits").writeto(file)
     return file.getvalue()

@@ -4,12 +4,14 @@ What is known of the camera, and from where, stands in surveys/ztf/camera.py.
 """
 
 import math
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from astropy.io import fits
-
+from app import late
 from app.errors import NotFound
 from app.surveys.ztf.camera import QUADRANT, SCALE_DEG, PixelPlace, angle_of_north, find_centre
+
+if TYPE_CHECKING:
+    from astropy.io import fits
 
 WCS: Final = "1"
 """Part of an ETag: to be raised whenever the same stamp gets other cards."""
@@ -27,7 +29,7 @@ def with_wcs(image: bytes, place: PixelPlace) -> bytes:
     names = {card.keyword for card in added} - {"COMMENT"}
     kept = [card for card in cards[1:] if card[:8].rstrip() not in names]
     # ZTF writes its T in the wrong column, which strict readers refuse.
-    first = str(fits.Card("SIMPLE", True, "conforms to FITS standard"))
+    first = str(late.fits.Card("SIMPLE", True, "conforms to FITS standard"))
     text = "".join([first, *kept, *(str(card) for card in added), "END".ljust(_CARD)])
     return text.ljust(-(-len(text) // _BLOCK) * _BLOCK).encode("ascii") + data
 
@@ -48,17 +50,17 @@ def _taken_apart(image: bytes) -> tuple[list[str], bytes]:
 
 def _size(cards: str) -> tuple[int, int]:
     """Width and height of the image."""
-    header = fits.Header.fromstring(cards)
+    header = late.fits.Header.fromstring(cards)
     try:
         axes, *sizes = (header.get(name) for name in ("NAXIS", "NAXIS1", "NAXIS2"))
-    except fits.VerifyError:
+    except late.fits.VerifyError:
         axes, sizes = None, []
     if axes != 2 or not all(isinstance(size, int) and size > 0 for size in sizes):
         raise NotFound("the stamp holds no image of two axes")
     return sizes[0], sizes[1]
 
 
-def _wcs(width: int, height: int, place: PixelPlace) -> list[fits.Card]:
+def _wcs(width: int, height: int, place: PixelPlace) -> "list[fits.Card]":
     x = find_centre(width, place.xpos, QUADRANT[0])
     y = find_centre(height, place.ypos, QUADRANT[1])
     angle = angle_of_north(place)
@@ -83,7 +85,7 @@ def _wcs(width: int, height: int, place: PixelPlace) -> list[fits.Card]:
         ("COMMENT", "WCS added by MARS, computed from the alert; approximate. ZTF gives none.", ""),
         *(("COMMENT", line, "") for line in _said(x.known and y.known, angle)),
     ]
-    return [fits.Card(*value) for value in values]
+    return [late.fits.Card(*value) for value in values]
 
 
 def _said(placed: bool, angle: float | None) -> list[str]:

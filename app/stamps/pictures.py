@@ -4,24 +4,19 @@ import io
 import re
 import zlib
 from collections.abc import Callable
-from typing import Any, Final
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from astropy.io import fits
-from astropy.visualization import (
-    AsinhStretch,
-    LinearStretch,
-    LogStretch,
-    ManualInterval,
-    SqrtStretch,
-    ZScaleInterval,
-)
-from PIL import Image
 
+from app import late
 from app.errors import NotFound
 from app.stamps.colormaps import FIRST, LAST, MISSING, palette
 from app.stamps.options import Limits, Look, Stretch
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 Pixels = npt.NDArray[np.float64]
 Levels = npt.NDArray[np.uint8]
@@ -39,21 +34,24 @@ _NO_IMAGE: Final = "the stamp holds no image that can be drawn, but {}"
 _EXTENSION: Final = re.compile(rb"XTENSION= '([A-Z]+)")
 _UNREADABLE: Final = (
     *(ArithmeticError, AttributeError, EOFError, LookupError, OSError, TypeError, ValueError),
-    fits.VerifyError,
 )
-"""What astropy raises for a header that lies about its data."""
-
-_STRETCHES: Final[dict[Stretch, Any]] = {
-    Stretch.ASINH: AsinhStretch(0.1),
-    Stretch.LINEAR: LinearStretch(),
-    Stretch.SQRT: SqrtStretch(),
-    Stretch.LOG: LogStretch(1000),
-}
+"""What astropy raises for a header that lies about its data, beside its own VerifyError."""
 _LIMITS: Final[dict[Limits, Callable[[Pixels], Any]]] = {
-    Limits.ZSCALE: ZScaleInterval().get_limits,
+    Limits.ZSCALE: lambda values: late.visualization.ZScaleInterval().get_limits(values),
     Limits.MINMAX: lambda values: (values.min(), values.max()),
     Limits.PERCENTILE: lambda values: np.percentile(values, (0.5, 99.5)),
 }
+
+
+@cache
+def _stretches() -> dict[Stretch, Any]:
+    known = late.visualization
+    return {
+        Stretch.ASINH: known.AsinhStretch(0.1),
+        Stretch.LINEAR: known.LinearStretch(),
+        Stretch.SQRT: known.SqrtStretch(),
+        Stretch.LOG: known.LogStretch(1000),
+    }
 
 
 def expand_fits(stamp: bytes) -> bytes:
@@ -81,8 +79,8 @@ def find_levels(stamp: bytes, look: Look) -> Levels:
     if good.any():
         # What lies between two limits must fit a double.
         values = np.clip(pixels[good], -_BRIGHTEST, _BRIGHTEST)
-        within = ManualInterval(*_LIMITS[look.limits](values))(values)
-        steps = np.rint((LAST - FIRST) * _STRETCHES[look.stretch](within))
+        within = late.visualization.ManualInterval(*_LIMITS[look.limits](values))(values)
+        steps = np.rint((LAST - FIRST) * _stretches()[look.stretch](within))
         drawn[good] = FIRST + steps.astype(np.uint8)
     return drawn
 
@@ -91,10 +89,10 @@ def _pixels(image: bytes) -> Pixels:
     """The pixels of a FITS image. Raises NotFound, which says what the stamp holds instead."""
     try:
         # Not fits.open: it warns of ZTF's SIMPLE card, whose T stands one column off.
-        data = fits.PrimaryHDU.fromstring(image).data
+        data = late.fits.PrimaryHDU.fromstring(image).data
         with np.errstate(invalid="ignore"):  # a NaN of any kind is one
             pixels = np.asarray(data, dtype=np.float64)
-    except _UNREADABLE:
+    except (*_UNREADABLE, late.fits.VerifyError):
         data = None
     if data is None:
         raise NotFound(_NO_IMAGE.format(_instead(image)))
@@ -115,14 +113,14 @@ def _instead(image: bytes) -> str:
     return "a FITS header without the pixels that belong to it"
 
 
-def scale_pixels(drawn: Levels, factor: float) -> Image.Image:
+def scale_pixels(drawn: Levels, factor: float) -> "Image":
     """Levels as an image `factor` times as large, to the nearest pixel."""
     height, width = (max(1, round(side * factor)) for side in drawn.shape)
-    picture = Image.fromarray(np.ascontiguousarray(drawn))
-    return picture.resize((width, height), Image.Resampling.NEAREST)
+    picture: Image = late.image.fromarray(np.ascontiguousarray(drawn))
+    return picture.resize((width, height), late.image.Resampling.NEAREST)
 
 
-def write_png(picture: Image.Image, look: Look) -> bytes:
+def write_png(picture: "Image", look: Look) -> bytes:
     """An image of levels as PNG, in the colours asked for."""
     picture.putpalette(palette(look.cmap))
     out = io.BytesIO()

@@ -1,11 +1,11 @@
 """All stamps of an object as one picture: a row for each alert, a column for each kind."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
+from app import late
 from app.errors import NotFound
 from app.stamps.colormaps import INK, MISSING, PAPER
 from app.stamps.options import StripLook
@@ -13,6 +13,9 @@ from app.stamps.pictures import Levels, find_levels, scale_pixels, write_png
 from app.surveys.ztf.camera import QUADRANT, SIDE, find_centre
 from archive import times
 from archive.surveys.ztf.tables import STAMPS
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 STRIP: Final = "1"
 """Part of a strip's ETag, beside the renderer's: to be raised when its layout changes."""
@@ -33,8 +36,8 @@ def draw_strip(
     """
     pitch = look.size + _GAP
     size = (_LABELS + len(STAMPS) * pitch, _HEAD + len(alerts) * pitch)
-    strip = Image.new("L", size, PAPER)
-    pen, font = ImageDraw.Draw(strip), ImageFont.load_default(_FONT_SIZE)
+    strip = late.image.new("L", size, PAPER)
+    pen, font = late.image_draw.Draw(strip), late.image_font.load_default(_FONT_SIZE)
     pen.fontmode = "1"  # levels are indices: a blend of two of them is some other colour
     for column, kind in enumerate(STAMPS):
         pen.text((_LABELS + column * pitch, 2), kind, fill=INK, font=font)
@@ -64,7 +67,7 @@ def _magnitude(magpsf: float | None) -> str:
     return "" if magpsf is None or not abs(magpsf) < _MOST_MAG else f"{magpsf:.2f}"
 
 
-def _cell(stamp: bytes | None, row: Mapping[str, Any], look: StripLook) -> Image.Image | None:
+def _cell(stamp: bytes | None, row: Mapping[str, Any], look: StripLook) -> "Image | None":
     """A stamp as a square with the alert in its middle; None if it holds no picture."""
     if stamp is None:
         return None

@@ -8,15 +8,16 @@ import io
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from xml.parsers import expat
 
-from astropy.io import votable
-from astropy.io.votable.tree import Field, TableElement
-
-from app.adql.catalogue import Upload
+from app import late
+from app.adql.told import Upload
 from app.errors import BadQuery
 from archive.columns import BIGINT, BOOLEAN, DOUBLE, INTEGER, REAL, TEXT, TIME, Column, Kind
+
+if TYPE_CHECKING:
+    from astropy.io.votable.tree import Field, TableElement
 
 MAX_BYTES: Final = 20_000_000
 """Of all parts of a request together."""
@@ -48,7 +49,7 @@ def read_upload(name: str, data: bytes) -> Uploaded:
     """A table from a VOTable. Raises BadQuery."""
     _check_xml(name, data)
     try:
-        table = votable.parse(io.BytesIO(data), verify="ignore").get_first_table()
+        table = late.votable.parse(io.BytesIO(data), verify="ignore").get_first_table()
     except Exception as error:  # whatever astropy finds wrong in it
         raise BadQuery(f"the table {name} cannot be read as a VOTable: {_line(error)}") from None
     rows = len(table.array)
@@ -59,7 +60,7 @@ def read_upload(name: str, data: bytes) -> Uploaded:
     return _columns_of(name, table)
 
 
-def _columns_of(name: str, table: TableElement) -> Uploaded:
+def _columns_of(name: str, table: "TableElement") -> Uploaded:
     columns, types, arrays = [], [], []
     for n, field in enumerate(table.fields):
         # Arrays cannot be asked for in ADQL: they are left out.
@@ -93,7 +94,7 @@ def _times(texts: Sequence[Any]) -> list[Any] | None:
     ]
 
 
-def _is_array(field: Field) -> bool:
+def _is_array(field: "Field") -> bool:
     return field.arraysize not in (None, "", "1")
 
 

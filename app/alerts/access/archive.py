@@ -4,10 +4,9 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import asyncpg
-import pyarrow as pa
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -30,6 +29,9 @@ from app.errors import DATABASE_ERRORS, QueryTooCostly
 from app.settings import Settings
 from archive.database import Driver, Hosts, at_primary, is_passing, make_engine
 from archive.tables import counter
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _NEWEST: Final = compile_statement(select(counter.c.batch))
 _AT_PRIMARY: Final = 5
@@ -121,11 +123,11 @@ class Archive(NamedTuple):
         seconds = self.statement_timeout_s
         return await self._ask(self.scans, lambda columns: columns.ask(question, seconds))
 
-    async def scan_table(self, question: Question) -> pa.Table:
+    async def scan_table(self, question: Question) -> "pa.Table":
         """The same for many rows, as a table, in time for a long answer. Raises as `scan` does."""
         return await self._ask(self.bulk, lambda columns: columns.ask_table(question, BULK_S))
 
-    async def spool(self, question: Question, spool: Spool) -> pa.Schema:
+    async def spool(self, question: Question, spool: Spool) -> "pa.Schema":
         """The rows of a long answer into a spool. Raises as `scan` does."""
         return await self._ask(self.bulk, lambda columns: columns.spool(question, BULK_S, spool))
 

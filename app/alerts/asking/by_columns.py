@@ -6,11 +6,11 @@ they are the page, whose rows PostgreSQL then reads by key. So the answer is exa
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import asyncpg
-import pyarrow as pa
 
+from app import late
 from app.alerts.access.archive import Archive
 from app.alerts.sql.costs import is_gathered
 from app.alerts.sql.search_sql import Shape, count_statement, page_statement
@@ -22,6 +22,9 @@ from app.columns.scan_sql import can_scan, count_matches, find_keys, key_columns
 from app.search.filters import Clause
 from app.search.search import DEFAULT_SORT, Search
 from archive.surveys import SURVEYS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _LAST = 2**62
 """Greater than the number of any batch."""
@@ -97,11 +100,11 @@ async def find_newer(archive: Archive, copy: Readable, search: Search, skip: int
     return Newer(rows[0]["newest"], [row for row in rows if row[key] is not None])
 
 
-def _table_of(rows: Sequence[asyncpg.Record], search: Search) -> pa.Table | None:
+def _table_of(rows: Sequence[asyncpg.Record], search: Search) -> "pa.Table | None":
     if not rows:
         return None
     names = key_columns(search)
-    return pa.table({name: [row[name] for row in rows] for name in names})
+    return late.arrow.table({name: [row[name] for row in rows] for name in names})
 
 
 async def read_rows(

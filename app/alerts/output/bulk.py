@@ -9,11 +9,11 @@ import shutil
 from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
+from app import late
 from app.alerts.access.archive import Archive
 from app.alerts.asking.as_of import check_as_of
 from app.alerts.asking.by_columns import find_newer, keys_question, read_rows
@@ -25,6 +25,9 @@ from app.columns.spool import BUCKET, RANK, Spool, SpoolWriter, files_by_bucket,
 from app.search.cursor import Cursor
 from app.search.search import MAX_LIMIT, Search
 from app.search.selection import columns_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 FEW: Final = 10_000
 """Rows that are read by key, however few the copy holds: 60 ms a thousand."""
@@ -45,8 +48,8 @@ async def read_in_bulk(archive: Archive, copy: Readable, search: Search) -> Asyn
     found = await archive.scan_table(keys_question(copy, search, newer))
     ids = found.column(0).combine_chunks()
     more, ids = len(ids) > search.limit, ids[: search.limit]
-    late = {row[search.vocabulary.survey.key] for row in newer.rows}
-    bulk = Bulk(archive, copy, search, as_of, ids, late)
+    of_newer = {row[search.vocabulary.survey.key] for row in newer.rows}
+    bulk = Bulk(archive, copy, search, as_of, ids, of_newer)
     done = 0
     # Closed with this one, not when it is collected: it holds files.
     async with aclosing(bulk.rows()) as pages:
@@ -77,7 +80,7 @@ class Bulk(NamedTuple):
     def cursor_after(self, rows: Any) -> Cursor:
         """Where the page behind these rows begins."""
         names = self.search.sort.column, self._key
-        if isinstance(rows, pa.RecordBatch):
+        if isinstance(rows, late.arrow.RecordBatch):
             value, last = (rows.column(name)[-1].as_py() for name in names)
         else:
             value, last = (rows[-1][name] for name in names)
@@ -112,19 +115,21 @@ class Bulk(NamedTuple):
         columns = tuple(dict.fromkeys((self.search.sort.column, self._key, *answered)))
         question = read_ranked(columns, self.copy, self._key, self.ids)
         schema = await self.archive.spool(question, spool)
-        late = np.fromiter(self.late, np.int64, len(self.late))
-        ranks = np.flatnonzero(np.isin(self.ids.to_numpy(), late))
+        newer = np.fromiter(self.late, np.int64, len(self.late))
+        ranks = np.flatnonzero(np.isin(self.ids.to_numpy(), newer))
         with SpoolWriter(spool, "late") as writer:
             for n in range(0, len(ranks), MAX_LIMIT):
                 some = ranks[n : n + MAX_LIMIT]
-                rows = await self._read(self.ids.take(pa.array(some)).to_pylist())
+                rows = await self._read(self.ids.take(late.arrow.array(some)).to_pylist())
                 writer.add([_batch_of(rows, some, schema)])
 
 
-def _batch_of(rows: Sequence[Any], ranks: Any, schema: pa.Schema) -> pa.RecordBatch:
+def _batch_of(rows: Sequence[Any], ranks: Any, schema: "pa.Schema") -> "pa.RecordBatch":
     """Rows of PostgreSQL as those of the copy are."""
     columns = [
-        pa.array(ranks if field.name == RANK else [row[field.name] for row in rows], field.type)
+        late.arrow.array(
+            ranks if field.name == RANK else [row[field.name] for row in rows], field.type
+        )
         for field in schema
     ]
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
+    return late.arrow.RecordBatch.from_arrays(columns, schema=schema)

@@ -6,19 +6,21 @@ Nothing is validated row by row here: the shapes are models.py's, and tests hold
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import asyncpg
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
+from app import late
 from app.addresses import quote_object_id
 from app.alerts.sql.search_sql import answered
 from app.answers.tabular import Values, json_items, shortest_floats
 from app.search.vocabulary import ZTF, Vocabulary
 from archive import times
 from archive.columns import TEXT, Column
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class _Layout(NamedTuple):
@@ -136,39 +138,41 @@ def _link_of(part: str, held: Held, api: str, vocabulary: Vocabulary) -> _Link:
     if part == "object":
         coded = held["object_id"].dictionary_encode()
         known = [quote_object_id(name) for name in coded.dictionary.to_pylist()]
-        return _Link([f"{api}/objects/", pa.array(known, pa.string()).take(coded.indices)])
-    own = [f"{api}/alerts/", held[vocabulary.survey.key].cast(pa.string())]
+        return _Link([f"{api}/objects/", late.arrow.array(known, "string").take(coded.indices)])
+    own = [f"{api}/alerts/", held[vocabulary.survey.key].cast("string")]
     if part == "self":
         return _Link(own)
     end = "/avro" if part == "avro" else f"/cutouts/{part}.fits"
     has = held["has_packet" if part == "avro" else f"has_{part}"]
-    return _Link([*own, end], None if pc.all(has).as_py() else has)
+    return _Link([*own, end], None if late.compute.all(has).as_py() else has)
 
 
-def _join(pieces: Sequence[Any]) -> pa.Array:
-    return pc.binary_join_element_wise(*pieces, "")
+def _join(pieces: Sequence[Any]) -> "pa.Array":
+    return late.compute.binary_join_element_wise(*pieces, "")
 
 
-def _link_array(link: _Link) -> pa.Array:
+def _link_array(link: _Link) -> "pa.Array":
     """The addresses, 40 ns each."""
     whole = _join(link.pieces)
-    return (
-        whole if link.held is None else pc.if_else(link.held, whole, pa.scalar(None, pa.string()))
-    )
+    if link.held is None:
+        return whole
+    return late.compute.if_else(link.held, whole, late.arrow.scalar(None, "string"))
 
 
-def _links_as_json(links: Mapping[str, _Link]) -> pa.Array:
+def _links_as_json(links: Mapping[str, _Link]) -> "pa.Array":
     """All parts as JSON objects: made of whole addresses each letter would be copied four times."""
     pieces: list[Any] = []
     for before, (part, link) in zip(["{", *"," * (len(links) - 1)], links.items(), strict=True):
         pieces.append(f'{before}"{part}":')
         quoted = ['"', *link.pieces, '"']
-        pieces += quoted if link.held is None else [pc.if_else(link.held, _join(quoted), "null")]
-    return pa.ExtensionArray.from_storage(pa.json_(), _join([*pieces, "}"]))
+        if link.held is not None:
+            quoted = [late.compute.if_else(link.held, _join(quoted), "null")]
+        pieces += quoted
+    return late.arrow.ExtensionArray.from_storage(late.arrow.json_(), _join([*pieces, "}"]))
 
 
 def _listed(values: Any) -> Sequence[Any]:
-    listed: Sequence[Any] = values.to_pylist() if isinstance(values, pa.Array) else values
+    listed: Sequence[Any] = values if isinstance(values, Sequence) else values.to_pylist()
     return listed
 
 
@@ -178,11 +182,11 @@ def _made(name: str, held: Held, api: str, vocabulary: Vocabulary) -> Any:
         return list(map(times.mjd_of, _listed(held["jd"])))
     if name == "time":
         texts = utc_texts(_listed(held["jd"]))
-        return pa.array(texts, pa.string()) if isinstance(held["jd"], pa.Array) else texts
+        return texts if isinstance(held["jd"], Sequence) else late.arrow.array(texts, "string")
     if name != "links" and name not in vocabulary.links:
         return held[name]
     part = name.removeprefix("links_")
-    if not isinstance(held[vocabulary.survey.key], pa.Array):
+    if isinstance(held[vocabulary.survey.key], Sequence):
         links = _links_of(held, api, vocabulary)
         return links if name == "links" else [one[part] for one in links]
     if name != "links":
@@ -198,11 +202,11 @@ def alert_values(names: Sequence[str], rows: Any, api: str, vocabulary: Vocabula
     """
     if not len(rows):
         return [()] * len(names)
-    if isinstance(rows, pa.RecordBatch):
-        held = dict(zip(rows.schema.names, rows.columns, strict=True))
-    else:
+    if isinstance(rows, Sequence):
         # All at once: a record takes 0.1 us to find one value by its name.
         held = dict(zip(rows[0].keys(), zip(*rows, strict=True), strict=True))
+    else:
+        held = dict(zip(rows.schema.names, rows.columns, strict=True))
     return [_made(name, held, api, vocabulary) for name in names]
 
 

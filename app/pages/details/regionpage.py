@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlencode
 
 import numpy as np
 from fastapi import Request, Response
-from mocpy import MOC
 
 from app.alerts.jobs import FILES
 from app.pages.html import POLICY, SAMP, render
 from app.pages.plots.skymap import HEIGHT, WIDTH, SkyChart, draw_sky, project
+
+if TYPE_CHECKING:
+    from mocpy import MOC
 
 WINDOW: Final = ("time__gte", "time__lt")
 """Fields that limit what a region's page shows."""
@@ -30,7 +32,7 @@ class Dot(NamedTuple):
     said: str
 
 
-def draw_region(moc: MOC) -> SkyChart:
+def draw_region(moc: "MOC") -> SkyChart:
     """The map of the sky with the cells that the region touches."""
     coarse = moc.degrade_to_order(MAP_ORDER) if moc.max_order > MAP_ORDER else moc
     shift = 2 * (29 - MAP_ORDER)
@@ -56,7 +58,7 @@ def form_page(request: Request, refused: str = "", status: int = 200) -> Respons
 def region_page(
     request: Request,
     region: Mapping[str, Any],
-    moc: MOC,
+    moc: "MOC",
     *,
     items: Sequence[Mapping[str, Any]],
     more: bool,

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from functools import partial
 from http import HTTPStatus
-from typing import Annotated, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 from fastapi import APIRouter, Depends, Request, Response
-from mocpy import MOC
 from sqlalchemy import Row
 
 from app.alerts.access.archive import Archive
@@ -33,6 +32,9 @@ from app.routes.dependencies import (
 )
 from app.search.search import parse_search
 from app.settings import settings_of
+
+if TYPE_CHECKING:
+    from mocpy import MOC
 
 router = APIRouter(prefix="/regions", include_in_schema=False)
 _OWN: Final = [Depends(allow_only(*WINDOW)), Depends(no_repeats)]
@@ -88,7 +90,7 @@ class Shown(NamedTuple):
     """A region to be shown."""
 
     row: Row[Any]
-    moc: MOC
+    moc: "MOC"
     window: Mapping[str, str]
     """Fields that limit the alerts, by name."""
     secret: str = ""

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
-from app.adql import healpix
+from app.adql.told import FUNCTIONS
 from app.answers.negotiation import send_bytes
 from app.errors import DATABASE_ERRORS, BadQuery, NotFound, reason_of
 from app.routes.dependencies import SettingsDependency, get_tap
@@ -22,7 +22,7 @@ FEATURES: Final = {
         "AREA BOX CENTROID CIRCLE CONTAINS COORD1 COORD2 COORDSYS DISTANCE INTERSECTS POINT "
         "POLYGON REGION"
     ).split(),
-    "udf": healpix.FORMS,
+    "udf": FUNCTIONS,
     "adql-string": ["LOWER", "UPPER", "ILIKE"],
     "adql-offset": ["OFFSET"],
     "adql-common-table": ["WITH"],

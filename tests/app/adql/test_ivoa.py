@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple
 import pytest
 from lxml import etree
 
-from app.adql.catalogue import Upload
 from app.adql.queries import translate
+from app.adql.told import Upload
 from app.errors import BadQuery
 from archive.columns import Column
 

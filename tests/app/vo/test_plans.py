@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from app.adql.catalogue import Upload
 from app.adql.queries import translate
+from app.adql.told import Upload
 from app.vo.tables import BY_NAME
 from archive.columns import DOUBLE, Column
 from archive.surveys.ztf.tables import alert
