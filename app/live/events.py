@@ -10,7 +10,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import asyncpg
 import orjson
@@ -106,8 +106,7 @@ async def write_events(tail: Tail, read: Read, since: int, write: Write) -> Asyn
         turn = tail.turn if newest.number - since > GLANCE else nullcontext()
         try:
             async with turn:
-                found = await read(since, newest, most)
-                events = await run_for_rows(len(found.rows), _events, found, write)
+                made = await _make_events(await read(since, newest, most), write)
         except (QueryTooCostly, *DATABASE_ERRORS) as error:
             if not isinstance(error, QueryTooCostly) and not is_passing(error):
                 raise
@@ -118,20 +117,28 @@ async def write_events(tail: Tail, read: Read, since: int, write: Write) -> Asyn
             yield _SILENCE
             await asyncio.sleep(_WAIT_S)
             continue
-        if found.reached <= since:
+        if made.reached <= since:
             await asyncio.sleep(LOOK_S)
             continue
-        if found.rows:
-            most = _as_many(len(events) // len(found.rows))
-        since, is_told = found.reached, False
-        # The rows take ten times the room of their events, and the client all the time it likes.
-        del found
-        yield events
+        since, is_told, most = made.reached, False, made.most or most
+        yield made.events
 
 
-def _as_many(size: int) -> int:
-    """How many alerts of some bytes are read at a time: a power of two, for few statements."""
-    return min(GLANCE, 1 << max(1, _HELD // size).bit_length() - 1)
+class Made(NamedTuple):
+    """The events of a stretch: all that is held of it while the client takes its time."""
+
+    events: bytes
+    reached: int
+    most: int
+    """How many alerts to read next, a power of two, for few statements; 0 if there was none."""
+
+
+async def _make_events(found: Stretch, write: Write) -> Made:
+    events = await run_for_rows(len(found.rows), _events, found, write)
+    if not found.rows:
+        return Made(events, found.reached, 0)
+    fits = max(1, _HELD * len(found.rows) // len(events))
+    return Made(events, found.reached, min(GLANCE, 1 << fits.bit_length() - 1))
 
 
 def _events(found: Stretch, write: Write) -> bytes:

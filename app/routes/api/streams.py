@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from app.alerts.access.archive import Archive
 from app.alerts.asking.numbers import Newest, Stretch
+from app.alerts.sql.search_sql import GLANCE
 from app.answers.bodies import VARY
 from app.answers.encoding import coding_of
 from app.answers.stored import without_body
@@ -64,9 +65,9 @@ LastingDependency = Annotated[Archive, Depends(get_lasting_archive)]
 def checked(request: Request, read: Read) -> Read:
     """What reads once the database has been asked for its schema. Raises as get_archive does."""
 
-    async def read_checked(since: int, newest: Newest) -> Stretch:
+    async def read_checked(since: int, newest: Newest, most: int = GLANCE) -> Stretch:
         await get_archive(request)
-        return await read(since, newest)
+        return await read(since, newest, most)
 
     return read_checked
 

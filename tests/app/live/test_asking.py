@@ -1,7 +1,7 @@
 """What a stream may be asked for, and how many streams one client may have."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 
 from app.alerts.access.archive import Archive
 from app.alerts.access.gate import Gate
+from app.alerts.asking.numbers import read_newest, read_stretch
 from app.errors import BadParameters
 from app.live.asking import REFUSED, parse_stream
 from app.live.events import begin_at, reader_of, write_events
@@ -108,3 +109,54 @@ async def test_a_replica_that_is_behind_loses_nothing(template: str) -> None:
             await tail.close()
             for engine in engines:
                 await engine.dispose()
+
+
+@pytest.fixture
+async def archive(served: Served) -> AsyncIterator[Archive]:
+    engine = make_engine(served.settings, "test", 2, ping=False)
+    yield Archive(engine, 4, 5, Gate(engine, 2))
+    await engine.dispose()
+
+
+@pytest.mark.parametrize("most", [1, 7, 32, 5000])
+@pytest.mark.parametrize("query", [[], [("rb__gte", "0.5")], [("magpsf__lt", "1")]])
+async def test_stretches_of_any_length_hold_each_alert_once(
+    served: Served, archive: Archive, query: list[tuple[str, str]], most: int
+) -> None:
+    search = parse_stream([*query, ("fields", "lco_id")]).search
+    newest = await read_newest(archive)
+    since, numbers = 0, list[int]()
+    while since < newest.number:
+        rows, reached = await read_stretch(archive, search, since, newest, most)
+        assert len(rows) <= most
+        assert since < reached
+        assert all(since < row["lco_id"] <= reached for row in rows)
+        numbers += [row["lco_id"] for row in rows]
+        since = reached
+    found = await served.alerts(
+        {**dict(query), "sort": "lco_id", "limit": 1000, "fields": "lco_id"}
+    )
+    assert numbers == [int(item["lco_id"]) for item in found["items"]]
+
+
+async def test_a_stream_holds_little_for_a_client_that_does_not_read(archive: Archive) -> None:
+    tail = Tail(archive, 1)
+    newest = await tail.look()
+    asked = parse_stream([("since", "0")])
+
+    def write(rows: Sequence[asyncpg.Record]) -> list[Any]:
+        return ["x" * 10_000 for _ in rows]
+
+    pieces = write_events(tail, reader_of(archive, asked.search), 0, write)
+    sizes, alerts = [], 0
+    async for piece in pieces:
+        sizes.append(len(piece))
+        alerts += piece.count(b"event: alert")
+        if f"id: {newest.number}\n".encode() in piece:
+            break
+    await pieces.aclose()
+    await tail.close()
+    assert alerts > 300
+    # The first stretch is read before the size of an alert is known.
+    assert sizes[1] < 400_000
+    assert max(sizes[2:]) < 150_000
