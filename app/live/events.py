@@ -40,7 +40,7 @@ _RETRY: Final = b"retry: 1000\n"
 _SILENCE: Final = b": still here\n"
 """A comment. Behind a blank line httpx-sse (0.4) would take it for an event without data."""
 Write = Callable[[Sequence[asyncpg.Record]], Sequence[Any]]
-_HELD: Final = 128_000
+_HELD: Final = 256_000
 """Bytes that a stream holds for a client who does not take them, more or less."""
 _FIRST: Final = 32
 """Alerts that are read before it is known how many bytes each takes."""
