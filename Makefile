@@ -103,7 +103,7 @@ bench: setup ## measure speed on a stack of its own, ROWS (1,000,000) large; wri
 growth: setup ## how each kind of question grows: ROWS=1000000, then 5000000, …; writes docs/growth.md
 	@exec $(python) -m bench.growth $(if $(ROWS),--rows '$(ROWS)') $(ARGS)
 
-faults: setup ## kill, stop and restart the parts of a stack of its own; nothing may be lost
+faults: setup ## break a stack of its own in every way, as root; nothing may be lost; ARGS='--kind NAME --runs N --seed S'
 	@exec $(python) -m faults $(ARGS)
 
 openapi: setup ## write openapi.json anew

@@ -18,6 +18,7 @@ archive.errors.MarsError
 │   └── RangeNotSatisfiable   416: a range beyond the end of the file
 ├── QueryTooCostly            503: the query ran out of time; a narrower one may succeed
 │   └── Busy                  503: the query found no free place and did not start
+│       └── BodiesWait        503: too many bodies wait to be read
 ├── ColumnsUnavailable        the columnar copy cannot be read; PostgreSQL answers in its place,
 │                             and what it cannot answer is a 503
 ├── NoCatalog                 503: this archive has no columnar copy, so no statistics
@@ -221,6 +222,10 @@ class Busy(QueryTooCostly):
     """A costly query that waited too long for a free place."""
 
 
+class BodiesWait(Busy):
+    """So many bodies wait to be read that another finds no room."""
+
+
 class ColumnsUnavailable(MarsError):
     """The columnar copy cannot be read just now."""
 
@@ -253,6 +258,7 @@ _BUSY: Final = (
     "with a cone, an object or a shorter time range to run it at once"
 )
 _UNAVAILABLE: Final[dict[type[Exception], str]] = {
+    BodiesWait: "the server is busy with what others send: try again in a few seconds",
     Busy: _BUSY,
     QueryTooCostly: _COSTLY,
     ClientGone: "the client closed the connection",

@@ -39,10 +39,11 @@ class Settings(ArchiveSettings):
         default=4.0, gt=0, le=600, description="Seconds after which a query is stopped with a 503."
     )
     database_timeout_s: float = Field(
-        default=5.0,
+        default=4.8,
         gt=0,
         le=660,
-        description="Seconds for a query and its wait for a connection; then a 503.",
+        description="Seconds for the queries of a request and their waits for a connection; then a "
+        "503.",
     )
     replica_lag_s: float = Field(
         default=30.0,

@@ -61,7 +61,7 @@ class ObjectStore:
         """The same bytes as they arrive, in chunks of up to 64 kB. Raises as `get` does.
 
         A store does not wait for ever for a slow reader: where it closes the connection, the stream
-        goes on from there by another, as long as the object is the same.
+        goes on from there by another, as long as the object is the same and each brings some bytes.
 
         A reader that goes away closes the generator and with it the body: an unread body would
         keep its connection out of the pool for ever.
@@ -72,7 +72,7 @@ class ObjectStore:
             while got < length:
                 span = f"bytes={offset + got}-{offset + length - 1}"
                 answer = await self._open(key, Range=span, **condition)
-                condition, body = {"IfMatch": answer["ETag"]}, answer["Body"]
+                condition, body, had = {"IfMatch": answer["ETag"]}, answer["Body"], got
                 async with body:
                     if answer["ContentLength"] != length - got:
                         raise StoreUnavailable(
@@ -85,7 +85,7 @@ class ObjectStore:
                             yield chunk
                     except _CLOSED as error:
                         left -= 1
-                        if left < 0 or isinstance(error, _TIMEOUTS):
+                        if left < 0 or got == had or isinstance(error, _TIMEOUTS):
                             raise
         except _FAILURES as error:
             raise _translated("get", key, error) from error

@@ -9,7 +9,6 @@ import asyncio
 import json
 import os
 import random
-import re
 import statistics
 import sys
 import time
@@ -26,7 +25,7 @@ from app.vo.parameters import MAX_ROWS
 from app.vo.tables import BY_NAME
 from app.vo.uploads import read_upload
 from bench.filtering import wait_for_columns
-from bench.report import DOCS, machine
+from bench.report import DOCS, machine, put_section
 from bench.running import app, described, fill, keep_size, run_catalog, running_stack, say
 from bench.serving import Served, served
 from bench.skymaps import draw_skymap
@@ -203,7 +202,6 @@ async def measure(state: State, address: str) -> dict[str, Any]:
 def write_section(sizes: dict[str, Any]) -> None:
     """The part of the page that tells the figures of all sizes."""
     lines = [
-        HEADING,
         f"Written by `python -m bench.observing`: one client, warm, the median of {ROUNDS} and the "
         "longest in ms; positions are those of alerts all over the sky.",
     ]
@@ -212,11 +210,7 @@ def write_section(sizes: dict[str, Any]) -> None:
         table = ["| | p50 | longest | rows | by the index |", "|---|---|---|---|---|"]
         table += [f"| {what} | {' | '.join(told)} |" for what, told in run["found"].items()]
         lines += [f"{run['alerts']:,} alerts ({run['date']}; {run['machine']}):", "\n".join(table)]
-    text, section = PAGE.read_text(), "\n\n".join(lines) + "\n"
-    before, found, rest = text.partition(HEADING)
-    following = re.search(r"^## ", rest, re.MULTILINE)
-    after = rest[following.start() :] if found and following else ""
-    PAGE.write_text(before.rstrip() + "\n\n" + section + (f"\n{after}" if after else ""))
+    put_section(PAGE, HEADING, "\n\n".join(lines))
 
 
 async def held_in(state: State) -> int:

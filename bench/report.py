@@ -1,6 +1,7 @@
 """docs/performance.md and its plots, written by the run whose figures they show."""
 
 import platform
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -116,3 +117,11 @@ def write(parts: Sequence[str], server: str, rows: int, histories: int) -> None:
         f"Machine: {machine(server)}.",
     ]
     (DOCS / "performance.md").write_text("\n\n".join([*head, *parts]) + "\n")
+
+
+def put_section(page: Path, heading: str, text: str) -> None:
+    """Put a section into a page: where it was, else at the end."""
+    before, found, rest = page.read_text().partition(heading)
+    following = re.search(r"^## ", rest, re.MULTILINE)
+    after = "\n" + rest[following.start() :] if found and following else ""
+    page.write_text(f"{before.rstrip()}\n\n{heading}\n\n{text}\n{after}")

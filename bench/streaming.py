@@ -1,10 +1,13 @@
-"""How soon a message in Kafka is an event at clients: `python -m bench.streaming`."""
+"""How soon a message in Kafka is an event at clients: `python -m bench.streaming`.
+
+It writes a part of docs/streams.md.
+"""
 
 import argparse
 import asyncio
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -13,15 +16,15 @@ import httpx
 import orjson
 from httpx_sse import aconnect_sse
 
-from archive.surveys.ztf.packet import decode
 from bench.ingesting import consumer, producing, topic
-from bench.report import DOCS, machine
+from bench.report import DOCS, machine, put_section
 from bench.running import app, described, fresh_stack, say
 from dev.produce import create
-from dev.simulator import simulate
+from dev.simulator import Packet, simulate
 from dev.state import State
 
 PAGE: Final = DOCS / "streams.md"
+HEADING: Final = "## How soon"
 HANGS_S: Final = 120.0
 
 
@@ -51,21 +54,21 @@ class Client:
         self._last = number
 
 
-async def feed(messages: Sequence[bytes], per_s: float, name: str) -> dict[int, float]:
-    """Send messages at a steady rate; when each was handed to Kafka, by candid."""
+async def feed(packets: Iterable[Packet], per_s: float, name: str) -> dict[int, float]:
+    """Send packets at a steady rate; when each was handed to Kafka, by candid."""
     sent: dict[int, float] = {}
     async with producing() as producer:
         began = time.monotonic()
-        for n, data in enumerate(messages):
+        for n, packet in enumerate(packets):
             await asyncio.sleep(max(0.0, began + n / per_s - time.monotonic()))
-            sent[decode(data).packets[0].id] = time.monotonic()
-            await producer.send(name, data)
+            sent[packet.candid] = time.monotonic()
+            await producer.send(name, packet.message)
     return sent
 
 
 async def measure(state: State, address: str, clients: int, per_s: float, seconds: float) -> str:
     """Clients follow a feed from its first alert on; what they saw, in a sentence."""
-    messages = [packet.message for packet in simulate(int(per_s * seconds), int(time.time()))]
+    packets = list(simulate(int(per_s * seconds), int(time.time())))
     name = topic(0)
     await create(name, 1)
     timeout = httpx.Timeout(HANGS_S)
@@ -75,11 +78,11 @@ async def measure(state: State, address: str, clients: int, per_s: float, second
         httpx.AsyncClient(base_url=address, timeout=timeout, limits=limits) as client,
     ):
         # The consumer finds the topic, and its first fetch is over, before the clock starts.
-        await feed(messages[:1], per_s, name)
+        await feed(packets[:1], per_s, name)
         await Client().follow(client, 1)
         readers = [Client() for _ in range(clients)]
-        following = [asyncio.create_task(r.follow(client, len(messages))) for r in readers]
-        sent = await feed(messages[1:], per_s, name)
+        following = [asyncio.create_task(r.follow(client, len(packets))) for r in readers]
+        sent = await feed(packets[1:], per_s, name)
         async with asyncio.timeout(HANGS_S):
             await asyncio.gather(*following)
     late = sorted(
@@ -113,10 +116,11 @@ def main() -> int:
             say(told[-1])
             server, *_ = asyncio.run(described(state))
     sentences = "\n".join(f"- {one}." for one in told)
-    PAGE.write_text(
-        f"# Streams\n\nWritten by `python -m bench.streaming` on {datetime.now(UTC):%Y-%m-%d}; "
-        "feed, consumer, app and clients share the machine.\n\n"
-        f"Machine: {machine(server)}.\n\n{sentences}\n"
+    put_section(
+        PAGE,
+        HEADING,
+        f"Written by `python -m bench.streaming` on {datetime.now(UTC):%Y-%m-%d}; feed, consumer, "
+        f"app and clients share the machine: {machine(server)}.\n\n{sentences}",
     )
     return 0
 

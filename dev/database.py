@@ -57,12 +57,14 @@ async def _prepare(state: State) -> None:
         await connection.close()
 
 
-async def connect(state: State, database: str = "mars") -> "asyncpg.Connection[asyncpg.Record]":
-    """Connect as superuser."""
+async def connect(
+    state: State, database: str = "mars", port: int | None = None
+) -> "asyncpg.Connection[asyncpg.Record]":
+    """Connect as superuser, to the primary or to the replica at a port."""
     try:
         return await asyncpg.connect(
             host="127.0.0.1",
-            port=state.ports.postgres,
+            port=port or state.ports.postgres,
             user="postgres",
             password=state.secrets["admin"],
             database=database,

@@ -5,7 +5,7 @@ import shutil
 import uuid
 
 from dev.processes import Server, run
-from dev.state import CHECKOUT, JAVA, State, read_settings
+from dev.state import CHECKOUT, JAVA, JVM, State, read_settings
 
 SETTINGS = CHECKOUT / "dev" / "kafka.properties"
 
@@ -60,9 +60,7 @@ def _settings(state: State) -> dict[str, str]:
 def _java(state: State) -> tuple[str, ...]:
     logging = state.folder / "kafka" / "log4j2.properties"
     configuration = f"-Dlog4j2.configurationFile={logging}"
-    # Without the second compiler, and one collector for two cores: half the time of a start.
-    lean = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
-    return ("java", *lean, "-cp", f"{JAVA / 'kafka'}/*", configuration)
+    return ("java", *JVM, "-cp", f"{JAVA / 'kafka'}/*", configuration)
 
 
 def _cluster_id() -> str:

@@ -3,14 +3,14 @@
 import http.client
 
 from dev.processes import Server
-from dev.state import BUCKET, JAVA, State, write_settings
+from dev.state import BUCKET, JAVA, JVM, State, write_settings
 
 
 def server(state: State) -> Server:
     """Describe the server; its folders must have been prepared."""
     properties = str(state.folder / "s3" / "s3proxy.conf")
     options = (
-        "-Xmx512m",
+        *JVM,
         "-jar",
         str(JAVA / "s3proxy.jar"),
         "--properties",

@@ -12,6 +12,8 @@ from dev.processes import StackError
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 JAVA = CHECKOUT / ".local" / "lib" / "java"
+JVM = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+"""Without the second compiler, and one collector for two cores: half the CPU of a start."""
 BUCKET = "mars"
 ROLES = ("admin", "owner", "writer", "reader", "app", "tap")
 REPLICATION = "mars_replication"

@@ -1,4 +1,4 @@
-"""Break a stack of its own and check: `python -m faults [--runs 30] [--seed N] [--only NAME]`."""
+"""Break a stack of its own and check: `python -m faults [--kind NAME] [--runs N] [--seed N]`."""
 
 import argparse
 import asyncio
@@ -18,9 +18,11 @@ from dev.children import Stopped, end_on_signals
 from dev.processes import StackError
 from dev.state import State, open_state
 from dev.testing import alone
+from faults.disks import unmount_left
 from faults.feed import make_feed
-from faults.kinds import BY_RUNS, KINDS, SHORT
-from faults.run import Kind, Result, Stage, calm_contents, run_fault
+from faults.kinds import KINDS, SHORT
+from faults.run import Kind, Stage
+from faults.runner import Result, calm_contents, run_fault
 
 PAGE = Path(__file__).parents[1] / "docs" / "faults.md"
 INTRODUCTION = """# Faults
@@ -28,28 +30,35 @@ INTRODUCTION = """# Faults
 Written by `make faults` on {day}, seed {seed}. Each row is a feed of its own through real Kafka,
 PostgreSQL and S3 server, broken `runs` times at moments drawn from the seed (`seen`: so often the
 fault did happen), then drained and checked: every packet that was sent ended as stored, duplicate,
-private or rejected; the rows equal those of an undisturbed feed; each row's bytes have the
-packet's sha256; the ledger ends where Kafka ends. Recovery is the time from the fault to the next
-durable batch (the next start of a consumer takes over from a dead one of its name at once; another
-consumer only after Kafka's session of 10 s); SIGTERM the longest time to a clean end. Where
-PostgreSQL has two replicas, each of the three is killed `runs` / 3 times while four clients read
-every kind of answer of the app: `reads` counts the answers, and those that did not come, were a
-fault of the server's, or differed from the same as of the same batch before.
+conflict, private or rejected; the rows equal those of an undisturbed feed; each row's bytes have
+the packet's sha256; nothing private is in a row; the ledger ends where Kafka ends. Recovery is the
+time from the fault to the next durable batch (the next start of a consumer takes over from a dead
+one of its name at once; another consumer only after Kafka's session of 10 s); SIGTERM the longest
+time to a clean end. `reads` counts what clients of the app were answered meanwhile, and what was
+wrong: no answer, another than before, or where only a 503 is right, one without `Retry-After` or
+after more than 5 s. After such faults the app's descriptors are as many as before.
+
+"S3 answers …" is a proxy before the S3 server, for the consumer and the app. Disks are file systems
+in memory that are made as small as what is on them. Poison is what public reports tell of, beside
+messages that are made to kill their reader. Where PostgreSQL has two replicas, each of the three is
+killed `runs` / 3 times while four clients read every kind of answer of the app.
 Processes and servers die here, not the machine: the local S3 server promises no fsync.
 
 """
+PARTED = 1200
+"""Messages in a feed that is sent part by part, so that each fault meets one."""
 HEAD = (
-    "fault|runs|seen|packets|lost|doubled|without bytes|recovery s: median, longest|SIGTERM s|"
-    "reads: answered, failed"
+    "fault|runs|seen|packets|lost|doubled|without bytes|private served|"
+    "recovery s: median, longest|SIGTERM s|reads: answered, failed"
 )
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m faults", description=__doc__)
-    parser.add_argument("--runs", type=int, default=30, help="kills at random moments")
+    parser.add_argument("--runs", type=int, help="of each fault, else as many as it has by itself")
     parser.add_argument("--seed", type=int, help="of an earlier run, to repeat it")
     parser.add_argument("--messages", type=int, help="in the feed of each fault")
-    parser.add_argument("--only", action="append", metavar="NAME", help="faults to run")
+    parser.add_argument("--kind", action="append", metavar="NAME", help="of the faults to run")
     parser.add_argument("--short", action="store_true", help="each once, the quick ones only")
     parser.add_argument("--together", type=int, default=3, help="faults at once, but of servers")
     parser.add_argument("--report", type=Path, help="write the results there, as JSON")
@@ -60,35 +69,46 @@ def _arguments() -> argparse.Namespace:
 
 def _chosen(options: argparse.Namespace) -> list[Kind]:
     kinds = SHORT if options.short else KINDS
-    kinds = tuple(k._replace(times=options.runs) if k.name in BY_RUNS else k for k in kinds)
-    if unknown := set(options.only or ()) - {kind.name for kind in kinds}:
+    if unknown := set(options.kind or ()) - {kind.name for kind in kinds}:
         raise StackError(f"no such fault: {unknown}; there are: {', '.join(k.name for k in kinds)}")
-    return [kind for kind in kinds if not options.only or kind.name in options.only]
+    chosen = [kind for kind in kinds if not options.kind or kind.name in options.kind]
+    return [kind._replace(times=options.runs or kind.times) for kind in chosen]
 
 
 async def _run(state: State, options: argparse.Namespace, kinds: Sequence[Kind]) -> list[Result]:
     seed = options.seed
-    feed = make_feed(options.messages or (500 if options.short else 4000), seed)
+    count = options.messages or (500 if options.short else 4000)
     folder = state.folder / "runs" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-seed-{seed}"
+    stage = await _stage(state, count, seed, folder)
+    feed = stage.feed
     print(f"seed {seed}: {len(feed.messages)} messages, {feed.packets} packets; logs in {folder}")
-    stage = Stage(state, feed, await calm_contents(state, feed), seed, folder)
+    brief = stage if count <= PARTED else await _stage(state, PARTED, seed, folder)
     beside = asyncio.Semaphore(options.together)
 
     async def one_of_several(kind: Kind) -> Result:
         async with beside:
-            return await _told(stage, kind)
+            return await _told(brief if kind.in_parts else stage, kind)
 
     gentle = [kind for kind in kinds if not kind.breaks_servers]
     results = list(await asyncio.gather(*map(one_of_several, gentle)))
-    return results + [await _told(stage, kind) for kind in kinds if kind.breaks_servers]
+    for kind in kinds:
+        if kind.breaks_servers:
+            results.append(await _told(brief if kind.in_parts else stage, kind))
+    return results
+
+
+async def _stage(state: State, count: int, seed: int, folder: Path) -> Stage:
+    feed = make_feed(count, seed)
+    return Stage(state, feed, await calm_contents(state, feed), seed, folder)
 
 
 async def _told(stage: Stage, kind: Kind) -> Result:
     began = time.monotonic()
     result = await run_fault(stage, kind, kind.times)
-    said = "sound" if result.sound else "NOT SOUND"
+    said = "sound" if result.sound else f"NOT SOUND: seen {result.hits} times, {result.verdict}"
     print(f"{kind.name}: {said}, {time.monotonic() - began:.0f} s", flush=True)
-    for complaint in (*filter(None, [result.error]), *result.verdict.complaints[:20]):
+    wrong = (*filter(None, [result.error]), *result.verdict.complaints, *result.tally.failed)
+    for complaint in wrong[:20]:
         print(f"  {complaint}", flush=True)
     return result
 
@@ -101,7 +121,7 @@ def _cells(result: Result) -> list[str]:
     tally = result.tally
     reads = f"{tally.answered:,}, {len(tally.failed)}" if tally.answered else "–"
     name = result.name if result.sound else f"{result.name} (NOT SOUND)"
-    return [name, *map(str, counts), str(verdict.bare), recovery, exits, reads]
+    return [name, *map(str, counts), str(verdict.bare), str(verdict.served), recovery, exits, reads]
 
 
 def table(results: Sequence[Result]) -> str:
@@ -130,12 +150,15 @@ def main() -> int:
     options = _arguments()
     if options.seed is None:
         options.seed = random.randrange(10**6)
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # its servers are broken on purpose
+    for broken_on_purpose in ("aiokafka", "aiohttp.server"):
+        logging.getLogger(broken_on_purpose).setLevel(logging.CRITICAL)
     end_on_signals()
     try:
         kinds = _chosen(options)
         with alone(options.local):
-            stack.clean(open_state(options.local, options.port), quiet=True)
+            left = open_state(options.local, options.port)
+            unmount_left(left)
+            stack.clean(left, quiet=True)
             state = open_state(options.local, options.port)
             os.environ.update(state.env())
             try:

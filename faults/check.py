@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from archive.errors import StoreUnavailable
-from archive.surveys.ztf.tables import STAMPS, alert
+from archive.surveys.ztf.tables import STAMPS, alert, history
 from archive.tables import bundle, conflict, ledger, position, reject
 from consumer.batches.ingest import Archive
-from faults.feed import Expected, Place
+from faults.feed import Expected, Partition, Place
 from tests.consumer.archives import contents, rows_of
 
 Contents = Mapping[int, Mapping[str, Any]]
@@ -21,12 +21,11 @@ Contents = Mapping[int, Mapping[str, Any]]
 class Sent(NamedTuple):
     """What the producer noted, and what each message comes to."""
 
-    topic: str
     offsets: Mapping[Place, bytes]
     expected: Mapping[bytes, Expected]
 
-    def at(self, partition: int, offset: int) -> Expected:
-        return self.expected[self.offsets[partition, offset]]
+    def at(self, partition: Partition, offset: int) -> Expected:
+        return self.expected[self.offsets[*partition, offset]]
 
     def holding(self) -> dict[int, set[bytes]]:
         """candid -> SHA-256 of every message that holds it in public."""
@@ -36,28 +35,37 @@ class Sent(NamedTuple):
                 held[candid].add(sha256)
         return held
 
+    def hidden(self) -> set[int]:
+        """Candids that nobody may see: of private packets, and of private rows of histories."""
+        return {c for sha256 in set(self.offsets.values()) for c in self.expected[sha256].hidden}
+
 
 class Kafka(NamedTuple):
     """What the broker knows, by partition."""
 
-    ends: Mapping[int, int]
-    commits: Mapping[int, int | None]
+    ends: Mapping[Partition, int]
+    commits: Mapping[Partition, int | None]
 
 
 @dataclass
 class Verdict:
-    """What a check found; sound when all three counts are 0 and there is no complaint."""
+    """What a check found; sound when all counts but `packets` are 0 and there is no complaint."""
 
     packets: int = 0
     lost: int = 0
     doubled: int = 0
     bare: int = 0
     """Rows whose bytes are not there, or are others."""
+    served: int = 0
+    """What is private and can be seen."""
     complaints: list[str] = field(default_factory=list)
 
     @property
     def sound(self) -> bool:
-        return not (self.lost or self.doubled or self.bare or self.complaints)
+        return not (self.lost or self.doubled or self.bare or self.served or self.complaints)
+
+    def __str__(self) -> str:
+        return f"lost {self.lost}, doubled {self.doubled}, bare {self.bare}, served {self.served}"
 
     def complain(self, wrong: object, text: str) -> None:
         if wrong:
@@ -67,58 +75,70 @@ class Verdict:
 async def check(archive: Archive, sent: Sent, kafka: Kafka, calm: Contents) -> Verdict:
     """Compare with what was sent, and with `calm`: the contents after an undisturbed ingest."""
     verdict = Verdict(packets=sum(sent.expected[sha].packets for sha in sent.offsets.values()))
-    ledgers = [row for row in await rows_of(archive, ledger) if row.source == sent.topic]
-    positions = {r.partition: r.next_offset for r in await rows_of(archive, position)}
-    verdict.complain(len(ledgers) != len(await rows_of(archive, ledger)), "a source never sent")
+    ledgers = await rows_of(archive, ledger)
+    positions = {(r.topic, r.partition): r.next_offset for r in await rows_of(archive, position)}
+    verdict.complain({_partition(r) for r in ledgers} - kafka.ends.keys(), "a source never sent")
     for partition, end in kafka.ends.items():
-        mine = sorted((r.from_position, r.to_position) for r in ledgers if r.partition == partition)
-        _cover(verdict, sent, partition, end, mine)
+        mine = [(r.from_position, r.to_position) for r in ledgers if _partition(r) == partition]
+        _cover(verdict, sent, partition, end, sorted(mine))
         held, committed = positions.get(partition, 0), kafka.commits.get(partition)
-        verdict.complain(held != end, f"partition {partition}: resumes at {held}, ends at {end}")
-        verdict.complain((committed or 0) > held, f"partition {partition}: commit is ahead")
+        verdict.complain(held != end, f"{_name(partition)}: resumes at {held}, ends at {end}")
+        verdict.complain((committed or 0) > held, f"{_name(partition)}: commit is ahead")
     for row in ledgers:
         _add_up(verdict, sent, row)
     alerts = await rows_of(archive, alert)
     _accounted(verdict, sent, ledgers, alerts)
+    await _private(verdict, archive, sent, alerts)
     objects = await _objects(archive)
     holding = sent.holding()
     for row in alerts:
         verdict.bare += not _has_bytes(row, objects, sent, holding.get(row.candid, set()))
     await _rejects(verdict, archive, sent, objects)
-    verdict.complain(await rows_of(archive, conflict), "conflicts, though none was sent")
+    await _conflicts(verdict, archive, objects, _losers(alerts, objects, holding))
     if not verdict.bare:
-        _same(verdict, await contents(archive), calm)
+        rivals = {candid for candid, messages in holding.items() if len(messages) > 1}
+        _same(verdict, await contents(archive), calm, rivals)
     return verdict
 
 
+def _partition(row: Any) -> Partition:
+    return row.source, row.partition
+
+
+def _name(partition: Partition) -> str:
+    return "{}/{}".format(*partition)
+
+
 def _cover(
-    verdict: Verdict, sent: Sent, partition: int, end: int, ranges: Sequence[tuple[int, int]]
+    verdict: Verdict,
+    sent: Sent,
+    partition: Partition,
+    end: int,
+    ranges: Sequence[tuple[int, int]],
 ) -> None:
     """Every offset of a partition lies in exactly one range of the ledger."""
     covered = Counter(offset for first, after in ranges for offset in range(first, after))
-    noted = {offset for number, offset in sent.offsets if number == partition}
-    verdict.complain(noted != set(range(end)), f"partition {partition}: not all offsets were noted")
-    verdict.complain(covered.keys() - noted, f"partition {partition}: offsets that were not sent")
+    noted = {offset for *where, offset in sent.offsets if tuple(where) == partition}
+    name = _name(partition)
+    verdict.complain(noted != set(range(end)), f"{name}: not all offsets were noted")
+    verdict.complain(covered.keys() - noted, f"{name}: offsets that were not sent")
     lost = [sent.at(partition, offset) for offset in noted - covered.keys()]
     verdict.lost += sum(expected.packets for expected in lost)
     again = [sent.at(partition, o).packets * (n - 1) for o, n in covered.items() if n > 1]
     verdict.doubled += sum(again)
-    verdict.complain(lost, f"partition {partition}: {len(lost)} offsets in no range of the ledger")
-    verdict.complain(again, f"partition {partition}: {len(again)} offsets in several ranges")
+    verdict.complain(lost, f"{name}: {len(lost)} offsets in no range of the ledger")
+    verdict.complain(again, f"{name}: {len(again)} offsets in several ranges")
 
 
 def _add_up(verdict: Verdict, sent: Sent, row: Any) -> None:
     """A row of the ledger says of its offsets what fastavro read in them."""
     where = range(row.from_position, row.to_position)
-    here = [
-        sent.at(row.partition, offset)
-        for offset in where
-        if (row.partition, offset) in sent.offsets
-    ]
+    partition = _partition(row)
+    here = [sent.at(partition, o) for o in where if (*partition, o) in sent.offsets]
     outcomes = row.stored + row.duplicate + row.private + row.rejected
     packets, private = sum(e.packets for e in here), sum(e.private for e in here)
     damaged = sum(e.damaged for e in here)
-    name = f"batch {row.batch}, partition {row.partition}"
+    name = f"batch {row.batch}, {_name(partition)}"
     verdict.complain(row.received != packets, f"{name}: {row.received} received of {packets}")
     verdict.complain(outcomes != row.received, f"{name}: outcomes do not add up")
     verdict.complain(row.private != private, f"{name}: {row.private} private of {private}")
@@ -136,13 +156,22 @@ def _accounted(verdict: Verdict, sent: Sent, ledgers: Sequence[Any], alerts: Seq
     for row in ledgers:
         stored[row.batch] += row.stored
         for offset in range(row.from_position, row.to_position):
-            if (row.partition, offset) in sent.offsets:
-                brought[row.batch].update(sent.at(row.partition, offset).public)
+            if (*_partition(row), offset) in sent.offsets:
+                brought[row.batch].update(sent.at(_partition(row), offset).public)
     found = Counter(row.batch for row in alerts)
     off = {n for n in stored | found if stored[n] != found[n]}
     verdict.complain(off, f"batches whose stored is not their number of alerts: {sorted(off)[:5]}")
     strangers = [row.candid for row in alerts if row.candid not in brought[row.batch]]
     verdict.complain(strangers, f"alerts from no offset of their batch: {strangers[:5]}")
+
+
+async def _private(verdict: Verdict, archive: Archive, sent: Sent, alerts: Sequence[Any]) -> None:
+    """Nothing private is in a row of an alert or of a history."""
+    hidden = sent.hidden()
+    told = {row.candid for row in alerts}
+    for row in await rows_of(archive, history):
+        told.update(row.detection_candid or ())
+    verdict.served += len(hidden & told)
 
 
 async def _objects(archive: Archive) -> dict[int, bytes]:
@@ -182,8 +211,9 @@ async def _rejects(
 ) -> None:
     """Each damaged message was kept once, with its bytes and an offset at which it was sent."""
     rows = await rows_of(archive, reject)
-    kept = Counter(bytes(row.sha256) for row in rows)
-    wanted = {sha for sha in sent.offsets.values() if sent.expected[sha].damaged}
+    kept = Counter((row.source, bytes(row.sha256)) for row in rows)
+    damaged = {sha256 for sha256, expected in sent.expected.items() if expected.damaged}
+    wanted = {(topic, sha) for (topic, *_), sha in sent.offsets.items() if sha in damaged}
     verdict.lost += len(wanted - kept.keys())
     verdict.doubled += sum(kept.values()) - len(kept)
     verdict.complain(kept.keys() - wanted, "rejects of what was sound, or never sent")
@@ -191,14 +221,45 @@ async def _rejects(
         held = _digest(objects.get(row.bundle, b""), row.packet_offset, row.packet_length)
         verdict.bare += held != row.sha256
         verdict.complain(
-            sent.offsets.get((row.partition, row.position)) != row.sha256,
+            sent.offsets.get((*_partition(row), row.position)) != row.sha256,
             f"a reject from offset {row.position}, where something else was sent",
         )
     sums = sum(row.rejected for row in await rows_of(archive, ledger))
     verdict.complain(sums != len(rows), f"{len(rows)} rejects, by the ledger {sums}")
 
 
-def _same(verdict: Verdict, held: Contents, calm: Contents) -> None:
-    others = [candid for candid in held.keys() & calm.keys() if held[candid] != calm[candid]]
+def _losers(
+    alerts: Sequence[Any], objects: Mapping[int, bytes], holding: Mapping[int, AbstractSet[bytes]]
+) -> set[tuple[bytes, int]]:
+    """Of messages with the same candid and other bytes all but that of its row, with the candid."""
+    losers = set()
+    for row in alerts:
+        rivals = holding.get(row.candid, set())
+        if len(rivals) > 1 and row.packet_offset is not None:
+            won = _digest(objects.get(row.bundle, b""), row.packet_offset, row.packet_length)
+            losers |= {(sha256, row.candid) for sha256 in rivals - {won}}
+    return losers
+
+
+async def _conflicts(
+    verdict: Verdict,
+    archive: Archive,
+    objects: Mapping[int, bytes],
+    losers: AbstractSet[tuple[bytes, int]],
+) -> None:
+    """What came second is kept with its bytes, once of each source."""
+    rows = await rows_of(archive, conflict)
+    kept = {(bytes(row.sha256), row.candid) for row in rows}
+    verdict.lost += len(losers - kept)
+    verdict.complain(kept - losers, f"{len(kept - losers)} conflicts, though none was sent")
+    for row in rows:
+        held = _digest(objects.get(row.bundle, b""), row.packet_offset, row.packet_length)
+        verdict.bare += held != row.sha256
+
+
+def _same(verdict: Verdict, held: Contents, calm: Contents, rivals: AbstractSet[int]) -> None:
+    """The rows are those of `calm`, but for those of which several came: the first stays."""
+    both = (held.keys() & calm.keys()) - rivals
+    others = [candid for candid in both if held[candid] != calm[candid]]
     verdict.complain(others, f"{len(others)} rows differ from an undisturbed ingest: {others[:5]}")
     verdict.complain(held.keys() != calm.keys(), "not the alerts of an undisturbed ingest")

@@ -7,13 +7,13 @@ import sys
 import time
 from asyncio.subprocess import Process
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from dev.processes import tail
 from dev.state import CHECKOUT
 from faults.consumer_dying_at import MARK
-from faults.place import Place
 
 EXIT_S: Final = 60.0
 """The longest that a consumer may take to end after SIGTERM."""
@@ -34,14 +34,13 @@ class Consumer:
 
     @classmethod
     async def start(
-        cls, place: Place, log: Path, batch: int, point: str = "", instance: str = "one"
+        cls, program: Sequence[str], environment: Mapping[str, str], log: Path
     ) -> "Consumer":
-        """`python -m consumer stream`, or one that dies at a point; its name in its group."""
-        program = ["faults.consumer_dying_at", point] if point else ["consumer"]
+        """`python -m consumer stream`, or a program that is more than that."""
         with log.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
                 *(*LEASH, sys.executable, "-m", *program, "stream"),
-                env=place.environment(batch) | {"MARS_KAFKA_INSTANCE": instance},
+                env=environment,
                 cwd=CHECKOUT,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,

@@ -8,6 +8,7 @@ import io
 import json
 import random
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -22,8 +23,10 @@ PUBLIC: Final = 1
 STAMPS: Final = ("cutoutScience", "cutoutTemplate", "cutoutDifference")
 
 Digests = tuple[bytes | None, ...]
-Place = tuple[int, int]
-"""Partition and offset."""
+Partition = tuple[str, int]
+"""Topic and number."""
+Place = tuple[str, int, int]
+"""Topic, partition and offset."""
 
 
 class Expected(NamedTuple):
@@ -35,6 +38,8 @@ class Expected(NamedTuple):
     damaged: bool
     withheld: bool
     """It holds something private, so its original must not be kept."""
+    hidden: frozenset[int] = frozenset()
+    """Candids of what is private by its own words, packets and entries of histories."""
 
     @property
     def packets(self) -> int:
@@ -82,7 +87,11 @@ def _unusual(part: int) -> list[bytes]:
     hiding = [
         packet(
             candid=FIRST + 200_000 + n,
-            prv_candidates=[detection(programid=2), limit(), detection(programid=1)],
+            prv_candidates=[
+                detection(programid=2, candid=FIRST + 600_000_000 * n + 500_000),
+                limit(),
+                detection(programid=1),
+            ],
         )
         for n in range(part)
     ]
@@ -106,11 +115,15 @@ def expect(message: bytes) -> Expected:
     except Exception:  # fastavro raises whatever the bytes lead it to
         damaged = True
     public = [r for r in records if r["candidate"]["programid"] == PUBLIC]
+    private = [r["candid"] for r in records if r["candidate"]["programid"] != PUBLIC]
+    entries = chain.from_iterable(map(_private_entries, public))
+    named = [e.get("candid") for e in entries if e.get("programid") is not None]
     return Expected(
         public={r["candid"]: tuple(_digest(r[stamp]) for stamp in STAMPS) for r in public},
-        private=len(records) - len(public),
+        private=len(private),
         damaged=damaged or not records,
-        withheld=len(public) < len(records) or any(map(_hides, public)),
+        withheld=bool(private) or any(map(_private_entries, public)),
+        hidden=frozenset(filter(None, (*private, *named))),
     )
 
 
@@ -118,12 +131,17 @@ def _digest(cutout: dict[str, Any] | None) -> bytes | None:
     return hashlib.sha256(cutout["stampData"]).digest() if cutout else None
 
 
-def _hides(record: dict[str, Any]) -> bool:
+def _private_entries(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Of both histories; an entry that does not say whose it is counts as private."""
     entries = (record["prv_candidates"] or []) + (record.get("fp_hists") or [])
-    return any(entry.get("programid") not in (PUBLIC, None) for entry in entries)
+    return [entry for entry in entries if entry.get("programid") != PUBLIC]
 
 
-def read_sent(path: Path) -> dict[Place, bytes]:
-    """What the producer noted: (partition, offset) -> SHA-256."""
-    lines = map(json.loads, path.read_text().splitlines())
-    return {(line["partition"], line["offset"]): bytes.fromhex(line["sha256"]) for line in lines}
+def read_sent(folder: Path) -> dict[Place, bytes]:
+    """What producers noted in files of a folder: topic, partition and offset -> SHA-256."""
+    texts = (path.read_text() for path in folder.glob("sent-*.jsonl"))
+    lines = [json.loads(line) for text in texts for line in text.splitlines()]
+    return {
+        (line["topic"], line["partition"], line["offset"]): bytes.fromhex(line["sha256"])
+        for line in lines
+    }

@@ -1,17 +1,40 @@
-"""The faults, each injected so many times into one feed."""
+"""The faults, each injected so many times into one feed: the table of all of them."""
 
-import asyncio
-import signal
-from datetime import UTC, datetime
-from itertools import cycle, islice
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
 
-from dev import kafka, postgres, replicas, s3
+from faults.catalogs import catalog_killed, catalog_store_away
 from faults.consumer_dying_at import POINTS
-from faults.consumers import Consumer, Fault
-from faults.databases import read_through_kills, served
-from faults.run import PATIENCE_S, Kind, Run
-from faults.servers import freeze_server, start_server, stop_server
+from faults.disks import log_disk_full, objects_disk_full, rows_disk_full
+from faults.ends import (
+    killed_at_points,
+    killed_at_random,
+    one_of_two_killed,
+    terminated,
+    terminated_without_database,
+    two_at_once,
+)
+from faults.nights import new_topics, schema_changes, taken_in_parts
+from faults.outages import (
+    database_servers_killed,
+    kafka_restarted,
+    postgres_restarted,
+    s3_away,
+    s3_briefly_away,
+    s3_frozen,
+)
+from faults.poison import changing, poisoned, repeated
+from faults.private import looked_for, secretive
+from faults.proxies import Mode
+from faults.restored import restored
+from faults.run import Kind, Run
+from faults.serving import (
+    clients_disconnect,
+    connections_used_up,
+    database_away,
+    replica_behind_and_gone,
+    tap_used_up,
+)
 from faults.standing import (
     broker_frozen,
     bucket_gone,
@@ -20,239 +43,86 @@ from faults.standing import (
     lock_held,
     storm,
 )
+from faults.stores import store_that
+from faults.watchers import matcher_killed
 
-WAITED: Final = "batch must wait"
-ANEW: Final = "starting over from the ledger"
-UNMIRRORED: Final = "offsets not mirrored"
-PAIR: Final = ("one", "another")
-"""Instances of a group."""
-
-
-async def killed_at_random(run: Run, times: int) -> None:
-    """SIGKILL after a random share of the feed; every fifth so early that it may not read yet."""
-    consumer = await run.start()
-    for n, moment in enumerate(run.moments(times)):
-        if n % 5 == 4:
-            await asyncio.sleep(run.rng.uniform(0, 4))
-        else:
-            await run.reach(moment, consumer)
-        await consumer.kill()
-        run.hits += 1
-        began = datetime.now(UTC)
-        consumer = await run.start()
-        if n % 5 != 3:  # else the next one comes before it has recovered
-            await run.recover(consumer, began=began)
-
-
-async def killed_at_points(run: Run, times: int, *points: str) -> None:
-    """A consumer that dies at the points in turn, again and again; after the last a sound one."""
-    for point in islice(cycle(points), times):
-        consumer = await run.start(f"{point}:{run.rng.randint(1, 6)}")
-        await consumer.dies(point, 120)
-        run.hits += 1
-    began = datetime.now(UTC)
-    consumer = await run.start()
-    await run.recover(consumer, began=began)
+OFTEN: Final = 30
+"""Times of a fault that is over within seconds."""
+THREE: Final = "one of three PostgreSQL killed"
 
 
 def _at(name: str, *points: str) -> Kind:
     async def inject(run: Run, times: int) -> None:
         await killed_at_points(run, times, *points)
 
-    return Kind(f"kill -9 at {name}", inject, times=5)
+    return Kind(f"kill -9 at {name}", inject, OFTEN)
 
 
-async def two_at_once(run: Run, times: int) -> None:
-    """Of two consumers one is killed, stopped, or frozen past its session; the other goes on."""
-    pair = [await run.start(instance=name) for name in PAIR]
-    await run.reach(1, *pair)
-    for _ in range(times):
-        await asyncio.sleep(run.rng.uniform(0, 3))
-        victim = run.rng.randrange(2)
-        began = datetime.now(UTC)
-        await _disturb(run, pair, victim)
-        run.hits += 1
-        await run.recover(*pair, began=began)
+def _in_parts(name: str, inject: Callable[[Run, int], Awaitable[None]], **more: Any) -> Kind:
+    return Kind(name, inject, **{"times": OFTEN, "batch": 4, "in_parts": True} | more)
 
 
-async def _disturb(run: Run, pair: list[Consumer], victim: int) -> None:
-    how = run.rng.choice(("kill", "terminate", "freeze"))
-    if how == "freeze":
-        pair[victim].freeze()
-        await asyncio.sleep(run.rng.uniform(12, 16))
-        pair[victim].thaw()
-        return
-    await (pair[victim].kill() if how == "kill" else run.terminate(pair[victim]))
-    await asyncio.sleep(run.rng.uniform(0, 3))
-    pair[victim] = await run.start(instance=PAIR[victim])
+def _store_that(mode: Mode) -> Kind:
+    return _in_parts(f"S3 {mode}", store_that(mode))
 
 
-async def one_of_two_killed(run: Run, times: int) -> None:
-    """SIGKILL of one of two that share the partitions, both at work; the other takes over."""
-    pair = [await run.start(instance=name) for name in PAIR]
-    for _ in range(times):
-        await _both_at_work(pair)
-        await asyncio.sleep(run.rng.uniform(0, 1))
-        victim = run.rng.randrange(2)
-        await pair[victim].kill()
-        run.hits += 1
-        began = datetime.now(UTC)
-        await run.recover(pair[1 - victim], began=began)
-        pair[victim] = await run.start(instance=PAIR[victim])
+def _poisoned(share: float, times: int) -> Kind:
+    feed = poisoned(share)
+    return _in_parts(f"poison, {share:.1%} of a feed", taken_in_parts, times=times, feed=feed)
 
 
-async def _both_at_work(pair: list[Consumer]) -> None:
-    """Wait until each has written a batch from now on."""
-    written = [consumer.events()["batch"] for consumer in pair]
-    async with asyncio.timeout(PATIENCE_S):
-        while any(c.events()["batch"] <= n for c, n in zip(pair, written, strict=True)):
-            for consumer in pair:
-                consumer.check()
-            await asyncio.sleep(0.02)
+def _alone(*kinds: Kind) -> tuple[Kind, ...]:
+    return tuple(kind._replace(breaks_servers=True) for kind in kinds)
 
 
-async def terminated(run: Run, times: int) -> None:
-    """SIGTERM in mid-batch."""
-    consumer = await run.start()
-    for moment in run.moments(times):
-        await run.reach(moment, consumer)
-        await run.terminate(consumer)
-        run.hits += 1
-        began = datetime.now(UTC)
-        consumer = await run.start()
-        await run.recover(consumer, began=began)
-
-
-async def terminated_without_database(run: Run, times: int) -> None:
-    """SIGTERM while PostgreSQL is stopped and the batch in hand waits for it."""
-    consumer = await run.start()
-    for moment in run.moments(times):
-        await run.reach(moment, consumer)
-        before = run.events()
-        await stop_server(postgres, run.state)
-        try:
-            await asyncio.sleep(run.rng.uniform(2, 6))
-            run.seen(WAITED, ANEW, since=before)
-            await run.terminate(consumer)
-        finally:
-            await start_server(postgres, run.state)
-        began = datetime.now(UTC)
-        consumer = await run.start()
-        await run.recover(consumer, began=began)
-
-
-async def postgres_restarted(run: Run, times: int) -> None:
-    """An immediate shutdown, which is a crash with recovery at the next start."""
-    consumer = await run.start()
-    for moment in run.moments(times):
-        await run.reach(moment, consumer)
-        before = run.events()
-        await stop_server(postgres, run.state, signal.SIGQUIT)
-        await start_server(postgres, run.state)
-        await run.recover(consumer, began=datetime.now(UTC))
-        run.seen(WAITED, ANEW, since=before)
-
-
-async def s3_away(run: Run, times: int, seconds: float = 20) -> None:
-    """The object store stopped for a while."""
-    consumer = await run.start()
-    for moment in run.moments(times):
-        await run.reach(moment, consumer)
-        before = run.events()
-        await stop_server(s3, run.state)
-        await asyncio.sleep(seconds)
-        await start_server(s3, run.state)
-        await run.recover(consumer, began=datetime.now(UTC))
-        run.seen(WAITED, since=before)
-
-
-async def s3_briefly_away(run: Run, times: int) -> None:
-    """The same, for a test that has little time."""
-    await s3_away(run, times, seconds=3)
-
-
-async def s3_frozen(run: Run, times: int) -> None:
-    """The object store accepts and never answers, for longer than a put may take."""
-    consumer = await run.start()
-    for moment in run.moments(times):
-        await run.reach(moment, consumer)
-        before = run.events()
-        await freeze_server(s3, run.state, 25)
-        await run.recover(consumer, began=datetime.now(UTC))
-        run.seen(WAITED, since=before)
-
-
-async def kafka_restarted(run: Run, times: int) -> None:
-    """In turn by SIGTERM and by SIGKILL."""
-    consumer = await run.start()
-    for n, moment in enumerate(run.moments(times)):
-        await run.reach(moment, consumer)
-        before = run.events()
-        await stop_server(kafka, run.state, signal.SIGKILL if n % 2 else signal.SIGTERM)
-        await asyncio.sleep(run.rng.uniform(0, 5))
-        await start_server(kafka, run.state)
-        await run.recover(consumer, began=datetime.now(UTC))
-        run.seen("aiokafka", ANEW, UNMIRRORED, since=before)
-
-
-async def database_servers_killed(run: Run, times: int) -> None:
-    """Primary and both replicas in turn by SIGKILL, while the consumer writes and clients read."""
-    consumer = await run.start()
-    await run.reach(200, consumer)
-    await asyncio.to_thread(replicas.up, run.state, quiet=True)
-    try:
-        async with served(run.place, run.log) as client:
-            run.tally = await read_through_kills(run, client, times)
-    finally:
-        await asyncio.to_thread(replicas.down, run.state, quiet=True)
-    if run.tally.failed:
-        raise Fault(f"{len(run.tally.failed)} reads failed, the first: {run.tally.failed[0]}")
-
-
-RANDOM: Final = "kill -9 at random"
-THREE: Final = "one of three PostgreSQL killed"
-BY_RUNS: Final = (RANDOM, THREE)
-"""Those that are injected as often as the command line says."""
 KINDS: Final = (
-    Kind(RANDOM, killed_at_random, times=30),
+    Kind("kill -9 at random", killed_at_random, OFTEN),
     *(_at(point, point) for point in POINTS),
     Kind("two at once", two_at_once, times=12, partitions=4, seconds=120),
     Kind("kill -9 of one of two", one_of_two_killed, times=5, partitions=4, seconds=120),
     Kind("consumer frozen past its session", frozen_past_session, times=6),
-    Kind("three consumers in a storm", storm, times=30, partitions=4, seconds=240),
-    Kind("session ended at COMMIT", ended_at_commit, times=30, batch=8),
-    Kind("alerts locked for 4-12 s", lock_held, times=6),
-    Kind("bucket gone for 3-8 s", bucket_gone, times=6),
-    Kind("SIGTERM in mid-batch", terminated, times=6),
-    Kind(
-        "SIGTERM without PostgreSQL",
-        terminated_without_database,
-        times=2,
-        batch=8,
-        breaks_servers=True,
+    Kind("three consumers in a storm", storm, OFTEN, partitions=4, seconds=240),
+    Kind("session ended at COMMIT", ended_at_commit, OFTEN, batch=8),
+    Kind("alerts locked for 4-12 s", lock_held, OFTEN),
+    Kind("bucket gone for 3-8 s", bucket_gone, OFTEN),
+    Kind("SIGTERM in mid-batch", terminated, OFTEN),
+    *(_store_that(mode) for mode in Mode if mode is not Mode.WELL),
+    _in_parts("disk of the rows full", rows_disk_full),
+    _in_parts("disk of the objects full", objects_disk_full),
+    *(_poisoned(share, times) for share, times in ((0.001, 5), (0.05, OFTEN), (1.0, OFTEN))),
+    _in_parts("a schema changes in mid-night", schema_changes, feed=changing, batch=16),
+    Kind("repeats and rivals in any order", killed_at_random, OFTEN, 4, batch=4, feed=repeated),
+    _in_parts("a new night's topic", new_topics),
+    _in_parts("what is private, at every door", looked_for, feed=secretive),
+    _in_parts("catalog killed", catalog_killed),
+    _in_parts("catalog without its store", catalog_store_away),
+    _in_parts("app killed that matches watches", matcher_killed),
+    _in_parts("all connections of the app wait", connections_used_up, batch=16),
+    _in_parts("500 clients disconnect", clients_disconnect, batch=16),
+    _in_parts("TAP's role has no connection", tap_used_up, batch=16),
+    *_alone(
+        Kind("SIGTERM without PostgreSQL", terminated_without_database, times=2, batch=8),
+        Kind("PostgreSQL immediate restart", postgres_restarted, OFTEN, batch=8),
+        _in_parts("PostgreSQL away, read from", database_away, batch=16),
+        _in_parts("disk of PostgreSQL's log full", log_disk_full),
+        _in_parts("PostgreSQL restored to before", restored),
+        Kind(THREE, database_servers_killed, OFTEN, batch=8, seconds=400, servers=3),
+        _in_parts("a replica behind, then gone", replica_behind_and_gone),
+        Kind("S3 away 20 s", s3_away, times=3, batch=8),
+        Kind("S3 frozen 25 s", s3_frozen, times=3, batch=8),
+        Kind("Kafka restarted", kafka_restarted, times=4, batch=4),
+        Kind("Kafka frozen for 5-30 s", broker_frozen, times=6, batch=4),
     ),
-    Kind("PostgreSQL immediate restart", postgres_restarted, times=6, batch=8, breaks_servers=True),
-    Kind(
-        THREE,
-        database_servers_killed,
-        times=30,
-        batch=8,
-        seconds=400,
-        servers=3,
-        breaks_servers=True,
-    ),
-    Kind("S3 away 20 s", s3_away, times=3, batch=8, breaks_servers=True),
-    Kind("S3 frozen 25 s", s3_frozen, times=3, batch=8, breaks_servers=True),
-    Kind("Kafka restarted", kafka_restarted, times=4, batch=4, breaks_servers=True),
-    Kind("Kafka frozen for 5-30 s", broker_frozen, times=6, batch=4, breaks_servers=True),
 )
 """The whole suite."""
 SHORT: Final = (
     # One after the other in one feed, of so many batches that each is reached.
     _at("every point", *POINTS)._replace(times=len(POINTS), batch=6),
-    Kind(
-        "PostgreSQL immediate restart", postgres_restarted, times=1, seconds=6, breaks_servers=True
+    _store_that(Mode.REFUSES)._replace(times=2),
+    *_alone(
+        Kind("PostgreSQL immediate restart", postgres_restarted, times=1, seconds=6),
+        _in_parts("PostgreSQL restored to before", restored, times=1),
+        Kind("S3 away 3 s", s3_briefly_away, times=1, seconds=6),
     ),
-    Kind("S3 away 3 s", s3_briefly_away, times=1, seconds=6, breaks_servers=True),
 )
-"""What `make test` has time for."""
+"""What `make test` has time and rights for."""

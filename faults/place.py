@@ -20,6 +20,12 @@ from dev.state import State
 
 TEMPLATE: Final = "mars"
 """The stack's own database: migrated, and left empty."""
+READERS: Final = {"": "reader", "APP_": "app", "TAP_": "tap"}
+"""The app's roles, by what stands before DATABASE_URL."""
+HOLDS: Final = "SELECT EXISTS (SELECT FROM ledger WHERE source = $1) AS holds"
+ASIDE: Final = """
+    SELECT (SELECT count(*) FROM held) AS held, (SELECT count(*) FROM reject) AS rejected, $1::text
+"""
 FIRST_AFTER: Final = "SELECT min(time) AS time FROM ledger WHERE time > $1"
 
 
@@ -40,7 +46,7 @@ class Place(NamedTuple):
     def environment(self, batch: int) -> dict[str, str]:
         """The environment of a consumer that takes `batch` messages at a time."""
         return self.state.environment("writer") | {
-            "MARS_DATABASE_URL": self._url("writer"),
+            "MARS_DATABASE_URL": self.url("writer"),
             "MARS_S3_BUCKET": self.bucket,
             "MARS_METRICS_PORT": "0",
             "MARS_KAFKA_TOPIC": self.name + "_{night}_programid1",
@@ -48,17 +54,32 @@ class Place(NamedTuple):
             "MARS_BATCH_MESSAGES": str(batch),
         }
 
+    def reading(self) -> dict[str, str]:
+        """The environment of an app of it, with whatever it can do but ask the world."""
+        own = {f"MARS_{role}DATABASE_URL": self.url(name) for role, name in READERS.items()}
+        return (
+            self.state.environment("reader")
+            | own
+            | {
+                "MARS_S3_BUCKET": self.bucket,
+                "MARS_RATE_LIMIT_PER_S": "0",
+                "MARS_SESAME_URL": "",
+                "MARS_SIMBAD_TAP_URL": "",
+            }
+        )
+
     def settings(self) -> Settings:
         secrets = self.state.secrets
         return Settings(
-            database_url=SecretStr(self._url("writer")),
+            database_url=SecretStr(self.url("writer")),
             s3_endpoint_url=f"http://127.0.0.1:{self.state.ports.s3}",
             s3_bucket=self.bucket,
             s3_access_key_id=SecretStr(secrets["s3_key_id"]),
             s3_secret_access_key=SecretStr(secrets["s3_key"]),
         )
 
-    def _url(self, role: str) -> str:
+    def url(self, role: str) -> str:
+        """The address of its database for a role."""
         url = make_url(self.state.database_url(role))
         return url.set(database=self.name).render_as_string(hide_password=False)
 
@@ -108,6 +129,15 @@ class Progress:
         """When the first batch after a moment began to be written."""
         found: datetime | None = (await self._row(FIRST_AFTER, moment))["time"]
         return found
+
+    async def holds(self, source: str) -> bool:
+        """Whether anything of a topic is in the ledger."""
+        return bool((await self._row(HOLDS, source))["holds"])
+
+    async def aside(self) -> tuple[int, int]:
+        """How many partitions have been held, and how many messages were rejected."""
+        row = await self._row(ASIDE, None)
+        return int(row["held"]), int(row["rejected"])
 
     async def _row(self, question: str, argument: object) -> "asyncpg.Record":
         while True:

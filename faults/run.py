@@ -1,32 +1,30 @@
-"""One fault on an archive of its own: feed, break, drain, check."""
+"""A fault under way: what is sent, who reads it, how far it is, what was seen."""
 
 import asyncio
+import hashlib
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-
-from consumer.batches.ingest import Batch, ingest
-from consumer.batches.sorting import Raw
-from consumer.checks.verify import verify
 from dev.produce import produce
 from dev.state import State
-from faults.check import Contents, Kafka, Sent, Verdict, check
+from faults.check import Contents
 from faults.consumers import Consumer, Fault
-from faults.feed import Feed, read_sent
-from faults.place import Place, Progress, new_place, opened
+from faults.feed import Feed
+from faults.place import Place, Progress
 from faults.reading import Tally
-from tests.consumer.archives import contents
+from faults.waiting import PATIENCE_S, until
 
-PATIENCE_S: Final = 120.0
-"""The longest that the ledger may stand still while there is something to read."""
+WAITED: Final = "batch must wait"
+ANEW: Final = "starting over from the ledger"
+"""What a consumer logs where database or store, or the broker, do not answer."""
 
 
 class Stage(NamedTuple):
@@ -49,7 +47,12 @@ class Run:
     batch: int
     progress: Progress
     log: Path
+    later: AsyncExitStack
+    """Closed when its place is gone."""
+    partitions: int = 2
     consumers: list[Consumer] = field(default_factory=list)
+    topics: dict[str, int] = field(default_factory=dict)
+    """Those that were sent to, with their partitions."""
     hits: int = 0
     """Faults that were seen to happen."""
     recoveries: list[float] = field(default_factory=list)
@@ -58,6 +61,12 @@ class Run:
     """Seconds from SIGTERM to the end of the process."""
     tally: Tally = field(default_factory=Tally)
     """What clients of the app were answered meanwhile."""
+    settings: dict[str, str] = field(default_factory=dict)
+    """Settings of all its consumers."""
+    sent: int = 0
+    """Packets that are sent so far, or just now."""
+    drained: bool = False
+    _sendings: int = 0
 
     @property
     def state(self) -> State:
@@ -71,11 +80,45 @@ class Run:
         """So many numbers of packets in the ledger, at random, in order."""
         return sorted(self.rng.sample(range(1, self.packets * 8 // 10), times))
 
-    async def start(self, point: str = "", instance: str = "one") -> Consumer:
+    async def start(
+        self,
+        point: str = "",
+        instance: str = "one",
+        before_midnight: float | None = None,
+        **settings: str,
+    ) -> Consumer:
+        """A consumer, or one that dies at a point, or whose clock is so many seconds before one."""
         log = self.log / f"consumer-{len(self.consumers)}.log"
-        consumer = await Consumer.start(self.place, log, self.batch, point, instance)
+        program = ["faults.consumer_dying_at", point] if point else ["consumer"]
+        if before_midnight is not None:
+            program = ["faults.consumer_before_midnight", str(before_midnight)]
+        own = self.place.environment(self.batch) | self.settings | settings
+        own["MARS_KAFKA_INSTANCE"] = instance
+        consumer = await Consumer.start(program, own, log)
         self.consumers.append(consumer)
         return consumer
+
+    async def send(
+        self,
+        messages: Sequence[bytes],
+        topic: str | None = None,
+        rate: float | None = None,
+        partitions: int | None = None,
+    ) -> None:
+        """Messages into a topic, that of tonight unless another is named; noted in a file."""
+        topic = topic or self.place.topic
+        self.topics.setdefault(topic, partitions or self.partitions)
+        self._sendings += 1
+        digests = (hashlib.sha256(message).digest() for message in messages)
+        self.sent += sum(self.stage.feed.expected[digest].packets for digest in digests)
+        await asyncio.to_thread(
+            produce,
+            [(str(n), data) for n, data in enumerate(messages)],
+            topic,
+            partitions=self.topics[topic],
+            rate=rate,
+            sent=self.log / f"sent-{self._sendings}.jsonl",
+        )
 
     async def reach(self, received: int, *watched: Consumer, jitter: float = 0.1) -> int:
         """Wait until the ledger holds so many packets, and then a random moment."""
@@ -92,12 +135,39 @@ class Run:
         return now
 
     async def recover(self, *watched: Consumer, began: datetime) -> None:
-        """Wait for the next batch, if there is anything left, and note how long it took."""
+        """Wait for the next batch, if anything that was sent is left; note how long it took."""
         received = await self.progress.received()
-        if received < self.packets:
+        if received < self.sent:
             await self.reach(received + 1, *watched, jitter=0)
             first = await self.progress.first_after(began) or datetime.now(UTC)
             self.recoveries.append((first - began).total_seconds())
+
+    def parts(self, times: int) -> list[Sequence[bytes]]:
+        """The feed in one part more than there are faults, sent one after the other.
+
+        So each fault finds something to do, however fast the consumer is.
+        """
+        messages = self.stage.feed.messages
+        ends = [len(messages) * n // (times + 1) for n in range(times + 2)]
+        return [messages[first:after] for first, after in pairwise(ends)]
+
+    async def reach_amid(self, part: Sequence[bytes], *watched: Consumer) -> None:
+        """Send a part once all before is in the ledger; wait until a little of it is there too."""
+        before = self.sent
+        await self.reach(before, *watched, jitter=0)
+        await self.send(part)
+        amid = self.rng.randint(0, (self.sent - before) // 4)
+        await self.reach(before + amid, *watched, jitter=0)
+
+    async def drain(self) -> None:
+        """Let consumers that still run, or one more, read to the end, and stop them in peace."""
+        if self.drained:
+            return
+        running = [c for c in self.consumers if c.runs] or [await self.start()]
+        await self.reach(self.packets, *running, jitter=0)
+        for consumer in running:
+            await self.terminate(consumer)
+        self.drained = True
 
     async def terminate(self, consumer: Consumer) -> None:
         self.exits.append(await consumer.terminate())
@@ -108,6 +178,14 @@ class Run:
         for consumer in self.consumers if consumers is None else consumers:
             counts += consumer.events()
         return counts
+
+    async def waits(self, since: Counter[str]) -> None:
+        """Return once a consumer has said that a batch has to wait."""
+
+        async def said() -> bool:
+            return self.events()[WAITED] > since[WAITED]
+
+        await until(said, WAITED)
 
     def seen(self, *messages: str, since: Counter[str]) -> None:
         """Count a fault as one that happened: the consumers logged one of the messages since."""
@@ -131,117 +209,7 @@ class Kind(NamedTuple):
     """Servers that are broken so many times each."""
     breaks_servers: bool = False
     """So nothing else can run beside it."""
-
-
-class Result(NamedTuple):
-    """What came of it."""
-
-    name: str
-    times: int
-    hits: int
-    verdict: Verdict
-    recoveries: Sequence[float]
-    exits: Sequence[float]
-    events: Counter[str]
-    tally: Tally
-    error: str | None
-
-    @property
-    def sound(self) -> bool:
-        return self.error is None and self.hits >= self.times and self.verdict.sound
-
-
-async def calm_contents(state: State, feed: Feed) -> Contents:
-    """What an undisturbed ingest makes of the feed."""
-    async with new_place(state) as place, opened(place) as archive:
-        night = datetime.now(UTC).date()
-        raws = [Raw("calm", 0, n, "", night, data) for n, data in enumerate(feed.messages)]
-        for n in range(0, len(raws), 256):
-            await ingest(archive, "stream", Batch(raws[n : n + 256]))
-        return await contents(archive)
-
-
-async def run_fault(stage: Stage, kind: Kind, times: int) -> Result:
-    """Inject a fault so many times into one feed, then drain and check."""
-    async with _started(stage, kind) as run, asyncio.TaskGroup() as group:
-        sending = group.create_task(_send(run, kind))
-        if not kind.seconds:
-            await sending
-        error, verdict = None, Verdict()
-        try:
-            await kind.inject(run, times)
-            await sending
-            await _drain(run)
-            verdict = await _verdict(run, kind)
-        except (Fault, TimeoutError) as fault:
-            error = f"{type(fault).__name__}: {fault}"
-        return Result(
-            name=kind.name,
-            times=times * kind.servers,
-            hits=run.hits,
-            verdict=verdict,
-            recoveries=run.recoveries,
-            exits=run.exits,
-            events=run.events(),
-            tally=run.tally,
-            error=error,
-        )
-
-
-@asynccontextmanager
-async def _started(stage: Stage, kind: Kind) -> AsyncIterator[Run]:
-    log = stage.folder / kind.name.replace(" ", "-")
-    log.mkdir(parents=True, exist_ok=True)
-    async with new_place(stage.state) as place:
-        rng = random.Random(f"{stage.seed} {kind.name}")
-        run = Run(stage, place, rng, kind.batch, Progress(place), log)
-        try:
-            yield run
-        finally:
-            for consumer in run.consumers:
-                await consumer.end()
-            await run.progress.close()
-
-
-async def _send(run: Run, kind: Kind) -> None:
-    messages = run.stage.feed.messages
-    await asyncio.to_thread(
-        produce,
-        [(str(n), data) for n, data in enumerate(messages)],
-        run.place.topic,
-        partitions=kind.partitions,
-        rate=len(messages) / kind.seconds if kind.seconds else None,
-        sent=run.log / "sent.jsonl",
-    )
-
-
-async def _drain(run: Run) -> None:
-    """Let consumers that still run, or one more, read to the end, and stop them in peace."""
-    running = [c for c in run.consumers if c.runs] or [await run.start()]
-    await run.reach(run.packets, *running, jitter=0)
-    for consumer in running:
-        await run.terminate(consumer)
-
-
-async def _verdict(run: Run, kind: Kind) -> Verdict:
-    async with opened(run.place) as archive:
-        sent = Sent(run.place.topic, read_sent(run.log / "sent.jsonl"), run.stage.feed.expected)
-        verdict = await check(archive, sent, await _kafka(run, kind), run.stage.calm)
-        verified = await verify(archive)
-    verdict.complaints += [f"verify: {one}" for one in (*verified.faults, *verified.unknown)]
-    return verdict
-
-
-async def _kafka(run: Run, kind: Kind) -> Kafka:
-    partitions = [TopicPartition(run.place.topic, n) for n in range(kind.partitions)]
-    reader = AIOKafkaConsumer(
-        bootstrap_servers=f"127.0.0.1:{run.state.ports.kafka}", group_id=run.place.name
-    )
-    await reader.start()
-    try:
-        reader.assign(partitions)
-        ends = await reader.end_offsets(partitions)
-        commits = {tp.partition: await reader.committed(tp) for tp in partitions}
-    finally:
-        await reader.stop()
-    return Kafka({tp.partition: end for tp, end in ends.items()}, commits)
+    feed: Callable[[int, int], Feed] | None = None
+    """Makes a feed of its own of a number of messages and a seed."""
+    in_parts: bool = False
+    """The feed is sent part by part by the fault itself, a part for each time; it is shorter."""

@@ -10,8 +10,9 @@ import asyncpg
 
 from dev import database, kafka
 from faults.consumers import Consumer, Fault
-from faults.run import PATIENCE_S, Run
+from faults.run import Run
 from faults.servers import freeze_server
+from faults.waiting import PATIENCE_S
 
 STORM: Final = ("one", "another", "a third")
 """Instances of a group that come and go."""

@@ -28,25 +28,10 @@ from consumer.settings import Settings
 from dev.processes import port_is_free
 from dev.testing import TEMPLATE
 
-pytest_plugins = ["tests.real_archive"]
+pytest_plugins = ["tests.app.columns.copied", "tests.real_archive", "tests.scheduling"]
 
 DATA = Path(os.environ.get("MARS_TEST_DATA", "../shared/data"))
 PUBLISHED = "https://ztf.uw.edu/alerts/public/"
-# What takes longest begins first, or one worker would be left with it when the others are done.
-LONGEST = (
-    "tests/test_faults.py",
-    "tests/app/delivery/test_topics.py",
-    "tests/app/routes/test_docs_page.py",
-    "tests/consumer/test_stream.py",
-    "tests/consumer/test_two_consumers.py",
-    "tests/consumer/test_workers.py",
-    "tests/app/match/test_jobs.py",
-    "tests/app/routes/test_real_packets.py",
-    "tests/catalog/test_update.py",
-    "tests/dev/test_demo.py",
-    "tests/mars/test_queries.py",
-    "tests/pages/test_main_page.py",
-)
 _told: dict[str, list[str]] = {}
 
 # The same examples in every run, and no failure of a machine that is busy with other things.
@@ -71,8 +56,7 @@ def _is_real() -> bool:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Begin with the longest; without the real packets leave out the tests that need them."""
-    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+    """Without the real packets leave out the tests that need them."""
     if _is_real():
         return
     real = [item for item in items if "real" in getattr(item, "fixturenames", ())]

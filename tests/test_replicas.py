@@ -38,7 +38,15 @@ from tests.app.addresses import PARTS
 from tests.app.conftest import NIGHT, PATIENT, serving
 from tests.app.jobs.running import free_port, process
 from tests.app.live.clients import Patient, browsing
-from tests.app.live.streams import BASE, HANGS_S, candids, following, messages, read_alerts
+from tests.app.live.streams import (
+    BASE,
+    HANGS_S,
+    STREAM,
+    candids,
+    following,
+    messages,
+    read_alerts,
+)
 from tests.catalog.catalogs import catalog, until_counted
 from tests.conftest import free_ports, new_place
 from tests.pages.conftest import becomes, browser, opened_page
@@ -402,9 +410,15 @@ async def feed(servers: Servers, first: int, count: int) -> None:
 async def test_without_any_server_it_is_not_ready(servers: Servers) -> None:
     url = servers.settings().database_url.get_secret_value()
     nowhere = SecretStr(re.sub(r"(host=127.0.0).1:\d+(\d)", r"\1.\2:9", url))
-    dead = servers.settings().model_copy(update={"database_url": nowhere})
+    dead = servers.settings().model_copy(
+        update={"database_url": nowhere, "app_database_url": nowhere}
+    )
     async with serving(dead) as client:
         ready = await client.get("/readyz")
         assert ready.status_code == 503
         assert [one["in_use"] for one in ready.json()["servers"]] == [False] * 3
         assert (await client.get("/api/v1/alerts")).status_code == 503
+        # But who comes again to a stream gets it, though this app has never seen a database.
+        for path in (STREAM, f"/api/v1/watches/{'A' * 32}/stream"):
+            async with following(client, 7, path) as events:
+                assert await anext(events) == ("seen", 7, 7)

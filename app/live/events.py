@@ -7,7 +7,8 @@ nothing is read for a client before it has taken what was read last.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
 
@@ -43,14 +44,26 @@ Read = Callable[[int, Newest], Awaitable[Stretch]]
 """What follows a number, in an archive that is so far."""
 
 
+@contextmanager
+def bear_outage() -> Iterator[None]:
+    """Go on although the database does not answer now: a stream waits for it.
+
+    EventSource takes a 503 for the end, and comes again after a cut. What will not pass is raised.
+    """
+    try:
+        yield
+    except DATABASE_ERRORS as error:
+        if not is_passing(error):
+            raise
+
+
 async def begin_at(archive: Archive, tail: Tail, asked: Asked) -> int:
     """The number after which a stream begins.
 
     Raises BadParameters for a batch that is still to come, or one of DATABASE_ERRORS.
     """
     if asked.since is not None:
-        # Who comes again while no database answers keeps its stream: EventSource takes a 503 for
-        # the end.
+        # Who comes again while no database answers gets its stream, and waits in it.
         return asked.since
     newest = await tail.look()
     if asked.as_of is not None:
@@ -63,7 +76,8 @@ def reader_of(archive: Archive, search: Search) -> Read:
 
     async def read(since: int, newest: Newest) -> Stretch:
         # What reads much of the past takes turns with other costly questions.
-        reader = archive.patient() if newest.number - since > GLANCE else archive
+        behind = newest.number - since > GLANCE
+        reader = archive.patient() if behind else archive.unhurried()
         return await read_stretch(reader, search, since, newest)
 
     return read
@@ -75,6 +89,7 @@ async def write_events(tail: Tail, read: Read, since: int, write: Write) -> Asyn
     It ends when the process does. Raises ClientGone, or an error that will not pass.
     """
     yield _RETRY + _seen(since)
+    is_told = False
     while not tail.is_over:
         newest = await tail.beyond(since, KEEP_ALIVE_S)
         if newest.number <= since:
@@ -85,7 +100,10 @@ async def write_events(tail: Tail, read: Read, since: int, write: Write) -> Asyn
         except (QueryTooCostly, *DATABASE_ERRORS) as error:
             if not isinstance(error, QueryTooCostly) and not is_passing(error):
                 raise
-            log.warning("a stream waits", extra={"error": repr(error)})
+            if not is_told:
+                # Once: hundreds of streams may wait for minutes.
+                log.warning("a stream waits", extra={"error": repr(error)})
+            is_told = True
             yield _SILENCE
             await asyncio.sleep(_WAIT_S)
             continue
@@ -94,7 +112,7 @@ async def write_events(tail: Tail, read: Read, since: int, write: Write) -> Asyn
             continue
         async for piece in _written(found, write):
             yield piece
-        since = found.reached
+        since, is_told = found.reached, False
 
 
 async def _written(found: Stretch, write: Write) -> AsyncIterator[bytes]:

@@ -1,10 +1,10 @@
 """A list of positions as a person brings it: a file that does not say what it is, pasted lines."""
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from typing import Final
 
+from app.incoming import read_in_turn
 from app.match.targets import Target, Targets
 from app.match.uploads import READERS, VOTABLE, Reader
 from app.search.values import read_number
@@ -20,7 +20,7 @@ async def read_list(data: bytes, targets: Targets) -> AsyncIterator[list[Target]
     kind = kind_of(data)
     reader: Reader = READERS[kind]()
     whole = name_columns(data) if kind == "text/csv" else data
-    yield await asyncio.to_thread(lambda: targets.take(reader.feed(whole)))
+    yield await read_in_turn(lambda data: targets.take(reader.feed(data)), whole)
     yield targets.take(reader.close())
     targets.check()
 

@@ -4,13 +4,13 @@ Readers are fed chunk by chunk and hold one position at most: a body of a millio
 more memory than one of ten. Links, entities and DTDs in a body are never fetched.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Final, Protocol
 
 from fastapi import Request
 
 from app.errors import UnknownMedia
+from app.incoming import read_in_turn
 from app.match.bodytext import Row
 from app.match.csvbody import CsvReader
 from app.match.jsonbody import JsonReader
@@ -37,15 +37,16 @@ READERS: Final[dict[str, type[JsonReader] | type[CsvReader] | type[VotableReader
 
 
 async def read_targets(request: Request, targets: Targets) -> AsyncIterator[list[Target]]:
-    """The targets of a body as they come, read in a thread: 30 µs each.
+    """The targets of a body as they come: 30 µs each.
 
-    Raises UnknownMedia, BadBody, BodyTooLarge, BodyTooSlow, or BadParameters from `targets`.
+    Raises UnknownMedia, BadBody, BodyTooLarge, BodyTooSlow, BodiesWait, or BadParameters from
+    `targets`.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in READERS:
         raise UnknownMedia(f"Content-Type must be one of {', '.join(READERS)}")
     reader: Reader = READERS[kind]()
     async for chunk in request.stream():
-        yield await asyncio.to_thread(lambda data: targets.take(reader.feed(data)), chunk)
+        yield await read_in_turn(lambda data: targets.take(reader.feed(data)), chunk)
     yield targets.take(reader.close())
     targets.check()

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from app.openapi.described import bytes_responses
 from app.openapi.match import REFUSED_BODIES
-from app.regions.reading import DEFAULT_LEVEL, MAX_BYTES, MAX_RANGES
+from app.regions.reading import DEFAULT_LEVEL, MAX_BYTES, MAX_CELLS, MAX_RANGES
 from app.regions.writing import SPELLINGS
 
 Json = dict[str, Any]
@@ -48,7 +48,8 @@ def region_body() -> Json:
     """The body of POST /api/v1/regions."""
     return {
         "description": f"A MOC or a multi-order skymap, {MAX_BYTES:,} bytes and {MAX_RANGES:,} "
-        "ranges of cells at most: as it is, or in a form as `file` or, as text, as `moc`.",
+        f"ranges of cells at most (as text or JSON {MAX_CELLS:,} cells): as it is, or in a form as "
+        "`file` or, as text, as `moc`.",
         "required": True,
         "content": {
             "text/plain": {"schema": {"type": "string"}, "example": "6/21000-21003 7/84020"},

@@ -4,7 +4,7 @@ import asyncio
 import hmac
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +17,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app import late, schema
 from app.alerts.access.archive import Archive
 from app.columns.region import read_ranges
-from app.errors import BadParameter, BadParameters, NoRegions, NotFound, TooMany, WrongSecret
+from app.errors import (
+    DATABASE_ERRORS,
+    BadParameter,
+    BadParameters,
+    NoRegions,
+    NotFound,
+    TooMany,
+    WrongSecret,
+)
 from app.regions.covering import cover_region, write_ranges
 from app.regions.reading import Footprint
 from app.search.regions import Region
@@ -37,6 +45,8 @@ _CELLS, _COVERING = cast(_region.c.cells, Text), cast(_region.c.covering, Text)
 _KEPT: Final = 16
 """Regions in memory, 1 MB each at most."""
 _KEPT_S: Final = 600.0
+_SEEN_S: Final = 5.0
+"""Time after which a region in memory is looked for again: another process may have deleted it."""
 _USE: Final = timedelta(hours=1)
 """A use within so long after the last one is not noted."""
 
@@ -47,6 +57,7 @@ class Regions:
     def __init__(self, engine: AsyncEngine, per_client: int, lasts: timedelta) -> None:
         self._engine, self._per_client, self._lasts = engine, per_client, lasts
         self._known: TTLCache[str, Region] = TTLCache(_KEPT, _KEPT_S)
+        self._seen: TTLCache[str, None] = TTLCache(_KEPT, _SEEN_S)
 
     async def add(self, archive: Archive, client: str, sent: Footprint) -> tuple[Row[Any], str]:
         """Keep a region; its row without its cells, and its secret.
@@ -76,7 +87,7 @@ class Regions:
             if ((await connection.scalar(own)) or 0) >= self._per_client:
                 raise TooMany(
                     f"you already have {self._per_client} regions, the most that one client may "
-                    "have: use one of them, or wait until one expires"
+                    "have: use one of them, or DELETE one"
                 )
             row: Row[Any] = (await connection.execute(made.returning(*_TOLD))).one()
         return row, secret
@@ -84,7 +95,7 @@ class Regions:
     async def remove(self, region: str, secret: str) -> None:
         """Delete a region. Raises NotFound or WrongSecret.
 
-        Other processes may search with it for as long as they keep it in memory.
+        Other processes may search with it for some seconds more.
         """
         row = await self._use(region, _region.c.secret)
         if row.secret is None or not hmac.compare_digest(row.secret, digest_of(secret)):
@@ -100,12 +111,27 @@ class Regions:
 
     async def find(self, region: str) -> Region:
         """A region, as searches take it. Raises NotFound."""
-        if region not in self._known:
+        known = self._known.get(region)
+        if known is None:
             row = await self._use(
                 region, _CELLS.label("cells"), _COVERING.label("covering"), _region.c.area
             )
-            self._known[region] = Region(row.cells, row.covering or "", row.area)
-        return self._known[region]
+            known = self._known[region] = Region(row.cells, row.covering or "", row.area)
+            self._seen[region] = None
+        elif region not in self._seen:
+            await self._look_for(region)
+        return known
+
+    async def _look_for(self, region: str) -> None:
+        """Forget a region that is no more. Raises NotFound then."""
+        living = select(_region.c.id).where(_region.c.id == region, _region.c.expires > func.now())
+        # While the database is away, what is known of a region is as good as before.
+        with suppress(*DATABASE_ERRORS):
+            async with self._engine.connect() as connection:
+                if await connection.scalar(living) is None:
+                    self._known.pop(region, None)
+                    raise NotFound(_UNKNOWN)
+            self._seen[region] = None
 
     async def _use(self, region: str, *columns: Any) -> Row[Any]:
         """Columns of a region, which then lasts for the whole time again. Raises NotFound."""
@@ -118,8 +144,11 @@ class Regions:
                 await connection.execute(select(*columns).where(*own))
             ).one_or_none()
         if row is None:
-            raise NotFound("there is no region of this id, or it has expired: send it again")
+            raise NotFound(_UNKNOWN)
         return row
+
+
+_UNKNOWN: Final = "there is no region of this id, or it has expired or been deleted: send it again"
 
 
 def _moc_of(cells: str, max_order: int) -> "MOC":

@@ -3,6 +3,7 @@
 All are coroutines: FastAPI sends a plain function to a thread, which costs 0.1 ms each.
 """
 
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated, Final
@@ -67,7 +68,9 @@ async def get_archive(request: Request) -> Archive:
     if not resources.schema.is_current:
         await check_archive(resources.archive)
         resources.schema.is_current = True
-    return resources.archive._replace(asker=_asker_of(request))
+    # A body may be long in coming, and its time is not the archive's.
+    began = time.monotonic() if request.method in ("GET", "HEAD") else None
+    return resources.archive._replace(asker=_asker_of(request), began=began)
 
 
 def _asker_of(request: Request) -> Asker:

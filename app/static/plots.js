@@ -34,6 +34,7 @@ const plots = (() => {
     responsive: true,
     displaylogo: false,
     modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+    toImageButtonOptions: { filename: document.querySelector("h1")?.textContent.trim() },
   };
   // The site may lie below a path of its host.
   const visit = (address) => location.assign(document.documentElement.dataset.base + address);

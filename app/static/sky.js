@@ -3,8 +3,10 @@ const place = document.getElementById("sky");
 const { library, ra, dec, name } = place.dataset;
 const { default: A } = await import(library);
 await A.init;
+// Pan-STARRS has seen nothing further south.
+const survey = Number(dec) > -29.5 ? "P/PanSTARRS/DR1/color-z-zg-g" : "P/DSS2/color";
 const aladin = A.aladin(place, {
-  survey: "P/PanSTARRS/DR1/color-z-zg-g",
+  survey,
   target: `${ra} ${dec}`,
   fov: 2 / 60,
   cooFrame: "ICRSd",

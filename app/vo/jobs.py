@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import Row
 
 from app.answers.tabular import Origin
 from app.errors import BadQuery
+from app.incoming import read_in_turn
 from app.jobs.results import get_part
 from app.jobs.worker import Kind, Run
 from app.vo.documents import render
@@ -85,7 +87,9 @@ def tap_kind(tap: Tap | None, store: ObjectStore, public_url: str) -> Kind:
         row, ready = run.row, existing(tap)
         query = read_query(dict(row.parameters), MAX_JOB_ROWS)
         uploads = [
-            read_upload(name, await get_part(store, row.id, n, row.parts[n]))
+            await read_in_turn(
+                partial(read_upload, name), await get_part(store, row.id, n, row.parts[n])
+            )
             for n, name in enumerate(query.uploads)
         ]
         result, written = await prepare(query, uploads), Written()

@@ -67,8 +67,8 @@ _ALERTS: Final[Statement] = compile_statement(
     ).where(alert.c.candid == any_(bindparam("candids", type_=ARRAY(BigInteger()))))
 )
 _STAMPS: Final = {
-    "science": ("#auxiliary", "science image, 63 × 63 pixels"),
-    "template": ("#auxiliary", "reference image, 63 × 63 pixels"),
+    "science": ("#auxiliary", "science image, 63 x 63 pixels"),
+    "template": ("#auxiliary", "reference image, 63 x 63 pixels"),
     "difference": ("#derivation", "science image minus reference"),
 }
 

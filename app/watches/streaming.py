@@ -17,7 +17,7 @@ def hits_reader(watches: Watches, watch: str, archive: Archive, fields: tuple[st
         numbers = [number for number in found if number <= upto]
         if not numbers:
             return Stretch([], max(since, upto))
-        rows = await read_numbered(archive, fields, numbers, newest)
+        rows = await read_numbered(archive.unhurried(), fields, numbers, newest)
         return Stretch(rows, numbers[-1] if len(numbers) == MAX_LIMIT else upto)
 
     return read

@@ -1,7 +1,9 @@
 """Health, readiness, metrics, nights, headers, problems, and parts that are down."""
 
+import asyncio
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +220,25 @@ async def test_a_query_that_takes_too_long(served: Served) -> None:
         metrics = (await client.get("/metrics")).text
         assert "mars_database_connections_in_use 0.0" in metrics
     await blocker.close()
+
+
+async def test_the_queries_of_a_request_share_its_time(served: Served) -> None:
+    """With one connection the second asks when the first has given up: it has little time left."""
+    few = {"statement_timeout_s": 2.0, "database_timeout_s": 2.4, "database_pool_size": 1}
+    blocker = await asyncpg.connect(owner_of(served.settings))
+    async with serving(served.settings.model_copy(update=few)) as client:
+        await client.get("/readyz")
+
+        async def refused() -> float:
+            began = time.monotonic()
+            await expect_unavailable(client, f"/api/v1/objects/{sky.OBJECT}")
+            return time.monotonic() - began
+
+        async with blocker.transaction():
+            await blocker.execute("LOCK TABLE alert IN ACCESS EXCLUSIVE MODE")
+            first, second = sorted(await asyncio.gather(refused(), refused()))
+    await blocker.close()
+    assert second < 1.6 * first
 
 
 def test_database_errors_cover_what_the_driver_raises() -> None:

@@ -56,15 +56,20 @@ async def test_a_sound_catalog(writer: Writer) -> None:
         assert str(verdict).endswith("no fault")
 
 
-@pytest.mark.parametrize("part", [MAIN, MARGIN, INDEX])
-async def test_a_file_that_is_missing_or_no_parquet(writer: Writer, part: str) -> None:
-    _, file, key = await first_file(writer, part)
-    await writer.shelf.store.delete(key)
+async def test_files_that_are_missing_or_no_parquet(writer: Writer) -> None:
+    found = {part: await first_file(writer, part) for part in (MAIN, MARGIN, INDEX)}
+    for _, _, key in found.values():
+        await writer.shelf.store.delete(key)
     verdict = await checked(writer)
     assert verdict.status == 1
-    assert any(text.endswith(f"{file.name}: missing") for text in verdict.faults)
-    await writer.shelf.store.put(key, b"x" * file.bytes)
-    assert any("cannot be read" in text for text in (await checked(writer)).faults)
+    for part, (held, file, _) in found.items():
+        assert f"{held.root}{part}/{file.name}: missing" in verdict.faults
+    for _, file, key in found.values():
+        await writer.shelf.store.put(key, b"x" * file.bytes)
+    faults = (await checked(writer)).faults
+    for part, (held, file, _) in found.items():
+        told = f"{held.root}{part}/{file.name}: cannot be read"
+        assert any(text.startswith(told) for text in faults), part
 
 
 async def test_a_row_that_is_lost_doubled_or_changed(writer: Writer) -> None:

@@ -95,6 +95,8 @@ async def test_the_best_period_folds_the_curve(page: Page, variable: Variable) -
     await page.goto(f"{variable.client.base_url}/objects/{variable.name}/?view=flux")
     await page.get_by_label("by the best period").check()
     await expect(page.locator("#period")).to_contain_text(f"{best['period']:.6f} days")
+    first = (await page.locator("#points tbody td.n").first.inner_text()).strip()
+    await expect(page.locator("#period")).to_contain_text(f"Phase 0 is MJD {first}")
     assert dict(parse_qsl(urlsplit(page.url).query)) == {"view": "flux", "fold": "best"}
     points = [point for point in await page.evaluate(DRAWN) if point[0] == "forced"]
     assert len(points) == 2 * 70

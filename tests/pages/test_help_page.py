@@ -166,7 +166,7 @@ async def test_code_is_copied(served: Served, browser: Browser) -> None:
 async def test_all_is_there_without_scripts(served: Served, browser: Browser) -> None:
     async with opened_page(browser, java_script_enabled=False) as page:
         await page.goto(address(served))
-        assert await page.locator("pre code").count() == 19
+        assert await page.locator("pre code").count() == 20
         assert await page.locator("button.copy").count() == 0
 
 

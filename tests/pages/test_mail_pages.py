@@ -39,3 +39,9 @@ async def test_a_reader_asks_agrees_and_stops(
         assert await serious_findings(browser, address, color_scheme=scheme) == []
         await follow(page.get_by_role("button", name="Send none"))
         await expect(page.get_by_text("Stopped")).to_be_visible()
+        await page.goto(at(watching, f"/watches/{watch['id']}/"))
+        await page.get_by_label("Send them once a day to").fill(READER)
+        for button in ("Ask this address", "End mails"):
+            await page.get_by_label("Secret of this watch").fill(watch["secret"])
+            await follow(page.get_by_role("button", name=button))
+        await expect(page.get_by_text("By mail")).to_have_count(0)

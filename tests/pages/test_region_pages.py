@@ -60,6 +60,28 @@ async def test_a_skymap_as_a_file(served: Served, page: Page, tmp_path: Path) ->
     assert await page.locator("circle.dot").count() > 50
 
 
+async def test_deleted_without_scripts(served: Served, browser: Browser) -> None:
+    async with opened_page(browser, java_script_enabled=False, excused="40") as page:
+        await page.goto(f"{base_of(served)}/regions/")
+        await page.get_by_label("or a MOC as text").fill(TEXT)
+        await page.get_by_label("Before (UTC)").fill("2026-01-14T12:00:00Z")
+        await follow(page.get_by_role("button", name="Show its alerts"))
+        secret = await page.locator("#secret").inner_text()
+        shown = await page.locator("#alerts tbody th").all_inner_texts()
+        await follow(page.get_by_role("link", name="address of the region"))
+        await expect(page.locator("#secret")).to_have_count(0)
+        await expect(page.get_by_label("Before (UTC)")).to_have_value("2026-01-14T12:00:00Z")
+        assert await page.locator("#alerts tbody th").all_inner_texts() == shown
+        for given, said in ((f"{secret}x", "not the secret of the region"), (secret, "Send a")):
+            await page.get_by_text("Delete this region").click()
+            await page.get_by_label("Secret, shown when").fill(given)
+            address = page.url
+            await follow(page.get_by_role("button", name="Delete the region"))
+            await expect(page.get_by_text(said)).to_be_visible()
+            await page.goto(address)
+        await expect(page.get_by_text("there is no region of this id")).to_be_visible()
+
+
 async def test_what_is_no_region_is_said_on_the_form(served: Served) -> None:
     files: dict[str, Any] = {"file": ("", b"")}
     answer = await served.client.post("/regions/", data={"moc": "hello"}, files=files)

@@ -11,7 +11,7 @@ from lxml import html
 from playwright.async_api import Browser, expect
 
 from app.statistics.models import Statistics
-from tests.app.columns.conftest import execute
+from tests.app.columns.copied import execute
 from tests.app.conftest import app_settings, fresh_archive, serving
 from tests.catalog.catalogs import add_alerts, until_counted, update_catalog
 from tests.conftest import new_place

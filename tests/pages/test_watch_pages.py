@@ -31,6 +31,8 @@ async def watch_by_click(watching: Watching, page: Page) -> str:
     """Make a watch, see what it finds, delete it; the address that its page had."""
     await grow(watching.settings, 0, 2, object_id="ZTF26aaaaaaa")
     await page.goto(at(watching, "/?objectId=ZTF26aaaaaaa"))
+    await page.get_by_role("link", name="Watch", exact=True).click()
+    await expect(page.get_by_role("button", name="Watch this search")).to_be_in_viewport()
     await follow(page.get_by_role("button", name="Watch this search"))
     await expect(page.get_by_text("object_id = ZTF26aaaaaaa")).to_be_visible()
     secret = await page.locator("#secret").inner_text()

@@ -18,7 +18,7 @@ async def test_a_form_sends_what_a_watch_finds(sending: Watching, browser: Brows
     address = at(sending, f"/watches/{watch['id']}/")
     async with (
         receiving() as receiver,
-        opened_page(browser, java_script_enabled=False, excused="403") as page,
+        opened_page(browser, java_script_enabled=False, excused="status of 4") as page,
     ):
         await page.goto(address)
         await page.get_by_label("Send them to a program at").fill(receiver.address)
@@ -37,6 +37,12 @@ async def test_a_form_sends_what_a_watch_finds(sending: Watching, browser: Brows
         await expect(page.get_by_text("answered 204")).to_be_visible()
         await expect(page.locator("#signing")).to_have_count(0)
         assert receiver.address not in await page.content()
+        for secret in ("", watch["secret"]):
+            await page.locator("#webhook-secret").fill(secret)
+            await follow(page.get_by_role("button", name="End it"))
+            await expect(page.get_by_text("give the secret")).to_have_count(0 if secret else 1)
+        await expect(page.get_by_text("To 127.0.0.1")).to_have_count(0)
+        assert (await sending.client.get(f"/api/v1/watches/{watch['id']}")).status_code == 200
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

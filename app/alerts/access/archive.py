@@ -38,6 +38,8 @@ _AT_PRIMARY: Final = 5
 """Connections to the primary, beside replicas."""
 _LEAST_S: Final = 1.0
 """Least time for a statement after its wait: with less it would not finish."""
+_BRIEF_S: Final = 0.5
+"""Least time for a statement of a request whose earlier ones have taken what time there was."""
 _LET_GO_S: Final = 0.5
 _PAUSES_S: Final = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8)
 """Before each round of asking replica and primary: a replica comes to a batch within moments."""
@@ -65,6 +67,8 @@ class Archive(NamedTuple):
     """What is known of the servers."""
     watch: Watch = Watch()
     """How far each of several servers is."""
+    began: float | None = None
+    """When the request began, by the monotonic clock; None where nobody waits for its end."""
     costly: bool = False
     """Whether every statement goes through the gate, as part of a long answer."""
     columns: Columns | None = None
@@ -86,8 +90,16 @@ class Archive(NamedTuple):
             return self
         whole = seconds + self.statement_timeout_s
         return self._replace(
-            wait_s=seconds, scan_wait_s=seconds, database_timeout_s=whole, costly=True
+            wait_s=seconds,
+            scan_wait_s=seconds,
+            database_timeout_s=whole,
+            costly=True,
+            began=None,
         )
+
+    def unhurried(self) -> "Archive":
+        """For what goes on once the answer has begun."""
+        return self._replace(began=None)
 
     async def fetch(self, statement: Statement, **values: Any) -> list[asyncpg.Record]:
         """Run one statement, in one round trip; a costly one waits for its turn.
@@ -96,8 +108,12 @@ class Archive(NamedTuple):
         """
         if self.costly or statement.costly:
             return await while_present(self.asker, self._fetch_costly(statement, values))
-        async with asyncio.timeout(self.database_timeout_s):
-            return await self._run(self.engine, statement, values, self.statement_timeout_s)
+        left = self.database_timeout_s
+        if self.began is not None:
+            left = max(_BRIEF_S, left - (time.monotonic() - self.began))
+        async with asyncio.timeout(left):
+            seconds = min(self.statement_timeout_s, 0.95 * left)
+            return await self._run(self.engine, statement, values, seconds)
 
     async def scan(self, question: Question) -> list[Row]:
         """Ask the columnar copy, when it is this client's turn.

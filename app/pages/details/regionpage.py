@@ -1,6 +1,7 @@
 """The pages of regions: the form that sends one, and a region on the sky with its newest alerts."""
 
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlencode
 
@@ -63,12 +64,17 @@ def region_page(
     more: bool,
     window: Mapping[str, str],
     refused: str,
+    secret: str,
 ) -> Response:
-    """A region: `items` are its newest alerts, `refused` says why they cannot be shown."""
+    """A region: `items` are its newest alerts, `refused` says why they cannot be shown.
+
+    `secret` is that of a region that has just been sent.
+    """
     query = {"region": region["id"], **window}
     return render(
         request,
         "region.html",
+        status=HTTPStatus.CREATED if secret else HTTPStatus.OK,
         policy={**POLICY, **SAMP},
         headers={"Cache-Control": "no-store"},
         region=region,
@@ -79,6 +85,7 @@ def region_page(
         more=more,
         window=window,
         refused=refused,
+        secret=secret,
         query=query,
         alerts=f"/api/v1/alerts?{urlencode(query, safe=':')}",
         files=FILES,

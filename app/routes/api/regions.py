@@ -1,6 +1,6 @@
 """Regions of the sky: sent here, and told; lists take them as `region`."""
 
-import asyncio
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Final
 
@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from app.answers.bodies import send_json
 from app.answers.negotiation import send_bytes
+from app.incoming import read_in_turn
 from app.openapi.described import PROBLEMS, RegionPath, path_parameter, problem_responses
 from app.openapi.regions import LEVEL_PARAMETER, moc_responses, region_body, region_responses
 from app.regions.models import KeptRegion, NewRegion, describe_region
@@ -52,7 +53,7 @@ async def create_region(
     be sent as it is or as a part of a form. The answer holds, this once, the secret with which the
     region is deleted; its `id` is all that is needed to use it.
     """
-    read = await asyncio.to_thread(read_region, sent.data, sent.level)
+    read = await read_in_turn(partial(read_region, level=sent.level), sent.data)
     row, secret = await regions.add(archive, client, read)
     told = describe_region(row, read.moc, settings.public_url) | {"secret": secret}
     answer = send_json(request, told, _FRESH)
@@ -81,8 +82,8 @@ async def delete_region(
 ) -> Response:
     """Delete a region; its secret stands in `Authorization: Bearer`.
 
-    Searches with it find no region any more, ten minutes later at the latest, and a watch in it
-    finds no further alerts.
+    Some seconds later searches with it find no region any more, and a watch in it finds no further
+    alerts.
     """
     await regions.remove(region, secret_of(request))
     return Response(status_code=HTTPStatus.NO_CONTENT)

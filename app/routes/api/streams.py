@@ -5,6 +5,8 @@ from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from app.alerts.access.archive import Archive
+from app.alerts.asking.numbers import Newest, Stretch
 from app.answers.bodies import VARY
 from app.answers.encoding import coding_of
 from app.answers.stored import without_body
@@ -12,6 +14,8 @@ from app.answers.streams import Breakable
 from app.live.asking import LAST_EVENT, parse_stream
 from app.live.events import (
     MEDIA_TYPE,
+    Read,
+    bear_outage,
     begin_at,
     compress_at_once,
     reader_of,
@@ -24,10 +28,10 @@ from app.openapi.described import PROBLEMS
 from app.openapi.streams import stream_parameters, stream_responses
 from app.regions.kept import find_region
 from app.routes.dependencies import (
-    ArchiveDependency,
     ClientDependency,
     FragmentsDependency,
     NamesDependency,
+    get_archive,
 )
 from app.routes.resources import resources_of
 from app.search.search import Search
@@ -42,6 +46,29 @@ async def get_tail(request: Request) -> Tail:
 
 
 TailDependency = Annotated[Tail, Depends(get_tail)]
+
+
+async def get_lasting_archive(request: Request) -> Archive:
+    """The database, also while it does not answer. Raises SchemaOutdated.
+
+    Whoever reads from it asks `checked` first.
+    """
+    with bear_outage():
+        return await get_archive(request)
+    return resources_of(request).archive
+
+
+LastingDependency = Annotated[Archive, Depends(get_lasting_archive)]
+
+
+def checked(request: Request, read: Read) -> Read:
+    """What reads once the database has been asked for its schema. Raises as get_archive does."""
+
+    async def read_checked(since: int, newest: Newest) -> Stretch:
+        await get_archive(request)
+        return await read(since, newest)
+
+    return read_checked
 
 
 async def count_stream(client: ClientDependency, tail: TailDependency) -> AsyncIterator[None]:
@@ -59,7 +86,7 @@ class Begun(NamedTuple):
 
 
 async def begin_stream(
-    request: Request, archive: ArchiveDependency, names: NamesDependency, tail: TailDependency
+    request: Request, archive: LastingDependency, names: NamesDependency, tail: TailDependency
 ) -> Begun:
     """The stream that the query string and Last-Event-ID ask for."""
     last_event = request.headers.get(LAST_EVENT, "")
@@ -79,7 +106,7 @@ async def begin_stream(
 async def stream_alerts(
     request: Request,
     begun: Annotated[Begun, Depends(begin_stream)],
-    archive: ArchiveDependency,
+    archive: LastingDependency,
     tail: TailDependency,
     fragments: FragmentsDependency,
 ) -> Response:
@@ -92,7 +119,7 @@ async def stream_alerts(
     that batch, with `since=0` at the first alert of the archive.
     """
     write = writer_of(begun.search, fragments, f"{settings_of(request).public_url}/api/v1")
-    read = reader_of(archive, begun.search)
+    read = checked(request, reader_of(archive, begun.search))
     events = write_events(tail, read, begun.since, write)
     return send_events(request, events, begun.told)
 

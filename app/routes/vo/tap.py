@@ -1,7 +1,7 @@
 """TAP: queries in ADQL, answered at once."""
 
-import asyncio
 from collections.abc import Iterator
+from functools import partial
 from typing import IO, Final
 
 from fastapi import APIRouter, Request, Response
@@ -9,6 +9,7 @@ from starlette.background import BackgroundTask
 from starlette.responses import StreamingResponse
 
 from app.answers.tabular import Origin
+from app.incoming import read_in_turn
 from app.routes.dependencies import SettingsDependency, TapDependency
 from app.routes.vo.forms import Asked, AskedDependency
 from app.vo.formats import RESULTS
@@ -23,7 +24,7 @@ _PIECE: Final = 65_536
 async def read_tables(query: Query, asked: Asked) -> list[Uploaded]:
     """The tables that a query brings. Raises BadQuery."""
     return [
-        await asyncio.to_thread(read_upload, name, asked.part(part))
+        await read_in_turn(partial(read_upload, name), asked.part(part))
         for name, part in query.uploads.items()
     ]
 

@@ -1,10 +1,12 @@
 """The forms on the page of a watch that have its alerts sent somewhere."""
 
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from app.alerts.access.archive import Archive
 from app.delivery.asking import parse_address, parse_webhook
 from app.errors import RequestError
 from app.openapi.described import WatchPath
@@ -15,6 +17,7 @@ from app.routes.watches.watch_forms import Form, FormDependency
 from app.routes.watches.watch_making import WatchesDependency
 from app.routes.watches.watch_pages import show_watch
 from app.routes.watches.webhooks import WebhooksDependency
+from app.watches.watches import Watches
 
 router = APIRouter(prefix="/watches", include_in_schema=False)
 
@@ -70,6 +73,67 @@ async def put_mail_by_form(
         address = parse_address(form.given)
         await watches.check_secret(watch, form.need_secret())
         await subscriptions.put(watch, client, address)
+    except RequestError as error:
+        return await show_watch(request, row, watches, archive, **_refused(form, error))
+    return redirect(request, f"/watches/{watch}/", HTTPStatus.SEE_OTHER)
+
+
+@router.post("/{watch}/webhook/end/")
+async def end_webhook_by_form(
+    *,
+    request: Request,
+    form: FormDependency,
+    watch: WatchPath,
+    watches: WatchesDependency,
+    archive: ArchiveDependency,
+    webhooks: WebhooksDependency,
+) -> Response:
+    """Send nothing to a program any more, and show the watch."""
+    return await _end(
+        request=request,
+        form=form,
+        watch=watch,
+        watches=watches,
+        archive=archive,
+        remove=webhooks.remove,
+    )
+
+
+@router.post("/{watch}/mail/end/")
+async def end_mail_by_form(
+    *,
+    request: Request,
+    form: FormDependency,
+    watch: WatchPath,
+    watches: WatchesDependency,
+    archive: ArchiveDependency,
+    subscriptions: SubscriptionsDependency,
+) -> Response:
+    """Send no more mails, and show the watch."""
+    return await _end(
+        request=request,
+        form=form,
+        watch=watch,
+        watches=watches,
+        archive=archive,
+        remove=subscriptions.remove,
+    )
+
+
+async def _end(
+    *,
+    request: Request,
+    form: Form,
+    watch: str,
+    watches: Watches,
+    archive: Archive,
+    remove: Callable[[str], Awaitable[None]],
+) -> Response:
+    """End what a watch sends; with the reason, if that is refused."""
+    row = await watches.get(watch)
+    try:
+        await watches.check_secret(watch, form.need_secret())
+        await remove(watch)
     except RequestError as error:
         return await show_watch(request, row, watches, archive, **_refused(form, error))
     return redirect(request, f"/watches/{watch}/", HTTPStatus.SEE_OTHER)

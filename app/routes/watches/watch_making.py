@@ -45,13 +45,18 @@ Read = Callable[[Targets], AsyncIterator[list[Target]]]
 """What reads the positions that a client has sent."""
 
 
-async def get_watches(request: Request) -> Watches:
-    """The watches. Raises NoWatches, or SchemaOutdated as get_archive does."""
-    await get_archive(request)
+def watches_of(request: Request) -> Watches:
+    """The watches. Raises NoWatches."""
     watches = resources_of(request).watches
     if watches is None:
         raise NoWatches
     return watches
+
+
+async def get_watches(request: Request) -> Watches:
+    """The watches. Raises NoWatches, or SchemaOutdated as get_archive does."""
+    await get_archive(request)
+    return watches_of(request)
 
 
 WatchesDependency = Annotated[Watches, Depends(get_watches)]

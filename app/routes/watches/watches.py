@@ -10,7 +10,7 @@ from app.alerts.asking.numbers import MAX_NUMBER, numbered, read_newest, read_nu
 from app.alerts.models import AlertList
 from app.answers.bodies import send_json
 from app.live.asking import LAST_EVENT, parse_stream
-from app.live.events import begin_at, write_events, writer_of
+from app.live.events import bear_outage, begin_at, write_events, writer_of
 from app.openapi.described import PROBLEMS, WatchPath, list_responses, problem_responses
 from app.openapi.match import REFUSED_BODIES
 from app.openapi.streams import stream_responses
@@ -23,7 +23,13 @@ from app.openapi.watches import (
 )
 from app.pages.details.watchpage import FEED, TOLD, Found, send_feed
 from app.routes.api.alert_lists import send_search
-from app.routes.api.streams import TailDependency, count_stream, send_events
+from app.routes.api.streams import (
+    LastingDependency,
+    TailDependency,
+    checked,
+    count_stream,
+    send_events,
+)
 from app.routes.dependencies import (
     ArchiveDependency,
     FragmentsDependency,
@@ -39,6 +45,7 @@ from app.routes.watches.watch_making import (
     WatchesDependency,
     allow_positions,
     reader_of,
+    watches_of,
 )
 from app.search.search import MAX_LIMIT
 from app.watches.asking import parse_hits
@@ -135,18 +142,19 @@ async def stream_watch_alerts(
     *,
     request: Request,
     watch: WatchPath,
-    watches: WatchesDependency,
-    archive: ArchiveDependency,
+    archive: LastingDependency,
     tail: TailDependency,
     fragments: FragmentsDependency,
     settings: SettingsDependency,
 ) -> Response:
     """The alerts of a watch as server-sent events, as `/api/v1/alerts/stream` has them."""
-    await watches.get(watch)
+    watches = watches_of(request)
     last_event = request.headers.get(LAST_EVENT, "")
     asked = parse_stream(request.query_params.multi_items(), last_event)
+    with bear_outage():
+        await watches.get(watch)
     since = await begin_at(archive, tail, asked)
-    read = hits_reader(watches, watch, archive, asked.search.fields)
+    read = checked(request, hits_reader(watches, watch, archive, asked.search.fields))
     write = writer_of(asked.search, fragments, f"{settings.public_url}/api/v1")
     return send_events(request, write_events(tail, read, since, write), {})
 

@@ -39,7 +39,7 @@ SERVICES: Final = (
     ),
     Link(
         "Pan-STARRS1",
-        "colour image, 1′ wide",
+        "colour image, 1′ wide, north of −30°",
         "https://ps1images.stsci.edu/cgi-bin/ps1cutouts?pos={ra}+{dec}&filter=color&size=240",
     ),
     Link(

@@ -17,7 +17,7 @@ from app.alerts.access.gate import Asker, Turns
 from app.alerts.models import Explanation
 from app.columns.question import Question
 from app.errors import ClientGone, ColumnsUnavailable, QueryTooCostly
-from tests.app.columns.conftest import Copied, read_at
+from tests.app.columns.copied import Copied, read_at
 from tests.app.conftest import serving
 from tests.app.objects.test_groups import all_pages
 from tests.catalog.catalogs import add_alerts, update_catalog

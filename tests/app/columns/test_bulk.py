@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from app.alerts.output import bulk
-from tests.app.columns.conftest import Copied
+from tests.app.columns.copied import Copied
 from tests.app.conftest import serving
 
 QUERIES: list[dict[str, Any]] = [

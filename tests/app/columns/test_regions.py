@@ -7,7 +7,7 @@ import orjson
 import pytest
 from mocpy import MOC
 
-from tests.app.columns.conftest import Copied
+from tests.app.columns.copied import Copied
 from tests.app.columns.test_answers import waiting_for_the_copy
 from tests.app.conftest import serving
 from tests.app.regions.moc import disc, holds, send

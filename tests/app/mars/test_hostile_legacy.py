@@ -37,6 +37,15 @@ RAW = ["%ff", "%ed%a0%80", "%c0%80", "%", "%zz", "%00", "+", "%2B", "%E2%80%AE",
 """As they stand in the address: bad UTF-8, a surrogate, an overlong NUL, broken escapes."""
 
 
+LIMITS = [name for name in PARAMETERS if "__" in name and not name.startswith("time")]
+"""Limits of numbers, which are all read alike."""
+
+
+def some_for(name: str, values: list[Any]) -> list[Any]:
+    """All values; for a limit every third, in turn, so that limits are given them all."""
+    return values[LIMITS.index(name) % 3 :: 3] if name in LIMITS else values
+
+
 def check(answer: httpx.Response, what: Any, name: str | None = None) -> None:
     """A clear answer; a 400 names the parameter and never carries what was sent as HTML."""
     # Names that are not known here would be asked elsewhere, and no test asks there.
@@ -55,12 +64,12 @@ def is_page(answer: httpx.Response) -> bool:
 
 @pytest.mark.parametrize("name", PARAMETERS)
 async def test_parameters(served: Served, name: str) -> None:
-    for value in HOSTILE:
+    for value in some_for(name, HOSTILE):
         answer = await served.client.get("/", params={"format": "json"} | {name: value})
         check(answer, (name, value), name)
         if answer.status_code == 404:
             assert name in ("page", "objectcone"), (value, answer.text)
-    for value in RAW:
+    for value in some_for(name, RAW):
         check(await served.client.get(f"/?format=json&{name}={value}"), (name, value), name)
 
 
@@ -82,7 +91,7 @@ JSON_VALUES = [
 
 @pytest.mark.parametrize("name", PARAMETERS)
 async def test_parameters_of_a_bulk_query(served: Served, name: str) -> None:
-    for value in JSON_VALUES:
+    for value in some_for(name, JSON_VALUES):
         body = json.dumps({"queries": [{name: value}]})
         headers = {"Content-Type": "application/json"}
         answer = await served.client.post("/", content=body, headers=headers)

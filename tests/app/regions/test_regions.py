@@ -17,13 +17,14 @@ from hypothesis import strategies as st
 from mocpy import MOC
 from pydantic import SecretStr
 from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from app import schema
 from app.errors import NotFound, RequestError, WrongSecret
 from app.regions.covering import circles_around, enclosing_cells
 from app.regions.kept import Regions, open_regions
 from app.regions.models import NewRegion
-from app.regions.reading import MAX_RANGES, read_region
+from app.regions.reading import MAX_CELLS, MAX_RANGES, read_region
 from app.regions.writing import SPELLINGS, MocSuffix
 from tests.app.conftest import Served, fresh_archive, serving
 from tests.app.regions.moc import REGIONS, disc, send
@@ -151,6 +152,11 @@ BAD: dict[str, tuple[bytes, str]] = {
         (b"12/" + b",".join(str(2 * n).encode() for n in range(MAX_RANGES + 1))),
         "at most 20,000 are allowed",
     ),
+    "far too many, which are one range": (
+        (b"12/" + b" ".join(str(n).encode() for n in range(MAX_CELLS + 2))),
+        "lists 100,001 cells; at most 100,000 are allowed",
+    ),
+    "far too many in JSON": (b'{"12": [' + b"1, " * (MAX_CELLS + 1) + b"1]}", "at most 100,000"),
 }
 
 
@@ -213,8 +219,10 @@ async def test_expired_ones_are_unknown_and_swept(served: Served) -> None:
     async with kept(served) as regions:
         assert (await regions.find(region)).area > 0
         await expire(regions, region, timedelta(seconds=-1))
-        # What was found a moment ago is found for a few minutes more.
-        assert await regions.find(region)
+        # What was seen a moment ago is not looked for again at once.
+        regions._seen.clear()
+        with pytest.raises(NotFound):
+            await regions.find(region)
     async with kept(served) as regions:
         with pytest.raises(NotFound):
             await regions.find(region)
@@ -324,3 +332,19 @@ async def test_a_region_without_a_secret_cannot_be_deleted(served: Served) -> No
             await connection.execute(own.values(secret=None))
         with pytest.raises(WrongSecret):
             await regions.remove(region, "")
+
+
+async def test_another_process_soon_misses_what_is_deleted(served: Served) -> None:
+    """But not what it only cannot look for, as the database is away."""
+    sent = (await served.client.post(REGIONS, content=MOC_TEXT)).json()
+    async with kept(served) as regions, kept(served) as others:
+        assert await others.find(sent["id"])
+        await regions.remove(sent["id"], sent["secret"])
+        others._seen.clear()
+        reachable = others._engine
+        others._engine = create_async_engine("postgresql+asyncpg://nobody@127.0.0.1:9/nothing")
+        assert await others.find(sent["id"])
+        others._engine = reachable
+        for _ in range(2):
+            with pytest.raises(NotFound, match="been deleted"):
+                await others.find(sent["id"])

@@ -22,10 +22,9 @@ from app.statistics.counting import MAGNITUDES, SCORES, Axis, count_copy
 from app.statistics.models import Statistics
 from app.statistics.overview import Overview
 from archive import times
-from tests.app.columns.conftest import Copied, copied
+from tests.app.columns.copied import Copied
 from tests.conftest import url_of
 
-__all__ = ["copied"]
 ROWS = """
     SELECT jd, ra, dec, filter, magpsf, rb, drb, object_id, ssnamenr
     FROM alert WHERE batch <= $1

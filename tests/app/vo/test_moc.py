@@ -10,11 +10,9 @@ from mocpy import MOC
 
 from app.regions.reading import read_region
 from app.statistics.models import MAP_ORDER
-from tests.app.columns.conftest import Copied, copied
+from tests.app.columns.copied import Copied
 from tests.app.columns.test_regions import all_places
 from tests.app.conftest import Served, serving
-
-__all__ = ["copied"]
 
 
 @pytest.fixture(scope="module")
