@@ -3,6 +3,8 @@
 A copy holds the batches up to its `as_of` and no others: nothing here looks at the batch of a row.
 """
 
+from typing import Final
+
 from app.columns.copy import Readable
 from app.columns.question import Question
 from archive import times
@@ -13,11 +15,25 @@ def count_by(copy: Readable, *keys: str) -> Question:
     return Question(f"SELECT {', '.join(keys)}, count(*) FROM {copy.table} GROUP BY ALL")
 
 
-def count_exposures(copy: Readable) -> Question:
-    """The number of exposures, the first jd and the last; a jd that is no date is none."""
+def count_nights(copy: Readable) -> Question:
+    """How many rows each night has in each filter, and the exposures of the whole copy.
+
+    A line holds whether it is that of the whole copy (1, else 0), the whole part of jd - 0.5, the
+    filter, the number of rows; the number of exposures, the first jd and the last. A jd that is no
+    date is no exposure.
+    """
     dated = f"jd >= {times.YEAR_1_JD!r} AND jd < {times.YEAR_10000_JD!r}"
-    exposures = f"SELECT DISTINCT jd FROM {copy.table} WHERE {dated}"
-    return Question(f"SELECT count(*), min(jd), max(jd) FROM ({exposures})")
+    exposures = ", ".join(f"{one} FILTER ({dated})" for one in _EXPOSURES)
+    return Question(f"""
+        WITH each AS MATERIALIZED (
+            SELECT jd, filter, count(*) AS alerts FROM {copy.table} GROUP BY ALL
+        )
+        SELECT grouping(night), floor(jd - 0.5) AS night, filter, sum(alerts), {exposures}
+        FROM each GROUP BY GROUPING SETS ((night, filter), ())
+    """)
+
+
+_EXPOSURES: Final = ("count(DISTINCT jd)", "min(jd)", "max(jd)")
 
 
 def count_objects(copy: Readable) -> Question:

@@ -6,6 +6,7 @@ disk, in files for some thousand rows of the answer each. So memory stays the sa
 
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 BUCKET: Final = 8192
 """Rows that are cut, and rows of an answer that are put in order, at a time: some 6 MB."""
+BUFFER: Final = 65_536
+"""Bytes that are written to a file at once: half the time of a write for each piece."""
 RANK: Final = "_rank"
 """The column with a row's place in the answer, from 0 on."""
 PREFIX: Final = "bulk-"
@@ -39,6 +42,7 @@ class SpoolWriter:
     def __init__(self, spool: Spool, name: str) -> None:
         self._spool, self._name = spool, name
         self._writers: dict[int, Any] = {}
+        self._open = ExitStack()
 
     def __enter__(self) -> "SpoolWriter":
         self._spool.folder.mkdir(parents=True, exist_ok=True)
@@ -50,8 +54,7 @@ class SpoolWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for writer in self._writers.values():
-            writer.close()
+        self._open.close()
 
     def add(self, batches: "Iterable[pa.RecordBatch]") -> None:
         """Take rows in any order; each has its RANK."""
@@ -68,10 +71,8 @@ class SpoolWriter:
         for rows in late.arrow.Table.from_batches(waiting).combine_chunks().to_batches():
             ranks = rows.column(RANK).to_numpy()
             order = np.argsort(ranks, kind="stable")
-            ordered, buckets = (
-                rows.take(late.arrow.array(order)),
-                ranks[order] // self._spool.bucket,
-            )
+            ordered = rows.take(late.arrow.array(order))
+            buckets = ranks[order] // self._spool.bucket
             for bucket in np.unique(buckets).tolist():
                 first, last = np.searchsorted(buckets, [bucket, bucket + 1]).tolist()
                 self._writer_of(bucket, rows.schema).write_batch(ordered.slice(first, last - first))
@@ -79,7 +80,10 @@ class SpoolWriter:
     def _writer_of(self, bucket: int, schema: "pa.Schema") -> Any:
         if bucket not in self._writers:
             path = self._spool.folder / f"{bucket}.{self._name}.arrow"
-            self._writers[bucket] = late.arrow.ipc.new_file(str(path), schema)
+            # Rows come by the hundred, each column of them in two small pieces.
+            file = self._open.enter_context(late.arrow.output_stream(str(path), buffer_size=BUFFER))
+            writer = self._open.enter_context(late.arrow.ipc.new_file(file, schema))
+            self._writers[bucket] = writer
         return self._writers[bucket]
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from app.alerts.access.archive import Archive
 from app.alerts.output.items import utc_text
 from app.columns.copy import Readable
-from app.columns.count_sql import count_bodies, count_by, count_exposures, count_objects
+from app.columns.count_sql import count_bodies, count_by, count_nights, count_objects
 from app.columns.question import Question, Row
 from app.search.models import Band
 from app.statistics.growth import read_growth
@@ -71,8 +71,9 @@ async def count_copy(archive: Archive, copy: Readable) -> Statistics:
         # Without a row there is no table either.
         return await archive.scan(question) if copy.rows else []
 
-    nights = await ask(count_by(copy, "floor(jd - 0.5)", "filter"))
-    exposures = await ask(count_exposures(copy))
+    counted = await ask(count_nights(copy))
+    nights = [row[1:4] for row in counted if not row[0]]
+    exposures = [row[4:] for row in counted if row[0]]
     magnitudes = await ask(count_by(copy, _bin_of("magpsf", MAGNITUDES), "filter"))
     scores = [await ask(count_by(copy, _bin_of(name, SCORES))) for name in ("rb", "drb")]
     pixels = await ask(count_by(copy, f"_healpix_29 >> {_PLACE_SHIFT}"))
