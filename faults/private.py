@@ -1,11 +1,11 @@
 """What is private, sent among what is public, and looked for at every door."""
 
 import asyncio
-import gzip
 import hashlib
 import io
 import sys
 import zipfile
+import zlib
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -202,7 +202,7 @@ def _opened(data: bytes) -> Iterable[bytes]:
             for name in held.namelist():
                 yield from _opened(held.read(name))
     elif data.startswith(b"\x1f\x8b"):
-        yield gzip.decompress(data)
+        yield zlib.decompressobj(31).decompress(data)  # a bundle may go on with other bytes
     elif data.startswith(b"PAR1"):
         yield str(pyarrow.parquet.read_table(io.BytesIO(data)).to_pydict()).encode()
 
