@@ -16,7 +16,7 @@ from dev.replicas import COUNT
 from dev.state import State
 from faults.servers import start_server, stop_server
 
-EVERY_S: Final = (3.0, 10.0)
+EVERY_S: Final = (3.0, 8.0)
 """Between two kills of one kind."""
 AWAY_S: Final = 3.0
 """How long a server is away at most, before it begins to start."""

@@ -227,12 +227,13 @@ def tell(seen: Run, options: argparse.Namespace) -> list[str]:
     kinds = ", ".join(f"{len(some)} of {kind}" for kind, some in seen.clients.items())
     counts = ", ".join(f"{len(found):,}" for found in seen.wanted.values())
     began, calm, killed = seen.moments
+    fed = sum(began <= moment < calm for moment in seen.sent.values()) / (calm - began)
     return [
-        f"{len(every)} clients, {kinds}; {len(seen.sent):,} alerts at {options.rate:.0f}/s, of "
-        f"which their {len(WANTED)} searches take {counts}",
-        f"while nothing happened, {calm - began:.0f} s with a load of {seen.load:.1f} on the "
-        "machine: from being handed to Kafka to being at a client "
-        f"{tell_lateness(every, seen.sent, began, calm)}; target: p99 < 2 s",
+        f"{len(every)} clients, {kinds}; {len(seen.sent):,} alerts, of which their {len(WANTED)} "
+        f"searches take {counts}",
+        f"while nothing happened, {calm - began:.0f} s at {fed:.0f} alerts/s ({options.rate:.0f} "
+        f"were wanted) with a load of {seen.load:.1f} on the machine: from being handed to Kafka "
+        f"to being at a client {tell_lateness(every, seen.sent, began, calm)}; target: p99 < 2 s",
         f"kill -9 of an app, of the primary and of a replica, {options.kills} times each, at "
         f"random moments of {killed - calm:.0f} s, and {options.kills} cuts of half the "
         f"connections amid what they carry, after which clients came again {seen.again:,} times "
