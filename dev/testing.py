@@ -44,7 +44,7 @@ async def forget_crashes(connection: "asyncpg.Connection[asyncpg.Record]") -> No
 def run(state: State, arguments: list[str]) -> int:
     """Run pytest against the stack; return its exit code."""
     environment = state.environment("owner")
-    # Or each of some 150 programs, and each process of pytest, compiles what others have compiled.
+    # Or each program that tests start, and each process of pytest, compiles all it imports.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     pytest = subprocess.Popen(
         [sys.executable, "-m", "pytest", *arguments], env=environment, cwd=CHECKOUT

@@ -22,7 +22,7 @@ from archive.columns import REAL, TEXT, TIME, Column, Kind
 Rows = list[dict[str, Any]]
 Columns = Mapping[str, Column]
 """What is known of the columns of a table; those of alerts where a reader is told nothing."""
-# It starts 36 times, and never runs long enough for the second compiler to pay.
+# It never runs long enough for the second compiler to pay.
 STILTS: Final = ("stilts", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 TYPES: Final = {
     Kind.INTEGER: "Int32",
