@@ -90,7 +90,7 @@ class State:
 
     def environment(self, role: str) -> dict[str, str]:
         """Return the environment of a program that works as one of the roles."""
-        # Compiled anew at each start, MARS would take half a second more.
+        # Or each process, some 150 in a run of the tests, compiles what others have compiled.
         compiled = {n: v for n, v in os.environ.items() if n != "PYTHONDONTWRITEBYTECODE"}
         return {
             **compiled,

@@ -43,11 +43,10 @@ async def forget_crashes(connection: "asyncpg.Connection[asyncpg.Record]") -> No
 
 def run(state: State, arguments: list[str]) -> int:
     """Run pytest against the stack; return its exit code."""
-    environment = state.environment("owner")
-    # Or each program that tests start, and each process of pytest, compiles all it imports.
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     pytest = subprocess.Popen(
-        [sys.executable, "-m", "pytest", *arguments], env=environment, cwd=CHECKOUT
+        [sys.executable, "-m", "pytest", *arguments],
+        env=state.environment("owner"),
+        cwd=CHECKOUT,
     )
     for which in (signal.SIGINT, signal.SIGTERM):
         # Ctrl-C reaches pytest by itself; what is sent to us alone is passed on.
