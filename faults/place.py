@@ -1,6 +1,7 @@
 """A fresh archive for one fault: its database, its bucket, its topic."""
 
 import asyncio
+import shutil
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -86,14 +87,17 @@ class Place(NamedTuple):
 
 @asynccontextmanager
 async def new_place(state: State) -> AsyncIterator[Place]:
-    """A place of a name drawn at random; its database is dropped at the end."""
+    """A place of a name drawn at random; its database and its objects are deleted at the end."""
     place = Place(state, f"faults_{uuid.uuid4().hex[:10]}")
-    (state.folder / "s3" / "data" / place.bucket).mkdir(parents=True)
+    bucket = state.folder / "s3" / "data" / place.bucket
+    await asyncio.to_thread(bucket.mkdir, parents=True)
     await _as_admin(state, f"CREATE DATABASE {place.name} TEMPLATE {TEMPLATE}")
     try:
         yield place
     finally:
         await _as_admin(state, f"DROP DATABASE {place.name} WITH (FORCE)")
+        # Where it is a disk of its own the folder stays.
+        await asyncio.to_thread(shutil.rmtree, bucket, ignore_errors=True)
 
 
 async def _as_admin(state: State, script: str) -> None:

@@ -226,7 +226,10 @@ async def _look_inside(run: Run, marks: Marks) -> None:
     bucket = run.state.folder / "s3" / "data" / run.place.bucket
     logs = (*run.log.glob("*.log"), *(run.state.folder / "log").glob("*.log"))
     for file in (*(one for one in bucket.rglob("*") if one.is_file()), *logs):
-        data = file.read_bytes()
+        # The app's lines of requests repeat the addresses that were asked for here.
+        lines = file.read_bytes().split(b"\n") if file.name.startswith("app-") else ()
+        own = (line for line in lines if b'"message":"request"' not in line)
+        data = b"\n".join(own) if lines else file.read_bytes()
         # Of a catalog's _metadata the footer alone is there, which is not compressed.
         opened = [data] if file.name.startswith("_") else _opened(data)
         _look(run, marks, file.name, b"\n".join(opened))

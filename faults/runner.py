@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
 from consumer.batches.ingest import Batch, ingest
 from consumer.batches.sorting import Raw
@@ -104,6 +105,17 @@ async def _started(stage: Stage, kind: Kind) -> AsyncIterator[Run]:
             for consumer in run.consumers:
                 await consumer.end()
             await run.progress.close()
+            await _delete_topics(run)
+
+
+async def _delete_topics(run: Run) -> None:
+    """A whole suite sends more than a disk may have room for."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=f"127.0.0.1:{run.state.ports.kafka}")
+    try:
+        await admin.start()
+        await admin.delete_topics(list(run.topics))
+    finally:
+        await admin.close()
 
 
 async def _send(run: Run, kind: Kind) -> None:
