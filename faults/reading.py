@@ -24,9 +24,9 @@ MOVING: Final = 0.3
 SERVERS: Final[Sequence[Part]] = (postgres, *replicas.ALL)
 AT_PRIMARY: Final = (
     *("/api/v1/jobs/", "/jobs/", "/vo/tap/async"),
-    *("/api/v1/watches/", "/watches/", "/api/v1/regions/", "/regions/"),
+    *("/api/v1/watches/", "/watches/", "/api/v1/regions/", "/regions/", "/mail/"),
 )
-"""Only the primary can tell of jobs, watches and regions: they are what the app itself writes."""
+"""Only the primary can tell of jobs, watches, regions and mails: the app itself writes them."""
 
 
 @dataclass
