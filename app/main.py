@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache, partial
@@ -118,6 +119,9 @@ ROUTES: Final = (
     vosi,
     legacy,
 )
+SWITCH_S: Final = 0.001
+"""After so long a thread that works lets the loop go on. By Python's own 5 ms an object, for which
+the database is asked several times, took 46 ms beside lists that others sent, and not 10."""
 EXPOSED: Final = (
     "ETag Link X-Request-ID X-Alerts-Shown X-Alerts-Total RateLimit RateLimit-Policy Retry-After "
     "Location Content-Disposition Content-Range Accept-Ranges X-As-Of X-Truncated X-Next-Cursor "
@@ -137,6 +141,7 @@ def _included() -> list[BaseRoute]:
 def create_app(settings: Settings | None = None) -> FastAPI:
     """An app with these settings; without any, with those of the environment."""
     settings, metrics = settings or Settings(), Metrics()
+    sys.setswitchinterval(SWITCH_S)
     app = FastAPI(
         title="MARS",
         version="1",

@@ -191,9 +191,12 @@ async def _make_jobs(one: Attacker) -> None:
     """Make jobs and watches, as fast as they are taken."""
     async with one.session() as session:
         for n in itertools.count():
+            # Without a body there is nothing of which a type could be told.
             made = (
                 session.post("/api/v1/search/jobs", json={"magpsf__lt": 30, "format": "csv"}),
-                session.post(f"/api/v1/watches?magpsf__lt={10 + n % 10}"),
+                session.post(
+                    f"/api/v1/watches?magpsf__lt={10 + n % 10}", skip_auto_headers=["Content-Type"]
+                ),
             )[n % 2]
             async with made as answer:
                 await answer.read()

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from pydantic import SecretStr
 
 from app.answers.models import Problem
 from app.errors import DATABASE_ERRORS
-from app.main import create_app
+from app.main import SWITCH_S, create_app
 from app.nights.models import Night, NightList
 from app.openapi.document import canonical_text
 from app.routes.health import Readiness
@@ -61,6 +62,10 @@ async def test_health(served: Served) -> None:
     assert (await served.client.get("/healthz")).json() == {"status": "ok"}
     ready = await served.client.get("/readyz")
     assert (ready.status_code, ready.json()["status"]) == (200, "ready")
+
+
+def test_threads_let_the_loop_go_on_soon(served: Served) -> None:
+    assert sys.getswitchinterval() == pytest.approx(SWITCH_S)
 
 
 async def test_metrics(served: Served) -> None:
