@@ -115,7 +115,9 @@ async def _leave(one: Attacker) -> None:
         async with one.connection() as (reader, writer):
             writer.write(sent.encode())
             with suppress(TimeoutError, asyncio.IncompleteReadError):
-                await asyncio.wait_for(reader.readexactly(wanted), 20)
+                # wait_for of Python 3.11 can lose a cancellation, and the attack would never end.
+                async with asyncio.timeout(20):
+                    await reader.readexactly(wanted)
         one.answers["gone"] += 1
         await asyncio.sleep(1)
 
@@ -215,7 +217,8 @@ async def _speak_otherwise(one: Attacker) -> None:
         async with one.connection() as (reader, writer):
             writer.write(tls if one.number % 2 else noise)
             with suppress(ConnectionError):
-                said = (await asyncio.wait_for(reader.read(12), 30)).decode()
+                async with asyncio.timeout(30):
+                    said = (await reader.read(12)).decode()
                 one.answers[said[9:] or "cut off"] += 1
         await asyncio.sleep(0.2)
 
