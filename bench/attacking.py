@@ -164,7 +164,7 @@ def write_page(found: list[Found], server: str, rows: int) -> None:
         f"Written by `python -m bench.attacking` on {datetime.now(UTC):%Y-%m-%d}, over {rows:,} "
         "archived alerts, one process of the app without a limit on requests; attackers and app "
         "share the machine. Each attacker has an address of its own, so that no bound for one "
-        "client holds all of them.\n\n"
+        "client holds all of them; those who ask wait half a second after each answer.\n\n"
         f"Machine: {machine(server)}.\n\n"
         f"Ordinary questions ({names}) are asked one by one alone and beside each attack, in turn, "
         f"{ROUNDS} rounds of {QUESTIONS}: the ratio of their p50, the longest of all [ms], and how "
