@@ -10,7 +10,7 @@ import statistics
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -20,7 +20,10 @@ from typing import Final, NamedTuple
 import aiohttp
 
 from bench.attackers import ATTACKS, Attack, Attacker
+from bench.crowding import Path as Address
+from bench.crowding import cheap
 from bench.filtering import wait_for_columns
+from bench.following import memory_mb
 from bench.measure import Round, ask
 from bench.report import DOCS, machine
 from bench.running import app, described, fill, run_catalog, running_stack, say
@@ -35,15 +38,14 @@ WARM_S: Final = 3.0
 RECOVERY_S: Final = 120.0
 SPARE: Final = 8
 """Descriptors that the app may hold more than before: connections of its pools."""
-Address = Callable[[Served, int], str]
-ORDINARY: Final[dict[str, Address]] = {
-    "cone of 10″": lambda s, n: (
-        f"/api/v1/alerts?cone={s.pick(n).ra},{s.pick(n).dec},{10 / 3600:.8f}"
-    ),
-    "an alert": lambda s, n: f"/api/v1/alerts/{s.pick(n).candid}",
-    "an object": lambda s, n: f"/api/v1/objects/{s.pick(n).object_id}",
-    "/healthz": lambda s, n: "/healthz",
-}
+ORDINARY: Final = ("cone 10 arcsec", "an alert", "an object", "/healthz")
+
+
+def ordinary(s: Served) -> dict[str, Address]:
+    """The addresses of ordinary questions, by what they are."""
+    kinds = cheap(s)
+    own = (kinds["cone 10 arcsec"], kinds["alert"], kinds["object"], lambda _: "/healthz")
+    return dict(zip(ORDINARY, own, strict=True))
 
 
 class Found(NamedTuple):
@@ -92,13 +94,13 @@ async def try_attack(s: Served, pid: int, attack: Attack) -> Found:
     """Ordinary questions alone and beside an attack, in turn; then the time to recover."""
     answers: Counter[str] = Counter()
     failed: Counter[str] = Counter()
-    held = descriptors(pid)
+    held, addresses = descriptors(pid), ordinary(s)
     alone: dict[str, list[Round]] = {name: [] for name in ORDINARY}
     beside: dict[str, list[Round]] = {name: [] for name in ORDINARY}
 
     async def round_of(name: str) -> Round:
         async def work(n: int) -> None:
-            async with s.http.get(s.address + ORDINARY[name](s, n)) as answer:
+            async with s.http.get(s.address + addresses[name](n)) as answer:
                 await answer.read()
             if answer.status != HTTPStatus.OK:
                 failed[str(answer.status)] += 1
@@ -119,7 +121,7 @@ async def try_attack(s: Served, pid: int, attack: Attack) -> Found:
     }
     # Of so few the 99th percentile is the longest.
     longest = max(one.p99_ms for rounds in beside.values() for one in rounds)
-    return Found(attack, answers, ratios, longest, failed, recovered, memory_mb(pid))
+    return Found(attack, answers, ratios, longest, failed, recovered, memory_mb(pid, "VmHWM"))
 
 
 async def recover(s: Served, pid: int, held: int) -> float:
@@ -137,12 +139,6 @@ async def recover(s: Served, pid: int, held: int) -> float:
 def descriptors(pid: int) -> int:
     """Files and connections that a process holds."""
     return len(os.listdir(f"/proc/{pid}/fd"))
-
-
-def memory_mb(pid: int) -> float:
-    """The most memory that a process has held [MB]."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def row(found: Found) -> str:

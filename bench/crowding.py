@@ -43,7 +43,7 @@ async def crowding(s: Served, count: int, rounds: int = 5) -> tuple[list[Figure]
     figures, told = [], []
     for crowd, paths in CROWDS.items():
         answers: Counter[int] = Counter()
-        for what, path in _cheap(s).items():
+        for what, path in cheap(s).items():
             failed: Counter[int] = Counter()
 
             async def work(n: int, path: Path = path, failed: Counter[int] = failed) -> None:
@@ -71,7 +71,8 @@ async def crowding(s: Served, count: int, rounds: int = 5) -> tuple[list[Figure]
     return figures, told
 
 
-def _cheap(s: Served) -> dict[str, Path]:
+def cheap(s: Served) -> dict[str, Path]:
+    """Questions that a user waits for, by what they are."""
     return {
         "cone 10 arcsec": lambda n: (
             f"/api/v1/alerts?cone={s.pick(n).ra},{s.pick(n).dec},{10 / 3600:.8f}"

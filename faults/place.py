@@ -27,6 +27,8 @@ HOLDS: Final = "SELECT EXISTS (SELECT FROM ledger WHERE source = $1) AS holds"
 ASIDE: Final = """
     SELECT (SELECT count(*) FROM held) AS held, (SELECT count(*) FROM reject) AS rejected, $1::text
 """
+LOCKED: Final = "LOCK TABLE alert IN ACCESS EXCLUSIVE MODE"
+"""Nobody reads or writes an alert until this is over."""
 FIRST_AFTER: Final = "SELECT min(time) AS time FROM ledger WHERE time > $1"
 
 
@@ -160,3 +162,13 @@ class Progress:
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None
+
+
+@asynccontextmanager
+async def connected(place: Place) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    """A connection to a place's database, which may be killed in its use."""
+    connection = await database.connect(place.state, place.name)
+    try:
+        yield connection
+    finally:
+        connection.terminate()

@@ -12,6 +12,7 @@ import asyncpg
 from dev import database, postgres, replicas
 from faults.apps import ALERTS, App, answers_again, answers_without, digests, newest, served
 from faults.databases import served_by_three
+from faults.place import LOCKED, connected
 from faults.reading import digests as bodies
 from faults.reading import reading, searches
 from faults.run import Run
@@ -22,7 +23,6 @@ from tests.app.addresses import PARTS
 CLIENTS: Final = 500
 TAP_CONNECTIONS: Final = 20
 """Those that sql/cluster.sql gives the role of TAP."""
-_LOCKED: Final = "LOCK TABLE alert IN ACCESS EXCLUSIVE MODE"
 _ENDED: Final = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'mars_tap'"
 QUERY: Final = "/vo/tap/sync?LANG=ADQL&QUERY=SELECT+TOP+1+candid+FROM+mars.alert"
 
@@ -66,12 +66,12 @@ async def database_away(run: Run, times: int) -> None:
 
 async def connections_used_up(run: Run, times: int) -> None:
     """All connections of the app wait for a table that somebody has locked."""
-    async with _ingested(run) as app, _admin(run) as admin:
+    async with _ingested(run) as app, connected(run.place) as admin:
         wanted = await digests(app, await _lists(app))
         baseline = app.descriptors()
         for _ in range(times):
             async with admin.transaction():
-                await admin.execute(_LOCKED)
+                await admin.execute(LOCKED)
                 # Each twice, so that they are more than connections.
                 twice = {f"{path}{'&' if '?' in path else '?'}": wanted[path] for path in wanted}
                 await answers_without(run, app, wanted | twice, ready=None, must_fail=True)
@@ -107,7 +107,7 @@ async def _ask_and_go(app: App, paths: list[str], rng: random.Random) -> None:
 
 async def tap_used_up(run: Run, times: int) -> None:
     """Somebody has all connections that the role of TAP may have."""
-    async with _ingested(run) as app, _admin(run) as admin:
+    async with _ingested(run) as app, connected(run.place) as admin:
         wanted = await digests(app, await _lists(app))
         baseline = app.descriptors()
         for _ in range(times):
@@ -163,12 +163,3 @@ async def _let_behind(run: Run, replica: replicas.Replica, part: Sequence[bytes]
     run.hits += 1
     await start_server(replica, run.state)
     await run.reach(run.sent, *run.consumers)
-
-
-@asynccontextmanager
-async def _admin(run: Run) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-    connection = await database.connect(run.state, run.place.name)
-    try:
-        yield connection
-    finally:
-        connection.terminate()

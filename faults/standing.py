@@ -1,15 +1,12 @@
 """What stands still, or comes and goes: programs, locks, sessions, a bucket."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final
 
-import asyncpg
-
-from dev import database, kafka
+from dev import kafka
 from faults.consumers import Consumer, Fault
+from faults.place import LOCKED, connected
 from faults.run import Run
 from faults.servers import freeze_server
 from faults.waiting import PATIENCE_S
@@ -20,7 +17,6 @@ _ENDED = """
     SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()
       AND application_name LIKE 'mars-consumer%' AND state = 'active' AND query ILIKE 'commit%'"""
-_LOCKED = "LOCK TABLE alert IN ACCESS EXCLUSIVE MODE"
 
 
 async def frozen_past_session(run: Run, times: int) -> None:
@@ -66,7 +62,7 @@ async def storm(run: Run, times: int) -> None:
 async def ended_at_commit(run: Run, times: int) -> None:
     """The session of a batch is ended by the server while it commits."""
     consumer = await run.start()
-    async with _connected(run) as admin:
+    async with connected(run.place) as admin:
         for moment in run.moments(times):
             await run.reach(moment, consumer)
             async with asyncio.timeout(PATIENCE_S):
@@ -79,11 +75,11 @@ async def ended_at_commit(run: Run, times: int) -> None:
 async def lock_held(run: Run, times: int) -> None:
     """Somebody else locks the table of alerts for some seconds."""
     consumer = await run.start()
-    async with _connected(run) as admin:
+    async with connected(run.place) as admin:
         for moment in run.moments(times):
             await run.reach(moment, consumer)
             async with admin.transaction():
-                await admin.execute(_LOCKED)
+                await admin.execute(LOCKED)
                 stood = await run.progress.received()
                 await asyncio.sleep(run.rng.uniform(4, 12))
                 if await run.progress.received() != stood:
@@ -104,12 +100,3 @@ async def bucket_gone(run: Run, times: int) -> None:
         aside.rename(bucket)
         run.seen("batch must wait", since=before)
         await run.recover(consumer, began=datetime.now(UTC))
-
-
-@asynccontextmanager
-async def _connected(run: Run) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-    connection = await database.connect(run.state, run.place.name)
-    try:
-        yield connection
-    finally:
-        connection.terminate()

@@ -2,9 +2,9 @@
 
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any, NamedTuple
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from app.alerts.access.archive import Archive
 from app.delivery.asking import parse_address, parse_webhook
@@ -78,58 +78,47 @@ async def put_mail_by_form(
     return redirect(request, f"/watches/{watch}/", HTTPStatus.SEE_OTHER)
 
 
-@router.post("/{watch}/webhook/end/")
-async def end_webhook_by_form(
-    *,
+class Ending(NamedTuple):
+    """A form that ends what a watch sends, and what its page is made of."""
+
+    request: Request
+    form: Form
+    watch: str
+    watches: Watches
+    archive: Archive
+
+
+async def read_ending(
     request: Request,
     form: FormDependency,
     watch: WatchPath,
     watches: WatchesDependency,
     archive: ArchiveDependency,
-    webhooks: WebhooksDependency,
-) -> Response:
+) -> Ending:
+    """The form of a request."""
+    return Ending(request, form, watch, watches, archive)
+
+
+EndingDependency = Annotated[Ending, Depends(read_ending)]
+
+
+@router.post("/{watch}/webhook/end/")
+async def end_webhook_by_form(ending: EndingDependency, webhooks: WebhooksDependency) -> Response:
     """Send nothing to a program any more, and show the watch."""
-    return await _end(
-        request=request,
-        form=form,
-        watch=watch,
-        watches=watches,
-        archive=archive,
-        remove=webhooks.remove,
-    )
+    return await _end(ending, webhooks.remove)
 
 
 @router.post("/{watch}/mail/end/")
 async def end_mail_by_form(
-    *,
-    request: Request,
-    form: FormDependency,
-    watch: WatchPath,
-    watches: WatchesDependency,
-    archive: ArchiveDependency,
-    subscriptions: SubscriptionsDependency,
+    ending: EndingDependency, subscriptions: SubscriptionsDependency
 ) -> Response:
     """Send no more mails, and show the watch."""
-    return await _end(
-        request=request,
-        form=form,
-        watch=watch,
-        watches=watches,
-        archive=archive,
-        remove=subscriptions.remove,
-    )
+    return await _end(ending, subscriptions.remove)
 
 
-async def _end(
-    *,
-    request: Request,
-    form: Form,
-    watch: str,
-    watches: Watches,
-    archive: Archive,
-    remove: Callable[[str], Awaitable[None]],
-) -> Response:
+async def _end(ending: Ending, remove: Callable[[str], Awaitable[None]]) -> Response:
     """End what a watch sends; with the reason, if that is refused."""
+    request, form, watch, watches, archive = ending
     row = await watches.get(watch)
     try:
         await watches.check_secret(watch, form.need_secret())
