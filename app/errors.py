@@ -42,6 +42,7 @@ import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.spelling import MAX_NAME, MAX_SUGGESTIONS, Misspelt, find_nearest
+from archive.database import is_shut_out
 from archive.errors import MarsError, ObjectMissing, SchemaOutdated, StoreUnavailable
 
 
@@ -253,6 +254,7 @@ DATABASE_ERRORS: Final = (
 RETRY_AFTER_S: Final = "5"
 _COSTLY: Final = "the query took too long: narrow it with a cone, an object or a shorter time range"
 _SILENT: Final = "the database does not respond; try again in a few seconds"
+_SHUT_OUT: Final = "the database does not let this server in; the log says why"
 _BUSY: Final = (
     "the server is busy with other costly searches: try again in a few seconds, or narrow this one "
     "with a cone, an object or a shorter time range to run it at once"
@@ -283,5 +285,7 @@ def reason_of(error: Exception) -> str:
     """The text that a client gets for a fault on our side; the error itself goes to the log."""
     if isinstance(error, QueryTooCostly) and error.args:
         return str(error)
+    if is_shut_out(error):
+        return _SHUT_OUT
     text = next((t for kind, t in _UNAVAILABLE.items() if isinstance(error, kind)), _SILENT)
     return f"{text}: {error}" if isinstance(error, SchemaOutdated | ResolversUnavailable) else text

@@ -33,8 +33,7 @@ from app.errors import (
 from app.pages.html import error_page, redirect
 from app.settings import settings_of
 from app.spelling import Misspelt
-from archive.database import is_passing
-from archive.errors import MarsError
+from archive.database import is_foreseen
 
 log = logging.getLogger(__name__)
 
@@ -160,7 +159,7 @@ def allowed_methods(request: Request) -> str:
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
-    if not (isinstance(error, MarsError) or is_passing(error)):
+    if not is_foreseen(error):
         return await answer_unforeseen(request, error)
     if not isinstance(error, ClientGone):
         log.warning("unavailable", extra={"path": request.url.path, "error": repr(error)})

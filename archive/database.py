@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as SQLTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from archive.errors import SchemaOutdated, StoreUnavailable
+from archive.errors import MarsError, SchemaOutdated, StoreUnavailable
 from archive.settings import ArchiveSettings
 from archive.tables import migration
 
@@ -41,6 +41,19 @@ _AS_THE_SERVER: Final[Mapping[str, str]] = MappingProxyType({})
 
 # Classes of SQLSTATE: connection, rollback of a deadlock, out of resources, operator, system.
 _PASSING: Final = frozenset({"08", "40", "53", "57", "58"})
+# Role or password, name of a database.
+_SHUT_OUT: Final = frozenset({"28", "3D"})
+
+
+def _cause_of(error: BaseException) -> BaseException | None:
+    # A COPY goes past SQLAlchemy, and raises what the driver raises.
+    return error.orig if isinstance(error, DBAPIError) else error
+
+
+def _class_of(error: BaseException) -> str | None:
+    """The class of the SQLSTATE that the server gave an error; None if it gave none."""
+    code = getattr(_cause_of(error), "sqlstate", None)
+    return None if code is None else code[:2]
 
 
 def is_passing(error: BaseException) -> bool:
@@ -50,14 +63,24 @@ def is_passing(error: BaseException) -> bool:
     """
     if isinstance(error, OSError | TimeoutError | SQLTimeout):
         return True
-    # A COPY goes past SQLAlchemy, and raises what the driver raises.
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    code = getattr(cause, "sqlstate", None)
-    if code is not None:
-        return code[:2] in _PASSING
+    if (kind := _class_of(error)) is not None:
+        return kind in _PASSING
     return isinstance(error, DBAPIError | asyncpg.InterfaceError) and not isinstance(
-        cause, ValueError
+        _cause_of(error), ValueError
     )
+
+
+def is_shut_out(error: BaseException) -> bool:
+    """Whether the server let us not in at all: a password, a rule, a database that is not there.
+
+    No waiting mends that, but an operator does, and no question or packet is to blame.
+    """
+    return _class_of(error) in _SHUT_OUT
+
+
+def is_foreseen(error: BaseException) -> bool:
+    """Whether an error is told in a line: where in the code it was raised says no more."""
+    return isinstance(error, MarsError) or is_passing(error) or is_shut_out(error)
 
 
 # Classes of SQLSTATE: data, constraint, limit of the program (an index entry, for instance).
@@ -71,9 +94,8 @@ def may_be_a_value(error: Exception) -> bool:
     """
     if isinstance(error, StoreUnavailable | MemoryError) or is_passing(error):
         return False
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    code = getattr(cause, "sqlstate", None)
-    return code is None or code[:2] in _OF_A_VALUE
+    kind = _class_of(error)
+    return kind is None or kind in _OF_A_VALUE
 
 
 class Hosts:

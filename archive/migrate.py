@@ -6,13 +6,17 @@ All of it is one transaction under a lock: two at once take turns, a kill leaves
 
 import asyncio
 import logging
+import sys
+from typing import Final
 
+import asyncpg
 from sqlalchemy import func, insert, select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from archive import logs
 from archive.database import SQL, make_engine, migrations
-from archive.errors import SchemaOutdated
+from archive.errors import MarsError, SchemaOutdated
 from archive.settings import ArchiveSettings
 from archive.tables import migration
 
@@ -20,6 +24,13 @@ log = logging.getLogger(__name__)
 
 # Any number that nothing else in this database locks.
 _LOCK = 7_062_018
+
+_OF_THE_CLUSTER: Final = (
+    asyncpg.UndefinedObjectError,
+    asyncpg.UndefinedFunctionError,
+    asyncpg.InsufficientPrivilegeError,
+)
+"""A role, q3c, or the right to make tables is missing."""
 
 
 async def migrate(settings: ArchiveSettings) -> list[str]:
@@ -66,13 +77,22 @@ async def _record(connection: AsyncConnection, names: dict[int, str]) -> None:
     await connection.execute(insert(migration), rows)
 
 
-def main() -> None:
-    """The command line: no arguments, settings from the environment."""
+def main() -> int:
+    """The command line: no arguments, settings from the environment.
+
+    The exit status is 0, or 1 with the reason in the log; then nothing was changed.
+    """
     settings = ArchiveSettings()
     logs.configure(settings.log_level)
-    applied = asyncio.run(migrate(settings))
+    try:
+        applied = asyncio.run(migrate(settings))
+    except (MarsError, DBAPIError, asyncpg.PostgresError, OSError) as error:
+        hint = ": run sql/cluster.sql first" if isinstance(error, _OF_THE_CLUSTER) else ""
+        log.error("nothing was changed", extra={"reason": f"{error}{hint}"})
+        return 1
     log.info("schema is current", extra={"applied": applied})
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -13,8 +13,7 @@ import uvloop
 from tqdm import tqdm
 
 from archive import logs
-from archive.database import is_passing
-from archive.errors import MarsError
+from archive.database import is_foreseen
 from archive.objects import ObjectStore, open_store
 from archive.survey import Survey
 from archive.surveys import SURVEYS
@@ -128,7 +127,7 @@ def main() -> int:
     try:
         return uvloop.run(_run(arguments, settings))
     except Exception as error:
-        if not isinstance(error, MarsError) and not is_passing(error):
+        if not is_foreseen(error):
             raise
         print(f"catalog: {type(error).__name__}: {error}", file=sys.stderr)
         return LOCKED if isinstance(error, source.Locked) else 1

@@ -9,8 +9,7 @@ import sys
 import uvloop
 from tqdm import tqdm
 
-from archive.database import is_passing
-from archive.errors import MarsError
+from archive.database import is_foreseen
 from consumer.batches.breaker import release
 from consumer.batches.ingest import Archive
 from consumer.checks.verify import verify
@@ -134,7 +133,7 @@ def main() -> int:
     try:
         return uvloop.run(_run(arguments, settings))
     except Exception as error:
-        if not isinstance(error, MarsError) and not is_passing(error):
+        if not is_foreseen(error):
             raise
         print(f"consumer: {type(error).__name__}: {error}", file=sys.stderr)
         return 1

@@ -32,14 +32,19 @@ PROGRESS: Final = Gauge(
 PROGRESS.set_to_current_time()
 
 
-def count_batch(kind: str, counts: Counts[str], seconds: float) -> None:
-    """Count a committed batch."""
+def count_packets(kind: str, counts: Counts[str]) -> None:
+    """Count what became of the packets of a transaction that is committed."""
     for outcome in OUTCOMES:
         if counts[outcome] > 0:
             PACKETS.labels(kind, outcome).inc(counts[outcome])
     CONFLICTS.inc(counts["conflict"])
     PRIVATE_ENTRIES.inc(counts["private_entries"])
     UNDATED_ENTRIES.inc(counts["undated_entries"])
+    PROGRESS.set_to_current_time()
+
+
+def count_batch(kind: str, seconds: float) -> None:
+    """Count a batch, all of which is committed."""
     BATCHES.labels(kind).inc()
     BATCH.observe(seconds)
     PROGRESS.set_to_current_time()

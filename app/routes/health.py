@@ -1,6 +1,7 @@
 """The state of the app, for machines: /healthz, /readyz, /metrics."""
 
 import asyncio
+import logging
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Any, Literal
@@ -17,6 +18,7 @@ from app.openapi.described import problem_responses
 from app.routes.dependencies import StoreDependency
 from app.routes.resources import resources_of
 
+log = logging.getLogger(__name__)
 router = APIRouter(tags=["operation"], responses=problem_responses(429, 500))
 
 
@@ -77,6 +79,9 @@ async def get_readiness(request: Request, store: StoreDependency) -> Response:
         queries.check_archive(resources.archive), store.ping(), return_exceptions=True
     )
     database, bucket = (reason_of(a) if isinstance(a, Exception) else "ok" for a in answers)
+    for error in answers:
+        if isinstance(error, Exception):
+            log.warning("not ready", extra={"error": repr(error)})
     ready = database == bucket == "ok"
     resources.schema.is_current = database == "ok"
     body = {

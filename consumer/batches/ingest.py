@@ -118,7 +118,7 @@ async def ingest(
     decoded = await _decoded(archive.intake.survey, batch.messages)
     metrics.STEP.labels("decode").observe(time.monotonic() - began)
     outcome = await _settled(_Work(archive, kind, after, breaker), batch, decoded)
-    metrics.count_batch(kind, outcome.counts, time.monotonic() - began)
+    metrics.count_batch(kind, time.monotonic() - began)
     return outcome
 
 
@@ -221,6 +221,8 @@ async def _once(work: _Work, batch: Batch, decoded: Sequence[Message[Any]]) -> O
     )
     for tally in planned.tally.values():
         counts.update(tally)
+    # Here, since the rest of a batch that is halved may be held.
+    metrics.count_packets(kind, counts)
     return Outcome(number, counts, [(r.name or str(r.position), r.reason) for r in writing.rejects])
 
 

@@ -67,7 +67,8 @@ async def _lane(worker: "Worker", share: "_Share") -> None:
             await share.put_back(batch)
             return
         # Its own metrics nobody asks for.
-        metrics.count_batch("backfill", outcome.counts, time.monotonic() - began)
+        metrics.count_packets("backfill", outcome.counts)
+        metrics.count_batch("backfill", time.monotonic() - began)
         await share.settle(batch, outcome)
 
 

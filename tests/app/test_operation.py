@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 import pytest
 from pydantic import SecretStr
+from sqlalchemy.engine import make_url
 
 from app.answers.models import Problem
 from app.errors import DATABASE_ERRORS
@@ -211,6 +212,17 @@ async def test_store_down(served: Served) -> None:
         assert (await client.get("/api/v1/alerts")).status_code == 200
         detail = await expect_unavailable(client, f"/api/v1/alerts/{sky.FIRST}/avro")
         assert "object store" in detail
+
+
+async def test_a_password_that_is_no_longer_right(served: Served) -> None:
+    """What an operator must mend is 503 with its name, and no error of ours."""
+    url = make_url(served.settings.database_url.get_secret_value()).set(password="former")
+    former = SecretStr(url.render_as_string(hide_password=False))
+    async with serving(served.settings.model_copy(update={"database_url": former})) as client:
+        ready = await client.get("/readyz")
+        assert (ready.status_code, ready.json()["store"]) == (503, "ok")
+        assert "does not let this server in" in ready.json()["database"]
+        assert "does not let this server in" in await expect_unavailable(client, "/api/v1/alerts")
 
 
 async def test_a_query_that_takes_too_long(served: Served) -> None:

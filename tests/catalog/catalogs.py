@@ -3,8 +3,6 @@
 import asyncio
 import io
 import os
-import sys
-from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date
@@ -28,6 +26,7 @@ from catalog.update import update
 from catalog.writer import Writer
 from dev.simulator.bulk.fill import Wanted, fill
 from tests.conftest import Place, url_of
+from tests.programs import Piped
 
 TYPES = {"bigint": "int64", "integer": "int32", "real": "float32", "double precision": "float64"}
 LEFT_OUT = {"bundle", "payload_hash", "received"}
@@ -44,19 +43,14 @@ def catalog_settings(place: Place, **more: Any) -> Settings:
     )
 
 
-async def start(place: Place, *arguments: str, **more: object) -> Process:
+async def start(place: Place, *arguments: str, **more: object) -> Piped:
     """Start `python -m catalog …`."""
     own = {
         "MARS_DATABASE_URL": url_of("reader", place.database),
         "MARS_S3_BUCKET": place.bucket,
         **{name: str(value) for name, value in more.items()},
     }
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "catalog", *arguments),
-        env={**os.environ, **own},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    return await Piped.start("catalog.__main__", arguments, {**os.environ, **own})
 
 
 async def catalog(place: Place, *arguments: str, status: int = 0, **more: object) -> str:
@@ -69,7 +63,7 @@ async def catalog(place: Place, *arguments: str, status: int = 0, **more: object
 
 async def add_alerts(place: Place, count: int, seed: int = 1) -> None:
     """Add rows of the simulated sky to an archive, 250 a batch."""
-    wanted = Wanted(count, seed, date(2026, 1, 31), 150, again=True)
+    wanted = Wanted(count, seed, date(2026, 1, 31), 150, again=True, in_a_bundle=10)
     await fill(wanted, place.settings("writer"))
 
 

@@ -2,15 +2,14 @@
 
 import asyncio
 import os
-import sys
 import time
-from asyncio.subprocess import Process
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from consumer.batches.ingest import Archive
 from tests.conftest import Place
 from tests.consumer.archives import sums
+from tests.programs import Piped
 
 HANGS_S = 600.0
 """Longer than anything takes on a machine that is busy with other things: no bound on speed."""
@@ -27,17 +26,9 @@ def environment(place: Place, **more: object) -> dict[str, str]:
     return {**os.environ, **ours, **{name: str(value) for name, value in more.items()}}
 
 
-async def start(place: Place, *arguments: str, **more: object) -> Process:
+async def start(place: Place, *arguments: str, **more: object) -> Piped:
     """Start `python -m consumer …`."""
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "consumer",
-        *arguments,
-        env=environment(place, **more),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    return await Piped.start("consumer.__main__", arguments, environment(place, **more))
 
 
 async def consumer(place: Place, *arguments: str) -> str:
@@ -48,7 +39,7 @@ async def consumer(place: Place, *arguments: str) -> str:
     return out.decode()
 
 
-async def until(true: Callable[[], Coroutine[Any, Any, bool]], process: Process) -> None:
+async def until(true: Callable[[], Coroutine[Any, Any, bool]], process: Piped) -> None:
     """Wait until something is true, as long as the process lives."""
     began = time.monotonic()
     while not await true():
@@ -57,8 +48,7 @@ async def until(true: Callable[[], Coroutine[Any, Any, bool]], process: Process)
         await asyncio.sleep(0.05)
 
 
-async def said(process: Process) -> str:
-    assert process.stderr is not None
+async def said(process: Piped) -> str:
     return (await process.stderr.read()).decode()
 
 

@@ -44,7 +44,7 @@ def test_stuck_however_well_it_answers(address: str) -> None:
 def test_a_batch_is_progress(address: str) -> None:
     metrics.PROGRESS.set(0)
     assert httpx.get(f"{address}/healthz").status_code == HTTPStatus.SERVICE_UNAVAILABLE
-    metrics.count_batch("stream", Counter(stored=1), 0.1)
+    metrics.count_packets("stream", Counter(stored=1))
     assert httpx.get(f"{address}/healthz").status_code == HTTPStatus.OK
 
 

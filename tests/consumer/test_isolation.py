@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from prometheus_client import REGISTRY
 
 from archive.surveys.ztf.tables import alert, history
 from archive.tables import bundle, conflict, position, reject
@@ -159,13 +160,22 @@ async def test_a_batch_of_empty_messages_alone(archive: Archive, place: Place) -
     assert (await verify(archive))[1] == []
 
 
+def outcomes_counted(outcome: str) -> float:
+    labels = {"kind": "stream", "outcome": outcome}
+    return REGISTRY.get_sample_value("mars_packets_total", labels) or 0.0
+
+
 async def test_a_run_of_refusals_holds_the_partition(archive: Archive, place: Place) -> None:
     """Sound ones before it are stored, and the first refusals rejected; then all waits."""
     breaker = Breaker(archive.engine, 5)
     bad = [packet(candid=FIRST + 100 + n, jd=0.5 + n) for n in range(20)]
+    counted = [outcomes_counted("stored"), outcomes_counted("rejected")]
     with pytest.raises(Held, match=r"5 messages in a row are refused: candidate\.jd = …"):
         await take(archive, *packets(3), *bad, breaker=breaker)
     assert await sums(archive) == summed(received=7, stored=3, rejected=4)
+    # What was committed of the batch is in the metrics as in the ledger.
+    now = [outcomes_counted("stored"), outcomes_counted("rejected")]
+    assert [b - a for a, b in zip(counted, now, strict=True)] == [3, 4]
     assert breaker.waiting == {PARTITION}
     with pytest.raises(Held):
         await take(archive, *bad[4:], start=7, breaker=breaker)

@@ -7,7 +7,6 @@ import signal
 import socket
 import time
 import uuid
-from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -27,6 +26,7 @@ from tests.conftest import Place, new_place, opened
 from tests.consumer.archives import contents, rows_of, summed, sums
 from tests.consumer.commands import at_least, consumer, start, until
 from tests.packets import packet
+from tests.programs import Piped
 
 BROKER = os.environ.get("MARS_KAFKA_BOOTSTRAP_SERVERS", "")
 FIRST = 3613372962515010000
@@ -72,7 +72,7 @@ class Feed:
 
 
 @asynccontextmanager
-async def following(place: Place, feed: Feed, **more: object) -> AsyncIterator[Process]:
+async def following(place: Place, feed: Feed, **more: object) -> AsyncIterator[Piped]:
     process = await start(place, "stream", **{**feed.settings, **more})
     drain = asyncio.create_task(_drained(process))
     try:
@@ -84,9 +84,8 @@ async def following(place: Place, feed: Feed, **more: object) -> AsyncIterator[P
         await drain
 
 
-async def _drained(process: Process) -> None:
+async def _drained(process: Piped) -> None:
     """A full pipe would stop the consumer; nobody reads its standard output."""
-    assert process.stdout is not None
     while await process.stdout.read(1 << 16):
         continue
 

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import signal
-from asyncio.subprocess import Process
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from tests.conftest import Place, new_place, opened
 from tests.consumer.archives import contents, rows_of, summed, sums
 from tests.consumer.commands import at_least, start, until
 from tests.consumer.test_stream import Feed, night
+from tests.programs import Piped
 
 PARTITIONS = 4
 
@@ -27,9 +27,8 @@ async def send(feed: Feed, messages: list[bytes]) -> None:
     await asyncio.to_thread(produce, named, feed.topic(), partitions=PARTITIONS)
 
 
-async def heard(process: Process, events: list[dict[str, Any]]) -> None:
+async def heard(process: Piped, events: list[dict[str, Any]]) -> None:
     """Keep what a process logs, until it ends."""
-    assert process.stderr is not None
     async for line in process.stderr:
         with suppress(ValueError):  # the last of one that was killed may be cut off
             events.append(json.loads(line))

@@ -5,7 +5,6 @@ import os
 import random
 import signal
 import sys
-from asyncio.subprocess import Process
 from collections import Counter
 from collections.abc import AsyncGenerator
 from datetime import date
@@ -25,6 +24,7 @@ from tests.consumer.archives import contents, rows_of, summed, sums
 from tests.consumer.commands import at_least, start, until
 from tests.consumer.tarballs import tarball
 from tests.packets import packet
+from tests.programs import Piped
 
 FIRST = 3613372962515010000
 
@@ -69,13 +69,13 @@ async def test_one_tarball_by_two_ends_in_the_rows_of_one(
     assert (await verify(archive)).faults == []
 
 
-def workers_of(process: Process) -> list[int]:
+def workers_of(process: Piped) -> list[int]:
     """The processes that a backfill has started."""
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
     return [int(pid) for pid in children.split()]
 
 
-async def under_way(archive: Archive, place: Place, path: Path) -> Process:
+async def under_way(archive: Archive, place: Place, path: Path) -> Piped:
     """A backfill by two, which has taken in some of many small batches."""
     process = await start(place, "backfill", "--workers=2", str(path), MARS_BATCH_MESSAGES=1)
     await until(at_least(archive, 5), process)
