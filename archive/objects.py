@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import aioboto3
 from aiobotocore.config import AioConfig
 from aiohttp import ClientError as HttpError
-from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from archive.errors import ObjectMissing, StoreUnavailable
 from archive.settings import ArchiveSettings
@@ -24,13 +24,17 @@ Bytes = bytes | memoryview
 CHUNK: Final = 64 * 1024
 PART: Final = 8 * 2**20
 """Bytes of a part of a large object; S3 wants 5 MiB at least of all but the last."""
+COMPLETE_S: Final = 600.0
+"""A store may put the parts of an object together for minutes before it answers: Amazon's says so
+of CompleteMultipartUpload, and one on a slow disk copies every byte."""
 RESUMES: Final = 100
 """Times that a stream goes on after the store has closed its connection."""
+MEAGRE: Final = 3
+"""How many of those connections may have brought less than a chunk. A store that breaks each body
+off in its middle brings half of what is left each time, and would hold an answer for 15 of them."""
 _MISSING: Final = frozenset({"NoSuchKey", "404", "InvalidRange"})
 _FAILURES: Final = (BotoCoreError, ClientError, HttpError, OSError, TimeoutError)
 _CLOSED: Final = (StoreUnavailable, BotoCoreError, HttpError, OSError)
-_TIMEOUTS: Final = (TimeoutError, ReadTimeoutError)
-"""Those of _CLOSED that tell of a store which does not answer: who waits should hear so soon."""
 
 
 class ObjectStore:
@@ -66,7 +70,7 @@ class ObjectStore:
         A reader that goes away closes the generator and with it the body: an unread body would
         keep its connection out of the pool for ever.
         """
-        got, left = 0, RESUMES
+        got, left, meagre = 0, RESUMES, MEAGRE
         condition: dict[str, str] = {}
         try:
             while got < length:
@@ -85,7 +89,11 @@ class ObjectStore:
                             yield chunk
                     except _CLOSED as error:
                         left -= 1
-                        if left < 0 or got == had or isinstance(error, _TIMEOUTS):
+                        if got - had < CHUNK:
+                            meagre -= 1
+                        # Who waits for a store that does not answer should hear so soon.
+                        is_over = left < 0 or meagre < 0 or got == had
+                        if is_over or isinstance(error, TimeoutError):
                             raise
         except _FAILURES as error:
             raise _translated("get", key, error) from error
@@ -137,7 +145,8 @@ class ObjectStore:
             if waiting or not parts:
                 parts.append(await self._put_part(place, len(parts) + 1, bytes(waiting)))
             place["MultipartUpload"] = {"Parts": parts}
-            await self._bounded(self._client.complete_multipart_upload(**place))
+            async with asyncio.timeout(COMPLETE_S):
+                await self._client.complete_multipart_upload(**place)
         except BaseException as error:
             if upload is not None:
                 place.pop("MultipartUpload", None)
@@ -166,8 +175,9 @@ class ObjectStore:
     async def pages(self, prefix: str) -> AsyncIterator[list[tuple[str, datetime]]]:
         """The same, a thousand at a time, for any number. Raises StoreUnavailable."""
         try:
-            pages = self._client.get_paginator("list_objects_v2")
-            async for page in pages.paginate(Bucket=self._bucket, Prefix=prefix):
+            paginator = self._client.get_paginator("list_objects_v2")
+            pages = aiter(paginator.paginate(Bucket=self._bucket, Prefix=prefix))
+            while (page := await self._bounded(anext(pages, None))) is not None:
                 yield [(held["Key"], held["LastModified"]) for held in page.get("Contents", [])]
         except _FAILURES as error:
             raise _translated("list", prefix, error) from error
@@ -226,7 +236,8 @@ async def open_store(settings: ArchiveSettings) -> AsyncIterator[ObjectStore]:
     endpoint = settings.s3_endpoint_url
     config = AioConfig(
         connect_timeout=5,
-        read_timeout=settings.s3_timeout_s,
+        # Of the longest call; each of the others has its own bound.
+        read_timeout=COMPLETE_S,
         max_pool_connections=64,
         # Counts repetitions, not tries. The callers retry too, with the batch in hand.
         retries={"max_attempts": 1, "mode": "standard"},

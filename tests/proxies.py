@@ -1,7 +1,7 @@
 """Small proxies that stand before a real server, as others do where we are run."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from posixpath import normpath
@@ -26,32 +26,86 @@ class Cutting:
 @asynccontextmanager
 async def cutting(target: str | None, after: int) -> AsyncIterator[Cutting]:
     """A TCP proxy that closes each connection once so many bytes have come back through it."""
+
+    async def back(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        most = after
+        while most > 0 and (piece := await reader.read(min(PIECE, most))):
+            writer.write(piece)
+            await writer.drain()
+            most -= len(piece)
+        if most <= 0:
+            proxy.cut += 1
+            await asyncio.sleep(0.05)  # What was sent arrives before the end does.
+
+    async with _between(target, lambda: (_carry, back)) as address:
+        proxy = Cutting(address)
+        yield proxy
+
+
+@asynccontextmanager
+async def thinking(target: str | None, about: bytes, seconds: float) -> AsyncIterator[str]:
+    """A TCP proxy that answers a request with these bytes in one piece so much later."""
+
+    def pair() -> tuple[Carry, Carry]:
+        waits = False
+
+        async def there(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal waits
+            while piece := await reader.read(PIECE):
+                waits = about in piece
+                writer.write(piece)
+                await writer.drain()
+
+        async def back(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while piece := await reader.read(PIECE):
+                await asyncio.sleep(seconds if waits else 0)
+                writer.write(piece)
+                await writer.drain()
+
+        return there, back
+
+    async with _between(target, pair) as address:
+        yield address
+
+
+Carry = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+"""Takes what comes on one side of a connection to the other."""
+
+
+async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while piece := await reader.read(PIECE):
+        writer.write(piece)
+        await writer.drain()
+
+
+@asynccontextmanager
+async def _between(
+    target: str | None, pair: Callable[[], tuple[Carry, Carry]]
+) -> AsyncIterator[str]:
+    """The address of a proxy before `target`; `pair` tells of each connection what goes there and
+    what comes back."""
     assert target is not None
     host, port = urlsplit(target).hostname, urlsplit(target).port
     tasks: set[asyncio.Task[None]] = set()
 
-    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, most: int) -> None:
+    async def carried(
+        carry: Carry, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         # The other side may close first: that is what a proxy passes on.
         with suppress(ConnectionError), closing(writer):
-            while most > 0 and (piece := await reader.read(min(PIECE, most))):
-                writer.write(piece)
-                await writer.drain()
-                most -= len(piece)
-            if most <= 0:
-                proxy.cut += 1
-                await asyncio.sleep(0.05)  # What was sent arrives before the end does.
+            await carry(reader, writer)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        back, there = await asyncio.open_connection(host, port)
-        for pair in ((reader, there, 2**62), (back, writer, after)):
-            task = asyncio.create_task(carry(*pair))
+        behind, ahead = await asyncio.open_connection(host, port)
+        there, back = pair()
+        for each in (carried(there, reader, ahead), carried(back, behind, writer)):
+            task = asyncio.create_task(each)
             tasks.add(task)
             task.add_done_callback(tasks.discard)
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    proxy = Cutting(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
     try:
-        yield proxy
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
         for task in tasks:

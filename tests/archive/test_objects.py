@@ -1,6 +1,7 @@
 """Streams from the real object store, through a proxy that closes connections."""
 
 import random
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -9,7 +10,7 @@ from archive.errors import ObjectMissing, StoreUnavailable
 from archive.objects import ObjectStore, open_store
 from archive.settings import ArchiveSettings
 from tests.conftest import Place, opened
-from tests.proxies import cutting
+from tests.proxies import cutting, thinking
 
 KEY = "ztf/20260131/long"
 DATA = random.Random(3).randbytes(2_000_000)
@@ -61,3 +62,26 @@ async def test_a_stream_is_not_taken_up_without_end(
             with pytest.raises(StoreUnavailable):
                 await read(store, 0, len(DATA))
     assert 3 <= proxy.cut <= 5
+
+
+async def test_a_store_that_breaks_everything_off_is_soon_given_up(place: Place) -> None:
+    endpoint = place.settings("reader").s3_endpoint_url
+    async with opened(place) as archive, cutting(endpoint, 1_000) as proxy:
+        await archive.store.put(KEY, DATA)
+        async with open_store(behind(place, proxy.address)) as store:
+            with pytest.raises(StoreUnavailable):
+                await store.get(KEY, 0, 60_000)
+    assert 2 <= proxy.cut <= 5
+
+
+async def test_a_store_may_take_its_time_to_put_a_large_object_together(place: Place) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for n in range(10):
+            yield bytes([n]) * 1_000_000
+
+    endpoint, patience = place.settings("reader").s3_endpoint_url, 1.0
+    async with thinking(endpoint, b"<CompleteMultipartUpload", 3 * patience) as address:
+        settings = behind(place, address).model_copy(update={"s3_timeout_s": patience})
+        async with open_store(settings) as store:
+            assert await store.put_stream(KEY, pieces()) == 10_000_000
+            assert await store.get(KEY, 8_999_999, 2) == b"\x08\x09"
