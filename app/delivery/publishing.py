@@ -21,9 +21,8 @@ from app.alerts.access.archive import Archive
 from app.delivery.published import find_published, note_topics
 from app.delivery.topics import (
     Place,
-    TopicRefused,
     find_place,
-    open_partitions,
+    make_missing,
     record_of,
     send_slice,
 )
@@ -121,25 +120,24 @@ class Publisher:
     ) -> list[Topic]:
         """The topics that can be continued; `places` get those that are new."""
         wanted, refused = await self._find_topics(), dict[str, str]()
-        for topic in wanted:
-            if topic.name in places:
-                continue
-            try:
+        if new := [topic for topic in wanted if topic.name not in places]:
+            servers, most = self.settings.publish_kafka_servers, self.settings.publish_partitions
+            refused = await make_missing(servers, [topic.name for topic in new], most)
+        for topic in new:
+            if topic.name not in refused:
                 places[topic.name] = await self._open_topic(producer, topic)
-            except TopicRefused as error:
-                refused[topic.name] = str(error)
-                if self.refused.get(topic.name) != str(error):
-                    log.warning(str(error), extra={"topic": topic.name})
+        for name, reason in refused.items():
+            if self.refused.get(name) != reason:
+                log.warning(reason, extra={"topic": name})
         self.refused = refused
         told = {topic.watch: topic.name for topic in wanted if topic.watch is not None}
         await note_topics(self.watches.engine, told, refused)
         return [topic for topic in wanted if topic.name not in refused]
 
     async def _open_topic(self, producer: AIOKafkaProducer, topic: Topic) -> Place:
-        """How far a topic is, which is made if the brokers lack it. Raises TopicRefused."""
-        servers, most = self.settings.publish_kafka_servers, self.settings.publish_partitions
-        partitions = await open_partitions(producer, servers, topic.name, most)
-        place = await find_place(servers, topic.name, partitions)
+        """How far a topic is."""
+        partitions = sorted(await producer.partitions_for(topic.name))
+        place = await find_place(self.settings.publish_kafka_servers, topic.name, partitions)
         if place is None:
             begins = (await self.tail.look()).number if topic.watch is None else 0
             place = Place(begins, dict.fromkeys(partitions, 0))

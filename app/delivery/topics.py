@@ -6,21 +6,19 @@ record and, of each partition, behind its own last record.
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import (
     NoError,
     TopicAlreadyExistsError,
-    UnknownTopicOrPartitionError,
     for_code,
 )
 from aiokafka.partitioner import DefaultPartitioner
 
-from archive.errors import MarsError
+from app.answers.bodies import print_to_keep
 
 NUMBER: Final = "lco_id"
 """Header of a record: the number of its alert."""
@@ -49,45 +47,29 @@ class Record(NamedTuple):
     value: bytes
 
 
-class TopicRefused(MarsError):
-    """A topic that is not there, and that brokers do not make; the text says so to users."""
+async def make_missing(servers: str, topics: Collection[str], count: int) -> dict[str, str]:
+    """Make those of some topics that are not there, with so many partitions.
 
-
-async def open_partitions(
-    producer: AIOKafkaProducer, servers: str, topic: str, count: int
-) -> list[int]:
-    """The partitions of a topic; one that is not there is made, with so many.
-
-    Raises TopicRefused, or KafkaError.
+    Returns why the brokers refuse to, by name, as users are told it. Raises KafkaError.
     """
-    try:
-        return sorted(await producer.partitions_for(topic))
-    except UnknownTopicOrPartitionError:
-        await _make_topic(servers, topic, count)
-    async with asyncio.timeout(_READ_S):
-        while True:
-            try:
-                return sorted(await producer.partitions_for(topic))
-            except UnknownTopicOrPartitionError:
-                # One broker has made it, another has not heard of it yet.
-                await asyncio.sleep(0.1)
-
-
-async def _make_topic(servers: str, topic: str, count: int) -> None:
+    # A producer asks 40 s for a topic that is not there, and all other topics would wait for it.
     admin = AIOKafkaAdminClient(bootstrap_servers=servers)
     await admin.start()
     try:
-        brokers = len((await admin.describe_cluster())["brokers"])
-        made = await admin.create_topics([NewTopic(topic, count, min(brokers, _MOST_COPIES))])
+        missing = sorted({*topics} - {*await admin.list_topics()})
+        if not missing:
+            return {}
+        copies = min(len((await admin.describe_cluster())["brokers"]), _MOST_COPIES)
+        made = await admin.create_topics([NewTopic(name, count, copies) for name in missing])
     finally:
         await admin.close()
-    (_, code, *_), *_ = made.topic_errors
-    error = for_code(code)
-    if error not in (NoError, TopicAlreadyExistsError):
-        raise TopicRefused(
-            f"the brokers have no topic {topic}, and do not let it be made "
-            f"({error.__name__.removesuffix('Error')}): the operator can make it"
-        )
+    errors = {name: for_code(code) for name, code, *_ in made.topic_errors}
+    return {
+        name: f"the brokers have no topic {name}, and do not let it be made "
+        f"({error.__name__.removesuffix('Error')}): the operator can make it"
+        for name, error in errors.items()
+        if error not in (NoError, TopicAlreadyExistsError)
+    }
 
 
 async def find_place(servers: str, topic: str, partitions: Sequence[int]) -> Place | None:
@@ -149,4 +131,4 @@ def find_missing(place: Place, records: Iterable[Record]) -> Iterator[tuple[int,
 
 def record_of(row: Any, item: Any) -> Record:
     """The record of an alert, from its row and from what its JSON is made of."""
-    return Record(row["lco_id"], row["object_id"].encode(), orjson.dumps(item))
+    return Record(row["lco_id"], row["object_id"].encode(), print_to_keep(item))

@@ -1,10 +1,6 @@
-"""What matches and sends, in a process of its own that can be killed.
-
-It is forked off one that has imported everything, so that to begin anew takes no seconds.
-"""
+"""What matches and sends, in a process of its own that can be killed."""
 
 import asyncio
-import multiprocessing
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
@@ -20,10 +16,9 @@ from app.delivery.sending import open_webhooks
 from app.live.tail import open_tail
 from app.settings import Settings
 from app.watches.matching import open_watching
+from dev.forking import FORKING
 
 API = "http://mars.test/api/v1"
-_FORKING = multiprocessing.get_context("forkserver")
-_FORKING.set_forkserver_preload([__name__])
 
 
 def _run(settings: Settings) -> None:
@@ -52,7 +47,7 @@ async def _send(settings: Settings) -> None:
 @contextmanager
 def sending_apart(settings: Settings) -> Iterator[BaseProcess]:
     """A process that sends, killed at the end at the latest."""
-    process = _FORKING.Process(target=_run, args=(settings,), daemon=True)
+    process = FORKING.Process(target=_run, args=(settings,), daemon=True)
     process.start()
     try:
         yield process
