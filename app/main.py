@@ -18,6 +18,7 @@ from app.alerts.asking.queries import check_archive
 from app.alerts.jobs import search_kind
 from app.alerts.output.fragments import Fragments
 from app.alerts.output.items import alert_items
+from app.alerts.output.scribe import PROGRAM as SCRIBE
 from app.bounds import Bounds
 from app.clients import networks_of
 from app.columns.columns import open_columns
@@ -75,9 +76,9 @@ from app.vo.jobs import TAP, tap_kind
 from app.vo.running import open_tap
 from app.watches.matching import open_watching
 from app.watches.watches import Watches
-from archive import logs
+from archive import logs, memory
 from archive.errors import SchemaOutdated
-from archive.objects import open_store
+from archive.objects import ObjectStore, open_store
 from archive.surveys import SURVEYS
 
 log = logging.getLogger(__name__)
@@ -142,6 +143,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """An app with these settings; without any, with those of the environment."""
     settings, metrics = settings or Settings(), Metrics()
     sys.setswitchinterval(SWITCH_S)
+    memory.give_back()
     app = FastAPI(
         title="MARS",
         version="1",
@@ -175,13 +177,10 @@ async def _lifespan(app: FastAPI, settings: Settings, metrics: Metrics) -> Async
     """Open the database and the store; without them the app starts all the same, and says so."""
     logs.configure(settings.log_level)
     async with (
+        memory.giving_back(),
         open_store(settings) as store,
-        open_columns(settings, SURVEYS[0], store) as columns,
-        open_archive(settings) as database,
+        _open_archive(settings, store) as archive,
     ):
-        archive = database._replace(
-            columns=columns, scans=Turns(settings.columns_places), bulk=Turns(1)
-        )
         metrics.watch(archive)
         async with (
             open_names(settings, archive) as resolver,
@@ -212,6 +211,18 @@ async def _lifespan(app: FastAPI, settings: Settings, metrics: Metrics) -> Async
                 await _look_at_schema(resources)
                 _spare_the_collector()
                 yield
+
+
+@asynccontextmanager
+async def _open_archive(settings: Settings, store: ObjectStore) -> AsyncIterator[Archive]:
+    """The database with the catalog's columns beside it, and the turns of what is dear to ask."""
+    async with (
+        open_columns(settings, SURVEYS[0], store, SCRIBE) as columns,
+        open_archive(settings) as database,
+    ):
+        yield database._replace(
+            columns=columns, scans=Turns(settings.columns_places), bulk=Turns(1)
+        )
 
 
 @asynccontextmanager

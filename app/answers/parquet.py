@@ -68,7 +68,7 @@ class _Sink:
 class Parquet:
     """float32 stays float32 and ids 64-bit integers; units and UCDs are metadata of the columns."""
 
-    def __init__(self, table: Table, origin: Origin) -> None:
+    def __init__(self, table: Table, origin: Origin, *, begun: bool = False) -> None:
         self._columns = table.columns
         self._schema = late.arrow.schema(
             [_field(c) for c in table.columns], {"description": table.meaning}

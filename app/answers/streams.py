@@ -6,9 +6,12 @@ No connection of the database is held while a client takes its time.
 import asyncio
 import logging
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
+from io import FileIO
+from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from fastapi import Request, Response
@@ -18,15 +21,17 @@ from starlette.types import Send
 from app.answers.bodies import origin_of, page_links, send_table, table_headers
 from app.answers.encoding import Coding, coding_of
 from app.answers.stored import without_body
-from app.answers.tabular import Ending, Format, Origin, Table, Values
+from app.answers.tabular import PIECE, Ending, Format, Origin, Table, Values
 from app.errors import DATABASE_ERRORS
 from app.settings import settings_of
 from archive.errors import MarsError
 from archive.objects import Bytes
 
 log = logging.getLogger(__name__)
-PIECE: Final = 2000
-"""Rows written at once: each piece costs 2 ms beside 8 µs a row, and needs 15 MB."""
+AHEAD: Final = 2
+"""Pages that others write while one is sent: as many as there are processes for it."""
+READ: Final = 2**20
+"""Bytes that are read at once of what others wrote."""
 FEW: Final = 250
 """Rows that are made into JSON at once: 5 ms."""
 _THREAD: Final = ThreadPoolExecutor(1, "export")
@@ -57,6 +62,8 @@ class Export(NamedTuple):
     wanted: Format
     table: Table
     values: Callable[[Rows], Values]
+    elsewhere: Callable[[Any], Coroutine[Any, Any, Path] | None] = lambda _: None
+    """Has rows written by another process, into a file; None for those that are written here."""
 
 
 def send_page(request: Request, export: Export, page: Page, said: dict[str, str]) -> Response:
@@ -74,7 +81,7 @@ def send_pages(
     said: dict[str, str],
 ) -> Response:
     """Pages as they are read; `said` are further headers."""
-    wanted, table, _ = export
+    wanted, table = export.wanted, export.table
     headers = table_headers(wanted, table, first.as_of) | said | {"Cache-Control": "no-store"}
     coding = None if wanted.squeezed else coding_of(request)
     if coding:
@@ -108,21 +115,59 @@ async def write_pages(
 async def _written(
     export: Export, origin: Origin, first: Page, later: AsyncIterator[Page]
 ) -> AsyncGenerator[Bytes]:
-    wanted, table, values = export
-    assert wanted.writer is not None
-    writer = wanted.writer(table, origin)
+    assert export.wanted.writer is not None
+    writer = export.wanted.writer(export.table, origin)
 
     def written(rows: Rows) -> Bytes:
-        return writer.rows(values(rows))
+        return writer.rows(export.values(rows))
 
     yield writer.begin()
     last = first
-    async with aclosing(_one_ahead(_chain(first, later))) as pages:
-        async for page in pages:
-            last = page
-            for n in range(0, len(page.rows), PIECE):
-                yield await run_in_thread(written, page.rows[n : n + PIECE])
+    async with aclosing(_one_ahead(_begun(export, _chain(first, later)))) as pages:
+        async for last, file in pages:
+            if file is None:
+                for n in range(0, len(last.rows), PIECE):
+                    yield await run_in_thread(written, last.rows[n : n + PIECE])
+                continue
+            async for piece in _read(await file):
+                yield piece
     yield await run_in_thread(writer.end, Ending(last.next, last.as_of, told=False))
+
+
+async def _begun(
+    export: Export, pages: AsyncGenerator[Page]
+) -> AsyncGenerator[tuple[Page, asyncio.Task[Path] | None]]:
+    """Each page, with the file that another process is writing of it; AHEAD of them are begun."""
+    waiting: deque[tuple[Page, asyncio.Task[Path] | None]] = deque()
+    try:
+        async with aclosing(pages):
+            async for page in pages:
+                elsewhere = export.elsewhere(page.rows)
+                file = None if elsewhere is None else asyncio.ensure_future(elsewhere)
+                if file is not None:  # its client may leave; then nobody asks what came of it
+                    file.add_done_callback(lambda done: done.cancelled() or done.exception())
+                waiting.append((page, file))
+                while len(waiting) > (AHEAD if file else 0):
+                    yield waiting.popleft()
+        while waiting:
+            yield waiting.popleft()
+    finally:
+        for _, file in waiting:
+            if file is not None:
+                file.cancel()
+
+
+async def _read(path: Path) -> AsyncGenerator[bytes]:
+    """The bytes of a file, which is gone then."""
+    with await run_in_thread(_open_once, path) as file:
+        while piece := await run_in_thread(file.read, READ):
+            yield piece
+
+
+def _open_once(path: Path) -> FileIO:
+    file = FileIO(path)
+    path.unlink()
+    return file
 
 
 async def _chain(first: Page, later: AsyncIterator[Page]) -> AsyncGenerator[Page]:

@@ -169,7 +169,7 @@ def _told(origin: Origin) -> str:
 class VOTable:
     """One RESOURCE with one TABLE. A broken one lacks its closing tags: no reader takes it."""
 
-    def __init__(self, table: Table, origin: Origin) -> None:
+    def __init__(self, table: Table, origin: Origin, *, begun: bool = False) -> None:
         self._table = table
         self._origin = origin
         spell = [Spelling(_ascii_cell if _is_ascii(c) else _cell) for c in table.columns]

@@ -27,7 +27,7 @@ class Cache:
     """A directory for the files of one bucket, of `most` bytes at most."""
 
     def __init__(self, directory: Path, most: int, bucket: str) -> None:
-        self._directory, self._most, self._bucket = directory, most, bucket
+        self.directory, self._most, self._bucket = directory, most, bucket
 
     async def keep(self, store: ObjectStore, leaves: Iterable[Leaf]) -> list[str]:
         """Where DuckDB finds each file: on the disk, if need be fetched now, else in the store.
@@ -55,7 +55,7 @@ class Cache:
 
     def _path_of(self, leaf: Leaf) -> Path:
         name = f"{self._bucket}/{leaf.key}/{leaf.size}/{leaf.sum}"
-        return self._directory / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.parquet"
+        return self.directory / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.parquet"
 
     async def _have(self, store: ObjectStore, leaf: Leaf, path: Path) -> None:
         """Make sure that a file is here, and looks used. Raises OSError if the disk takes none."""
@@ -63,7 +63,7 @@ class Cache:
             await self._fetch(store, leaf, path)
 
     async def _fetch(self, store: ObjectStore, leaf: Leaf, path: Path) -> None:
-        self._directory.mkdir(parents=True, exist_ok=True)
+        self.directory.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(f".{os.getpid()}.part")
         try:
             with part.open("wb") as file:
@@ -74,10 +74,10 @@ class Cache:
             part.unlink(missing_ok=True)
 
     def _tidy(self, kept: set[Path]) -> None:
-        if not self._directory.exists():
+        if not self.directory.exists():
             return
         before = time.time() - _LEFT_S
-        for path in set(self._directory.iterdir()) - kept:
+        for path in set(self.directory.iterdir()) - kept:
             ours = path.suffix in (".parquet", ".part") or path.name.startswith(PREFIX)
             if not ours or path.stat().st_mtime > before:
                 continue

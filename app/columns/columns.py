@@ -4,12 +4,12 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from app.columns.cache import Cache
 from app.columns.copy import Copy, Readable, read_copy
+from app.columns.hands import Hands
 from app.columns.question import Question, Row, quoted
 from app.columns.scans import Scans
 from app.columns.spool import PREFIX, Spool
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 log = logging.getLogger(__name__)
+SCRIBES: Final = 2
+"""Processes that write long answers, for all clients together; each takes some 160 MB."""
 _OPENING_S: Final = 60.0
 _AGAIN_S: Final = 1.0
 """Seconds after which the copy is looked for again when a question failed."""
@@ -32,10 +34,16 @@ class Columns:
     """The copy of one survey's alerts."""
 
     def __init__(
-        self, survey: Survey, store: ObjectStore, directory: Path, cache: Cache, scans: Scans
+        self,
+        survey: Survey,
+        store: ObjectStore,
+        cache: Cache,
+        scans: Scans,
+        scribes: Hands,
     ) -> None:
         self._survey, self._store, self._cache, self._scans = survey, store, cache, scans
-        self._directory = directory
+        self.scribes = scribes
+        """Who writes parts of long answers."""
         self._copy: Copy | None = None
         self._made = 0
         self._looking = asyncio.Lock()
@@ -66,7 +74,7 @@ class Columns:
 
     def new_spool(self, bucket: int) -> Spool:
         """A place for the rows of one long answer; to be removed when they are sent."""
-        return Spool(self._directory / f"{PREFIX}{uuid4().hex}", bucket)
+        return Spool(self._cache.directory / f"{PREFIX}{uuid4().hex}", bucket)
 
     async def look(self) -> None:
         """Take the present copy, if it is another.
@@ -140,13 +148,17 @@ _GROUPS = """
 
 @asynccontextmanager
 async def open_columns(
-    settings: Settings, survey: Survey, store: ObjectStore
+    settings: Settings, survey: Survey, store: ObjectStore, scribe: str
 ) -> AsyncIterator[Columns]:
-    """The columns of a survey; the copy is looked for in the background."""
+    """The columns of a survey; the copy is looked for in the background.
+
+    `scribe` is the program that writes parts of long answers.
+    """
     folder = settings.columns_dir
     cache = Cache(folder, int(settings.columns_gb * 1e9), settings.s3_bucket)
     scans = Scans(settings, folder, settings.columns_memory_mb, settings.columns_places)
-    columns = Columns(survey, store, folder, cache, scans)
+    scribes = Hands(scribe, SCRIBES)
+    columns = Columns(survey, store, cache, scans, scribes)
     task = asyncio.create_task(columns.keep_looking(settings.columns_look_s))
     try:
         yield columns
@@ -154,4 +166,5 @@ async def open_columns(
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+        await scribes.close()
         await scans.close()

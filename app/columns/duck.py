@@ -6,8 +6,6 @@ not. Messages come by standard input; its end is the end of the process.
 """
 
 import os
-import signal
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -18,11 +16,10 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from app.columns.question import LENGTH, Answered, Asked, Start, Stopped, packed, unpacked
+from app.columns.programs import begin_program, packed, read_message
+from app.columns.question import Answered, Asked, Start, Stopped
 from app.columns.spool import RANK, SpoolWriter
 
-NICENESS: Final = 5
-"""A scan gets a quarter of a core that an answer wants, too; at 10 a tenth, and never ended."""
 BATCH: Final = 16_384
 """Rows of a long answer that are taken from DuckDB at a time."""
 
@@ -104,22 +101,9 @@ def _spool(batches: pa.RecordBatchReader, writer: SpoolWriter) -> pa.Schema:
     return batches.schema
 
 
-def read_message(source: BinaryIO) -> Any:
-    """The next message; None at the end."""
-    length = source.read(LENGTH)
-    return unpacked(source.read(int.from_bytes(length))) if len(length) == LENGTH else None
-
-
 def main() -> None:
     """Answer until the app closes the pipe."""
-    # Ctrl-C reaches all processes of a terminal. The app ends in order, and this one behind it.
-    for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, signal.SIG_IGN)
-    os.nice(NICENESS)
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    # Whatever a library prints must not stand between the answers.
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    source = sys.stdin.buffer
+    source, answers = begin_program()
     duck = Duck(read_message(source), answers)
     while (message := read_message(source)) is not None:
         duck.take(message)

@@ -1,13 +1,10 @@
-"""What is asked of the columnar copy, and how questions and answers pass between two processes.
+"""What is asked of the columnar copy: the process of the app (scans.py) asks, one of its own
+(duck.py) answers."""
 
-The process of the app (scans.py) asks, one of its own (duck.py) answers.
-"""
-
-import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app.columns.spool import Spool
 
@@ -15,8 +12,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Row = tuple[Any, ...]
-LENGTH: Final = 8
-"""Bytes before a message that say how long it is."""
 
 
 class Question(NamedTuple):
@@ -65,17 +60,6 @@ class Answered(NamedTuple):
     number: int
     answer: Any = None
     error: str | None = None
-
-
-def packed(message: Start | Asked | Stopped | Answered) -> tuple[bytes, bytes]:
-    """A message as bytes: its length, and itself, which may be large and is not copied."""
-    body = pickle.dumps(message, protocol=5)
-    return len(body).to_bytes(LENGTH), body
-
-
-def unpacked(body: bytes) -> Any:
-    """The message of such bytes."""
-    return pickle.loads(body)  # noqa: S301  # the other process is our own
 
 
 def quoted(text: str) -> str:

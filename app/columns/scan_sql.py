@@ -107,7 +107,8 @@ def _comparison(sign: str) -> Callable[[Sql, str, Clause], str]:
 
 
 def _is_one_of(sql: Sql, column: str, clause: Clause) -> str:
-    return " OR ".join(sql.compare(column, "=", value) for value in clause.values)
+    # A watch that has found nothing asks for the alerts of no number.
+    return " OR ".join(sql.compare(column, "=", value) for value in clause.values) or "false"
 
 
 def _is_outside(sql: Sql, column: str, clause: Clause) -> str:

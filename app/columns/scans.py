@@ -3,24 +3,13 @@
 import asyncio
 import itertools
 import logging
-import os
-import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import Process
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from app.columns.question import (
-    LENGTH,
-    Answered,
-    Asked,
-    Question,
-    Start,
-    Stopped,
-    packed,
-    quoted,
-    unpacked,
-)
+from app.columns.programs import LENGTH, packed, start_program, unpacked
+from app.columns.question import Answered, Asked, Question, Start, Stopped, quoted
 from app.columns.spool import Spool
 from app.errors import ColumnsUnavailable, QueryTooCostly
 from archive.settings import ArchiveSettings
@@ -114,12 +103,7 @@ class Scans:
             process.kill()
 
     async def _begin(self) -> None:
-        command = (sys.executable, "-m", "app.columns.duck")
-        # It must find our modules wherever the app was started.
-        places = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-        self._process = await asyncio.create_subprocess_exec(
-            *command, stdin=PIPE, stdout=PIPE, env=places
-        )
+        self._process = await start_program("app.columns.duck")
         assert self._process.stdin is not None
         self._process.stdin.writelines(packed(self._start))
         self._listening = asyncio.create_task(self._listen(self._process))

@@ -7,6 +7,7 @@ disk, in files for some thousand rows of the answer each. So memory stays the sa
 from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -87,21 +88,46 @@ class SpoolWriter:
         return self._writers[bucket]
 
 
-def files_by_bucket(spool: Spool) -> list[list[Path]]:
-    """The files of a spool, of each bucket together, in the order of the answer."""
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Some thousand rows of an answer as they lie on the disk."""
+
+    files: tuple[Path, ...]
+    rows: int
+
+    def __len__(self) -> int:
+        return self.rows
+
+
+def buckets_of(spool: Spool, rows: int) -> list[Bucket]:
+    """So many rows of a spool, in the order of the answer."""
     found = defaultdict(list)
     for path in spool.folder.glob("*.arrow"):
         found[int(path.name.split(".")[0])].append(path)
-    return [found[bucket] for bucket in sorted(found)]
+    return [
+        Bucket(tuple(found[n]), min(spool.bucket, rows - n * spool.bucket)) for n in sorted(found)
+    ]
 
 
-def take_bucket(paths: Iterable[Path]) -> "pa.RecordBatch":
-    """The rows of a bucket in order, without their ranks; its files are gone then."""
+def read_bucket(bucket: Bucket) -> "pa.RecordBatch":
+    """Its rows in order, without their ranks."""
     parts = []
-    for path in paths:
+    for path in bucket.files:
         with late.arrow.ipc.open_file(str(path)) as file:
             parts.append(file.read_all())
-        path.unlink()
     (rows,) = late.arrow.concat_tables(parts).combine_chunks().to_batches()
     order = np.argsort(rows.column(RANK).to_numpy())
     return rows.drop_columns([RANK]).take(late.arrow.array(order))
+
+
+def drop_bucket(bucket: Bucket) -> None:
+    """Give its space back."""
+    for path in bucket.files:
+        path.unlink(missing_ok=True)
+
+
+def take_bucket(bucket: Bucket) -> "pa.RecordBatch":
+    """The rows of a bucket, which is gone then."""
+    rows = read_bucket(bucket)
+    drop_bucket(bucket)
+    return rows

@@ -160,7 +160,7 @@ class Matcher:
                 ids = [alert_id for one in found for alert_id, _ in one.matches]
                 rows = await archive.fetch(statement, ids=ids) if ids else []
                 yield Piece(found, {row[vocabulary.survey.key]: row for row in rows})
-            archive = begun
+                archive = begun
 
 
 async def _pick(

@@ -16,6 +16,7 @@ from app.alerts.output.items import (
     chosen_items,
     linked_column,
 )
+from app.answers.bodies import print_to_keep
 from app.answers.formats import FORMATS
 from app.answers.streams import run_in_thread
 from app.answers.tabular import Ending, Origin, Table, Values
@@ -97,7 +98,7 @@ async def write_json_lines(
     before = b""
     async for piece in pieces:
         items = await run_in_thread(position_items, piece, search, api)
-        lines = [orjson.dumps({**item, "as_of": origin.as_of}) for item in items]
+        lines = [print_to_keep({**item, "as_of": origin.as_of}) for item in items]
         yield before + b"\n".join(lines)
         before = b"\n"
     yield b"\n"

@@ -74,6 +74,7 @@ class Vocabulary:
 
 
 ZTF: Final = Vocabulary(ZTF_WORDING)
+VOCABULARIES: Final = {known.survey.name: known for known in (ZTF,)}
 FIELDS: Final = ZTF.fields
 FILTERS: Final = ZTF.filters
 NAMED: Final = ZTF_WORDING.named

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import asyncpg
 from sqlalchemy import select
@@ -24,14 +24,10 @@ from app.alerts.access.servers import Watch, open_watch
 from app.alerts.sql.statements import Statement, compile_statement
 from app.columns.columns import Columns
 from app.columns.question import Question, Row
-from app.columns.spool import Spool
 from app.errors import DATABASE_ERRORS, QueryTooCostly
 from app.settings import Settings
 from archive.database import Driver, Hosts, at_primary, is_passing, make_engine
 from archive.tables import counter
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _NEWEST: Final = compile_statement(select(counter.c.batch))
 _AT_PRIMARY: Final = 5
@@ -123,13 +119,12 @@ class Archive(NamedTuple):
         seconds = self.statement_timeout_s
         return await self._ask(self.scans, lambda columns: columns.ask(question, seconds))
 
-    async def scan_table(self, question: Question) -> "pa.Table":
-        """The same for many rows, as a table, in time for a long answer. Raises as `scan` does."""
-        return await self._ask(self.bulk, lambda columns: columns.ask_table(question, BULK_S))
+    async def in_turn(self, make: Callable[[Columns], Awaitable[Made]]) -> Made:
+        """Do a part of a long answer when it is this client's turn. Raises as `scan` does.
 
-    async def spool(self, question: Question, spool: Spool) -> "pa.Schema":
-        """The rows of a long answer into a spool. Raises as `scan` does."""
-        return await self._ask(self.bulk, lambda columns: columns.spool(question, BULK_S, spool))
+        What it holds meanwhile one client holds at a time, however many wait.
+        """
+        return await self._ask(self.bulk, make)
 
     async def _ask(self, turns: Turns, ask: Callable[[Columns], Awaitable[Made]]) -> Made:
         async def in_turn(columns: Columns) -> Made:

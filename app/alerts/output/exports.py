@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from fastapi import Request, Response
@@ -18,25 +19,22 @@ from app.alerts.asking.by_columns import readable_for
 from app.alerts.asking.counting import tally_page
 from app.alerts.asking.paging import Page, page_of
 from app.alerts.output.bulk import FEW, read_in_bulk
-from app.alerts.output.items import alert_columns, alert_values, linked_column
+from app.alerts.output.items import alert_table, alert_values
+from app.alerts.output.scribe import Order
 from app.alerts.sql.costs import Cost, cost_of, cost_of_all
 from app.answers.formats import FORMATS
 from app.answers.streams import Export, run_for_rows, send_page, send_pages, write_pages
-from app.answers.tabular import Origin, Table
+from app.answers.tabular import Origin
 from app.columns.copy import Readable
+from app.columns.spool import Bucket
 from app.errors import ColumnsUnavailable
 from app.search.search import MAX_LIMIT, Search
-from app.search.vocabulary import Vocabulary
 from app.settings import settings_of
 from archive.objects import Bytes
 
 log = logging.getLogger(__name__)
 CHUNK: Final = MAX_LIMIT
 """Alerts read at once: an export needs no larger query than a page."""
-
-
-def _meaning_of(vocabulary: Vocabulary) -> str:
-    return f"Alerts of the {vocabulary.wording.title}, as the MARS archive holds them"
 
 
 async def send_alerts(
@@ -46,8 +44,8 @@ async def send_alerts(
 
     Headers hold what JSON has in its body; `said` are those that are known already.
     """
-    export = _export_of(search, settings_of(request).public_url)
-    pages = read_pages(archive, search)
+    export = _export_of(archive, search, settings_of(request).public_url)
+    pages = read_pages(archive, search, on_disk=not export.wanted.squeezed)
     first = await anext(pages)
     if search.count:
         tally = await tally_page(archive, search, first)
@@ -57,18 +55,23 @@ async def send_alerts(
     return send_pages(request, export, first, pages, said)
 
 
-def _export_of(search: Search, public_url: str) -> Export:
+def _export_of(archive: Archive, search: Search, public_url: str) -> Export:
     """How the alerts of a search are written."""
     api, vocabulary = f"{public_url}/api/v1", search.vocabulary
+
+    async def write_bucket_elsewhere(bucket: Bucket) -> Path:
+        assert archive.columns is not None
+        into = bucket.files[0].with_suffix(".written")
+        into.touch()
+        what = search.format, search.fields, vocabulary.survey.name, public_url
+        await archive.columns.scribes.do(Order(*what, bucket, into))
+        return into
+
     return Export(
         FORMATS[search.format],
-        Table(
-            "alerts",
-            _meaning_of(vocabulary),
-            alert_columns(search.fields, vocabulary),
-            linked_column(search.fields, vocabulary),
-        ),
+        alert_table(search.fields, vocabulary),
         lambda rows: alert_values(search.fields, rows, api, vocabulary),
+        lambda rows: write_bucket_elsewhere(rows) if isinstance(rows, Bucket) else None,
     )
 
 
@@ -89,9 +92,11 @@ async def write_alerts(
 
     The file is the same as that of send_alerts. Raises QueryTooCostly, or one of DATABASE_ERRORS.
     """
-    pages = _count_rows(read_pages(archive, search), written)
+    export = _export_of(archive, search, origin.service)
+    found = read_pages(archive, search, on_disk=not export.wanted.squeezed)
+    pages = _count_rows(found, written)
     first = await anext(pages)
-    made = write_pages(_export_of(search, origin.service), origin, first, pages)
+    made = write_pages(export, origin, first, pages)
     async with aclosing(made) as pieces:
         async for piece in pieces:
             yield piece
@@ -115,13 +120,20 @@ def is_whole(search: Search, first: Page) -> bool:
     return first.cursor is None or len(first.rows) == search.limit or is_led_back(search)
 
 
-async def read_pages(archive: Archive, search: Search) -> AsyncIterator[Page]:
-    """The pages of a search, up to its limit, all of the batch that the first one saw."""
+async def read_pages(
+    archive: Archive, search: Search, *, on_disk: bool = False
+) -> AsyncIterator[Page]:
+    """The pages of a search, up to its limit, all of the batch that the first one saw.
+
+    Rows may be a Bucket if they may be `on_disk` (read_in_bulk).
+    """
     begun = False
     copy = await _bulk_of(archive, search)
     if copy is not None:
         try:
-            async with aclosing(read_in_bulk(archive.patient(), copy, search)) as pages:
+            async with aclosing(
+                read_in_bulk(archive.patient(), copy, search, on_disk=on_disk)
+            ) as pages:
                 async for page in pages:
                     yield page
                     begun = True

@@ -12,6 +12,8 @@ import asyncpg
 import orjson
 from cachetools import LRUCache
 
+from app.answers.bodies import print_to_keep
+
 MOST: Final = 10_000
 """Alerts kept: at 2.7 kB each 27 MB, a hundred pages."""
 AT_ONCE: Final = 200
@@ -46,7 +48,7 @@ class Fragments:
         if len(new) > AT_ONCE:
             return self._items(rows, self._api)
         made = self._items([rows[n] for n in new], self._api)
-        fresh = {keys[n]: orjson.Fragment(orjson.dumps(i)) for n, i in zip(new, made, strict=True)}
+        fresh = {keys[n]: orjson.Fragment(print_to_keep(i)) for n, i in zip(new, made, strict=True)}
         with self._lock:
             self._texts.update(fresh)
         texts |= fresh

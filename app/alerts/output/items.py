@@ -14,7 +14,7 @@ import numpy as np
 from app import late
 from app.addresses import quote_object_id
 from app.alerts.sql.search_sql import answered
-from app.answers.tabular import Values, json_items, shortest_floats
+from app.answers.tabular import Table, Values, json_items, shortest_floats
 from app.search.vocabulary import ZTF, Vocabulary
 from archive import times
 from archive.columns import TEXT, Column
@@ -215,6 +215,13 @@ def alert_columns(names: Sequence[str], vocabulary: Vocabulary = ZTF) -> tuple[C
     links = Column("links", TEXT, "", "meta.ref.url", "addresses of the alert's parts")
     known = vocabulary.columns
     return tuple(links if name == "links" else known[name] for name in names)
+
+
+def alert_table(names: Sequence[str], vocabulary: Vocabulary = ZTF) -> Table:
+    """A table of alerts with the chosen columns."""
+    meaning = f"Alerts of the {vocabulary.wording.title}, as the MARS archive holds them"
+    columns = alert_columns(names, vocabulary)
+    return Table("alerts", meaning, columns, linked_column(names, vocabulary))
 
 
 def linked_column(names: Sequence[str], vocabulary: Vocabulary = ZTF) -> str:

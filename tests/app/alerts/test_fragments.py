@@ -1,5 +1,6 @@
 """What is kept of answers is what would have been made anew."""
 
+import tracemalloc
 from typing import Any
 
 import orjson
@@ -67,6 +68,20 @@ async def test_a_walk_through_the_archive_is_not_kept(
     kept.of(rows[:5])
     kept.of(rows[5:8])
     assert made == [5, 20, 0, 3]
+
+
+async def test_what_is_kept_takes_little_more_memory_than_its_text(served: Served) -> None:
+    rows = await rows_of(served, 20)
+    texts = sum(len(orjson.dumps(item)) for item in alert_items(rows, API))
+    kept = Fragments(alert_items, API)
+    kept.of(rows[:1])
+    tracemalloc.start()
+    try:
+        kept.of(rows)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 2 * texts
 
 
 async def test_an_alert_of_another_batch_is_another(served: Served) -> None:

@@ -1,5 +1,7 @@
 """Polygons against winding numbers of every alert, and what is no polygon."""
 
+from typing import Any
+
 import asyncpg
 import numpy as np
 import pytest
@@ -28,16 +30,16 @@ CENTRES = [
 ]
 
 
-def vector(ra: float, dec: float) -> np.ndarray:
+def vector(ra: Any, dec: Any) -> np.ndarray:
     a, d = np.radians(ra), np.radians(dec)
     return np.stack([np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d)], -1)
 
 
 def axes(at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """East and north of a direction; any right angle at a pole."""
+    """East and north of directions; any right angle at a pole."""
     east = np.cross([0.0, 0.0, 1.0], at)
-    east = np.array([0.0, 1.0, 0.0]) if np.linalg.norm(east) < 1e-12 else east
-    east /= np.linalg.norm(east)
+    length = np.linalg.norm(east, axis=-1, keepdims=True)
+    east = np.where(length < 1e-12, [0.0, 1.0, 0.0], east / np.maximum(length, 1e-12))
     return east, np.cross(at, east)
 
 
@@ -57,16 +59,15 @@ def _dec(v: np.ndarray) -> float:
     return float(np.degrees(np.arctan2(v[2], np.hypot(v[0], v[1]))))
 
 
-def winds(polygon: Ring, ra: float, dec: float) -> bool:
-    """Whether the bearings of the vertices, as seen from a position, go once round it."""
-    at = vector(ra, dec)
+def winds(polygon: Ring, at: np.ndarray) -> np.ndarray:
+    """Of each direction, whether the bearings of the vertices as seen from it go once round it."""
     east, north = axes(at)
     corners = np.array([vector(*vertex) for vertex in polygon])
-    if at @ corners.mean(axis=0) < 0:
-        return False
-    bearings = np.arctan2(corners @ east, corners @ north)
-    steps = np.diff(np.append(bearings, bearings[0]))
-    return bool(round(float(((steps + np.pi) % (2 * np.pi) - np.pi).sum() / (2 * np.pi))))
+    bearings = np.arctan2(east @ corners.T, north @ corners.T)
+    steps = np.diff(bearings, append=bearings[:, :1])
+    turns = ((steps + np.pi) % (2 * np.pi) - np.pi).sum(axis=1) / (2 * np.pi)
+    inside: np.ndarray = (at @ corners.mean(axis=0) >= 0) & (turns.round() != 0)
+    return inside
 
 
 def text(polygon: Ring) -> str:
@@ -77,13 +78,13 @@ def text(polygon: Ring) -> str:
 @pytest.mark.parametrize("size", [0.05, 1.2, 9.9])
 async def test_equals_winding_numbers(served: Served, shape: str, size: float) -> None:
     candids, positions = all_alerts()
-    places = list(zip(positions.ra.deg, positions.dec.deg, strict=True))
+    places = vector(positions.ra.deg, positions.dec.deg)
     found = 0
     for n, (ra, dec) in enumerate(CENTRES):
         # A little aside: where an alert lies in the very corner, inside or not is rounding.
         centre = (ra + 0.0137) % 360, dec + (-0.0071 if dec > 0 else 0.0071)
         polygon = ring(centre, shape, size)[:: 1 if n % 2 else -1]
-        expected = {c for c, p in zip(candids, places, strict=True) if winds(polygon, *p)}
+        expected = {c for c, inside in zip(candids, winds(polygon, places), strict=True) if inside}
         got = await served.candids({"polygon": text(polygon), "limit": 1000})
         assert set(got) == expected
         assert len(got) == len(expected)

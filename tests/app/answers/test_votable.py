@@ -22,7 +22,7 @@ from app.objects.summaries import OBJECT_COLUMNS, OBJECT_LINKS
 from app.search.dictionary import FIELDS_TABLE
 from app.search.selection import ALERT_KEYS, ALERT_LINKS, ON_REQUEST
 from archive.columns import DOUBLE, REAL, TEXT, TIME, Column, Kind
-from tests.app.answers.readers import by_stilts
+from tests.app.answers.readers import linted
 from tests.app.conftest import Served
 
 ORIGIN: Final = Origin("http://mars", 'http://mars/x?a=1&b="<', 7)
@@ -64,7 +64,7 @@ def test_every_table_is_valid(table: Table, tmp_path: Path) -> None:
     etree.XMLSchema(etree.parse(SCHEMA)).assertValid(etree.fromstring(body))
     read = parse_single_table(io.BytesIO(body), verify="exception")
     assert [field.name for field in read.fields] == [column.name for column in table.columns]
-    by_stilts(tmp_path, body)
+    linted(tmp_path, body)
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)

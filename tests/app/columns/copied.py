@@ -11,6 +11,7 @@ import pytest
 
 from app.alerts.access.archive import Archive, open_archive
 from app.alerts.access.gate import Turns
+from app.alerts.output.scribe import PROGRAM
 from app.columns.columns import Columns, open_columns
 from app.columns.copy import Readable
 from app.settings import Settings
@@ -72,7 +73,7 @@ async def read_at(place: Place, folder: Path, **more: Any) -> AsyncIterator[Copi
     settings = app_settings(place).model_copy(update={"columns_dir": folder} | more)
     async with (
         open_store(settings) as held,
-        open_columns(settings, ZTF, held) as columns,
+        open_columns(settings, ZTF, held, PROGRAM) as columns,
         open_archive(settings) as database,
     ):
         archive = database._replace(columns=columns, scans=Turns(2), statement_timeout_s=60)

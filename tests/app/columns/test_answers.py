@@ -215,7 +215,7 @@ async def test_who_leaves_before_a_long_answer_lets_go(copied: Copied) -> None:
 
     leaving = copied.archive._replace(asker=Asker("left", gone), bulk=Turns(1))
     with pytest.raises(ClientGone):
-        await leaving.scan_table(LONG)
+        await leaving.in_turn(lambda columns: columns.ask_table(LONG, 60))
     assert leaving.bulk.free == 1
     assert await copied.columns.ask(Question("SELECT 1"), 20) == [(1,)]
 

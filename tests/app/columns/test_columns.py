@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 
 from app.alerts.asking.by_columns import count_by_columns, find_by_columns
+from app.alerts.asking.numbers import numbered
 from app.alerts.asking.paging import page_of
 from app.alerts.asking.searching import count_alerts
 from app.alerts.sql.search_sql import LEGACY, page_statement
@@ -19,7 +20,7 @@ from app.search.vocabulary import FILTERS, ZTF
 from tests.app.columns.copied import Copied
 from tests.conftest import url_of
 
-SEEDS = 100
+SEEDS = 60
 _SORTABLE = [name for name, field in ZTF.fields.items() if len(field.columns) == 1]
 
 
@@ -76,6 +77,13 @@ async def by_postgresql(copied: Copied, search: Search, more: tuple[str, ...] = 
     shape, values = shape_of(search, more)
     rows = await copied.archive.fetch(page_statement(shape), **values)
     return rows[0]["newest"], [row for row in rows if row["candid"] is not None]
+
+
+async def test_alerts_of_no_number_are_none(copied: Copied) -> None:
+    search = replace(parse_search([]), clauses=(numbered([]),))
+    for asked in (search, replace(search, sort=Sort("magpsf", descending=False))):
+        _, found = await find_by_columns(copied.archive, copied.copy, asked)
+        assert found == (await by_postgresql(copied, asked))[1] == []
 
 
 def test_the_copy_is_a_part_of_the_archive(copied: Copied, rows: list[dict[str, Any]]) -> None:

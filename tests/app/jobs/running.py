@@ -3,7 +3,6 @@
 import asyncio
 import os
 import socket
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import httpx
 from app.jobs import results
 from app.settings import Settings
 from archive.objects import open_store
+from dev.forking import Forked
 from tests.app.conftest import Served, database_of, serving
 from tests.conftest import url_of
 
@@ -45,9 +45,7 @@ async def keys(settings: Settings, job: str = "") -> list[str]:
 
 
 @asynccontextmanager
-async def process(
-    settings: Settings, port: int, **told_more: str
-) -> AsyncIterator[asyncio.subprocess.Process]:
+async def process(settings: Settings, port: int, **told_more: str) -> AsyncIterator[Forked]:
     """The app as a process of its own, that can be killed; `told_more` goes to its environment."""
     told = {
         **os.environ,
@@ -59,8 +57,8 @@ async def process(
         "MARS_SIMBAD_TAP_URL": "",
         **told_more,
     }
-    command = f"-m uvicorn --factory app.main:create_app --log-level error --port {port}".split()
-    app = await asyncio.create_subprocess_exec(sys.executable, *command, cwd=ROOT, env=told)
+    command = f"--factory app.main:create_app --log-level error --port {port}".split()
+    app = Forked("uvicorn", command, told, (1, 2))
     try:
         base = f"http://127.0.0.1:{port}"
         async with httpx.AsyncClient(base_url=base, verify=False) as client:

@@ -77,7 +77,7 @@ async def ended(client: httpx.AsyncClient, job: str) -> Job:
 
 @asynccontextmanager
 async def held_in_its_middle(
-    client: httpx.AsyncClient, settings: Settings, count: int = 25_000
+    client: httpx.AsyncClient, settings: Settings, count: int = 12_000
 ) -> AsyncIterator[Job]:
     """A job of which some positions are done and some are not, and that cannot go on to its end."""
     job = await send(client, body(count))

