@@ -11,19 +11,24 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt /var/log/*
 
 
-# The locked packages. Nothing of pip stays, and nothing is compiled later: the file system may
-# be read-only, so the bytecode is made here and never compared with its source.
-FROM system AS packages
-RUN apt-get update && apt-get install -y --no-install-recommends python3-venv
+# What installs the locked packages, for app and catalog all of them, for consumer and feeder those
+# that they need, a third of the size.
+FROM system AS pip
+RUN apt-get update && apt-get install -y --no-install-recommends binutils python3-venv
 RUN python3 -m venv /pip && python3 -m venv --without-pip /opt/mars
+COPY dev/packages.sh /
+
+
+FROM pip AS packages
 COPY requirements.txt /tmp/
 ARG PIP_CERT
-RUN /pip/bin/pip --quiet --disable-pip-version-check --no-cache-dir --python /opt/mars/bin/python \
-        install --require-hashes --no-deps --only-binary :all: --no-compile -r /tmp/requirements.txt \
-    # Their tests are a quarter of the size. (The two packages named `tests` at the top are used.)
-    && cd /opt/mars/lib/python3.11/site-packages \
-    && find astropy numpy -mindepth 2 -type d -name tests -prune -exec rm -r {} + \
-    && /opt/mars/bin/python -m compileall -q --invalidation-mode unchecked-hash .
+RUN /packages.sh /tmp/requirements.txt
+
+
+FROM pip AS few-packages
+COPY requirements-consumer.txt /tmp/
+ARG PIP_CERT
+RUN /packages.sh /tmp/requirements-consumer.txt
 
 
 # What the pages use, by npm's lock file.
@@ -42,11 +47,10 @@ RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent \
 ENV PATH=/opt/mars/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
-COPY --from=packages /opt/mars /opt/mars
 WORKDIR /srv/mars
 COPY sql sql
 COPY archive archive
-RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash archive
+RUN chmod -R a+rX . && python3 -m compileall -q --invalidation-mode unchecked-hash archive
 ARG VERSION=0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="MARS" \
@@ -57,6 +61,7 @@ LABEL org.opencontainers.image.title="MARS" \
 
 
 FROM mars AS app
+COPY --from=packages /opt/mars /opt/mars
 COPY app app
 COPY --from=assets /vendor app/static/vendor
 RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash app
@@ -71,6 +76,7 @@ CMD ["uvicorn", "--factory", "app.main:create_app", "--no-access-log", "--no-pro
 
 
 FROM mars AS consumer
+COPY --from=few-packages /opt/mars /opt/mars
 COPY consumer consumer
 RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash consumer
 USER 10001:10001
@@ -83,6 +89,7 @@ CMD ["python", "-m", "consumer", "stream"]
 
 # An update when it starts, and every day after the night at Palomar.
 FROM mars AS catalog
+COPY --from=packages /opt/mars /opt/mars
 COPY catalog catalog
 RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash catalog
 USER 10001:10001

@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down replicas status env test check schema sdks hats vo tom bars bench growth faults openapi lock image image-check clean
+.PHONY: help setup demo up down replicas status env test check schema sdks hats vo tom bars bench growth life faults pictures openapi lock image image-check rehearse clean
 
 LOCAL ?= .local
 PORT ?=
@@ -24,6 +24,7 @@ TOM_PORT ?= 18700
 TOM_LOCAL ?= .local/tom-test
 IMAGE_PORT ?= 8700
 IMAGE_LOCAL ?= .local/image
+REHEARSAL_LOCAL ?= .local/rehearsal
 
 python := .venv/bin/python
 # Without PORT a stack keeps the one it last had; the first time that is 8000.
@@ -103,15 +104,24 @@ bench: setup ## measure speed on a stack of its own, ROWS (1,000,000) large; wri
 growth: setup ## how each kind of question grows: ROWS=1000000, then 5000000, …; writes docs/growth.md
 	@exec $(python) -m bench.growth $(if $(ROWS),--rows '$(ROWS)') $(ARGS)
 
+life: setup ## an hour of clients of every kind beside a feed, ARGS='--minutes 60'; writes docs/life.md
+	@exec $(python) -m bench.living $(ARGS)
+
 faults: setup ## break a stack of its own in every way, as root; nothing may be lost; ARGS='--kind NAME --runs N --seed S'
 	@exec $(python) -m faults $(ARGS)
+
+pictures: ## take the pictures of README anew, of pages and a notebook of a demo of its own
+	@dev/setup.sh --pictures && \
+	exec $(python) -m dev.pictures --notebook .local/lib/notebook/bin/python $(ARGS)
 
 openapi: setup ## write openapi.json anew
 	@$(python) -m dev.openapi > openapi.json.new && mv openapi.json.new openapi.json
 
 lock: setup ## pin every dependency anew, with hashes
 	$(pin) pyproject.toml --extra catalog --output-file requirements.txt
+	$(pin) --group consumer --constraint requirements.txt --output-file requirements-consumer.txt
 	$(pin) pyproject.toml --extra catalog --extra dev --constraint requirements.txt --output-file requirements-dev.txt
+	$(pin) dev/pictures/requirements.in --output-file dev/pictures/requirements.txt
 	$(pin) tests/clients/tom/requirements.in --output-file tests/clients/tom/requirements.txt
 	$(pin) tests/schema/requirements.in --output-file tests/schema/requirements.txt
 	$(pin) tests/sdks/requirements.in --output-file tests/sdks/requirements.txt
@@ -123,6 +133,9 @@ image: ## build the container images with docker, podman or buildah (PIP_CERT: c
 
 image-check: setup ## run the images, locked up, on a stack of their own, and ask them
 	@$(python) -m dev.image --local '$(IMAGE_LOCAL)' --port '$(IMAGE_PORT)'
+
+rehearse: setup image ## without docker, as root: each service as compose.yaml has it, in its order; asked, and stopped
+	@$(python) -m dev.rehearsal --local '$(REHEARSAL_LOCAL)'
 
 clean: ## stop the stack and delete its archive; with the usual LOCAL also all that set-up made
 	@python=$(python); [ -x $$python ] || python=python3; \

@@ -101,7 +101,7 @@ def check(state: State, count: int) -> None:
             raise StackError("the feeder failed")
         done = drained(state, count)
         say(f"fed {done.fed:,} messages: {done.sums}")
-        answers(site, done)
+        answers(site, done.sums["received"])
 
 
 def locked(ours: Check) -> None:
@@ -127,11 +127,11 @@ def drained(state: State, count: int) -> Account:
     raise StackError(f"not taken in after {DRAIN_SECONDS} s; {tail(state.log('consumer'))}")
 
 
-def answers(site: str, done: Account) -> None:
-    """Ask for the ledger, a cone, a picture and a packet."""
+def answers(site: str, expected: int) -> None:
+    """Ask for the ledger, where so many messages are expected, a cone, a picture and a packet."""
     received: int = ask(f"{site}/api/v1/nights")["items"][0]["received"]
-    if received != done.sums["received"]:
-        raise StackError(f"/api/v1/nights says {received}, the ledger {done.sums['received']}")
+    if received != expected:
+        raise StackError(f"/api/v1/nights says {received}, not {expected}")
     newest: dict[str, Any] = ask(f"{site}/api/v1/alerts?limit=1")["items"][0]
     ra, dec, candid = newest["ra"], newest["dec"], newest["candid"]
     cone = ask(f"{site}/api/v1/alerts?cone={ra:.5f},{dec:.5f},0.01")["items"]

@@ -37,7 +37,18 @@ has_image() {
     esac >/dev/null 2>&1
 }
 
-# The same release as the official image, a little larger: it keeps documentation and translations.
+# As the official image does: no documentation but licences and no translations, now and later.
+slim() {
+    local share=$1/usr/share folder
+    for folder in doc groff info lintian locale man; do
+        echo "path-exclude /usr/share/$folder/*"
+    done >"$1/etc/dpkg/dpkg.cfg.d/slim"
+    echo "path-include /usr/share/doc/*/copyright" >>"$1/etc/dpkg/dpkg.cfg.d/slim"
+    find "$share/doc" ! -type d ! -name copyright -delete
+    rm -rf "$share"/{groff,info,lintian,locale,man}/*
+}
+
+# The same release as the official image, and nearly its size.
 make_base() {
     have debootstrap || fail "$base cannot be pulled; to make it here, install debootstrap"
     [ "$(id -u)" = 0 ] || fail "$base cannot be pulled; to make it here, be root (debootstrap)"
@@ -46,6 +57,7 @@ make_base() {
     trap 'rm -rf "$work"' EXIT
     debootstrap --variant=minbase bookworm "$work/tree" >"$work/log" 2>&1 ||
         { tail -n 20 "$work/log" >&2; fail "debootstrap failed"; }
+    slim "$work/tree"
     rm -rf "$work"/tree/var/cache/apt/* "$work"/tree/var/lib/apt/lists/*
     if [ "$engine" = buildah ]; then
         local container
@@ -62,9 +74,20 @@ ensure_base() {
     has_image "$base" || "$engine" pull --quiet "$base" >/dev/null 2>&1 || make_base
 }
 
+# buildah takes a LABEL from an earlier build, whatever its arguments were then.
+label() {
+    local container
+    container=$(buildah from --pull-never "$1")
+    buildah config --label "org.opencontainers.image.version=$version" \
+        --label "org.opencontainers.image.revision=$revision" "$container"
+    buildah commit --quiet --rm --format docker "$container" "$1" >/dev/null
+}
+
 build() {
-    local arguments=(--build-arg "VERSION=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)"
-        --build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)")
+    local version revision
+    version=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+    revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
+    local arguments=(--build-arg "VERSION=$version" --build-arg "REVISION=$revision")
     if [ "$engine" != docker ]; then
         # Health checks are docker's own; the other format has no place for them.
         arguments+=(--format docker)
@@ -78,6 +101,7 @@ build() {
     for target in "${targets[@]}"; do
         began=$SECONDS
         "$engine" build --quiet "${arguments[@]}" --target "$target" --tag "mars-$target" . >/dev/null
+        if [ "$engine" = buildah ]; then label "mars-$target"; fi
         say "mars-$target: $(size "mars-$target") MB, built in $((SECONDS - began)) s with $engine"
     done
 }

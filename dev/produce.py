@@ -114,13 +114,13 @@ async def _note(message: Message, delivery: Any, record: TextIO | None) -> None:
     print(json.dumps(line | ({"candid": stem} if stem.isdecimal() else {})), file=record)
 
 
-async def create(topic: str, partitions: int) -> None:
-    """Create the topic; one that exists stays as it is."""
+async def create(topic: str, partitions: int, **settings: str) -> None:
+    """Create the topic, with settings of its own; one that exists stays as it is."""
     admin = AIOKafkaAdminClient(bootstrap_servers=servers())
     await admin.start()
     try:
         answer = await admin.create_topics(
-            [NewTopic(topic, num_partitions=partitions, replication_factor=1)]
+            [NewTopic(topic, partitions, replication_factor=1, topic_configs=settings)]
         )
         for _, code, *reason in answer.topic_errors:
             error = for_code(code)

@@ -3,8 +3,8 @@
 # and the page assets. Each part is finished under another name or gets its stamp
 # last, so a set-up that was killed is simply run again.
 #
-#   dev/setup.sh [--tests | --schema | --sdks | --hats]   --tests: also the browser, axe, eventsource, stilts
-#                                              and the client that tests use; --schema: schemathesis;
+#   dev/setup.sh [--tests | --schema | --sdks | --hats]   --tests: also the browser, axe, eventsource, stilts,
+#                                              promtool and the client that tests use; --schema: schemathesis;
 #                                              --sdks: generators of clients, and compilers;
 #                                              --hats: LSDB, hats-import
 set -euo pipefail
@@ -24,6 +24,7 @@ have() { command -v "$1" >/dev/null 2>&1; }
 logged() {
     "$@" >"$lib/setup.log" 2>&1 </dev/null 9>&- || { tail -n 20 "$lib/setup.log" >&2; fail "failed: $*"; }
 }
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 digest() { sha256sum "$@" | sha256sum | cut -d ' ' -f 1; }
 stamped() { [ -f "$1" ] && [ "$(cat "$1")" = "$2" ]; }
 
@@ -57,10 +58,10 @@ missing_packages() {
     postgres_has extension/q3c.control || echo postgresql-15-q3c
     stamped "$lib/java/.stamp" "$java_key" || have mvn || echo maven
     stamped "$vendor/.stamp" "$assets_key" || have npm || echo nodejs npm
-    if [ "${1:-}" = --tests ]; then
+    if [ "${1:-}" = --tests ] || [ "${1:-}" = --pictures ]; then
         [ -x /usr/bin/chromium-headless-shell ] || echo chromium-headless-shell
-        have stilts || echo stilts
     fi
+    [ "${1:-}" != --tests ] || have stilts || echo stilts
     [ "${1:-}" != --tests ] || stamped "$lib/npm/.stamp" "$npm_key" || have npm || echo nodejs npm
     if [ "${1:-}" = --sdks ]; then
         have javac || echo openjdk-17-jdk-headless
@@ -70,17 +71,16 @@ missing_packages() {
 }
 
 install_packages() {
-    local wanted=("$@") sudo=()
+    local wanted=("$@")
     have apt-get || fail "these are missing: ${wanted[*]} (Debian 12's names)." \
         "Install them your system's way, or run MARS with 'docker compose up'."
-    if [ "$(id -u)" != 0 ]; then
-        have sudo || fail "as root, run: apt-get update && apt-get install --no-install-recommends ${wanted[*]}"
-        sudo=(sudo)
+    if [ "$(id -u)" != 0 ] && ! have sudo; then
+        fail "as root, run: apt-get update && apt-get install --no-install-recommends ${wanted[*]}"
     fi
     say "installing from Debian: ${wanted[*]}"
-    logged "${sudo[@]}" dpkg --configure -a
-    logged "${sudo[@]}" apt-get -qq update
-    logged "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y \
+    logged as_root dpkg --configure -a
+    logged as_root apt-get -qq update
+    logged as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y \
         --no-install-recommends -o DPkg::Lock::Timeout=300 "${wanted[@]}"
 }
 
@@ -155,6 +155,24 @@ fetch_assets() {
     mv "$folder.new" "$folder"
 }
 
+# Of Debian's package only this: installed, it would start a server on this machine.
+fetch_promtool() {
+    local folder="$lib/prometheus"
+    if have promtool || [ -x "$folder/usr/bin/promtool" ]; then return; fi
+    # Where there is no Debian, the tests say what they leave out.
+    have apt-get || return 0
+    say "fetching promtool, which judges the rules of alerts"
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    (cd "$folder" && apt-get -qq download prometheus >download.log 2>&1 9>&-) || {
+        as_root apt-get -qq update >/dev/null 9>&-
+        (cd "$folder" && apt-get -qq download prometheus >download.log 2>&1 9>&-) ||
+            fail "$(tail -n 5 "$folder/download.log")"
+    }
+    dpkg-deb --fsys-tarfile "$folder"/prometheus_*.deb | tar -C "$folder" -x ./usr/bin/promtool
+    rm "$folder"/prometheus_*.deb
+}
+
 java_key=$(digest dev/pom.xml dev/jars.sha256)
 assets_key=$(digest dev/assets/package-lock.json dev/assets/files.txt)
 npm_key=$(digest dev/assets/package-lock.json dev/assets/tests.txt)
@@ -165,6 +183,7 @@ fetch_java
 fetch_assets "$vendor" files.txt "$assets_key"
 if [ "${1:-}" = --tests ]; then
     fetch_assets "$lib/npm" tests.txt "$npm_key"
+    fetch_promtool
     make_environment "$lib/tom" tests/clients/tom/requirements.txt \
         "TOM Toolkit, a client to test with"
 elif [ "${1:-}" = --schema ]; then
@@ -175,6 +194,8 @@ elif [ "${1:-}" = --sdks ]; then
     fetch_node
 elif [ "${1:-}" = --tom ]; then
     make_environment "$lib/tom3" tests/tom/requirements.txt "TOM Toolkit with data services"
+elif [ "${1:-}" = --pictures ]; then
+    make_environment "$lib/notebook" dev/pictures/requirements.txt "what runs a notebook"
 elif [ "${1:-}" = --hats ]; then
     make_environment "$lib/hats" tests/catalog/requirements.txt "LSDB and what else reads catalogs"
 fi

@@ -25,17 +25,12 @@ from tests.app.conftest import app_settings, serving
 from tests.conftest import Place
 
 NIGHT = date(2026, 7, 1)
-WANTED = fill.Wanted(2600, 7, NIGHT, 900, histories=0.5)
+WANTED = fill.Wanted(2600, 7, NIGHT, 900, histories=0.5, in_a_bundle=5)
 
 
 @pytest.fixture(scope="module")
 def drawn() -> Plan:
     return plan(Part(7, 0, 20_000, nid_of(NIGHT), 900))
-
-
-@pytest.fixture(autouse=True)
-def _few_packets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fill, "IN_A_BUNDLE", 5)
 
 
 async def one(archive: Archive, query: Any) -> Any:
@@ -221,7 +216,7 @@ async def test_more_parts_than_there_are_numbers_are_refused(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fill, "MOST_PARTS", 1)
-    small = fill.Wanted(1, 7, NIGHT, 900, again=True)
+    small = fill.Wanted(1, 7, NIGHT, 900, again=True, in_a_bundle=5)
     assert await fill.fill(small, place.settings("writer")) == 1
     with pytest.raises(SystemExit, match="another seed"):
         await fill.fill(small, place.settings("writer"))

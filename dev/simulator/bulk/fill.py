@@ -35,7 +35,7 @@ from dev.simulator.survey import nid_of, night_of
 BATCH: Final = 250
 BATCHES_TOGETHER: Final = 100
 ROWS_AT_ONCE: Final = 20 * BATCH
-SHARED_BUNDLES, IN_A_BUNDLE = 4, 250
+SHARED_BUNDLES: Final = 4
 
 
 class Wanted(NamedTuple):
@@ -49,6 +49,8 @@ class Wanted(NamedTuple):
     """The share of objects whose histories are written."""
     again: bool = False
     """Add so many, whatever is there."""
+    in_a_bundle: int = 250
+    """Packets in each of the bundles that all alerts share."""
 
     @property
     def source(self) -> str:
@@ -105,11 +107,11 @@ async def share_packets(
     engine: AsyncEngine, store: ObjectStore, wanted: Wanted
 ) -> list[dict[str, int]]:
     """Put some packets; where each lies: its bundle, and the ranges of packet and stamps."""
-    packets = [one.message for one in simulate(SHARED_BUNDLES * IN_A_BUNDLE, wanted.seed,
-                                               wanted.night)]  # fmt: skip
+    each = wanted.in_a_bundle
+    packets = [one.message for one in simulate(SHARED_BUNDLES * each, wanted.seed, wanted.night)]
     places: list[dict[str, int]] = []
-    for first in range(0, len(packets), IN_A_BUNDLE):
-        messages = packets[first : first + IN_A_BUNDLE]
+    for first in range(0, len(packets), each):
+        messages = packets[first : first + each]
         data = b"".join(messages)
         sha256 = hashlib.sha256(data).digest()
         last = first + len(messages) - 1
