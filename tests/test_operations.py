@@ -9,12 +9,12 @@ import pytest
 
 from app.routes.health import Readiness
 from app.settings import Settings as AppSettings
-from archive.database import addresses_of
+from archive.database import addresses_of, migrations
 from archive.settings import ArchiveSettings
 from catalog.settings import Settings as CatalogSettings
 from consumer.settings import Settings as ConsumerSettings
 from dev import postgres, replicas
-from dev.state import read_settings
+from dev.state import ROLES, read_settings
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "operations.md").read_text()
@@ -24,6 +24,9 @@ SQL = (ROOT / "sql" / "schema.sql").read_text()
 def test_its_settings_exist() -> None:
     programs = (AppSettings, ConsumerSettings, CatalogSettings)
     known = {f"MARS_{name.upper()}" for program in programs for name in program.model_fields}
+    # Those of an operator: compose's, and what `make env` prints.
+    known |= set(re.findall(r"^(MARS_\w+)=", (ROOT / ".env.example").read_text(), re.M))
+    known |= {f"MARS_{role.upper()}_DATABASE_URL" for role in ROLES}
     named = set(re.findall(r"\bMARS_[A-Z_]+\b", PAGE))
     assert named <= known
     assert {"MARS_DATABASE_URL", "MARS_APP_DATABASE_URL", "MARS_REPLICA_LAG_S"} <= named
@@ -48,8 +51,11 @@ def test_its_commands_exist() -> None:
     words = set(re.findall(r"ARGS=(\w+)", PAGE))
     assert words | {"up"} == replicas.COMMANDS.keys()
     modules = set(re.findall(r"python -m ([\w.]+\w)", PAGE))
+    files = {one: ROOT / one.replace(".", "/") for one in modules}
     missing = [
-        one for one in modules if not (ROOT / one.replace(".", "/") / "__main__.py").exists()
+        one
+        for one, path in files.items()
+        if not (path / "__main__.py").exists() and not path.with_suffix(".py").exists()
     ]
     assert missing == []
 
@@ -77,6 +83,12 @@ def test_its_statements_after_a_promotion_exist() -> None:
         "SELECT skip_batches(1000000);",
     ]
     assert "FUNCTION skip_batches" in SQL
+
+
+def test_its_table_of_upgrades_has_every_schema() -> None:
+    told = re.findall(r"^\| (\d+) \| (\d{4}): ", PAGE, re.M)
+    assert [number for _, number in told] == [file.name[:4] for file in migrations()[1:]]
+    assert all(int(schema) + 1 == int(number) for schema, number in told)
 
 
 def test_its_answer_is_one_of_readyz() -> None:
