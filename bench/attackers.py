@@ -48,6 +48,11 @@ PHASES: Final = (
 """What a client sends, and how many bytes of the answer it reads, before it is gone."""
 
 
+def address_of(number: int) -> tuple[str, int]:
+    """Where a client comes from: each from another address, so that no bound for one holds all."""
+    return f"127.{1 + number // 250}.0.{2 + number % 250}", 0
+
+
 class Attacker(NamedTuple):
     """One client of an attack: its number, whom it attacks, what it was answered."""
 
@@ -57,8 +62,7 @@ class Attacker(NamedTuple):
 
     @property
     def address(self) -> tuple[str, int]:
-        """Where it comes from: each from another address, so that no bound for one holds all."""
-        return f"127.{1 + self.number // 250}.0.{2 + self.number % 250}", 0
+        return address_of(self.number)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[aiohttp.ClientSession]:
@@ -108,16 +112,21 @@ def _asking(*paths: str) -> Callable[[Attacker], Awaitable[None]]:
     return work
 
 
+async def leave(one: Attacker, phase: tuple[str, int]) -> None:
+    """Come, send and read what a phase says, and go."""
+    sent, wanted = phase
+    async with one.connection() as (reader, writer):
+        writer.write(sent.encode())
+        with suppress(TimeoutError, asyncio.IncompleteReadError):
+            # wait_for of Python 3.11 can lose a cancellation, and the attack would never end.
+            async with asyncio.timeout(20):
+                await reader.readexactly(wanted)
+
+
 async def _leave(one: Attacker) -> None:
     """Come and go, in each phase of a request."""
     for n in itertools.count(one.number):
-        sent, wanted = PHASES[n % len(PHASES)]
-        async with one.connection() as (reader, writer):
-            writer.write(sent.encode())
-            with suppress(TimeoutError, asyncio.IncompleteReadError):
-                # wait_for of Python 3.11 can lose a cancellation, and the attack would never end.
-                async with asyncio.timeout(20):
-                    await reader.readexactly(wanted)
+        await leave(one, PHASES[n % len(PHASES)])
         one.answers["gone"] += 1
         await asyncio.sleep(1)
 

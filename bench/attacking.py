@@ -196,7 +196,7 @@ def main() -> int:
     with running_stack(options.local, options.port) as state:
         os.environ.update(state.environment("reader"))
         fill(state, options.rows)
-        run_catalog(state, "update", options.rows)
+        run_catalog(state, "update")
         with app(state) as (address, pid):
             found = asyncio.run(try_all(address, pid, attacks))
         server, rows, _ = asyncio.run(described(state))

@@ -48,9 +48,10 @@ async def breaking(state: State, address: str, rows: int) -> str:
         assert got == kept, "json: alerts were missed, or had twice"
     await admin.close()
     return (
-        f"Connections to PostgreSQL killed in the midst of exports of {rows:,} alerts: "
-        f"{breaks + 1} of {breaks + 1} answers ended without HTTP's last chunk, which the client "
-        f"told as an error; the torn Parquet file opened nowhere; {breaks} CSV, JSON Lines and "
+        f"Connections to PostgreSQL killed in the midst of exports of {rows:,} alerts, which come "
+        f"from there without a catalog: {breaks + 1} of {breaks + 1} answers ended without HTTP's "
+        "last chunk, which the client told as an error; the torn Parquet file opened nowhere; "
+        f"{breaks} CSV, JSON Lines and "
         f"VOTable exports were gone on with by `after` and `as_of`, {refused} pages of JSON that "
         "came as 503 by the same cursor. Together they held each alert once, in SQL's order."
     )

@@ -36,9 +36,16 @@ def forget_peak(pid: int) -> None:
 
 
 def memory_mb(pid: int, kind: str) -> float:
-    """VmRSS or VmHWM of a process."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{kind}:"))
+    """VmRSS or VmHWM of a process. Raises ProcessLookupError, FileNotFoundError if it has ended."""
+    return told_mb(Path(f"/proc/{pid}/status"), kind)
+
+
+def told_mb(file: Path, name: str) -> float:
+    """What a file of /proc tells of a process's memory."""
+    for line in file.read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) / 1024
+    raise ProcessLookupError(f"{file} has no {name}: the process has just ended")
 
 
 async def servers_of(connection: "asyncpg.Connection[Any]") -> list[int]:

@@ -172,9 +172,9 @@ def measure(state: State, rows: int, *, compact: bool) -> dict[str, Any]:
     os.environ.update(state.environment("reader"))
     say(f"{rows:,} archived alerts")
     fill(state, rows, HISTORIES)
-    catalog = [run_catalog(state, "update", rows)]
+    catalog = [run_catalog(state, "update")]
     if compact:
-        catalog.append(run_catalog(state, "compact", rows))
+        catalog.append(run_catalog(state, "compact"))
 
     async def all_warm(address: str) -> tuple[list[Kind], dict[str, Any]]:
         async with served(address) as s:

@@ -230,7 +230,7 @@ def main() -> int:
         os.environ.update(state.environment("reader"))
         if asyncio.run(held_in(state)) < options.rows:
             fill(state, options.rows)
-        run_catalog(state, "update", options.rows)
+        run_catalog(state, "update")
         with app(state, MARS_REGIONS_PER_CLIENT="1000") as (address, _):
             found = asyncio.run(measure(state, address))
     write_section(keep_size(KEPT, options.rows, found))

@@ -14,6 +14,10 @@ from typing import Any
 import asyncpg
 import httpx
 
+from app.columns.copy import read_copy
+from archive.objects import open_store
+from archive.settings import ArchiveSettings
+from archive.surveys import SURVEYS
 from dev import stack
 from dev.demo import KEEP_ALIVE
 from dev.state import State, open_state
@@ -101,8 +105,15 @@ async def _vacuum(state: State) -> None:
     await connection.close()
 
 
-def run_catalog(state: State, verb: str, rows: int) -> str:
-    """Update or compact the catalog; how fast, and in how much memory."""
+async def _rows_of_catalog() -> int:
+    async with open_store(ArchiveSettings()) as store:
+        copy = await read_copy(store, SURVEYS[0].name, None)
+    return 0 if copy is None else copy.rows
+
+
+def run_catalog(state: State, verb: str) -> str:
+    """Update or compact the catalog: how many rows it wrote, how fast, and in how much memory."""
+    had = asyncio.run(_rows_of_catalog()) if verb == "update" else 0
     began = time.perf_counter()
     command = [sys.executable, "-m", "catalog", verb]
     process = subprocess.Popen(command, env=state.environment("reader"))
@@ -111,9 +122,11 @@ def run_catalog(state: State, verb: str, rows: int) -> str:
     if status:
         raise RuntimeError(f"catalog {verb} ended with {os.waitstatus_to_exitcode(status)}")
     spent = time.perf_counter() - began
+    written = asyncio.run(_rows_of_catalog()) - had
+    rate = f", {written / spent:,.0f} rows/s" if written else ""
     return (
-        f"`python -m catalog {verb}`, {rows:,} alerts in the archive: {spent:.0f} s, "
-        f"{rows / spent:,.0f} rows/s, at most {used.ru_maxrss / 1024:,.0f} MB."
+        f"`python -m catalog {verb}` wrote {written:,} alerts in {spent:.0f} s{rate}, "
+        f"at most {used.ru_maxrss / 1024:,.0f} MB."
     )
 
 
