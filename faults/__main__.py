@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import random
-import statistics
 import sys
 import time
 from collections.abc import Sequence
@@ -21,36 +20,12 @@ from dev.testing import alone
 from faults.disks import unmount_left
 from faults.feed import make_feed
 from faults.kinds import KINDS, SHORT
+from faults.page import note, table
 from faults.run import Kind, Stage
-from faults.runner import Result, calm_contents, run_fault
+from faults.runner import Result, broken, calm_contents, run_fault
 
-PAGE = Path(__file__).parents[1] / "docs" / "faults.md"
-INTRODUCTION = """# Faults
-
-Written by `make faults` on {day}, seed {seed}. Each row is a feed of its own through real Kafka,
-PostgreSQL and S3 server, broken `runs` times at moments drawn from the seed (`seen`: so often the
-fault did happen), then drained and checked: every packet that was sent ended as stored, duplicate,
-conflict, private or rejected; the rows equal those of an undisturbed feed; each row's bytes have
-the packet's sha256; nothing private is in a row; the ledger ends where Kafka ends. Recovery is the
-time from the fault to the next durable batch (the next start of a consumer takes over from a dead
-one of its name at once; another consumer only after Kafka's session of 10 s); SIGTERM the longest
-time to a clean end. `reads` counts what clients of the app were answered meanwhile, and what was
-wrong: no answer, another than before, or where only a 503 is right, one without `Retry-After` or
-after more than 5 s. After such faults the app's descriptors are as many as before.
-
-"S3 answers …" is a proxy before the S3 server, for the consumer and the app. Disks are file systems
-in memory that are made as small as what is on them. Poison is what public reports tell of, beside
-messages that are made to kill their reader. Where PostgreSQL has two replicas, each of the three is
-killed `runs` / 3 times while four clients read every kind of answer of the app.
-Processes and servers die here, not the machine: the local S3 server promises no fsync.
-
-"""
 PARTED = 1200
 """Messages in a feed that is sent part by part, so that each fault meets one."""
-HEAD = (
-    "fault|runs|seen|packets|lost|doubled|without bytes|private served|"
-    "recovery s: median, longest|SIGTERM s|reads: answered, failed"
-)
 
 
 def _arguments() -> argparse.Namespace:
@@ -79,10 +54,10 @@ async def _run(state: State, options: argparse.Namespace, kinds: Sequence[Kind])
     seed = options.seed
     count = options.messages or (500 if options.short else 4000)
     folder = state.folder / "runs" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-seed-{seed}"
-    stage = await _stage(state, count, seed, folder)
+    stage = await _stage(state, count, seed, folder, options.short)
     feed = stage.feed
     print(f"seed {seed}: {len(feed.messages)} messages, {feed.packets} packets; logs in {folder}")
-    brief = stage if count <= PARTED else await _stage(state, PARTED, seed, folder)
+    brief = stage if count <= PARTED else await _stage(state, PARTED, seed, folder, options.short)
     beside = asyncio.Semaphore(options.together)
 
     async def one_of_several(kind: Kind) -> Result:
@@ -97,39 +72,26 @@ async def _run(state: State, options: argparse.Namespace, kinds: Sequence[Kind])
     return results
 
 
-async def _stage(state: State, count: int, seed: int, folder: Path) -> Stage:
+async def _stage(state: State, count: int, seed: int, folder: Path, short: bool) -> Stage:
     feed = make_feed(count, seed)
-    return Stage(state, feed, await calm_contents(state, feed), seed, folder)
+    return Stage(state, feed, await calm_contents(state, feed), seed, folder, short)
 
 
 async def _told(stage: Stage, kind: Kind) -> Result:
     began = time.monotonic()
-    result = await run_fault(stage, kind, kind.times)
+    try:
+        result = await run_fault(stage, kind, kind.times)
+    except Exception as error:  # of what puts all in order again
+        result = broken(kind, error)
+        await asyncio.to_thread(stack.up, stage.state)
     said = "sound" if result.sound else f"NOT SOUND: seen {result.hits} times, {result.verdict}"
     print(f"{kind.name}: {said}, {time.monotonic() - began:.0f} s", flush=True)
     wrong = (*filter(None, [result.error]), *result.verdict.complaints, *result.tally.failed)
     for complaint in wrong[:20]:
         print(f"  {complaint}", flush=True)
+    if kind in KINDS:
+        note(result, stage.seed, [kind.name for kind in KINDS])
     return result
-
-
-def _cells(result: Result) -> list[str]:
-    verdict, times = result.verdict, result.recoveries
-    recovery = f"{statistics.median(times):.1f}, {max(times):.1f}" if times else "–"
-    counts = (result.times, result.hits, verdict.packets, verdict.lost, verdict.doubled)
-    exits = f"{max(result.exits):.1f}" if result.exits else "–"
-    tally = result.tally
-    reads = f"{tally.answered:,}, {len(tally.failed)}" if tally.answered else "–"
-    name = result.name if result.sound else f"{result.name} (NOT SOUND)"
-    return [name, *map(str, counts), str(verdict.bare), str(verdict.served), recovery, exits, reads]
-
-
-def table(results: Sequence[Result]) -> str:
-    """The results in Markdown."""
-    head = HEAD.split("|")
-    rule = ["---", *["--:"] * (len(head) - 1)]
-    rows = [head, rule, *map(_cells, results)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def _report(results: Sequence[Result]) -> str:
@@ -170,9 +132,6 @@ def main() -> int:
         print(f"faults: {error or 'stopped'}", file=sys.stderr)
         return 1
     print("\n" + table(results))
-    if kinds == list(KINDS):
-        day = f"{datetime.now(UTC):%Y-%m-%d}"
-        PAGE.write_text(INTRODUCTION.format(day=day, seed=options.seed) + table(results) + "\n")
     if options.report:
         options.report.write_text(_report(results))
     return 0 if results and all(result.sound for result in results) else 1

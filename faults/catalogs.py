@@ -4,7 +4,9 @@ import asyncio
 import sys
 import time
 from asyncio.subprocess import Process
+from contextlib import suppress
 from itertools import cycle
+from signal import SIGKILL
 from typing import Final
 
 from dev.processes import tail
@@ -35,16 +37,16 @@ async def catalog_killed(run: Run, times: int) -> None:
         try:
             await asyncio.wait_for(process.wait(), run.rng.uniform(0.3, 0.9) * usual)
         except TimeoutError:
-            process.kill()
-            await process.wait()
-            run.hits += 1
+            with suppress(ProcessLookupError):  # it has just ended
+                process.kill()
+            run.hits += await process.wait() == -SIGKILL
     await _is_whole(run)
 
 
 async def catalog_store_away(run: Run, times: int) -> None:
     """The store misbehaves in every way in turn; the update says that it failed, or did not."""
     store = await run.later.enter_async_context(misbehaving(run.state.ports.s3))
-    behind = {"MARS_S3_ENDPOINT_URL": store.address, "MARS_S3_TIMEOUT_S": "3"}
+    behind = {"MARS_S3_ENDPOINT_URL": store.address, "MARS_S3_TIMEOUT_S": "10"}
     ways = cycle(mode for mode in Mode if mode is not Mode.WELL)
     consumer = await run.start()
     for part, mode in zip(run.parts(times - 1), ways, strict=False):

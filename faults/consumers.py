@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from dev.forking import Forked
 from dev.processes import tail
 from dev.state import CHECKOUT
 from faults.consumer_dying_at import MARK
@@ -28,16 +29,23 @@ class Fault(Exception):
 class Consumer:
     """One process, its standard error in a log of its own."""
 
-    def __init__(self, process: Process, log: Path) -> None:
+    def __init__(self, process: Process | Forked, log: Path) -> None:
         self._process = process
         self.log = log
 
     @classmethod
     async def start(
-        cls, program: Sequence[str], environment: Mapping[str, str], log: Path
+        cls, program: Sequence[str], environment: Mapping[str, str], log: Path, forked: bool
     ) -> "Consumer":
-        """`python -m consumer stream`, or a program that is more than that."""
+        """`python -m consumer.__main__ stream`, or a program that is more than that.
+
+        One that is forked begins without imports, which are a part of how long recovery takes.
+        """
         with log.open("wb") as output:
+            if forked:
+                module, *arguments = program
+                files = (output.fileno(), output.fileno())
+                return cls(Forked(module, [*arguments, "stream"], environment, files), log)
             process = await asyncio.create_subprocess_exec(
                 *(*LEASH, sys.executable, "-m", *program, "stream"),
                 env=environment,

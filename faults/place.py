@@ -126,6 +126,8 @@ class Progress:
     def __init__(self, place: Place) -> None:
         self._place = place
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
+        # Several wait at once, for a topic each; a connection answers one question at a time.
+        self._turn = asyncio.Lock()
 
     async def received(self) -> int:
         """Packets in the ledger."""
@@ -146,17 +148,19 @@ class Progress:
         return int(row["held"]), int(row["rejected"])
 
     async def _row(self, question: str, argument: object) -> "asyncpg.Record":
-        while True:
-            try:
-                if self._connection is None:
-                    self._connection = await database.connect(self._place.state, self._place.name)
-                row = await self._connection.fetchrow(question, argument)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                await self.close()
-                await asyncio.sleep(0.1)
-            else:
-                assert row is not None
-                return row
+        async with self._turn:
+            while True:
+                try:
+                    if self._connection is None:
+                        place = self._place
+                        self._connection = await database.connect(place.state, place.name)
+                    row = await self._connection.fetchrow(question, argument)
+                except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                    await self.close()
+                    await asyncio.sleep(0.1)
+                else:
+                    assert row is not None
+                    return row
 
     async def close(self) -> None:
         if self._connection is not None:

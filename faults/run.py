@@ -35,6 +35,8 @@ class Stage(NamedTuple):
     calm: Contents
     seed: int
     folder: Path
+    forked: bool
+    """Whether consumers are forked off one that has imported everything."""
 
 
 @dataclass
@@ -89,12 +91,12 @@ class Run:
     ) -> Consumer:
         """A consumer, or one that dies at a point, or whose clock is so many seconds before one."""
         log = self.log / f"consumer-{len(self.consumers)}.log"
-        program = ["faults.consumer_dying_at", point] if point else ["consumer"]
+        program = ["faults.consumer_dying_at", point] if point else ["consumer.__main__"]
         if before_midnight is not None:
             program = ["faults.consumer_before_midnight", str(before_midnight)]
         own = self.place.environment(self.batch) | self.settings | settings
         own["MARS_KAFKA_INSTANCE"] = instance
-        consumer = await Consumer.start(program, own, log)
+        consumer = await Consumer.start(program, own, log, self.stage.forked)
         self.consumers.append(consumer)
         return consumer
 

@@ -43,6 +43,12 @@ class Result(NamedTuple):
         return seen and self.verdict.sound and not self.tally.failed
 
 
+def broken(kind: Kind, error: Exception) -> Result:
+    """What is told of a fault after which nothing could be put in order again."""
+    told = f"{type(error).__name__}: {error}"
+    return Result(kind.name, kind.times, 0, Verdict(), [], [], Counter(), Tally(), told)
+
+
 async def calm_contents(state: State, feed: Feed) -> Contents:
     """What an undisturbed ingest makes of the feed."""
     async with new_place(state) as place, opened(place) as archive:
