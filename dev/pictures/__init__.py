@@ -1,0 +1,1 @@
+"""Pictures for README, made anew from a MARS that runs: `make pictures`."""
