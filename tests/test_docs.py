@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import signal
+import tomllib
 from collections.abc import AsyncIterator
 from contextlib import redirect_stdout
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import matplotlib.pyplot as plt
 import pytest
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
@@ -35,9 +37,10 @@ from tests.consumer.commands import consumer, start
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 LOCKS = """
-requirements.txt requirements-dev.txt tests/clients/tom/requirements.txt tests/sdks/requirements.txt
+requirements.txt requirements-consumer.txt requirements-dev.txt
+tests/clients/tom/requirements.txt tests/sdks/requirements.txt
 tests/catalog/requirements.txt tests/tom/requirements.txt
-dev/assets/package-lock.json tests/sdks/npm/package-lock.json
+dev/pictures/requirements.txt dev/assets/package-lock.json tests/sdks/npm/package-lock.json
 """.split()
 
 
@@ -120,6 +123,14 @@ def test_documents_name_files_that_are_there() -> None:
             r"\b((?:app|archive|consumer|catalog|dev|tests|bench|faults)/[\w/]+\.py)\b", text
         ):
             assert (ROOT / path).exists(), f"{page.name}: {path}"
+
+
+def test_the_newest_release_is_this_version() -> None:
+    releases = re.findall(
+        r"^## \[([\d.]+)\] - \d{4}-\d\d-\d\d$", (ROOT / "CHANGELOG.md").read_text(), re.M
+    )
+    for project in ("pyproject.toml", "clients/tom_mars/pyproject.toml"):
+        assert tomllib.loads((ROOT / project).read_text())["project"]["version"] == releases[0]
 
 
 def test_decisions_are_numbered_and_whole() -> None:
@@ -251,6 +262,26 @@ async def test_the_commands_of_readme_take_alerts_in(template: str, tmp_path: Pa
         running.send_signal(signal.SIGTERM)
         _, complaints = await running.communicate()
         assert running.returncode == 0, complaints.decode()
+
+
+async def test_the_notebook_runs(demo: httpx.AsyncClient) -> None:
+    cells = json.loads((ROOT / "docs" / "first-look.ipynb").read_text())["cells"]
+    assert not any(cell.get("outputs") for cell in cells)
+    code = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
+    known: dict[str, Any] = {}
+
+    def run() -> None:
+        at = code.replace("http://127.0.0.1:8000", str(demo.base_url).rstrip("/"))
+        exec(compile(at, "first-look.ipynb", "exec"), known)
+
+    with plt.rc_context({"backend": "agg"}):
+        await asyncio.to_thread(run)
+    plt.close("all")
+    # A notebook leaves its client open until its end; here its socket would end in another test.
+    known["mars"].close()
+    kinds = set(known["points"]["kind"])
+    assert {"detection", "upper_limit"} <= kinds
+    assert len(known["plots"]) == 3
 
 
 async def test_the_python_of_readme_runs(demo: httpx.AsyncClient) -> None:
