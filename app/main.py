@@ -13,7 +13,6 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute
 
 from app.alerts.access.archive import Archive, open_archive, open_lasting
-from app.alerts.access.gate import Turns
 from app.alerts.asking.queries import check_archive
 from app.alerts.jobs import search_kind
 from app.alerts.output.fragments import Fragments
@@ -78,7 +77,7 @@ from app.watches.matching import open_watching
 from app.watches.watches import Watches
 from archive import logs, memory
 from archive.errors import SchemaOutdated
-from archive.objects import ObjectStore, open_store
+from archive.objects import open_store
 from archive.surveys import SURVEYS
 
 log = logging.getLogger(__name__)
@@ -179,8 +178,10 @@ async def _lifespan(app: FastAPI, settings: Settings, metrics: Metrics) -> Async
     async with (
         memory.giving_back(),
         open_store(settings) as store,
-        _open_archive(settings, store) as archive,
+        open_columns(settings, SURVEYS[0], store, SCRIBE) as columns,
+        open_archive(settings) as database,
     ):
+        archive = database._replace(columns=columns)
         metrics.watch(archive)
         async with (
             open_names(settings, archive) as resolver,
@@ -211,18 +212,6 @@ async def _lifespan(app: FastAPI, settings: Settings, metrics: Metrics) -> Async
                 await _look_at_schema(resources)
                 _spare_the_collector()
                 yield
-
-
-@asynccontextmanager
-async def _open_archive(settings: Settings, store: ObjectStore) -> AsyncIterator[Archive]:
-    """The database with the catalog's columns beside it, and the turns of what is dear to ask."""
-    async with (
-        open_columns(settings, SURVEYS[0], store, SCRIBE) as columns,
-        open_archive(settings) as database,
-    ):
-        yield database._replace(
-            columns=columns, scans=Turns(settings.columns_places), bulk=Turns(1)
-        )
 
 
 @asynccontextmanager

@@ -267,7 +267,8 @@ async def open_archive(settings: Settings) -> AsyncIterator[Archive]:
         ):
             wait_s = max(0.0, whole - _LEAST_S)
             archive = Archive(engine, settings.statement_timeout_s, whole, gate, wait_s)
-            yield archive._replace(primary=primary, hosts=hosts, watch=watch)
+            archive = archive._replace(primary=primary, hosts=hosts, watch=watch)
+            yield archive._replace(scans=Turns(settings.columns_places), bulk=Turns(1))
     finally:
         await engine.dispose()
         if primary:

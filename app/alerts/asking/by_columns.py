@@ -35,7 +35,8 @@ class Newer(NamedTuple):
 
     newest: int
     """The last batch of all."""
-    rows: list[asyncpg.Record]
+    keys: "pa.Table | None"
+    """key_columns of it, in order; None where it is nothing. A tenth of what records take."""
 
 
 def readable_for(archive: Archive, search: Search) -> Readable | None:
@@ -65,7 +66,7 @@ def keys_question(copy: Readable, search: Search, newer: Newer, skip: int = 0) -
         copy,
         as_of=min(copy.as_of, _seen(search, newer.newest)),
         skip=skip,
-        found=_table_of(newer.rows, search),
+        found=newer.keys,
     )
 
 
@@ -96,15 +97,11 @@ async def find_newer(archive: Archive, copy: Readable, search: Search, skip: int
     keys = replace(search, fields=key_columns(search), limit=search.limit + skip)
     shape, values = _newer_of(copy, keys)
     rows = await archive.fetch(page_statement(shape), **values)
-    key = search.vocabulary.survey.key
-    return Newer(rows[0]["newest"], [row for row in rows if row[key] is not None])
-
-
-def _table_of(rows: Sequence[asyncpg.Record], search: Search) -> "pa.Table | None":
-    if not rows:
-        return None
-    names = key_columns(search)
-    return late.arrow.table({name: [row[name] for row in rows] for name in names})
+    # Where nothing is found, one row tells of the newest batch.
+    if rows[0][search.vocabulary.survey.key] is None:
+        return Newer(rows[0]["newest"], None)
+    keys_of = {name: [row[name] for row in rows] for name in keys.fields}
+    return Newer(rows[0]["newest"], late.arrow.table(keys_of))
 
 
 async def read_rows(

@@ -10,7 +10,6 @@ import asyncpg
 import pytest
 
 from app.alerts.access.archive import Archive, open_archive
-from app.alerts.access.gate import Turns
 from app.alerts.output.scribe import PROGRAM
 from app.columns.columns import Columns, open_columns
 from app.columns.copy import Readable
@@ -76,7 +75,7 @@ async def read_at(place: Place, folder: Path, **more: Any) -> AsyncIterator[Copi
         open_columns(settings, ZTF, held, PROGRAM) as columns,
         open_archive(settings) as database,
     ):
-        archive = database._replace(columns=columns, scans=Turns(2), statement_timeout_s=60)
+        archive = database._replace(columns=columns, statement_timeout_s=60)
         await columns.look()
         yield Copied(archive, columns, settings, place)
 
