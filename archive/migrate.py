@@ -2,6 +2,7 @@
 
 An empty database is given sql/schema.sql, one that holds an older schema the migrations it lacks.
 All of it is one transaction under a lock: two at once take turns, a kill leaves nothing half done.
+A table that somebody reads for long is waited for in short turns, between which others go on.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from typing import Final
 import asyncpg
 from sqlalchemy import func, insert, select
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from archive import logs
 from archive.database import SQL, make_engine, migrations
@@ -32,19 +33,35 @@ _OF_THE_CLUSTER: Final = (
 )
 """A role, q3c, or the right to make tables is missing."""
 
+_LOCK_WAIT: Final = "2s"
+"""Whoever waits for the lock of a table has all who come later wait behind it, readers too."""
+_TURNS: Final = 60
+_PAUSE_S: Final = 1.0
+
 
 async def migrate(settings: ArchiveSettings) -> list[str]:
     """Apply what is missing; returns the names of the files applied, none if all was there.
 
-    Raises SchemaOutdated where the database is newer than this program.
+    Raises SchemaOutdated where the database is newer than this program, and asyncpg's
+    LockNotAvailableError where a table was not to be had in any turn.
     """
     engine = make_engine(settings, "migrate", pool_size=1)
     try:
-        async with engine.begin() as connection:
-            await connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
-            return await _apply_missing(connection)
+        for turn in range(1, _TURNS):
+            try:
+                return await _take_turn(engine)
+            except asyncpg.LockNotAvailableError:
+                log.warning("waits for who uses a table", extra={"turn": turn, "of": _TURNS})
+                await asyncio.sleep(_PAUSE_S)
+        return await _take_turn(engine)
     finally:
         await engine.dispose()
+
+
+async def _take_turn(engine: AsyncEngine) -> list[str]:
+    async with engine.begin() as connection:
+        await connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+        return await _apply_missing(connection)
 
 
 async def _apply_missing(connection: AsyncConnection) -> list[str]:
@@ -69,6 +86,7 @@ async def _run(connection: AsyncConnection, script: str) -> None:
     """Run a file of many statements, which only the driver's own simple query can."""
     raw = await connection.get_raw_connection()
     assert raw.driver_connection is not None
+    await raw.driver_connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_WAIT}'")
     await raw.driver_connection.execute(script)
 
 

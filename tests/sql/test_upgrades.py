@@ -1,11 +1,13 @@
 """From every earlier schema to today's: nothing is lost, and the programs say what to do before."""
 
+import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final, NamedTuple
 
+import asyncpg
 import httpx
 import pytest
 
@@ -178,6 +180,64 @@ async def answers(client: httpx.AsyncClient, number: int) -> None:
         watch = (await get(f"/api/v1/watches/{WATCH}")).json()
         assert (watch["positions"], watch["hits"]) == (1, 5)
         assert len((await get(f"/api/v1/watches/{WATCH}/alerts")).json()["items"]) == 5
+
+
+@pytest.fixture
+async def of_schema_5(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Place]:
+    """An empty archive, whose upgrade needs `alert` for itself alone; turns are short."""
+    monkeypatch.setattr("archive.migrate._LOCK_WAIT", "50ms")
+    monkeypatch.setattr("archive.migrate._PAUSE_S", 0.05)
+    async with new_place() as place:
+        owner = await connect(place, "owner")
+        for number, file in zip(NUMBERS[:5], migrations(), strict=False):
+            await owner.execute(file.read_text())
+            await owner.execute("INSERT INTO migration VALUES ($1, '')", number)
+        await owner.close()
+        yield place
+
+
+@asynccontextmanager
+async def read(place: Place) -> AsyncIterator[None]:
+    """A long statement that reads alerts."""
+    reader = await connect(place)
+    async with reader.transaction():
+        await reader.execute("SELECT FROM alert")
+        yield
+    await reader.close()
+
+
+async def until_somebody_waits(connection: Any, waits: bool) -> None:
+    """Look at who waits for a table or an index until somebody does, or nobody does any more."""
+    waiting = """SELECT EXISTS (SELECT FROM pg_locks JOIN pg_database ON database = pg_database.oid
+        WHERE NOT granted AND locktype = 'relation' AND datname = current_database())"""
+    while await connection.fetchval(waiting) is not waits:
+        continue
+
+
+async def test_nobody_waits_long_for_an_upgrade_that_waits_for_who_reads(
+    of_schema_5: Place, today: Today
+) -> None:
+    """Behind a request for a table's lock all others would queue until the first reader ends."""
+    other = await connect(of_schema_5)
+    async with read(of_schema_5):
+        upgrading = asyncio.create_task(migrate(of_schema_5.settings("owner")))
+        for _ in range(3):
+            await until_somebody_waits(other, True)
+            await other.execute("SELECT FROM alert")
+            await until_somebody_waits(other, False)
+        assert not upgrading.done()
+    assert len(await upgrading) == NEWEST - 5
+    assert dump(of_schema_5) == today.schema
+    await other.close()
+
+
+async def test_an_upgrade_that_gets_no_lock_says_so(
+    of_schema_5: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archive.migrate._TURNS", 2)
+    async with read(of_schema_5):
+        with pytest.raises(asyncpg.LockNotAvailableError):
+            await migrate(of_schema_5.settings("owner"))
 
 
 async def test_what_stops_an_upgrade_is_told(place: Place) -> None:
