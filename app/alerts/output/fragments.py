@@ -14,8 +14,9 @@ from cachetools import LRUCache
 
 from app.answers.bodies import print_to_keep
 
-MOST: Final = 10_000
-"""Alerts kept: at 2.7 kB each 27 MB, a hundred pages."""
+MOST: Final = 3000
+"""Alerts kept: at 2.7 kB each 8 MB, thirty pages. The typed API and the first MARS's addresses
+each have as many."""
 AT_ONCE: Final = 200
 """New alerts of one page that are kept. A page with more of them walks through the archive: to keep
 what is not shown again took 200 MB, as the texts lie scattered between what is freed."""
