@@ -15,6 +15,7 @@ import numpy as np
 
 from app import late
 from app.alerts.access.archive import BULK_S, Archive
+from app.alerts.access.rows import by_column
 from app.alerts.asking.as_of import check_as_of
 from app.alerts.asking.by_columns import find_newer, keys_question, read_rows
 from app.alerts.asking.paging import Page
@@ -160,15 +161,11 @@ class Bulk(NamedTuple):
             for n in range(0, len(ranks), MAX_LIMIT):
                 some = ranks[n : n + MAX_LIMIT]
                 rows = await self._read(self.ids.take(late.arrow.array(some)).to_pylist())
-                writer.add([_batch_of(rows, some, schema)])
+                await _in_thread(_add, writer, rows, some, schema)
 
 
-def _batch_of(rows: Sequence[Any], ranks: Any, schema: "pa.Schema") -> "pa.RecordBatch":
-    """Rows of PostgreSQL as those of the copy are."""
-    columns = [
-        late.arrow.array(
-            ranks if field.name == RANK else [row[field.name] for row in rows], field.type
-        )
-        for field in schema
-    ]
-    return late.arrow.RecordBatch.from_arrays(columns, schema=schema)
+def _add(writer: SpoolWriter, rows: Sequence[Any], ranks: Any, schema: "pa.Schema") -> None:
+    """Take rows of PostgreSQL as those of the copy are."""
+    held = by_column(rows) | {RANK: ranks}
+    columns = [late.arrow.array(held[field.name], field.type) for field in schema]
+    writer.add([late.arrow.RecordBatch.from_arrays(columns, schema=schema)])

@@ -13,6 +13,7 @@ import numpy as np
 
 from app import late
 from app.addresses import quote_object_id
+from app.alerts.access.rows import by_column
 from app.alerts.sql.search_sql import answered
 from app.answers.tabular import Table, Values, json_items, shortest_floats
 from app.search.vocabulary import ZTF, Vocabulary
@@ -203,8 +204,7 @@ def alert_values(names: Sequence[str], rows: Any, api: str, vocabulary: Vocabula
     if not len(rows):
         return [()] * len(names)
     if isinstance(rows, Sequence):
-        # All at once: a record takes 0.1 us to find one value by its name.
-        held = dict(zip(rows[0].keys(), zip(*rows, strict=True), strict=True))
+        held = by_column(rows)
     else:
         held = dict(zip(rows.schema.names, rows.columns, strict=True))
     return [_made(name, held, api, vocabulary) for name in names]
