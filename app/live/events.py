@@ -80,14 +80,12 @@ async def begin_at(archive: Archive, tail: Tail, asked: Asked) -> int:
 
 
 def reader_of(archive: Archive, search: Search) -> Read:
-    """What reads the next alerts of a search."""
+    """What reads the next alerts of a search.
 
-    async def read(since: int, newest: Newest, most: int = GLANCE) -> Stretch:
-        # What reads much of the past takes turns with other costly questions.
-        reader = archive.patient() if newest.number - since > GLANCE else archive.unhurried()
-        return await read_stretch(reader, search, since, newest, most)
-
-    return read
+    Such a read is a glance, however much of the past there is, and need not wait for its turn among
+    costly questions: streams that are behind take turns with each other.
+    """
+    return partial(read_stretch, archive.unhurried(), search)
 
 
 async def write_events(tail: Tail, read: Read, since: int, write: Write) -> AsyncGenerator[bytes]:

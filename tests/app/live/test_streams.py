@@ -3,12 +3,14 @@
 import asyncio
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from typing import Any, NamedTuple
 
 import asyncpg
 import httpx
 import pytest
 
+from app.alerts.access.gate import Gate
 from app.settings import Settings
 from tests.app.conftest import Served, fresh_archive, serving
 from tests.app.jobs.running import admin_url
@@ -138,6 +140,30 @@ async def test_a_long_past_comes_whole(growing: Growing) -> None:
         await grow(growing.settings, 5000, 1)
         rest = await read_alerts(events, 4991)
     assert candids([*first, *rest]) == list(range(5001))
+
+
+async def test_a_long_past_does_not_wait_behind_costly_questions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A stream that fell behind while they held all places would never come to the present."""
+    gates, begin = list[Gate](), Gate.__init__
+
+    def begin_and_note(gate: Gate, *told: Any) -> None:
+        begin(gate, *told)
+        gates.append(gate)
+
+    monkeypatch.setattr(Gate, "__init__", begin_and_note)
+    async with fresh_archive() as settings, serving(settings) as client:
+        for n in range(3):
+            await grow(settings, 1000 * n, 1000)
+        async with AsyncExitStack() as held:
+            for gate in gates:
+                for n in range(gate.places):
+                    await held.enter_async_context(gate.place(f"client {n}", HANGS_S))
+            assert sum(gate.free for gate in gates) == 0 < len(gates)
+            async with following(client, since=0, fields="candid") as events:
+                found = await read_alerts(events, 3000)
+    assert candids(found) == list(range(3000))
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "zstd", "identity"])
